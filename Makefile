@@ -1,0 +1,38 @@
+# The two commands of the README. Each sets up what it needs in .venv, from a fresh clone and a Python of 3.11 or later.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: plan test benchmark laws clean
+
+plan: $(VENV)/.main            ## the main job: the best (LLM, visual tokens) pair for 2 TFLOPs
+	$(BIN)/vlm-planner plan --budget 2TFLOPs --query-tokens 50 --generated-tokens 32
+
+test: $(VENV)/.test            ## lint, types and every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+benchmark: $(VENV)/.test       ## what we measure about ourselves, into benchmarks/results/
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/fit_speed.py
+	$(BIN)/python benchmarks/startup.py
+
+laws: $(VENV)/.main            ## fit the shipped laws again from fitted_laws/runs/
+	$(BIN)/python -m fitted_laws.make_laws
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("vlm-planner needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.main: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.main
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist build

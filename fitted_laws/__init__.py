@@ -1,0 +1,1 @@
+"""Data package: published measured runs and the laws fitted to them. See README.md beside this file."""

@@ -1,0 +1,185 @@
+"""FLOPs of one request, stage by stage, by named convention. A multiply-add is 2 FLOPs.
+
+    paper   2 N (Q + V + G), the LLM only, N its nominal size (arXiv 2411.03312). Q are the text tokens of prefill.
+    full    every stage that runs, matrix products only (norms, activations and softmax are left out: below 1 %).
+            Causal attention is counted once: a token attends to itself and to what stands before it. The output head
+            is counted for one position of the prefill, none of the query pass, and every decode step.
+
+Letters: P_lin weights of the decoder's matrices, P_head of the output head, L layers, w query heads x head dimension;
+S new tokens, C cached before them, d width of the tower, k feature layers, H width of the LLM, V visual tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.costs.stages import STAGES, Workload, stage_tokens
+from planner.errors import UnknownNameError
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+
+FloatArray = NDArray[np.float64]
+
+FULL = "full"
+PAPER = "paper"
+CONVENTIONS = (FULL, PAPER)
+
+
+class LlmSizes(Protocol):
+    """What the count needs of a language model: numbers of one, or arrays over many (see `LlmArrays`)."""
+
+    @property
+    def nominal_params(self) -> float | FloatArray: ...
+    @property
+    def linear_params(self) -> float | FloatArray: ...
+    @property
+    def lm_head_params(self) -> float | FloatArray: ...
+    @property
+    def attention_width(self) -> float | FloatArray: ...
+    @property
+    def num_layers(self) -> float | FloatArray: ...
+    @property
+    def hidden_size(self) -> float | FloatArray: ...
+
+
+@dataclass(frozen=True)
+class LlmArrays:
+    """The sizes of many language models as columns (models, 1), to be broadcast against visual tokens."""
+
+    nominal_params: FloatArray
+    linear_params: FloatArray
+    lm_head_params: FloatArray
+    attention_width: FloatArray
+    num_layers: FloatArray
+    hidden_size: FloatArray
+
+    @classmethod
+    def of(cls, llms: tuple[LlmSpec, ...]) -> LlmArrays:
+        return cls(*(np.array([[getattr(llm, name)] for llm in llms], float) for name in cls.__annotations__))
+
+
+@dataclass(frozen=True)
+class Flops:
+    """FLOPs of one request by stage; each a float, or an array over candidates."""
+
+    encoder: FloatArray | float
+    compressor: FloatArray | float
+    query_pass: FloatArray | float
+    prefill: FloatArray | float
+    decode: FloatArray | float
+
+    @property
+    def total(self) -> FloatArray | float:
+        return self.encoder + self.compressor + self.query_pass + self.prefill + self.decode
+
+    def at(self, *index: int) -> Flops:
+        """The numbers of one candidate."""
+        return Flops(*(float(np.asarray(getattr(self, stage))[index]) for stage in STAGES))
+
+    def to_dict(self) -> dict[str, float]:
+        """Total and stages, for a single candidate."""
+        return {"total": float(self.total)} | {stage: float(getattr(self, stage)) for stage in STAGES}
+
+
+def request_flops(
+    llm: LlmSizes,
+    visual_tokens: FloatArray | int,
+    workload: Workload,
+    *,
+    vision: VisionSpec,
+    compressor: CompressorSpec,
+    convention: str = FULL,
+    prompt_order: str = "image-first",
+) -> Flops:
+    """FLOPs of one request.
+
+    Args:
+        llm: one LlmSpec, or `LlmArrays` of many.
+        visual_tokens: per image; an array broadcasts against the LLMs.
+        workload: the request.
+        vision: the vision tower.
+        compressor: what makes the visual tokens.
+        convention: "full" or "paper".
+        prompt_order: "image-first" or "text-first" (which makes the query pass free).
+
+    Returns:
+        Flops whose entries have the broadcast shape of LLMs and visual tokens.
+
+    Raises:
+        UnknownNameError: no such convention or prompt order.
+    """
+    v = np.asarray(visual_tokens, float)
+    tokens = stage_tokens(workload, v, compressor.query_aware, prompt_order)
+    shape = np.broadcast_shapes(np.shape(llm.nominal_params), v.shape)
+    zero = np.zeros(shape)
+    if convention == PAPER:
+        per_token = 2.0 * llm.nominal_params
+        return Flops(zero, zero, zero, per_token * tokens.prefill + zero, per_token * tokens.decode + zero)
+    if convention != FULL:
+        raise UnknownNameError("convention", convention, CONVENTIONS)
+    return Flops(
+        encoder=workload.images * encoder_flops(vision) + zero,
+        compressor=workload.images * compressor_flops(compressor, vision, llm.hidden_size, v) + zero,
+        query_pass=decoder_flops(llm, tokens.query_pass, 0) + zero,
+        prefill=decoder_flops(llm, tokens.prefill, tokens.cached) + head_flops(llm, 1) + zero,
+        decode=decode_flops(llm, tokens.decode, tokens.cached + tokens.prefill) + zero,
+    )
+
+
+def decoder_flops(llm: LlmSizes, new_tokens: FloatArray | int, cached_tokens: FloatArray | int) -> FloatArray:
+    """The decoder layers over S new tokens behind C cached ones: 2 P_lin S + 4 L w (S C + S (S + 1) / 2)."""
+    s = np.asarray(new_tokens, float)
+    pairs = s * cached_tokens + s * (s + 1) / 2
+    flops: FloatArray = 2.0 * llm.linear_params * s + 4.0 * llm.num_layers * llm.attention_width * pairs
+    return flops
+
+
+def head_flops(llm: LlmSizes, positions: int) -> FloatArray | float:
+    """Logits of some positions: 2 P_head each."""
+    return 2.0 * llm.lm_head_params * positions
+
+
+def decode_flops(llm: LlmSizes, steps: int, context_tokens: FloatArray) -> FloatArray:
+    """G steps of one token behind a growing cache: the layers over G tokens one by one, and logits for each.
+
+    Causal attention makes this the same sum as a prefill of G tokens behind the context.
+    """
+    return decoder_flops(llm, steps, context_tokens) + head_flops(llm, steps)
+
+
+def encoder_flops(vision: VisionSpec) -> float:
+    """The tower over one image, up to the last layer used: per layer 2 S (4 d^2 + 2 d m) + 4 S^2 d, and the patches.
+
+    S counts the class token too; attention is bidirectional, so all S^2 pairs are real. m is the MLP's width.
+    """
+    d, s = vision.hidden_size, vision.patches + vision.class_token
+    per_layer = 2 * s * (4 * d * d + 2 * d * vision.intermediate_size) + 4 * s * s * d
+    patch_embedding = 2 * vision.patches * 3 * vision.patch_size**2 * d
+    return float(patch_embedding + vision.layers_run * per_layer)
+
+
+def compressor_flops(
+    compressor: CompressorSpec, vision: VisionSpec, llm_hidden_size: FloatArray | float, visual_tokens: FloatArray
+) -> FloatArray:
+    """Compressor and projector over one image.
+
+    Projector, all kinds: two layers d -> H -> H over V tokens, 2 V (d H + H^2).
+    QueCC and TokenPacker: key and value MLPs k d -> d -> d and the key and value projections d -> d over all P patches,
+    2 * 2 P (k d^2 + 2 d^2); query and output projections, 2 * 2 V d^2; each patch is attended to once, 4 P d.
+    QueCC's queries: text feature H -> d, 2 H d; query MLP d -> d -> d over all patches, 4 P d^2; depth-wise
+    convolution, 2 P d. TokenPacker's queries: interpolation (not counted) and one layer over V tokens, 2 V d^2.
+    """
+    d, patches, v = float(vision.hidden_size), float(vision.patches), visual_tokens
+    h = np.asarray(llm_hidden_size, float)
+    flops: FloatArray = 2 * v * (d * h + h * h)
+    if compressor.name in ("quecc", "tokenpacker"):
+        keys_and_values = 2 * 2 * patches * d * d * (compressor.feature_layers + 2)
+        flops = flops + keys_and_values + 4 * v * d * d + 4 * patches * d
+    if compressor.name == "quecc":
+        flops = flops + 2 * h * d + 4 * patches * d * d + 2 * patches * d
+    elif compressor.name == "tokenpacker":
+        flops = flops + 2 * v * d * d
+    return flops

@@ -1,0 +1,95 @@
+"""What can go wrong, each error with the numbers that it complains about.
+
+Every error of this package is a `PlannerError`; its text is one sentence that says what was expected, what came and
+what to do. `exit_code` is what the command line ends with: 2 for bad input, 1 where the input is fine but nothing fits.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PlannerError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    exit_code = 2
+
+
+class InputError(PlannerError, ValueError):
+    """A value that cannot be used as given."""
+
+
+class QuantityError(InputError):
+    """A number with a unit that cannot be read; `value` is what came."""
+
+    def __init__(self, message: str, value: object) -> None:
+        super().__init__(message)
+        self.value = value
+
+
+class RunsError(InputError):
+    """A table of measured runs that cannot be used; `row` and `column` say where, if one place is to blame."""
+
+    def __init__(self, message: str, *, row: str | None = None, column: str | None = None) -> None:
+        super().__init__(message)
+        self.row = row
+        self.column = column
+
+
+class FitError(InputError):
+    """Runs from which the form asked for cannot be fitted."""
+
+
+class LawFileError(InputError):
+    """A law file that is damaged, or written by a newer version."""
+
+
+class SpecError(InputError):
+    """An architecture description (config.json) that cannot be used."""
+
+
+class OutputExistsError(InputError):
+    """A file that would be overwritten unasked; `path` is the file."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} exists and is not overwritten unasked: name another file, or say --force")
+        self.path = path
+
+
+class UnknownNameError(InputError):
+    """A name that is in no list; `known` is the list and `suggestion` the nearest entry, if one is near.
+
+    `listed` replaces the list in the text where it would be too long.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str], listed: str = "") -> None:
+        self.name = name
+        self.known = tuple(known)
+        self.suggestion = nearest_name(name, self.known)
+        there = listed or f"there are: {', '.join(self.known)}"
+        super().__init__(
+            f"no {what} is called {name!r}; " + (f"did you mean {self.suggestion!r}?" if self.suggestion else there)
+        )
+
+
+class NothingFitsError(PlannerError):
+    """No candidate fits the budget; carries the cheapest one and what it costs.
+
+    `budget_flops` and `cheapest_flops` are FLOPs per request, in the convention of the plan.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, budget_flops: float, cheapest: str, cheapest_flops: float) -> None:
+        super().__init__(message)
+        self.budget_flops = budget_flops
+        self.cheapest = cheapest
+        self.cheapest_flops = cheapest_flops
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The entry of `known` that `name` was probably meant to be, ignoring case; None if none is near."""
+    by_lower = {entry.lower(): entry for entry in known}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None

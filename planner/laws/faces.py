@@ -1,0 +1,234 @@
+"""For given exponents: the exact least squares in A, B, D >= 0, many problems at once.
+
+A power form is linear in A, B and D once its exponents are fixed, and least squares under sign bounds is convex: its
+optimum is the unconstrained optimum of its own *face* (which of A, B, D are free, the others zero). With three
+coefficients there are few faces, so all are solved and the best feasible one is taken.
+
+Numbers stay well conditioned because ln N and ln T are centred, and because wherever D is free the column of an
+exponent a is (exp(-a x) - 1) / a rather than exp(-a x): it tends to -x, not to the constant column, as a -> 0.
+
+Letters: P problems solved at once, n runs; x, t centred logarithms of N and T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+EXPONENT_FLOOR = 1e-9
+"""Smallest exponent that is told from zero: below it a power is a constant to every digit."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Where the runs stand, centred: everything about a fit but the measured errors."""
+
+    x: FloatArray
+    """ln N - its mean, shape (n,)."""
+    t: FloatArray
+    """ln T - its mean, shape (n,)."""
+    x_mean: float
+    """Mean of ln N, N in the unit that the design was made with."""
+    t_mean: float
+    """Mean of ln T."""
+    root_weight: FloatArray
+    """Square roots of the weights, shape (n,); the mean weight is 1."""
+
+
+def make_design(n: FloatArray, t: FloatArray, weights: FloatArray) -> Design:
+    """Centre N (in any unit) and T, and scale the weights, each of shape (n,)."""
+    x, log_t = np.log(n), np.log(t)
+    root_weight = np.sqrt(weights / weights.mean())
+    return Design(x - x.mean(), log_t - log_t.mean(), float(x.mean()), float(log_t.mean()), root_weight)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a power form at P pairs of exponents, one entry in each list for every power of the form."""
+
+    powers: list[FloatArray]
+    """exp(-a x), each (P, n)."""
+    slopes: list[FloatArray]
+    """(exp(-a x) - 1) / a, each (P, n)."""
+    scales: list[FloatArray]
+    """a, each (P,)."""
+
+
+@dataclass(frozen=True)
+class PowerForm:
+    """What differs between the additive and the multiplicative form."""
+
+    columns: Callable[[Design, FloatArray], Columns]
+    """(design, exponents (P, 2)) -> columns."""
+    faces: tuple[tuple[tuple[int, ...], bool], ...]
+    """(powers that are free, whether D is): first all of them, then all but D, then the smaller ones."""
+    exponent_min: float
+
+
+@dataclass(frozen=True)
+class FaceFit:
+    """Solutions of P small least-squares problems."""
+
+    a: FloatArray
+    """Coefficient of the first power, shape (P,)."""
+    b: FloatArray
+    """Coefficient of the second power (0 in the multiplicative form), shape (P,)."""
+    d: FloatArray
+    """Offset, shape (P,)."""
+    residual: FloatArray
+    """Weighted residual, shape (P, n)."""
+    basis: FloatArray
+    """Orthonormal columns Q of the face, zero where it has fewer than three, shape (3, P, n)."""
+    lift: FloatArray
+    """For each power the row of R^-T that belongs to its column (Q R = columns), zero if unused, shape (2, 3, P)."""
+    rss: FloatArray
+    """Weighted residual sum of squares, shape (P,); infinite where the face is not feasible."""
+
+
+def _power(exponent: FloatArray, log_size: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """exp(-a x) and (exp(-a x) - 1) / a, each (P, n), for a (P,) > 0 and x (n,) or (P, n)."""
+    shifted = np.expm1(-exponent[:, None] * log_size)
+    return shifted + 1.0, shifted / exponent[:, None]
+
+
+def _additive_columns(design: Design, exponents: FloatArray) -> Columns:
+    n_power, n_slope = _power(exponents[:, 0], design.x)
+    t_power, t_slope = _power(exponents[:, 1], design.t)
+    return Columns([n_power, t_power], [n_slope, t_slope], [exponents[:, 0], exponents[:, 1]])
+
+
+def _multiplicative_columns(design: Design, exponents: FloatArray) -> Columns:
+    scale = np.maximum(np.hypot(exponents[:, 0], exponents[:, 1]), EXPONENT_FLOOR)
+    along = (exponents[:, :1] * design.x + exponents[:, 1:] * design.t) / scale[:, None]
+    power, slope = _power(scale, along)
+    return Columns([power], [slope], [scale])
+
+
+POWER_FORMS = {
+    "additive": PowerForm(
+        _additive_columns,
+        (((0, 1), True), ((0, 1), False), ((0,), True), ((1,), True), ((), True), ((0,), False), ((1,), False)),
+        EXPONENT_FLOOR,  # at zero a power is the constant that D already is
+    ),
+    "multiplicative": PowerForm(_multiplicative_columns, (((0,), True), ((0,), False), ((), True)), 0.0),
+}
+
+
+def best_face(form: PowerForm, design: Design, y: FloatArray, exponents: FloatArray) -> FaceFit:
+    """The optimum over A, B, D >= 0 at each of P pairs of exponents.
+
+    Args:
+        form: additive or multiplicative.
+        design: where the runs stand.
+        y: measured errors, shape (n,) or (P, n).
+        exponents: alpha and beta, shape (P, 2).
+    """
+    columns = form.columns(design, exponents)
+    free = fit_face(design, y, columns, *form.faces[0])
+    settled = np.isfinite(free.rss)
+    if settled.all():
+        return free
+    # Where the free optimum has D < 0, every way from a feasible point to it falls and crosses D = 0, so the optimum
+    # of that plane, if it is feasible, is the answer; the smaller faces are needed only for what is left.
+    without_d = fit_face(design, y, columns, *form.faces[1])
+    settled |= (free.d < 0) & np.isfinite(without_d.rss)
+    best = where_fit(free.rss <= without_d.rss, free, without_d)
+    if not settled.all():
+        for face in form.faces[2:]:
+            other = fit_face(design, y, columns, *face)
+            best = where_fit(best.rss <= other.rss, best, other)
+    return best
+
+
+def fit_face(design: Design, y: FloatArray, columns: Columns, used: tuple[int, ...], offset: bool) -> FaceFit:
+    """Least squares on one face: the powers in `used` are free, D is free or zero; infeasible where a sign is wrong."""
+    root = design.root_weight
+    shape = columns.powers[0].shape
+    matrix = [(columns.slopes if offset else columns.powers)[j] * root for j in used]
+    if offset:
+        matrix.insert(0, np.broadcast_to(root, shape))
+    coefficients, residual, basis, upper, feasible = least_squares(matrix, np.broadcast_to(y * root, shape))
+    per_power = [np.zeros(shape[0]), np.zeros(shape[0])]
+    d = np.where(feasible, coefficients[0], np.nan) if offset else np.zeros(shape[0])
+    lift = np.zeros((2, 3, shape[0]))
+    for position, j in enumerate(used, start=int(offset)):
+        scale = columns.scales[j] if offset else 1.0
+        per_power[j] = coefficients[position] / scale
+        lift[j, : len(matrix)] = _row_of_inverse_transpose(upper, position) / scale
+        if offset:  # c0 + c (e - 1) / a  =  (c / a) e + (c0 - c / a)
+            d = d - per_power[j]
+        feasible &= per_power[j] >= 0
+    feasible &= d >= 0
+    padded = np.zeros((3, *shape))
+    padded[: len(matrix)] = basis
+    rss = np.where(feasible, np.einsum("pn,pn->p", residual, residual), np.inf)
+    return FaceFit(per_power[0], per_power[1], d, residual, padded, lift, rss)
+
+
+def least_squares(
+    columns: list[FloatArray], y: FloatArray
+) -> tuple[list[FloatArray], FloatArray, FloatArray, FloatArray, BoolArray]:
+    """Modified Gram-Schmidt on [columns | y], P problems at once: backward stable, and vectorised where LAPACK is not.
+
+    Args:
+        columns: k arrays of shape (P, n).
+        y: shape (P, n).
+
+    Returns:
+        k coefficients (P,), the residual (P, n), orthonormal Q (k, P, n) and upper triangular R (k, k, P) with
+        Q R = columns, and whether the columns are independent.
+    """
+    k = len(columns)
+    basis = np.empty((k, *y.shape))
+    upper = np.zeros((k, k, y.shape[0]))
+    independent = np.ones(y.shape[0], bool)
+    projections = np.zeros((k, y.shape[0]))
+    residual = y
+    for j, column in enumerate(columns):
+        rest = column
+        for i in range(j):
+            upper[i, j] = np.einsum("pn,pn->p", basis[i], rest)
+            rest = rest - upper[i, j][:, None] * basis[i]
+        upper[j, j] = np.sqrt(np.einsum("pn,pn->p", rest, rest))
+        ok = upper[j, j] > 1e-13 * np.sqrt(np.einsum("pn,pn->p", column, column))
+        independent &= ok
+        basis[j] = rest / np.where(ok, upper[j, j], 1.0)[:, None]
+        projections[j] = np.einsum("pn,pn->p", basis[j], residual)
+        residual = residual - projections[j][:, None] * basis[j]
+        upper[j, j] = np.where(ok, upper[j, j], 1.0)
+    coefficients: list[FloatArray] = [np.zeros(0)] * k
+    for j in reversed(range(k)):
+        known = sum((upper[j, i] * coefficients[i] for i in range(j + 1, k)), np.zeros(y.shape[0]))
+        coefficients[j] = (projections[j] - known) / upper[j, j]
+    return coefficients, residual, basis, upper, independent
+
+
+def _row_of_inverse_transpose(upper: FloatArray, position: int) -> FloatArray:
+    """The w (k, P) with R^T w = unit vector of `position`, for upper triangular R (k, k, P)."""
+    w = np.zeros(upper.shape[1:])
+    w[position] = 1.0 / upper[position, position]
+    for i in range(position + 1, len(upper)):
+        w[i] = -np.einsum("jp,jp->p", upper[position:i, i], w[position:i]) / upper[i, i]
+    return w
+
+
+def where_fit(mask: BoolArray, one: FaceFit, other: FaceFit) -> FaceFit:
+    """Problem by problem `one` where the mask (P,) is true, else `other`."""
+    if mask.all():
+        return one
+    if not mask.any():
+        return other
+
+    def pick(name: str) -> FloatArray:
+        first, second = getattr(one, name), getattr(other, name)
+        points_first = name in ("residual", "basis")  # (..., P, n); the others end in P
+        picked: FloatArray = np.where(mask[:, None] if points_first else mask, first, second)
+        return picked
+
+    return FaceFit(*(pick(field.name) for field in fields(FaceFit)))

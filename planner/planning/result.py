@@ -1,0 +1,151 @@
+"""Plan: the pick, what stands beside it, and what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from planner.costs.flops import PAPER, Flops
+from planner.costs.stages import STAGES, Workload
+from planner.laws.fitted import FittedLaw
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.planning.request import Budget
+from planner.quantities import format_flops, format_fraction, format_params, format_percent, format_tokens
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One configuration that could be deployed."""
+
+    llm: LlmSpec
+    visual_tokens: int
+    """Per image."""
+    predicted_error: float
+    """The law's error, between 0 and 1 inside its data."""
+    flops: Flops
+    """FLOPs of one request by stage, in the plan's convention."""
+    vision: VisionSpec
+    compressor: CompressorSpec
+    prompt_order: str
+    """"image-first" or "text-first"."""
+
+    @property
+    def total_flops(self) -> float:
+        return float(self.flops.total)
+
+    def __str__(self) -> str:
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
+        return f"{self.llm.name} with {tokens}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "llm": self.llm.name,
+            "llm_params": self.llm.nominal_params,
+            "visual_tokens": self.visual_tokens,
+            "predicted_error": self.predicted_error,
+            "flops": self.flops.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The best (LLM, visual tokens) pair under a budget, with the cost of everything that runs."""
+
+    best: Candidate
+    """The candidate with the smallest predicted error that fits the budget."""
+    runners_up: tuple[Candidate, ...]
+    """The next best that fit, best first."""
+    frontier: tuple[Candidate, ...]
+    """Candidates that fit and that no cheaper one beats, by ascending FLOPs; the last is the pick."""
+    next_up: Candidate | None
+    """The cheapest candidate above the budget that would be better, if there is one."""
+    law: FittedLaw
+    budget: Budget
+    workload: Workload
+    candidates_count: int
+    """Candidates that were compared."""
+    fitting_count: int
+    """How many of them fit the budget."""
+    extrapolates: tuple[str, ...] = ()
+    """Where the pick lies outside what the law was fitted to."""
+    assumptions: tuple[str, ...] = ()
+    """What has to hold for the law to speak of this use."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain JSON types."""
+        best = self.best
+        return {
+            "best": best.to_dict(),
+            "runners_up": [candidate.to_dict() for candidate in self.runners_up],
+            "frontier": [candidate.to_dict() for candidate in self.frontier],
+            "next_up": self.next_up.to_dict() if self.next_up else None,
+            "extrapolates": list(self.extrapolates),
+            "assumptions": list(self.assumptions),
+            "convention": self.budget.convention,
+            "budget": {"flops": self.budget.flops},
+            "workload": {**vars(self.workload)},
+            "vision": best.vision.name,
+            "compressor": best.compressor.name,
+            "prompt_order": best.prompt_order,
+            "law": {
+                "name": self.law.name,
+                "form": self.law.form,
+                "status": self.law.status,
+                "advice": self.law.advice,
+                "at_bound": list(self.law.at_bound),
+                "runs_sha256": self.law.runs_sha256,
+            },
+            "candidates": {"compared": self.candidates_count, "fitting": self.fitting_count},
+        }
+
+    def __str__(self) -> str:
+        """A few plain lines; `vlm-planner plan` shows tables."""
+        best, budget = self.best, self.budget
+        cost = f"{format_flops(best.total_flops)} of {format_flops(budget.flops)} ({budget.convention} count)"
+        shown_stages = STAGES[3:] if budget.convention == PAPER else STAGES
+        stages = ", ".join(
+            f"{stage.replace('_', ' ')} {format_percent(getattr(best.flops, stage), best.total_flops)}"
+            for stage in shown_stages
+        )
+        lines = [
+            f"best under the budget: {best}",
+            f"predicted error {format_fraction(best.predicted_error)} ({law_title(self.law)})",
+            f"cost: {cost}: {stages}",
+        ]
+        if self.runners_up:
+            second = self.runners_up[0]
+            lines.append(f"next best: {second}, error {format_fraction(second.predicted_error)}")
+        lines += [f"extrapolates: {text}" for text in self.extrapolates]
+        lines += [f"assumes: {text}" for text in self.assumptions]
+        return "\n".join(lines)
+
+
+def law_title(law: FittedLaw) -> str:
+    """A law in a few words: "law reasoning, additive, 28 runs, at a bound: D"."""
+    parts = [f"law {law.name}" if law.name else "law", law.form]
+    parts += [f"{law.n_runs} runs"] if law.n_runs else []
+    parts.append(law.status + (f": {', '.join(law.at_bound)}" if law.at_bound else ""))
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class ContinuousOptimum:
+    """The best (N, V) on a budget if every size could be had."""
+
+    llm_params: float
+    visual_tokens: float
+    """Per image."""
+    predicted_error: float
+    closed_form: bool
+    """Whether a formula gives it (multiplicative and log-linear forms)."""
+    limit: str | None
+    """"min" or "max" where the optimum is at the least or the most visual tokens allowed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self)}
+
+    def __str__(self) -> str:
+        return (
+            f"{format_params(self.llm_params)} parameters with {format_tokens(self.visual_tokens)} visual tokens, "
+            f"predicted error {format_fraction(self.predicted_error)}"
+        )

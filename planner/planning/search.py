@@ -1,0 +1,207 @@
+"""plan(): exact enumeration of (LLM, visual tokens) candidates, vectorised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.costs.flops import PAPER, LlmArrays, request_flops
+from planner.costs.stages import TEXT_FIRST, Workload
+from planner.errors import InputError, NothingFitsError
+from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
+from planner.laws.shipped import as_law
+from planner.models.catalog import (
+    DEFAULT_COMPRESSOR,
+    DEFAULT_VISION,
+    family_of,
+    find_compressor,
+    find_llms,
+    find_vision,
+)
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.planning.request import Budget, as_budget, as_workload
+from planner.planning.result import Candidate, Plan
+from planner.quantities import format_flops, format_params, format_ratio, format_tokens, whole_number
+
+RUNNERS_UP = 5
+
+
+def plan(
+    law: FittedLaw | str | Path | None = None,
+    *,
+    budget: Budget | float | str,
+    query_tokens: int | None = None,
+    generated_tokens: int | None = None,
+    cached_tokens: int = 0,
+    workload: Workload | None = None,
+    llms: str | LlmSpec | Iterable[str | LlmSpec] | None = None,
+    visual_tokens: Iterable[int] | None = None,
+    vision: str | VisionSpec = DEFAULT_VISION,
+    compressor: str | CompressorSpec = DEFAULT_COMPRESSOR,
+    prompt_order: str = "image-first",
+    convention: str | None = None,
+    form: str | None = None,
+) -> Plan:
+    """The (LLM, visual tokens) pair with the smallest predicted error whose cost fits the budget.
+
+    Every language model is tried with every admissible number of visual tokens; the answer is exact, not a search.
+    Equal errors go to the cheaper candidate.
+
+    Args:
+        law: a fitted law, the name of a shipped one ("reasoning", "ocr"), or a law file; "reasoning" by default.
+        budget: FLOPs of one request ("2 TFLOPs", 2e12), or a `Budget`.
+        query_tokens: new text tokens of a request.
+        generated_tokens: answer tokens.
+        cached_tokens: text tokens already in the KV cache, on top of `query_tokens`.
+        workload: all token counts at once, instead of the three above.
+        llms: candidates: names, families, "all", config.json paths or specs; by default the family that the law
+            was measured on.
+        visual_tokens: candidates; by default all that the compressor admits for the tower.
+        vision: vision tower.
+        compressor: "quecc", "tokenpacker", "average-pool" or "none".
+        prompt_order: "image-first", or "text-first", which makes QueCC's query pass free.
+        convention: "full" or "paper"; overrides that of the budget.
+        form: form of a shipped law; "additive" by default.
+
+    Raises:
+        NothingFitsError: no candidate fits; names the cheapest and its cost.
+        InputError: a bad quantity, name, law or architecture, in one sentence.
+    """
+    law = as_law(law, form)
+    budget = as_budget(budget, convention)
+    workload = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
+    tower, squeezer = find_vision(vision), find_compressor(compressor)
+    models = find_llms(llms) if llms is not None else _own_family(law)
+    tokens = _admissible(visual_tokens, squeezer, tower)
+    flops = request_flops(
+        LlmArrays.of(models),
+        np.array(tokens, float),
+        workload,
+        vision=tower,
+        compressor=squeezer,
+        convention=budget.convention,
+        prompt_order=prompt_order,
+    )
+    total = np.asarray(flops.total)
+    nominal = np.array([[llm.nominal_params] for llm in models])
+    error = np.broadcast_to(law.predict(nominal, np.array(tokens, float)), total.shape)
+
+    def candidate(flat: int) -> Candidate:
+        i, j = divmod(flat, len(tokens))
+        return Candidate(models[i], tokens[j], float(error[i, j]), flops.at(i, j), tower, squeezer, prompt_order)
+
+    errors, costs = error.ravel(), total.ravel()
+    fits = costs <= budget.flops
+    if not fits.any():
+        cheapest = candidate(int(np.argmin(costs)))
+        raise NothingFitsError(
+            f"nothing fits {format_flops(budget.flops)} ({budget.convention} count): the cheapest candidate is "
+            f"{cheapest} at {format_flops(cheapest.total_flops)}; raise the budget or name smaller models",
+            budget_flops=budget.flops,
+            cheapest=str(cheapest),
+            cheapest_flops=cheapest.total_flops,
+        )
+    ranking = np.lexsort((costs, errors))
+    ranking = ranking[fits[ranking]]
+    best = candidate(int(ranking[0]))
+    better = np.flatnonzero((errors < best.predicted_error) & ~fits)
+    next_up = candidate(int(better[np.lexsort((errors[better], costs[better]))[0]])) if len(better) else None
+    return Plan(
+        best=best,
+        runners_up=tuple(candidate(int(i)) for i in ranking[1 : 1 + RUNNERS_UP]),
+        frontier=tuple(candidate(int(i)) for i in pareto(costs, errors) if fits[i]),
+        next_up=next_up,
+        law=law,
+        budget=budget,
+        workload=workload,
+        candidates_count=total.size,
+        fitting_count=int(fits.sum()),
+        extrapolates=_extrapolations(law, best),
+        assumptions=_assumptions(law, best, budget, workload),
+    )
+
+
+def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions that no cheaper or equally cheap one equals or beats, by ascending cost."""
+    order = np.lexsort((errors, costs))
+    best_before = np.concatenate([[np.inf], np.minimum.accumulate(errors[order])[:-1]])
+    return order[errors[order] < best_before]
+
+
+def _own_family(law: FittedLaw) -> tuple[LlmSpec, ...]:
+    """The catalogue's models of the families that the law was measured on. Raises InputError if it knows none."""
+    families = dict.fromkeys(family for name in law.llms if (family := family_of(name)))
+    if not families:
+        measured = f"on {', '.join(law.llms)}, which the catalogue does not know" if law.llms else "on no named models"
+        raise InputError(
+            f"the law was measured {measured}: name the candidates with llms= (--llms): models, families, 'all', "
+            "or config.json paths"
+        )
+    return find_llms(list(families))
+
+
+def _admissible(wanted: Iterable[int] | None, compressor: CompressorSpec, vision: VisionSpec) -> tuple[int, ...]:
+    """The candidates' visual tokens, ascending. Raises InputError for a count that the compressor cannot make."""
+    admissible = compressor.visual_tokens(vision)
+    if wanted is None:
+        return admissible
+    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in wanted})
+    for count in chosen:
+        if count not in admissible:
+            raise InputError(
+                f"{compressor.title} cannot make {count} visual tokens from the {vision.grid_side} x "
+                f"{vision.grid_side} patches of {vision.name}; it can make {', '.join(map(str, admissible))}"
+            )
+    if not chosen:
+        raise InputError(f"visual_tokens: expected at least one of {', '.join(map(str, admissible))}, got none")
+    return tuple(chosen)
+
+
+def _extrapolations(law: FittedLaw, best: Candidate) -> tuple[str, ...]:
+    """Where the pick lies outside the law's data, in words."""
+    out = []
+    for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
+        size = quantity == "llm_params"
+        value = format_params(best.llm.nominal_params) if size else format_tokens(best.visual_tokens)
+        edge = format_params(nearest) if size else format_tokens(nearest)
+        above = (best.llm.nominal_params if size else best.visual_tokens) > nearest
+        measured = f"{'largest' if above else 'smallest'} measured one, {edge}"
+        out.append(f"{quantity} {value} is {format_ratio(ratio)} {'above' if above else 'below'} the {measured}")
+    return tuple(out)
+
+
+def _assumptions(law: FittedLaw, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
+    """What has to hold for the law to speak of this pick, in sentences."""
+    out = []
+    if law.status == NOT_IDENTIFIED:
+        out.append(f"the law is not identified: {law.advice}")
+    measured = [name for name in law.compressors if name != "none"]
+    if measured and best.compressor.name not in measured:
+        out.append(
+            f"the law was measured with {', '.join(measured)}, the plan is for {best.compressor.name}: "
+            "the gain of a visual token differs between compressors"
+        )
+    families = {family_of(name) or name for name in law.llms}
+    if families and best.llm.family not in families:
+        out.append(
+            f"the law was measured on {', '.join(sorted(families))}, the pick is {best.llm.family}: "
+            "another family may stand higher or lower at the same size"
+        )
+    if law.vision and best.vision.name != law.vision:
+        out.append(f"the law was measured with {law.vision}, the plan is for {best.vision.name}")
+    limit = best.compressor.published_tokens_max
+    if limit is not None and best.visual_tokens > limit:
+        out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
+    if best.prompt_order == TEXT_FIRST and best.compressor.query_aware:
+        out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
+    if workload.images > 1:
+        out.append(f"the law, measured with one image a request, holds for {workload.images}")
+    if budget.convention == PAPER:
+        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
+    if not 0 <= best.predicted_error <= 1:
+        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
+    out += best.llm.notes
+    return tuple(out)

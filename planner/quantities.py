@@ -1,0 +1,150 @@
+"""Numbers with units: "2 TFLOPs", "7B" <-> plain numbers. The only place that parses, scales or rounds.
+
+Inside the package every quantity is a plain number in its base unit (FLOPs, parameters, tokens), with the unit in its
+name. One convention for all counts: a multiply-add is 2 FLOPs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from planner.errors import QuantityError, nearest_name
+
+_NUMBER_AND_UNIT = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_SHOWN_MAX = 60  # characters of a foreign text that an error repeats
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One kind of quantity: how its units scale, and how to ask for it."""
+
+    name: str
+    """What it is, in the plural ("FLOPs")."""
+    scale_by_unit: dict[str, float]
+    """Lower-case unit -> factor to the base unit; "" is the bare number."""
+    example: str
+    """How a good value looks, for error texts."""
+
+
+_SI = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18}
+
+FLOPS = Dimension(
+    "FLOPs",
+    {prefix + unit: scale for prefix, scale in _SI.items() for unit in ("flops", "flop", "")},
+    '"2 TFLOPs" or 2e12',
+)
+PARAMS = Dimension(
+    "parameters",
+    {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+    | {"params": 1.0, "kparams": 1e3, "mparams": 1e6, "bparams": 1e9},
+    '"7B" or 7e9',
+)
+
+
+def parse(value: Any, dimension: Dimension, name: str) -> float:
+    """Read a positive quantity, given as a plain number or as text with a unit, into its base unit.
+
+    Units are read without regard to case: nobody means milli-FLOPs.
+
+    Raises:
+        QuantityError: not a number, not positive, not finite, or an unknown unit.
+    """
+    expected = f"{name}: expected a positive number of {dimension.name} such as {dimension.example}"
+    if isinstance(value, (int, float, Real)) and value is not True and value is not False:
+        number = float(value)
+    else:
+        match = _NUMBER_AND_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            raise QuantityError(f"{expected}, got {shown(value)}", value)
+        digits, unit = match.groups()
+        scale = dimension.scale_by_unit.get(unit.lower())
+        if scale is None:
+            raise QuantityError(f"{expected}, got {shown(value)}{_unit_hint(unit, dimension)}", value)
+        number = float(digits.replace("_", "")) * scale
+    if not (math.isfinite(number) and number > 0):
+        raise QuantityError(f"{expected}, got {shown(value)}", value)
+    return number
+
+
+def parse_flops(value: Any, name: str = "budget") -> float:
+    """FLOPs of one request from "2 TFLOPs", "500 GFLOPs" or 2e12. Raises QuantityError."""
+    return parse(value, FLOPS, name)
+
+
+def parse_params(value: Any, name: str = "llm_params") -> float:
+    """A parameter count from "7B", "500M" or 7e9. Raises QuantityError."""
+    return parse(value, PARAMS, name)
+
+
+def whole_number(value: Any, name: str, minimum: int = 0) -> int:
+    """Check a count (tokens, images): a whole number of at least `minimum`. Raises QuantityError."""
+    whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
+    if isinstance(value, bool) or not whole or int(value) < minimum:
+        raise QuantityError(f"{name}: expected a whole number of at least {minimum}, got {shown(value)}", value)
+    return int(value)
+
+
+def format_flops(flops: float) -> str:
+    """FLOPs to three digits with the prefix that fits: "1.94 TFLOPs"."""
+    prefix, scaled = _scaled(flops, (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)))
+    return f"{scaled} {prefix}FLOPs"
+
+
+def format_params(params: float) -> str:
+    """A parameter count to three digits: "7B", "0.5B", "135M"."""
+    prefix, scaled = _scaled(params, (("T", 1e12), ("B", 0.5e9), ("M", 1e6), ("k", 1e3)), {"B": 1e9})
+    return f"{scaled}{prefix}"
+
+
+def format_tokens(tokens: float) -> str:
+    """Tokens: whole as they are, fractions to one digit: "576", "12.1"."""
+    return f"{tokens:.0f}" if float(tokens).is_integer() else f"{tokens:.1f}"
+
+
+def format_fraction(fraction: float) -> str:
+    """An error or score between 0 and 1, to four digits after the point: "0.4793"."""
+    return f"{fraction:.4f}"
+
+
+def format_significant(number: float) -> str:
+    """A fitted parameter or a residual, to four significant digits: "0.1011", "3.168e-04"."""
+    return f"{number:.3e}" if number and abs(number) < 1e-3 else f"{number:.4g}"
+
+
+def format_percent(part: float, whole: float) -> str:
+    """A share in per cent, to the digit that a reader needs: "12 %", "0.4 %"."""
+    percent = 100 * part / whole if whole else 0.0
+    return f"{percent:.1f} %" if 0 < percent < 1 else f"{percent:.0f} %"
+
+
+def format_ratio(ratio: float) -> str:
+    """How many times: "4.6x", "29x"."""
+    return f"{ratio:.0f}x" if ratio >= 9.95 else f"{ratio:.1f}x"
+
+
+def shown(value: Any) -> str:
+    """A foreign value as an error shows it: quoted, on one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 3] + "..."
+
+
+def _scaled(
+    number: float, steps: tuple[tuple[str, float], ...], divisors: dict[str, float] | None = None
+) -> tuple[str, str]:
+    """(prefix, text): the first prefix whose threshold the number reaches, and the number under it to three digits."""
+    for prefix, threshold in steps:
+        if abs(number) >= threshold * 0.9995:  # 999.7 G shows as 1 T, not as 1e+03 G
+            return prefix, f"{number / (divisors or {}).get(prefix, threshold):.3g}"
+    return "", f"{number:.3g}"
+
+
+def _unit_hint(unit: str, dimension: Dimension) -> str:
+    """What to do about an unknown unit: a rate is not a count, a slip of the keyboard gets the nearest unit."""
+    if unit.lower().endswith(("/s", "ps")) and "flop" in unit.lower():
+        return f": {unit!r} is a rate, a budget is a count of FLOPs for one request"
+    near = nearest_name(unit, [known for known in dimension.scale_by_unit if known])
+    return f": the unit {unit!r} is not known" + (f", did you mean {near!r}?" if near else "")

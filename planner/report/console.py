@@ -1,0 +1,166 @@
+"""Rich tables for the terminal: a law, a plan, the catalogue. Everything fits 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from planner.costs.flops import PAPER
+from planner.costs.stages import STAGES
+from planner.laws.fitted import CONVERGED, FittedLaw
+from planner.laws.forms import get_form
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.planning.result import Candidate, ContinuousOptimum, Plan, law_title
+from planner.quantities import (
+    format_flops,
+    format_fraction,
+    format_params,
+    format_percent,
+    format_significant,
+    format_tokens,
+)
+
+_STAGE_TITLES = {
+    "encoder": "vision encoder",
+    "compressor": "compressor and projector",
+    "query_pass": "query pass",
+    "prefill": "prefill",
+    "decode": "decode",
+}
+_FRONTIER_SHOWN = 8
+
+
+def print_law(console: Console, law: FittedLaw) -> None:
+    """A law: whether to trust it, then its numbers."""
+    style = "green" if law.status == CONVERGED else "yellow"
+    head = Text(law.status, style=f"bold {style}")
+    if law.at_bound:
+        head.append(f" ({', '.join(law.at_bound)})")
+    console.print(head)
+    if law.advice:
+        console.print(Text(law.advice))
+    for remark in law.remarks:
+        console.print(Text(f"note: {remark}", style="yellow"))
+    table = _table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", "")
+    for name, value in law.params.items():
+        table.add_row(name, format_significant(value), _parameter_note(law, name))
+    console.print(table)
+    if law.rss is not None and law.rmse is not None:
+        console.print(
+            f"{law.n_runs} runs, RSS {format_significant(law.rss)}, RMSE {format_significant(law.rmse)}, "
+            f"{law.loss}, weights: {law.weighting}"
+        )
+    if law.llm_params_levels:
+        sizes = ", ".join(format_params(size) for size in law.llm_params_levels)
+        counts = ", ".join(format_tokens(count) for count in law.visual_tokens_levels)
+        console.print(Text(f"measured at N = {sizes} and T = {counts}"))
+    unit = "billion" if law.n_unit_params == 1e9 else f"{law.n_unit_params:g}"
+    console.print(Text(f"N: {law.n_basis} LLM parameters in units of one {unit}; T: {law.t_convention}"))
+    for title, values in (("LLMs", law.llms), ("task", law.tasks), ("compressor", law.compressors)):
+        if values:
+            console.print(Text(f"{title}: {', '.join(values)}"))
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """A plan: the pick, what it costs, what stands beside it, what it rests on."""
+    best, budget = plan.best, plan.budget
+    console.print(Text.assemble("best under ", format_flops(budget.flops), ": ", (str(best), "bold green")))
+    console.print(Text(f"predicted error {format_fraction(best.predicted_error)} ({law_title(plan.law)})"))
+    table = _table(f"one request, {budget.convention} count", "stage", "FLOPs", "share")
+    for stage in STAGES[3:] if budget.convention == PAPER else STAGES:
+        flops = getattr(best.flops, stage)
+        table.add_row(_STAGE_TITLES[stage], format_flops(flops), format_percent(flops, best.total_flops))
+    table.add_section()
+    share = f"{format_percent(best.total_flops, budget.flops)} of budget"
+    table.add_row("total", format_flops(best.total_flops), share, style="bold")
+    console.print(table)
+    console.print(_candidates("best that fit", (best, *plan.runners_up)))
+    shown = plan.frontier[-_FRONTIER_SHOWN:]
+    cut = f", the last {len(shown)} of {len(plan.frontier)}" if len(shown) < len(plan.frontier) else ""
+    console.print(_candidates(f"frontier: least error for the FLOPs{cut}", shown))
+    if plan.next_up is not None:
+        console.print(
+            Text(
+                f"a larger budget: from {format_flops(plan.next_up.total_flops)} on {plan.next_up}, "
+                f"error {format_fraction(plan.next_up.predicted_error)}"
+            )
+        )
+    _sentences(console, "extrapolates", plan.extrapolates)
+    _sentences(console, "assumes", plan.assumptions)
+
+
+def print_optimum(console: Console, optimum: ContinuousOptimum) -> None:
+    """The continuous optimum."""
+    console.print(Text(str(optimum)))
+    if optimum.limit:
+        side = "fewest" if optimum.limit == "min" else "most"
+        console.print(Text(f"at the {side} visual tokens allowed"))
+    console.print("closed form" if optimum.closed_form else "root of the optimality condition")
+
+
+def print_catalog(
+    console: Console,
+    llms: Iterable[LlmSpec],
+    towers: Iterable[VisionSpec],
+    compressors: Iterable[CompressorSpec],
+    laws: Iterable[FittedLaw],
+) -> None:
+    """Everything that can be named on the command line."""
+    table = _table("language models", "name", "family", "nominal", "exact", "layers", "width", "heads (KV)")
+    for llm in llms:
+        heads = f"{llm.num_heads} ({llm.num_kv_heads})"
+        sizes = (format_params(llm.nominal_params), format_params(llm.params))
+        table.add_row(llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), heads)
+    console.print(table)
+    table = _table("vision towers", "name", "patches", "visual tokens of QueCC")
+    quecc = next(iter(compressors))
+    for tower in towers:
+        counts = ", ".join(map(str, quecc.visual_tokens(tower)))
+        table.add_row(tower.name, f"{tower.grid_side} x {tower.grid_side}", counts)
+    console.print(table)
+    table = _table("compressors", "name", "", "query-aware")
+    for compressor in compressors:
+        table.add_row(compressor.name, compressor.title, "yes" if compressor.query_aware else "no")
+    console.print(table)
+    table = _table("shipped laws", "name", "form", "runs", "status", "task")
+    for law in laws:
+        table.add_row(law.name, law.form, str(law.n_runs), law.status, ", ".join(law.tasks))
+    console.print(table)
+
+
+def _parameter_note(law: FittedLaw, name: str) -> str:
+    imposed = law.constraints.get(name, {})
+    if "value" in imposed:
+        return "fixed"
+    if "expr" in imposed:
+        return f"tied: {imposed['expr']}"
+    return "at its bound" if name in law.at_bound else ""
+
+
+def _candidates(title: str, candidates: Iterable[Candidate]) -> Table:
+    table = _table(title, "LLM", "visual tokens", "error", "FLOPs")
+    for candidate in candidates:
+        table.add_row(
+            candidate.llm.name,
+            str(candidate.visual_tokens),
+            format_fraction(candidate.predicted_error),
+            format_flops(candidate.total_flops),
+        )
+    return table
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    """A table whose cells are plain text: names come from files and must not be read as markup."""
+    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="")
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right" if name not in ("", "family", "task", "form", "status") else "left")
+    return table
+
+
+def _sentences(console: Console, title: str, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        console.print(Text.assemble((f"{title}: ", "yellow"), sentence))
