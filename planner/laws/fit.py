@@ -27,6 +27,12 @@ FloatArray = NDArray[np.float64]
 WEIGHTINGS = ("auto", "equal", "error_se", "samples")
 LOSSES = ("least-squares", "huber")
 
+_EFFECTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "additive": {"N": ("A", "alpha"), "T": ("B", "beta")},
+    "multiplicative": {"N": ("A", "alpha"), "T": ("A", "beta")},
+    "log-linear": {"N": ("c1",), "T": ("c2",)},
+}  # the parameters that carry the effect of N and of T; where one is zero, there is none
+
 _HUBER_K = 1.345  # residuals beyond this many sigmas count linearly: 95 % efficient on Gaussian noise (Huber 1964)
 _HUBER_SCALE_ROUNDS = 10
 _HUBER_ROUNDS_MAX = 300
@@ -232,13 +238,8 @@ def _judge(form: Form, found: _Found, data: FitData, params: lmfit.Parameters | 
 
 def _lost_effects(form: Form, values: Mapping[str, float], fixed: set[str]) -> list[str]:
     """Sentences for each of N and T whose effect is absent, or a bare step."""
-    names: dict[str, tuple[str, ...]] = {
-        "additive": {"N": ("A", "alpha"), "T": ("B", "beta")},
-        "multiplicative": {"N": ("A", "alpha"), "T": ("A", "beta")},
-        "log-linear": {"N": ("c1",), "T": ("c2",)},
-    }[form.name]
     lost = []
-    for letter, needed in names.items():
+    for letter, needed in _EFFECTS[form.name].items():
         if any(values[name] == 0 and name not in fixed for name in needed):
             lost.append(
                 f"the runs show no fall of the error with {letter}: the law must not be used to choose {letter}"

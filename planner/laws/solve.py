@@ -81,9 +81,8 @@ def descend(
         trial = np.clip(exponents + step, form.exponent_min, EXPONENT_MAX)
         trial_fit = best_face(form, design, y, trial)
         better = (trial_fit.rss < fit.rss) & ~done
-        done |= (
-            (gain <= _NO_GAIN * fit.rss + rounding) | (~better & (gain <= _LITTLE_GAIN * fit.rss)) | (damping > 1e14)
-        )
+        settled = (gain <= _NO_GAIN * fit.rss) | (fit.rss <= rounding)
+        done |= settled | (~better & (gain <= _LITTLE_GAIN * fit.rss)) | (damping > 1e14)
         exponents = np.where(better[:, None], trial, exponents)
         fit = where_fit(better, trial_fit, fit)
         damping = np.where(better, np.maximum(damping * 0.1, 1e-12), np.minimum(damping * growth, 1e15))
@@ -149,12 +148,12 @@ def _solve_2x2(normal: FloatArray, damping: FloatArray, right: FloatArray) -> Fl
 
 def _rounding_rss(target: FloatArray) -> float:
     """The residual sum of squares that rounding alone leaves on errors of this size."""
-    return float(np.finfo(float).eps ** 2 * (target @ target))
+    return float((8 * np.finfo(float).eps) ** 2 * (target @ target))
 
 
 def _simplest_best(fit: FaceFit, target: FloatArray) -> int:
     """Position of the smallest RSS; among those equal to rounding the one with the most coefficients at zero."""
-    near = fit.rss <= fit.rss.min() * (1 + _SAME_RSS) + 64 * _rounding_rss(target)
+    near = fit.rss <= fit.rss.min() * (1 + _SAME_RSS) + _rounding_rss(target)
     zeros = (fit.d == 0).astype(int) + (fit.a == 0) + (fit.b == 0)
     order = np.lexsort((fit.rss, -zeros, ~near))
     return int(order[0])

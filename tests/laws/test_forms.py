@@ -1,0 +1,52 @@
+"""Forms: value and gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planner.errors import UnknownNameError
+from planner.laws.forms import FORMS, get_form
+
+POINTS = (np.array([0.5, 1.0, 7.0]), np.array([1.0, 16.0, 576.0]))
+PARAMS = {
+    "additive": {"A": 0.4, "alpha": 0.1, "B": 0.2, "beta": 0.05, "D": 0.03},
+    "multiplicative": {"A": 0.55, "alpha": 0.08, "beta": 0.015, "D": 0.03},
+    "log-linear": {"c0": 0.59, "c1": 0.04, "c2": 0.008},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("additive", 0.4 / 2**0.1 + 0.2 / 9**0.05 + 0.03),
+        ("multiplicative", 0.55 / (2**0.08 * 9**0.015) + 0.03),
+        ("log-linear", 0.59 - 0.04 * np.log(2) - 0.008 * np.log(9)),
+    ],
+)
+def test_value_is_the_formula(name: str, expected: float) -> None:
+    assert FORMS[name].value(PARAMS[name], 2.0, 9.0) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_gradient_equals_central_differences(name: str) -> None:
+    form, params = FORMS[name], PARAMS[name]
+    gradient = form.gradient(params, *POINTS)
+    assert gradient.shape == (3, len(form.param_names))
+    for i, parameter in enumerate(form.param_names):
+        h = 1e-6
+        up, down = (form.value({**params, parameter: params[parameter] + sign * h}, *POINTS) for sign in (1, -1))
+        np.testing.assert_allclose(gradient[:, i], (up - down) / (2 * h), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_sizes_and_tokens_broadcast(name: str) -> None:
+    table = FORMS[name].value(PARAMS[name], POINTS[0][:, None], POINTS[1])
+    assert table.shape == (3, 3)
+    assert table[2, 1] == FORMS[name].value(PARAMS[name], 7.0, 16.0)
+    assert FORMS[name].gradient(PARAMS[name], POINTS[0][:, None], POINTS[1]).shape[:2] == (3, 3)
+
+
+def test_a_mistyped_form_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'additive'"):
+        get_form("aditive")

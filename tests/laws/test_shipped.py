@@ -1,0 +1,55 @@
+"""The shipped laws are what their script makes of the shipped runs, to the last digit."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import planner
+from fitted_laws.make_laws import make_laws
+from planner.errors import InputError, UnknownNameError
+from planner.laws.fitted import FittedLaw
+
+
+def test_the_script_makes_every_shipped_law_again() -> None:
+    made = make_laws()
+    folder = resources.files("fitted_laws")
+    assert {entry.name for entry in folder.iterdir() if entry.name.endswith(".json")} == set(made)
+    for name, law in made.items():
+        shipped = FittedLaw.load(Path(str(folder / name)))
+        # The last bits of a sum depend on the processor's vector width, so digits are compared, not bytes.
+        assert shipped.params == pytest.approx(dict(law.params), rel=1e-9, abs=1e-12), name
+        assert shipped.rss == pytest.approx(law.rss, rel=1e-9)
+        rest = {key for key in law.to_dict() if key not in ("params", "rss", "rmse")}
+        assert {key: shipped.to_dict()[key] for key in rest} == {key: law.to_dict()[key] for key in rest}
+
+
+def test_names_and_forms() -> None:
+    assert planner.shipped_names() == (
+        ("ocr", "additive"),
+        ("ocr", "log-linear"),
+        ("ocr", "multiplicative"),
+        ("paper", "multiplicative"),
+        ("reasoning", "additive"),
+        ("reasoning", "log-linear"),
+        ("reasoning", "multiplicative"),
+    )
+    assert planner.load_law("reasoning").form == "additive"
+    assert planner.load_law("reasoning", "log-linear").form == "log-linear"
+    assert planner.load_law("paper").params["alpha"] == 0.077
+
+
+def test_what_is_not_there_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'reasoning'"):
+        planner.load_law("resoning")
+    with pytest.raises(InputError, match="'paper' has no additive form; there are: multiplicative"):
+        planner.load_law("paper", "additive")
+
+
+def test_every_row_of_the_shipped_runs_names_its_source() -> None:
+    for entry in (resources.files("fitted_laws") / "runs").iterdir():
+        runs = planner.read_runs(Path(str(entry)))
+        assert runs.source is not None
+        assert all("arXiv 2411.03312" in source for source in runs.source)
