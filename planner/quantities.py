@@ -121,9 +121,9 @@ def format_percent(part: float, whole: float) -> str:
     return f"{percent:.1f} %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
-def format_ratio(ratio: float) -> str:
-    """How many times: "4.6x", "29x"."""
-    return f"{ratio:.0f}x" if ratio >= 9.95 else f"{ratio:.1f}x"
+def format_factor(ratio: float) -> str:
+    """How many times: "4.6", "29"."""
+    return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}"
 
 
 def shown(value: Any) -> str:

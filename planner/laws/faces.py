@@ -218,6 +218,12 @@ def _row_of_inverse_transpose(upper: FloatArray, position: int) -> FloatArray:
     return w
 
 
+def take_fit(fit: FaceFit, index: NDArray[np.intp]) -> FaceFit:
+    """The problems at the given positions, in that order."""
+    axes = {"residual": -2, "basis": -2}  # (..., P, n); the others end in P
+    return FaceFit(*(getattr(fit, item.name).take(index, axis=axes.get(item.name, -1)) for item in fields(FaceFit)))
+
+
 def where_fit(mask: BoolArray, one: FaceFit, other: FaceFit) -> FaceFit:
     """Problem by problem `one` where the mask (P,) is true, else `other`."""
     if mask.all():

@@ -1,9 +1,9 @@
 """Measured errors -> the exact least-squares optimum of a form, by variable projection.
 
 For given exponents the best A, B, D >= 0 are known exactly (`faces`); what is left is a search in the two exponents:
-a grid (`grid`), then a Gauss-Newton descent of the projected residual from every basin at once, with Kaufman's
-approximation of its Jacobian (Kaufman 1975) and Levenberg's damping. Steps are judged by the exact projected residual,
-so the descent never leaves the best face of where it stands.
+a grid (`grid`), then Newton's method on the projected residual from every basin at once, damped as Levenberg does.
+Steps are judged by the exact projected residual, so the descent is always on the best face of where it stands.
+Variable projection: Golub and Pereyra 1973; the Hessian without its second-order terms is Kaufman's 1975.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import POWER_FORMS, Design, FaceFit, PowerForm, best_face, least_squares, where_fit
+from planner.laws.faces import POWER_FORMS, Design, FaceFit, PowerForm, best_face, least_squares, take_fit, where_fit
 from planner.laws.grid import basins
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +25,9 @@ EXPONENT_MAX = 10.0
 _ITERATIONS_MAX = 300
 _NO_GAIN = 1e-16  # relative: a promised fall in RSS below this is rounding, so the descent has arrived
 _LITTLE_GAIN = 1e-12  # relative: so little, and not even that came true: rounding too
+_DAMPING_MAX = 1e14
+_FAN = (1.0, 30.0, 1e3, 3e4)  # dampings tried at once: where D turns zero the model bends, and long steps overshoot
+_FAN_POINTS_MAX = 64  # with more points than this at once, one damping is cheaper
 _SAME_RSS = 1e-11  # relative: residual sums closer than this are one number, and the fit with more zeros is taken
 
 
@@ -71,35 +74,40 @@ def descend(
         Exponents (P, 2), the fit there, and whether each descent ended because no step improved any more.
     """
     exponents = np.clip(starts, form.exponent_min, EXPONENT_MAX)
+    points = len(exponents)
     fit = best_face(form, design, y, exponents)
-    damping = np.full(len(exponents), 1e-3)
-    growth = np.full(len(exponents), 4.0)
-    done = np.zeros(len(exponents), bool)
+    fan = _FAN if points <= _FAN_POINTS_MAX else _FAN[:1]
+    each_y = np.broadcast_to(y, (len(fan), points, len(design.x))).reshape(-1, len(design.x))
+    damping = np.full(points, 1e-3)
+    done = np.zeros(points, bool)
     rounding = _rounding_rss(y * design.root_weight)
     for _ in range(_ITERATIONS_MAX):
-        step, gain = _damped_step(form, design, exponents, fit, damping)
-        trial = np.clip(exponents + step, form.exponent_min, EXPONENT_MAX)
-        trial_fit = best_face(form, design, y, trial)
+        gradient, matrix = _quadratic_model(form, design, exponents, fit)
+        gain = -np.einsum("pk,pk->p", gradient, _solve_2x2(matrix, np.full(points, 1e-12), -gradient))
+        steps = np.concatenate([_solve_2x2(matrix, damping * factor, -gradient) for factor in fan])
+        trials = np.clip(np.tile(exponents, (len(fan), 1)) + steps, form.exponent_min, EXPONENT_MAX)
+        trial_fit = best_face(form, design, each_y, trials)
+        choice = np.argmin(trial_fit.rss.reshape(len(fan), points), axis=0)
+        picked = choice * points + np.arange(points)
+        trial_fit = take_fit(trial_fit, picked)
         better = (trial_fit.rss < fit.rss) & ~done
         settled = (gain <= _NO_GAIN * fit.rss) | (fit.rss <= rounding)
-        done |= settled | (~better & (gain <= _LITTLE_GAIN * fit.rss)) | (damping > 1e14)
-        exponents = np.where(better[:, None], trial, exponents)
+        done |= settled | (~better & (gain <= _LITTLE_GAIN * fit.rss)) | (damping > _DAMPING_MAX)
+        exponents = np.where(better[:, None], trials[picked], exponents)
         fit = where_fit(better, trial_fit, fit)
-        damping = np.where(better, np.maximum(damping * 0.1, 1e-12), np.minimum(damping * growth, 1e15))
-        growth = np.where(
-            better, 4.0, np.minimum(2.0 * growth, 1e3)
-        )  # the longer no step helps, the faster the steps shrink
+        damping = np.where(better, np.maximum(damping * np.array(fan)[choice] * 0.1, 1e-12), damping * fan[-1] * 4)
+        damping = np.minimum(damping, 10 * _DAMPING_MAX)
         if done.all():
             break
     return exponents, fit, done
 
 
-def _damped_step(
-    form: PowerForm, design: Design, exponents: FloatArray, fit: FaceFit, damping: FloatArray
+def _quadratic_model(
+    form: PowerForm, design: Design, exponents: FloatArray, fit: FaceFit
 ) -> tuple[FloatArray, FloatArray]:
-    """Damped Newton steps (P, 2) in the exponents, zero for an exponent that its bound holds; and what they gain.
+    """Gradient (P, 2) and Hessian (2, 2, P) of half the projected RSS; Gauss-Newton's where the true one is not convex.
 
-    The gain (P,) is the fall in RSS that the quadratic model promises for an undamped step.
+    An exponent that its bound holds takes no part: its row and column are zero.
 
     With r the residual, e a power, x its centred logarithm and c its coefficient, the projected f = r.r / 2 has the
     gradient c (x e).r, because d exp(-a x) / d a = -x exp(-a x) and the coefficients are optimal. Its Hessian is that
@@ -129,9 +137,7 @@ def _damped_step(
     held = ((exponents <= form.exponent_min) & (gradient > 0)) | ((exponents >= EXPONENT_MAX) & (gradient < 0))
     gradient[held] = 0.0
     free = ~held.T
-    matrix = matrix * (free[:, None] & free[None])  # a held exponent takes no part
-    step = _solve_2x2(matrix, damping, -gradient)
-    return step, -np.einsum("pk,pk->p", gradient, _solve_2x2(matrix, np.full_like(damping, 1e-12), -gradient))
+    return gradient, matrix * (free[:, None] & free[None])
 
 
 def _solve_2x2(normal: FloatArray, damping: FloatArray, right: FloatArray) -> FloatArray:

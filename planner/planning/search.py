@@ -24,7 +24,7 @@ from planner.models.catalog import (
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.request import Budget, as_budget, as_workload
 from planner.planning.result import Candidate, Plan
-from planner.quantities import format_flops, format_params, format_ratio, format_tokens, whole_number
+from planner.quantities import format_factor, format_flops, format_params, format_tokens, whole_number
 
 RUNNERS_UP = 5
 
@@ -165,11 +165,11 @@ def _extrapolations(law: FittedLaw, best: Candidate) -> tuple[str, ...]:
     out = []
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
         size = quantity == "llm_params"
-        value = format_params(best.llm.nominal_params) if size else format_tokens(best.visual_tokens)
-        edge = format_params(nearest) if size else format_tokens(nearest)
-        above = (best.llm.nominal_params if size else best.visual_tokens) > nearest
-        measured = f"{'largest' if above else 'smallest'} measured one, {edge}"
-        out.append(f"{quantity} {value} is {format_ratio(ratio)} {'above' if above else 'below'} the {measured}")
+        value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)
+        edge = "above the largest" if value > nearest else "below the smallest"
+        out.append(
+            f"{quantity} {form(value)} is {edge} measured, {form(nearest)}, by a factor of {format_factor(ratio)}"
+        )
     return tuple(out)
 
 
