@@ -105,8 +105,8 @@ def _starts(form: Form, data: FitData, weights: FloatArray, free: Optimum) -> li
         pairs = np.array([(alpha, beta) for alpha in _START_EXPONENTS for beta in _START_EXPONENTS])
         design = make_design(data.n, data.t, weights)
         fit = best_face(POWER_FORMS[form.name], design, data.y, pairs)
-        for i in np.argsort(fit.rss)[:4]:
-            starts.append(in_units(form.name, design, pairs[i], float(fit.a[i]), float(fit.b[i]), float(fit.d[i])))
+        found = in_units(form.name, design, pairs, fit.a, fit.b, fit.d)
+        starts += [{name: float(found[name][i]) for name in found} for i in np.argsort(fit.rss)[:4]]
     return starts
 
 

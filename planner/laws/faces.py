@@ -218,10 +218,19 @@ def _row_of_inverse_transpose(upper: FloatArray, position: int) -> FloatArray:
     return w
 
 
+_POINT_AXES = {"residual": -2, "basis": -2}  # these are (..., P, n); the other entries of a FaceFit end in P
+
+
 def take_fit(fit: FaceFit, index: NDArray[np.intp]) -> FaceFit:
     """The problems at the given positions, in that order."""
-    axes = {"residual": -2, "basis": -2}  # (..., P, n); the others end in P
-    return FaceFit(*(getattr(fit, item.name).take(index, axis=axes.get(item.name, -1)) for item in fields(FaceFit)))
+    return FaceFit(*(getattr(fit, item.name).take(index, _POINT_AXES.get(item.name, -1)) for item in fields(FaceFit)))
+
+
+def put_fit(fit: FaceFit, index: NDArray[np.intp], part: FaceFit) -> None:
+    """Write the problems of `part` to the given positions of `fit`."""
+    for item in fields(FaceFit):
+        where = (..., index, slice(None)) if item.name in _POINT_AXES else (..., index)
+        getattr(fit, item.name)[where] = getattr(part, item.name)
 
 
 def where_fit(mask: BoolArray, one: FaceFit, other: FaceFit) -> FaceFit:
@@ -233,8 +242,7 @@ def where_fit(mask: BoolArray, one: FaceFit, other: FaceFit) -> FaceFit:
 
     def pick(name: str) -> FloatArray:
         first, second = getattr(one, name), getattr(other, name)
-        points_first = name in ("residual", "basis")  # (..., P, n); the others end in P
-        picked: FloatArray = np.where(mask[:, None] if points_first else mask, first, second)
+        picked: FloatArray = np.where(mask[:, None] if name in _POINT_AXES else mask, first, second)
         return picked
 
     return FaceFit(*(pick(field.name) for field in fields(FaceFit)))

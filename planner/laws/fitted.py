@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,12 +22,12 @@ from planner.quantities import shown
 if TYPE_CHECKING:
     import lmfit
 
-    from planner.runs import Runs
-
 FloatArray = NDArray[np.float64]
 
 FILE_FORMAT = "vlm-planner/law"
 FORMAT_VERSION = 1
+
+_NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]+\]")  # lists of numbers are put on one line
 
 CONVERGED = "converged"
 AT_A_BOUND = "at a bound"
@@ -37,7 +38,7 @@ STATUSES = (CONVERGED, AT_A_BOUND, NOT_IDENTIFIED, GIVEN)
 
 @dataclass(frozen=True, eq=False)
 class FitData:
-    """What a fit saw, in the order in which it saw it; kept in memory, never in the file."""
+    """What a fit saw, in the order in which it saw it: enough to compute every interval again."""
 
     n: FloatArray
     """Language model sizes in units of `n_unit_params`."""
@@ -108,7 +109,7 @@ class FittedLaw:
     remarks: tuple[str, ...] = ()
     """What reading or pooling the runs left out or merged."""
     data: FitData | None = field(default=None, repr=False, compare=False)
-    """What the fit saw; None for a law that was loaded or given."""
+    """What the fit saw, in the file too; None for a law that was given."""
 
     def __post_init__(self) -> None:
         form = get_form(self.form)
@@ -177,15 +178,16 @@ class FittedLaw:
         """All that the file holds, as plain JSON types."""
         head: dict[str, Any] = {"format": FILE_FORMAT, "format_version": FORMAT_VERSION}
         for item in fields(self):
-            if item.name == "data":
-                continue
             value = getattr(self, item.name)
+            if isinstance(value, FitData):
+                value = {column.name: getattr(value, column.name).tolist() for column in fields(value)}
             head[item.name] = list(value) if isinstance(value, tuple) else value
         return head
 
     def to_json(self) -> str:
         """The content of the law's file."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        return _NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON at full precision, atomically.
@@ -235,8 +237,6 @@ class FittedLaw:
             )
         values = {}
         for item in fields(cls):
-            if item.name == "data":
-                continue
             if item.name not in content:
                 raise LawFileError(f"{origin} is damaged: {item.name!r} is missing; fit it again")
             values[item.name] = _typed(content[item.name], str(item.type), item.name, origin)
@@ -248,20 +248,17 @@ class FittedLaw:
         except InputError as error:
             raise LawFileError(f"{origin} is damaged: {error}") from None
 
-    def to_lmfit(self, runs: Runs | None = None) -> lmfit.model.ModelResult:
+    def to_lmfit(self) -> lmfit.model.ModelResult:
         """The fit as an lmfit ModelResult, for people who live there: report, confidence intervals, emcee.
 
         Parameters at a bound are held there, since lmfit's covariance is not defined at an active bound.
 
-        Args:
-            runs: the runs of the law; needed for a law that was loaded from a file.
-
         Raises:
-            InputError: no runs, or runs with another fingerprint than those of the law.
+            InputError: the law was given, not fitted.
         """
         from planner.laws.lmfit_bridge import model_result
 
-        return model_result(self, runs)
+        return model_result(self)
 
 
 def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:
@@ -270,6 +267,8 @@ def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:
     is_number = isinstance(value, numbers) and not isinstance(value, bool) and math.isfinite(value)
     if annotation == "str":
         good = isinstance(value, str)
+    elif annotation.startswith("FitData"):
+        return None if value is None else _fit_data(value, name, origin)
     elif annotation.startswith("tuple"):
         inner: Any = str if "str" in annotation else numbers
         good = isinstance(value, list) and all(
@@ -285,3 +284,16 @@ def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:
     if not good:
         raise LawFileError(f"{origin} is damaged: {name!r} is {shown(value)}; fit it again")
     return value
+
+
+def _fit_data(value: Any, name: str, origin: str) -> FitData:
+    """The runs of a law file. Raises LawFileError."""
+    columns = [item.name for item in fields(FitData)]
+    try:
+        arrays = [np.array(value[column], float) for column in columns]
+    except (TypeError, ValueError, KeyError):
+        arrays = []
+    lengths = {array.shape for array in arrays}
+    if len(lengths) != 1 or len(next(iter(lengths))) != 1 or not all(np.isfinite(array).all() for array in arrays):
+        raise LawFileError(f"{origin} is damaged: {name!r} holds no four columns of numbers; fit it again")
+    return FitData(*arrays)

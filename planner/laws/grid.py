@@ -1,7 +1,7 @@
 """Where to start: the projected residual sum of squares over a grid of exponents, and its basins.
 
 On the grid the least squares in A, B, D >= 0 needs inner products only, so the whole grid costs a few matrix products.
-Letters: G grid values of each exponent, n runs.
+Letters: R data sets, G grid values of each exponent, n runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def basins(form_name: str, design: Design, y: FloatArray) -> FloatArray:
         design: where the runs stand.
         y: measured errors, shape (n,).
     """
-    axis, rss, zero_d_rss = _GRIDS[form_name](design, y)
+    axis, (rss,), (zero_d_rss,) = _GRIDS[form_name](design, y[None])
     padded = np.pad(rss, 1, constant_values=np.inf)
     shifts = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     size = len(axis)
@@ -42,24 +42,31 @@ def basins(form_name: str, design: Design, y: FloatArray) -> FloatArray:
     return starts
 
 
+def best_nodes(form_name: str, design: Design, y: FloatArray) -> FloatArray:
+    """The best node (R, 2) of the grid for each of R data sets (R, n)."""
+    axis, rss, _ = _GRIDS[form_name](design, y)
+    nodes: FloatArray = axis[np.stack(np.unravel_index(rss.reshape(len(y), -1).argmin(axis=1), rss.shape[1:]), axis=1)]
+    return nodes
+
+
 def _additive(design: Design, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Axis (G,), best RSS and best RSS with D = 0 at every (alpha, beta), each (G, G)."""
+    """Axis (G,), best RSS and best RSS with D = 0 at every (alpha, beta), each (R, G, G), for y (R, n)."""
     root = design.root_weight
     n_power = np.exp(-EXPONENTS[:, None] * design.x)
     t_power = np.exp(-EXPONENTS[:, None] * design.t)
     target, y_mean = _centred(y, root)
     n_free, n_mean = _centred(n_power, root)
     t_free, t_mean = _centred(t_power, root)
+    y_mean = y_mean[:, None, None]
     with_d = _pair(n_free, t_free, target, lambda a, b: y_mean - a * n_mean[:, None] - b * t_mean)
     without_d = _pair(n_power * root, t_power * root, y * root)
-    singles = [
-        _single(n_free, target, lambda a: y_mean - a * n_mean)[:, None],
-        _single(t_free, target, lambda b: y_mean - b * t_mean)[None],
-        _single(n_power * root, y * root)[:, None],
-        _single(t_power * root, y * root)[None],
-    ]
     best = np.minimum(with_d, without_d)
-    for single in singles:
+    for single in (
+        _single(n_free, target, lambda a: y_mean[:, 0] - a * n_mean)[:, :, None],
+        _single(t_free, target, lambda b: y_mean[:, 0] - b * t_mean)[:, None],
+        _single(n_power * root, y * root)[:, :, None],
+        _single(t_power * root, y * root)[:, None],
+    ):
         best = np.minimum(best, single)
     return EXPONENTS, best, without_d
 
@@ -69,12 +76,12 @@ def _multiplicative(design: Design, y: FloatArray) -> tuple[FloatArray, FloatArr
     root = design.root_weight
     axis = np.concatenate([[0.0], EXPONENTS])
     n_power, t_power = np.exp(-axis[:, None] * design.x), np.exp(-axis[:, None] * design.t)
-    power = (n_power[:, None] * t_power[None]).reshape(-1, len(y))
+    power = (n_power[:, None] * t_power[None]).reshape(-1, y.shape[1])
     target, y_mean = _centred(y, root)
     free, mean = _centred(power, root)
-    with_d = _single(free, target, lambda a: y_mean - a * mean)
+    with_d = _single(free, target, lambda a: y_mean[:, None] - a * mean)
     without_d = _single(power * root, y * root)
-    shape = (len(axis), len(axis))
+    shape = (len(y), len(axis), len(axis))
     return axis, np.minimum(with_d, without_d).reshape(shape), without_d.reshape(shape)
 
 
@@ -88,14 +95,14 @@ def _centred(columns: FloatArray, root: FloatArray) -> tuple[FloatArray, FloatAr
 
 
 def _single(columns: FloatArray, y: FloatArray, offset: Callable[[FloatArray], FloatArray] | None = None) -> FloatArray:
-    """RSS (K,) of y (n,) on each of K columns (K, n); infinite where the coefficient or the offset is negative."""
+    """RSS (R, K) of y (R, n) on each of K columns (K, n); infinite where the coefficient or the offset is negative."""
     length = np.einsum("kn,kn->k", columns, columns)
-    product = columns @ y
+    product = y @ columns.T
     coefficient = product / np.where(length > 0, length, np.inf)
     feasible = (coefficient >= 0) & (length > 0)
     if offset is not None:
         feasible &= offset(coefficient) >= 0
-    return np.where(feasible, y @ y - coefficient * product, np.inf)
+    return np.where(feasible, np.einsum("rn,rn->r", y, y)[:, None] - coefficient * product, np.inf)
 
 
 def _pair(
@@ -104,11 +111,11 @@ def _pair(
     y: FloatArray,
     offset: Callable[[FloatArray, FloatArray], FloatArray] | None = None,
 ) -> FloatArray:
-    """RSS (K, L) of y (n,) on every pair of first (K, n) and second (L, n) columns; infinite where not feasible."""
+    """RSS (R, K, L) of y (R, n) on all pairs of first (K, n) and second (L, n) columns; infinite where not feasible."""
     s11 = np.einsum("kn,kn->k", first, first)[:, None]
     s22 = np.einsum("ln,ln->l", second, second)[None]
     s12 = first @ second.T
-    y1, y2 = (first @ y)[:, None], (second @ y)[None]
+    y1, y2 = (y @ first.T)[:, :, None], (y @ second.T)[:, None]
     determinant = s11 * s22 - s12**2
     regular = determinant > 1e-14 * s11 * s22
     determinant = np.where(regular, determinant, 1.0)
@@ -116,4 +123,4 @@ def _pair(
     feasible = regular & (a >= 0) & (b >= 0)
     if offset is not None:
         feasible &= offset(a, b) >= 0
-    return np.where(feasible, y @ y - a * y1 - b * y2, np.inf)
+    return np.where(feasible, np.einsum("rn,rn->r", y, y)[:, None, None] - a * y1 - b * y2, np.inf)

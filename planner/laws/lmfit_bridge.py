@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import InputError
-from planner.laws.fit import fit
-from planner.laws.fitted import FitData, FittedLaw
+from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 
 if TYPE_CHECKING:
     import lmfit
 
-    from planner.runs import Runs
 
-
-def model_result(law: FittedLaw, runs: Runs | None = None) -> lmfit.model.ModelResult:
+def model_result(law: FittedLaw) -> lmfit.model.ModelResult:
     """See `FittedLaw.to_lmfit`."""
     import lmfit
 
-    data = _data(law, runs)
+    data = law.data
+    if data is None:
+        raise InputError("to_lmfit needs a fitted law: this one was given, it has no runs")
     form = get_form(law.form)
 
     # lmfit reads the parameters' names from the signature, so each form needs a function with its own
@@ -58,46 +57,3 @@ def model_result(law: FittedLaw, runs: Runs | None = None) -> lmfit.model.ModelR
         method="least_squares",
         fit_kws={"x_scale": "jac", "ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15},
     )
-
-
-def _data(law: FittedLaw, runs: Runs | None) -> FitData:
-    """What the law was fitted to: from memory, or from the same runs fitted again."""
-    if runs is None:
-        if law.data is None:
-            raise InputError("to_lmfit needs the measured runs of a law that was loaded: to_lmfit(runs=read_runs(...))")
-        return law.data
-    if runs.sha256() != law.runs_sha256:
-        came, expected = runs.sha256()[:12], law.runs_sha256[:12]
-        raise InputError(f"these are not the runs of the law: fingerprint {came}..., expected {expected}...")
-    again = fit(
-        runs,
-        law.form,
-        params=_imposed(law),
-        weights=law.weighting,
-        loss=law.loss,
-        n_unit_params=law.n_unit_params,
-    )
-    assert again.data is not None
-    return again.data
-
-
-def _imposed(law: FittedLaw) -> lmfit.Parameters | None:
-    """The user's constraints of a law as lmfit reads them, None if there are none."""
-    if not law.constraints:
-        return None
-    import lmfit
-
-    params = lmfit.Parameters()
-    for name in law.params:
-        params.add(name, value=law.params[name])
-    for name, imposed in law.constraints.items():
-        if "expr" in imposed:
-            params[name].expr = imposed["expr"]
-        else:
-            params[name].set(
-                value=imposed.get("value", law.params[name]),
-                vary="value" not in imposed,
-                min=imposed.get("min", -math.inf),
-                max=imposed.get("max", math.inf),
-            )
-    return params

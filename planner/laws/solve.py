@@ -8,14 +8,24 @@ Variable projection: Golub and Pereyra 1973; the Hessian without its second-orde
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import POWER_FORMS, Design, FaceFit, PowerForm, best_face, least_squares, take_fit, where_fit
-from planner.laws.grid import basins
+from planner.laws.faces import (
+    POWER_FORMS,
+    Design,
+    FaceFit,
+    PowerForm,
+    best_face,
+    least_squares,
+    put_fit,
+    take_fit,
+    where_fit,
+)
+from planner.laws.forms import FORMS
+from planner.laws.grid import basins, best_nodes
 
 FloatArray = NDArray[np.float64]
 
@@ -24,7 +34,7 @@ EXPONENT_MAX = 10.0
 
 _ITERATIONS_MAX = 300
 _NO_GAIN = 1e-16  # relative: a promised fall in RSS below this is rounding, so the descent has arrived
-_LITTLE_GAIN = 1e-12  # relative: so little, and not even that came true: rounding too
+_GAIN_OF_MANY = 1e-10  # the same where many resampled fits are wanted, not their last digits
 _DAMPING_MAX = 1e14
 _FAN = (1.0, 30.0, 1e3, 3e4)  # dampings tried at once: where D turns zero the model bends, and long steps overshoot
 _FAN_POINTS_MAX = 64  # with more points than this at once, one damping is cheaper
@@ -51,55 +61,88 @@ def solve(form_name: str, design: Design, y: FloatArray) -> Optimum:
         y: measured errors, shape (n,).
     """
     if form_name == "log-linear":
-        return _solve_log_linear(design, y)
+        params, converged = _log_linear_many(design, y[None]), True
+    else:
+        form = POWER_FORMS[form_name]
+        exponents, fit, done = descend(form, design, y, basins(form_name, design, y))
+        best = [_simplest_best(fit, y * design.root_weight)]
+        params = in_units(form_name, design, exponents[best], fit.a[best], fit.b[best], fit.d[best])
+        converged = bool(done[best[0]])
+    values = {name: float(value[0]) for name, value in params.items()}
+    model = FORMS[form_name].value(values, np.exp(design.x + design.x_mean), np.exp(design.t + design.t_mean))
+    return Optimum(values, float(np.sum((design.root_weight * (y - model)) ** 2)), converged)
+
+
+def solve_many(form_name: str, design: Design, y: FloatArray) -> dict[str, FloatArray]:
+    """The optimum for each of R data sets that share a design, all in one batch.
+
+    Each starts from the best node of the grid, and stops when a step promises less than 1e-10 of its RSS.
+
+    Args:
+        form_name: "additive", "multiplicative" or "log-linear".
+        design: where the runs stand.
+        y: measured errors, shape (R, n).
+
+    Returns:
+        Each parameter, shape (R,), in the unit of N that the design was made with.
+    """
+    if form_name == "log-linear":
+        return _log_linear_many(design, y)
     form = POWER_FORMS[form_name]
-    exponents, fit, converged = descend(form, design, y, basins(form_name, design, y))
-    best = _simplest_best(fit, y * design.root_weight)
-    params = in_units(form_name, design, exponents[best], float(fit.a[best]), float(fit.b[best]), float(fit.d[best]))
-    return Optimum(params, float(fit.rss[best]), bool(converged[best]))
+    exponents, fit, _ = descend(form, design, y, best_nodes(form_name, design, y), _GAIN_OF_MANY)
+    return in_units(form_name, design, exponents, fit.a, fit.b, fit.d)
 
 
 def descend(
-    form: PowerForm, design: Design, y: FloatArray, starts: FloatArray
+    form: PowerForm, design: Design, y: FloatArray, starts: FloatArray, no_gain: float = _NO_GAIN
 ) -> tuple[FloatArray, FaceFit, NDArray[np.bool_]]:
     """Follow the projected residual downhill from P starts at once.
 
     Args:
         form: additive or multiplicative.
         design: where the runs stand.
-        y: measured errors, shape (n,).
+        y: measured errors, shape (n,) or (P, n).
         starts: exponents, shape (P, 2).
+        no_gain: a promised fall in RSS below this, relative, ends a descent.
 
     Returns:
         Exponents (P, 2), the fit there, and whether each descent ended because no step improved any more.
     """
     exponents = np.clip(starts, form.exponent_min, EXPONENT_MAX)
-    points = len(exponents)
+    y = np.broadcast_to(y, (len(exponents), len(design.x)))
     fit = best_face(form, design, y, exponents)
-    fan = _FAN if points <= _FAN_POINTS_MAX else _FAN[:1]
-    each_y = np.broadcast_to(y, (len(fan), points, len(design.x))).reshape(-1, len(design.x))
-    damping = np.full(points, 1e-3)
-    done = np.zeros(points, bool)
-    rounding = _rounding_rss(y * design.root_weight)
+    converged = np.zeros(len(exponents), bool)
+    floor = _rounding_rss(y * design.root_weight)
+    index = np.arange(len(exponents))  # of the points still under way; the rest of the state is theirs alone
+    here, here_fit, damping = exponents.copy(), fit, np.full(len(exponents), 1e-3)
     for _ in range(_ITERATIONS_MAX):
-        gradient, matrix = _quadratic_model(form, design, exponents, fit)
+        points = len(index)
+        fan = _FAN if points <= _FAN_POINTS_MAX else _FAN[:1]
+        gradient, matrix = _quadratic_model(form, design, here, here_fit)
         gain = -np.einsum("pk,pk->p", gradient, _solve_2x2(matrix, np.full(points, 1e-12), -gradient))
         steps = np.concatenate([_solve_2x2(matrix, damping * factor, -gradient) for factor in fan])
-        trials = np.clip(np.tile(exponents, (len(fan), 1)) + steps, form.exponent_min, EXPONENT_MAX)
-        trial_fit = best_face(form, design, each_y, trials)
+        trials = np.clip(np.tile(here, (len(fan), 1)) + steps, form.exponent_min, EXPONENT_MAX)
+        trial_fit = best_face(form, design, np.tile(y[index], (len(fan), 1)), trials)
         choice = np.argmin(trial_fit.rss.reshape(len(fan), points), axis=0)
         picked = choice * points + np.arange(points)
         trial_fit = take_fit(trial_fit, picked)
-        better = (trial_fit.rss < fit.rss) & ~done
-        settled = (gain <= _NO_GAIN * fit.rss) | (fit.rss <= rounding)
-        done |= settled | (~better & (gain <= _LITTLE_GAIN * fit.rss)) | (damping > _DAMPING_MAX)
-        exponents = np.where(better[:, None], trials[picked], exponents)
-        fit = where_fit(better, trial_fit, fit)
+        better = trial_fit.rss < here_fit.rss
+        done = (gain <= no_gain * here_fit.rss) | (here_fit.rss <= floor[index])
+        done |= (~better & (gain <= 1e4 * no_gain * here_fit.rss)) | (damping > _DAMPING_MAX)
+        here = np.where(better[:, None], trials[picked], here)
+        here_fit = where_fit(better, trial_fit, here_fit)
         damping = np.where(better, np.maximum(damping * np.array(fan)[choice] * 0.1, 1e-12), damping * fan[-1] * 4)
-        damping = np.minimum(damping, 10 * _DAMPING_MAX)
-        if done.all():
-            break
-    return exponents, fit, done
+        if done.any():
+            exponents[index[done]] = here[done]
+            put_fit(fit, index[done], take_fit(here_fit, np.flatnonzero(done)))
+            converged[index[done]] = True
+            going = np.flatnonzero(~done)
+            index, here, here_fit, damping = index[going], here[going], take_fit(here_fit, going), damping[going]
+            if not len(index):
+                return exponents, fit, converged
+    exponents[index] = here
+    put_fit(fit, index, here_fit)
+    return exponents, fit, converged
 
 
 def _quadratic_model(
@@ -152,9 +195,10 @@ def _solve_2x2(normal: FloatArray, damping: FloatArray, right: FloatArray) -> Fl
     return np.stack([first, second], axis=1)
 
 
-def _rounding_rss(target: FloatArray) -> float:
-    """The residual sum of squares that rounding alone leaves on errors of this size."""
-    return float((8 * np.finfo(float).eps) ** 2 * (target @ target))
+def _rounding_rss(target: FloatArray) -> FloatArray:
+    """The residual sum of squares that rounding alone leaves on errors of this size, (...,) for (..., n)."""
+    size: FloatArray = np.einsum("...n,...n->...", target, target)
+    return (8 * np.finfo(float).eps) ** 2 * size
 
 
 def _simplest_best(fit: FaceFit, target: FloatArray) -> int:
@@ -165,31 +209,32 @@ def _simplest_best(fit: FaceFit, target: FloatArray) -> int:
     return int(order[0])
 
 
-def in_units(form_name: str, design: Design, exponents: FloatArray, a: float, b: float, d: float) -> dict[str, float]:
-    """Parameters as the form states them, from those of the centred problem."""
-    alpha, beta = (float(exponent) for exponent in exponents)
-    if form_name == "multiplicative":
-        if a == 0:
-            alpha = beta = 0.0  # a term that is not there has no exponent
-        return {"A": a * math.exp(alpha * design.x_mean + beta * design.t_mean), "alpha": alpha, "beta": beta, "D": d}
-    alpha, beta = alpha if a else 0.0, beta if b else 0.0
-    scaled_a, scaled_b = a * math.exp(alpha * design.x_mean), b * math.exp(beta * design.t_mean)
-    return {"A": scaled_a, "alpha": alpha, "B": scaled_b, "beta": beta, "D": d}
+def in_units(
+    form_name: str, design: Design, exponents: FloatArray, a: FloatArray, b: FloatArray, d: FloatArray
+) -> dict[str, FloatArray]:
+    """Parameters (P,) as the form states them, from exponents (P, 2) and coefficients (P,) of the centred problem."""
+    two_terms = form_name == "additive"
+    alpha = np.where(a > 0, exponents[:, 0], 0.0)  # a term that is not there has no exponent
+    beta = np.where((b if two_terms else a) > 0, exponents[:, 1], 0.0)
+    if two_terms:
+        scaled = {"A": a * np.exp(alpha * design.x_mean), "B": b * np.exp(beta * design.t_mean)}
+        return {"A": scaled["A"], "alpha": alpha, "B": scaled["B"], "beta": beta, "D": d}
+    return {"A": a * np.exp(alpha * design.x_mean + beta * design.t_mean), "alpha": alpha, "beta": beta, "D": d}
 
 
-def _solve_log_linear(design: Design, y: FloatArray) -> Optimum:
-    """c0 - c1 ln N - c2 ln T with c1, c2 >= 0: four faces, each an ordinary least squares."""
+def _log_linear_many(design: Design, y: FloatArray) -> dict[str, FloatArray]:
+    """c0 - c1 ln N - c2 ln T with c1, c2 >= 0, for errors (R, n): four faces, each an ordinary least squares."""
     root = design.root_weight
     slopes = {"c1": -design.x, "c2": -design.t}
-    best: Optimum | None = None
+    params = {name: np.zeros(len(y)) for name in ("c0", "c1", "c2")}
+    best = np.full(len(y), np.inf)
     for names in (("c1", "c2"), ("c1",), ("c2",), ()):
-        columns = [(column * root)[None] for column in (np.ones_like(y), *(slopes[name] for name in names))]
-        coefficients, residual, _, _, independent = least_squares(columns, (y * root)[None])
-        found = {name: float(c[0]) for name, c in zip(names, coefficients[1:], strict=True)}
-        rss = float(np.sum(residual**2))
-        if independent[0] and all(c >= 0 for c in found.values()) and (best is None or rss < best.weighted_rss):
-            params = {"c1": 0.0, "c2": 0.0} | found
-            c0 = float(coefficients[0][0]) + params["c1"] * design.x_mean + params["c2"] * design.t_mean
-            best = Optimum({"c0": c0} | params, rss, True)
-    assert best is not None  # the last face, a constant, always fits
-    return best
+        columns = [np.broadcast_to(c * root, y.shape) for c in (np.ones_like(root), *(slopes[name] for name in names))]
+        coefficients, residual, _, _, feasible = least_squares(columns, y * root)
+        rss = np.einsum("rn,rn->r", residual, residual)
+        found = {"c1": np.zeros(len(y)), "c2": np.zeros(len(y))} | dict(zip(names, coefficients[1:], strict=True))
+        found["c0"] = coefficients[0] + found["c1"] * design.x_mean + found["c2"] * design.t_mean
+        better = feasible & (found["c1"] >= 0) & (found["c2"] >= 0) & (rss < best)
+        best = np.where(better, rss, best)
+        params = {name: np.where(better, found[name], params[name]) for name in params}
+    return params

@@ -88,16 +88,16 @@ def test_lmfit_agrees_with_the_optimum(reasoning: Runs, form: str, loss: str) ->
     assert {name for name, parameter in result.params.items() if not parameter.vary} == set(law.at_bound)
 
 
-def test_a_loaded_law_needs_its_runs_for_lmfit(reasoning: Runs, ocr: Runs) -> None:
+def test_a_loaded_law_goes_to_lmfit_with_its_constraints(reasoning: Runs) -> None:
     params = lmfit.Parameters()
     params.add("beta", value=0.1)
     params.add("alpha", expr="beta")
     law = planner.fit(reasoning, "additive", params=params, loss="huber")
-    loaded = FittedLaw.from_dict(json.loads(law.to_json()))
-    with pytest.raises(InputError, match="needs the measured runs"):
-        loaded.to_lmfit()
-    with pytest.raises(InputError, match="not the runs of the law"):
-        loaded.to_lmfit(ocr)
-    result = loaded.to_lmfit(reasoning)
+    result = FittedLaw.from_dict(json.loads(law.to_json())).to_lmfit()
     assert result.params["alpha"].expr == "beta"
     assert result.best_values == pytest.approx(dict(law.params), rel=1e-5, abs=1e-9)
+
+
+def test_a_given_law_has_nothing_for_lmfit() -> None:
+    with pytest.raises(InputError, match="this one was given, it has no runs"):
+        FittedLaw.given("log-linear", {"c0": 0.6, "c1": 0.04, "c2": 0.01}).to_lmfit()

@@ -1,0 +1,309 @@
+"""The likelihood region of a fit, and how far any linear quantity moves inside it.
+
+The region at a level c holds all parameters whose residual sum of squares is at most c. The profile interval of a
+quantity q is the range of q over the region at c = RSS_min (1 + F / dof): the same set as "all q0 for which the fit
+with q fixed at q0 is acceptable", found without refitting. For given exponents the region is an ellipsoid in (A, B, D)
+cut by A, B, D >= 0, on which the extremes of a linear q are known in closed form, face by face: an active bound is part
+of the problem, not an accident. What is left is a search over two exponents: a cloud of nodes that fills the region,
+and a zoom.
+
+Letters: K nodes (pairs of exponents), n runs, Q quantities; x, t centred logarithms of N and T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.laws.faces import EXPONENT_FLOOR, Design
+from planner.laws.solve import EXPONENT_MAX
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_ROUNDS_MAX = 12
+_ZOOM_ROUNDS = 12
+_ZOOM_SIDE = 5
+
+
+@dataclass(frozen=True)
+class Products:
+    """Inner products of the columns at K nodes: all that least squares on any face needs."""
+
+    c11: FloatArray
+    """Of the first power, centred, (K,)."""
+    c12: FloatArray
+    c22: FloatArray
+    """Of the second power, centred; zero in the multiplicative form, which has one power."""
+    y1: FloatArray
+    """Of the first power with the errors, centred."""
+    y2: FloatArray
+    m1: FloatArray
+    """Weighted mean of the first power."""
+    m2: FloatArray
+    y_mean: float
+    yy: float
+    """Centred sum of squares of the errors."""
+    weight: float
+    """Sum of the weights."""
+    two_powers: bool
+    bounded_offset: bool
+    """Whether D >= 0; the log-linear form's c0 is free."""
+
+
+def products(form_name: str, design: Design, y: FloatArray, exponents: FloatArray) -> Products:
+    """Inner products at exponents (K, 2); the log-linear form has one node whatever the exponents."""
+    root = design.root_weight
+    if form_name == "log-linear":
+        first, second = -design.x[None], -design.t[None]
+    elif form_name == "additive":
+        first = np.exp(-exponents[:, :1] * design.x)
+        second = np.exp(-exponents[:, 1:] * design.t)
+    else:
+        first = np.exp(-exponents[:, :1] * design.x - exponents[:, 1:] * design.t)
+        second = np.zeros((1, len(y)))
+    weight = float(root @ root)
+    m1, m2, y_mean = first @ root**2 / weight, second @ root**2 / weight, float(y @ root**2 / weight)
+    first, second = (first - m1[:, None]) * root, (second - m2[:, None]) * root
+    target = (y - y_mean) * root
+    return Products(
+        c11=np.einsum("kn,kn->k", first, first),
+        c12=np.einsum("kn,kn->k", first, np.broadcast_to(second, first.shape)),
+        c22=np.broadcast_to(np.einsum("kn,kn->k", second, second), first.shape[:1]),
+        y1=first @ target,
+        y2=np.broadcast_to(second @ target, first.shape[:1]),
+        m1=m1,
+        m2=np.broadcast_to(m2, first.shape[:1]),
+        y_mean=y_mean,
+        yy=float(target @ target),
+        weight=weight,
+        two_powers=form_name != "multiplicative",
+        bounded_offset=form_name != "log-linear",
+    )
+
+
+@dataclass(frozen=True)
+class _Face:
+    """One face at K nodes: the inverse of its normal matrix in (A, B), its optimum, and whether D is free."""
+
+    i11: FloatArray
+    i12: FloatArray
+    i22: FloatArray
+    a: FloatArray
+    b: FloatArray
+    rss: FloatArray
+    """Infinite where the columns are dependent."""
+    offset: bool
+
+
+def _face(p: Products, first: bool, second: bool, offset: bool) -> _Face:
+    """Least squares on a face from inner products; absent powers have zero rows."""
+    extra = 0.0 if offset else p.weight  # without D the columns are not centred: <e, e> = centred + W m^2
+    c11, c12, c22 = p.c11 + extra * p.m1**2, p.c12 + extra * p.m1 * p.m2, p.c22 + extra * p.m2**2
+    y1, y2 = p.y1 + extra * p.m1 * p.y_mean, p.y2 + extra * p.m2 * p.y_mean
+    yy = p.yy + extra * p.y_mean**2
+    zero = np.zeros_like(c11)
+    if first and second:
+        determinant = c11 * c22 - c12**2
+        regular = determinant > 1e-13 * c11 * c22
+        safe = np.where(regular, determinant, 1.0)
+        i11, i12, i22 = c22 / safe, -c12 / safe, c11 / safe
+    else:
+        regular = (c11 > 0) if first else (c22 > 0) if second else np.ones(zero.shape, bool)
+        i11 = 1 / np.where(regular, c11, 1.0) if first else zero
+        i22 = 1 / np.where(regular, c22, 1.0) if second else zero
+        i12 = zero
+    a, b = i11 * y1 + i12 * y2, i12 * y1 + i22 * y2
+    return _Face(i11, i12, i22, a, b, np.where(regular, yy - a * y1 - b * y2, np.inf), offset)
+
+
+def _faces(p: Products) -> list[_Face]:
+    """Every face of the form."""
+    singles = ((True, False), (False, True), (True, True)) if p.two_powers else ((True, False),)
+    faces = [_face(p, first, second, True) for first, second in (*singles, (False, False))]
+    if p.bounded_offset:
+        faces += [_face(p, first, second, False) for first, second in singles]
+    return faces
+
+
+def projected_rss(p: Products) -> FloatArray:
+    """The least RSS under the signs at each node, (K,)."""
+    best = np.full(p.c11.shape, np.inf)
+    for face in _faces(p):
+        d = p.y_mean - face.a * p.m1 - face.b * p.m2 if face.offset else 0.0
+        feasible = (face.a >= 0) & (face.b >= 0) & ((d >= 0) | (not p.bounded_offset))
+        best = np.where(feasible & (face.rss < best), face.rss, best)
+    return best
+
+
+def extremes(
+    p: Products, level: float, weights: tuple[FloatArray, FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Least and largest value of linear quantities g_A A + g_B B + g_D D at each node of the region.
+
+    Args:
+        p: inner products at K nodes.
+        level: the region holds what has RSS <= level.
+        weights: (g_A, g_B, g_D), each of a shape that broadcasts to (Q, K).
+
+    Returns:
+        low and high, each (Q, K); where a node holds nothing of the region, low is +inf and high -inf.
+    """
+    g_a, g_b, g_d = (np.asarray(g, float) for g in weights)
+    shape = np.broadcast_shapes(g_a.shape, g_b.shape, g_d.shape, p.c11.shape)
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    for face in _faces(p):
+        slack = level - face.rss
+        inside = slack >= 0
+        if not inside.any():
+            continue
+        reach = np.sqrt(np.where(inside, slack, 0.0))
+        # with D free and columns centred, q = h_A A + h_B B + g_D c0, and c0 = mean of y is independent of A and B
+        h_a, h_b = (g_a - g_d * p.m1, g_b - g_d * p.m2) if face.offset else (g_a, g_b)
+        da, db = face.i11 * h_a + face.i12 * h_b, face.i12 * h_a + face.i22 * h_b
+        dc = g_d / p.weight if face.offset else np.zeros(())
+        length = np.sqrt(np.maximum(h_a * da + h_b * db + g_d * dc, 0.0))
+        step = reach / np.where(length > 0, length, np.inf)
+        for sign in (-1.0, 1.0):
+            a, b = face.a + sign * step * da, face.b + sign * step * db
+            feasible = inside & (a >= 0) & (b >= 0)
+            if face.offset:
+                d = p.y_mean + sign * step * dc - a * p.m1 - b * p.m2
+                if p.bounded_offset:
+                    feasible = feasible & (d >= 0)
+                value = g_a * a + g_b * b + g_d * d
+            else:
+                value = g_a * a + g_b * b
+            low = np.where(feasible & (value < low), value, low)
+            high = np.where(feasible & (value > high), value, high)
+    return low, high
+
+
+def ratio_extremes(p: Products, level: float) -> tuple[FloatArray, FloatArray]:
+    """Least and largest B / A at each node of the region, (K,); +inf and -inf where the node holds nothing of it.
+
+    Along A (1, r) the least RSS is yy - (y1 + r y2)^2 / (c11 + 2 r c12 + r^2 c22), so RSS <= level is a quadratic
+    inequality in r. An infinite ratio means A = 0.
+    """
+    low, high = np.full(p.c11.shape, np.inf), np.full(p.c11.shape, -np.inf)
+    for extra in (0.0, p.weight) if p.bounded_offset else (0.0,):
+        offset = extra == 0.0
+        c11, c12, c22 = p.c11 + extra * p.m1**2, p.c12 + extra * p.m1 * p.m2, p.c22 + extra * p.m2**2
+        y1, y2 = p.y1 + extra * p.m1 * p.y_mean, p.y2 + extra * p.m2 * p.y_mean
+        room = p.yy + extra * p.y_mean**2 - level
+        # (y1 + r y2)^2 >= room (c11 + 2 r c12 + r^2 c22)
+        qa, qb, qc = y2**2 - room * c22, y1 * y2 - room * c12, y1**2 - room * c11
+        discriminant = qb**2 - qa * qc
+        root = np.sqrt(np.maximum(discriminant, 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            candidates = [(-qb - root) / qa, (-qb + root) / qa]
+        ends = [np.zeros_like(c11), np.full_like(c11, np.inf)]
+        for r in [*candidates, *ends]:
+            infinite = ~np.isfinite(r)
+            safe = np.where(infinite, 0.0, r)
+            size = np.where(infinite, c22, c11 + 2 * safe * c12 + safe**2 * c22)
+            product = np.where(infinite, y2, y1 + safe * y2)
+            scale = product / np.where(size > 0, size, np.inf)
+            rss = p.yy + extra * p.y_mean**2 - scale * product
+            mean = np.where(infinite, p.m2, p.m1 + safe * p.m2)
+            feasible = (scale >= 0) & (rss <= level * (1 + 1e-9)) & (r >= 0) & ~np.isnan(r)
+            if offset and p.bounded_offset:
+                feasible &= p.y_mean - scale * mean >= 0
+            low = np.where(feasible & (r < low), r, low)
+            high = np.where(feasible & (r > high), r, high)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Nodes that fill the region in the plane of the logarithms of the exponents."""
+
+    exponents: FloatArray
+    """(K, 2)."""
+    axes: FloatArray
+    """Unit vectors of the last grid, as columns, (2, 2)."""
+    spacing: FloatArray
+    """Distance of neighbouring nodes along each axis, (2,)."""
+
+
+def make_cloud(form_name: str, design: Design, y: FloatArray, level: float, best: FloatArray, side: int) -> Cloud:
+    """Fill the region at `level` with nodes, about `side` in each direction.
+
+    A grid is laid around the optimum, along the principal axes of what was found inside so far, until the region fills
+    a fair share of it and touches none of its edges.
+
+    Args:
+        form_name: "additive" or "multiplicative".
+        design: where the runs stand.
+        y: measured errors, shape (n,).
+        level: the region holds what has RSS <= level.
+        best: the best exponents, (2,).
+        side: nodes of the grid along each axis.
+    """
+    lowest, highest = np.log(max(EXPONENT_FLOOR, 1e-6)), np.log(EXPONENT_MAX)
+    center = np.log(np.clip(best, np.exp(lowest), EXPONENT_MAX))
+    axes, half = np.eye(2), np.full(2, 0.5)
+    start = center
+    inside = center[None]
+    spacing = half
+    for _ in range(_ROUNDS_MAX):
+        ticks = np.linspace(-1.0, 1.0, side)
+        spacing = half * (ticks[1] - ticks[0])
+        grid = np.stack(np.meshgrid(ticks * half[0], ticks * half[1], indexing="ij"), axis=-1).reshape(-1, 2)
+        nodes = np.clip(center + grid @ axes.T, lowest, highest)
+        accepted = projected_rss(products(form_name, design, y, np.exp(nodes))) <= level
+        touches = np.abs(grid[accepted]).max(axis=0, initial=0.0) >= half * (1 - 1e-9)
+        inside = np.vstack([nodes[accepted], start])
+        if accepted.mean() > 0.15 and not touches.any():
+            break
+        spread = inside - inside.mean(axis=0)
+        if accepted.sum() >= 4:
+            axes = np.linalg.svd(spread, full_matrices=False)[2].T
+        along = inside @ axes
+        middle = (along.max(axis=0) + along.min(axis=0)) / 2
+        reached = (along.max(axis=0) - along.min(axis=0)) / 2
+        if accepted.sum() < 4:
+            half = half / 4
+            center = start
+            continue
+        half = np.maximum(reached, spacing) * np.where(touches.any(), 1.6, 1.0) + spacing
+        center = axes @ middle
+    return Cloud(np.exp(inside), axes, spacing)
+
+
+def zoom(
+    form_name: str,
+    design: Design,
+    y: FloatArray,
+    cloud: Cloud,
+    value: Callable[[Products, FloatArray], FloatArray],
+) -> float:
+    """The largest `value` over the region: the best node of a cloud, then ever finer grids around it.
+
+    Args:
+        form_name: "additive" or "multiplicative".
+        design: where the runs stand.
+        y: measured errors, shape (n,).
+        cloud: nodes that fill the region.
+        value: (inner products, exponents (K, 2)) -> value at each node, -inf outside the region.
+    """
+    nodes = cloud.exponents
+    values = value(products(form_name, design, y, nodes), nodes)
+    best = int(np.argmax(values))
+    found = float(values[best])
+    if not cloud.spacing.any():
+        return found  # exponents that are fixed, or a form without any
+    center, spacing = np.log(nodes[best]), cloud.spacing
+    ticks = np.linspace(-1.0, 1.0, _ZOOM_SIDE)
+    for _ in range(_ZOOM_ROUNDS):
+        grid = np.stack(np.meshgrid(ticks * spacing[0], ticks * spacing[1], indexing="ij"), axis=-1).reshape(-1, 2)
+        nodes = np.exp(np.clip(center + grid @ cloud.axes.T, np.log(1e-6), np.log(EXPONENT_MAX)))
+        values = value(products(form_name, design, y, nodes), nodes)
+        best = int(np.argmax(values))
+        if values[best] > found:
+            found, center = float(values[best]), np.log(nodes[best])
+        spacing = spacing / 2.5
+    return found
