@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from planner.costs.flops import PAPER
 from planner.costs.stages import STAGES
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.intervals import Interval, identifiable
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.result import Candidate, ContinuousOptimum, Plan, law_title
 from planner.quantities import (
@@ -33,8 +35,8 @@ _STAGE_TITLES = {
 _FRONTIER_SHOWN = 8
 
 
-def print_law(console: Console, law: FittedLaw) -> None:
-    """A law: whether to trust it, then its numbers."""
+def print_law(console: Console, law: FittedLaw, intervals: dict[str, Interval] | None = None) -> None:
+    """A law: whether to trust it, then its numbers, with 95 % intervals where they are given."""
     style = "green" if law.status == CONVERGED else "yellow"
     head = Text(law.status, style=f"bold {style}")
     if law.at_bound:
@@ -44,10 +46,15 @@ def print_law(console: Console, law: FittedLaw) -> None:
         console.print(Text(law.advice))
     for remark in law.remarks:
         console.print(Text(f"note: {remark}", style="yellow"))
-    table = _table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", "")
+    ranges = ["95 % interval"] if intervals else []
+    table = _table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", *ranges, "")
     for name, value in law.params.items():
-        table.add_row(name, format_significant(value), _parameter_note(law, name))
+        shown = [_range(intervals[name])] if intervals else []
+        table.add_row(name, format_significant(value), *shown, _parameter_note(law, name))
     console.print(table)
+    for name, closed in identifiable(intervals or {}).items():
+        if not closed:
+            console.print(Text(f"{name} is not identified: the data leave {_range((intervals or {})[name])}"))
     if law.rss is not None and law.rmse is not None:
         console.print(
             f"{law.n_runs} runs, RSS {format_significant(law.rss)}, RMSE {format_significant(law.rmse)}, "
@@ -129,6 +136,20 @@ def print_catalog(
     for law in laws:
         table.add_row(law.name, law.form, str(law.n_runs), law.status, ", ".join(law.tasks))
     console.print(table)
+
+
+def _range(interval: Interval) -> str:
+    """An interval in words: "0.0681 to 0.096", "at most 0.14" where only a bound closes it below."""
+    low, high = interval.low, interval.high
+    if math.isnan(low) and math.isnan(high):
+        return "any value"
+    if math.isnan(low):
+        return f"at most {format_significant(high)}"
+    return (
+        f"at least {format_significant(low)}"
+        if math.isnan(high)
+        else f"{format_significant(low)} to {format_significant(high)}"
+    )
 
 
 def _parameter_note(law: FittedLaw, name: str) -> str:

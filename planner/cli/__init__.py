@@ -1,0 +1,23 @@
+"""The command line: one function a verb. Every verb has --json: one JSON document on stdout, all else on stderr.
+
+Exit codes: 0 done, 1 nothing fits the budget, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from planner.cli import catalog, laws, plans  # each adds its verbs to `app`
+from planner.cli.common import app
+from planner.errors import PlannerError
+
+__all__ = ["app", "catalog", "laws", "main", "plans"]
+
+
+def main() -> None:
+    """Run the command line; a foreseen error is one sentence on stderr and an exit code."""
+    try:
+        app()
+    except PlannerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,34 @@
+"""What can be named: catalog."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+import planner
+from planner.cli.common import Json, app, json_text, make_console
+from planner.models.catalog import find_llms, vision_catalog
+from planner.models.specs import COMPRESSORS
+
+
+@app.command()
+def catalog(
+    llms: Annotated[str, typer.Option(help="Models, families, 'all' or config.json paths.")] = "all",
+    as_json: Json = False,
+) -> None:
+    """List what can be named: language models, vision towers, compressors, shipped laws."""
+    models, towers, compressors = find_llms(llms), vision_catalog().values(), COMPRESSORS.values()
+    laws = [planner.load_law(name, form) for name, form in planner.shipped_names()]
+    if as_json:
+        content: dict[str, Any] = {
+            "llms": [{**vars(llm), "params": llm.params} for llm in models],
+            "vision": [{**vars(tower), "patches": tower.patches} for tower in towers],
+            "compressors": [{**vars(compressor)} for compressor in compressors],
+            "laws": [{"name": law.name, "form": law.form, "n_runs": law.n_runs, "status": law.status} for law in laws],
+        }
+        print(json_text(content))
+        return
+    from planner.report.console import print_catalog
+
+    print_catalog(make_console(), models, towers, compressors, laws)

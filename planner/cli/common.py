@@ -1,0 +1,57 @@
+"""What every verb shares: the app, options of the same meaning, and how answers are printed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import planner
+from planner.errors import InputError
+from planner.quantities import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="vlm-planner",
+    help="Choose the best (LLM, visual tokens) pair of a vision-language model under an inference budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the output file.")]
+Law = Annotated[str, typer.Option(help="Shipped law (reasoning, ocr, paper) or the path of a law file.")]
+FormName = Annotated[str | None, typer.Option(help="Form of a shipped law: additive, multiplicative or log-linear.")]
+BudgetText = Annotated[str, typer.Option("--budget", help="FLOPs of one request, such as 2TFLOPs or 5e11.")]
+QueryTokens = Annotated[int, typer.Option(help="New text tokens of a request.")]
+GeneratedTokens = Annotated[int, typer.Option(help="Answer tokens of a request.")]
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(planner.__version__)
+        raise typer.Exit
+
+
+def make_console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def json_text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def parse_counts(text: str) -> list[int]:
+    """Whole numbers separated by commas. Raises InputError."""
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(f"--visual-tokens: expected whole numbers such as 1,4,16, got {shown(text)}") from None

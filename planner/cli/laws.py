@@ -1,0 +1,114 @@
+"""Verbs on laws: fit, show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import planner
+from planner.cli.common import Force, FormName, Json, app, json_text, make_console
+from planner.errors import InputError, UnknownNameError
+from planner.files import refuse_existing
+from planner.laws.forms import DEFAULT_FORM, get_form
+from planner.laws.intervals import identifiable, profiler
+from planner.quantities import shown
+
+if TYPE_CHECKING:
+    import lmfit
+
+Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile intervals of every parameter.")]
+
+
+@app.command()
+def fit(
+    runs: Annotated[str, typer.Argument(help="CSV of measured runs: llm, llm_params, visual_tokens, error or score.")],
+    form: Annotated[str, typer.Option(help="additive, multiplicative or log-linear.")] = DEFAULT_FORM,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="Write the law to this JSON file.")] = None,
+    task: Annotated[str | None, typer.Option(help="Use only the runs of this task.")] = None,
+    compressor: Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")] = None,
+    weights: Annotated[str, typer.Option(help="auto, equal, error_se or samples.")] = "auto",
+    loss: Annotated[str, typer.Option(help="least-squares or huber (on relative residuals).")] = "least-squares",
+    fix: Annotated[list[str] | None, typer.Option(help="Fix a parameter, as alpha=0.077; repeatable.")] = None,
+    tie: Annotated[list[str] | None, typer.Option(help="Tie a parameter, as alpha=2*beta; repeatable.")] = None,
+    name: Annotated[str, typer.Option(help="What the law is to be called.")] = "",
+    intervals: Intervals = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Fit the law to measured runs: the exact least-squares optimum under its bounds."""
+    if output is not None:
+        refuse_existing(Path(output), force)
+    get_form(form)
+    table = planner.read_runs(runs).select(task=task, compressor=compressor)
+    law = planner.fit(
+        table,
+        form,
+        params=_parameters(form, fix or [], tie or []),
+        weights=weights,
+        loss=loss,
+        name=name or Path(runs).stem,
+    )
+    if output is not None:
+        law.save(output, overwrite=force)
+        print(f"wrote {output}", file=sys.stderr)
+    _show_law(law, as_json, intervals)
+
+
+@app.command()
+def show(
+    law: Annotated[str, typer.Argument(help="Shipped law (reasoning, ocr, paper) or the path of a law file.")],
+    form: FormName = None,
+    intervals: Intervals = False,
+    as_json: Json = False,
+) -> None:
+    """Show a law: whether to trust it, then its numbers."""
+    _show_law(planner.load_law(law, form), as_json, intervals)
+
+
+def _show_law(law: planner.FittedLaw, as_json: bool, with_intervals: bool) -> None:
+    intervals = profiler(law).parameters() if with_intervals else None
+    if as_json:
+        content = law.to_dict()
+        if intervals is not None:
+            content["intervals"] = {name: interval.to_list() for name, interval in intervals.items()}
+            content["identifiable"] = identifiable(intervals)
+        print(json_text(content))
+        return
+    from planner.report.console import print_law
+
+    print_law(make_console(), law, intervals)
+
+
+def _parameters(form: str, fix: list[str], tie: list[str]) -> lmfit.Parameters | None:
+    """Constraints from NAME=VALUE and NAME=EXPRESSION texts, None if there are none.
+
+    Raises:
+        InputError: a text of another shape, or an expression that cannot be read.
+        UnknownNameError: a name that is no parameter of the form.
+    """
+    if not fix and not tie:
+        return None
+    import lmfit
+
+    params = lmfit.Parameters()
+    for name in get_form(form).param_names:
+        params.add(name, value=0.1)
+    for option, example, texts in (("--fix", "alpha=0.077", fix), ("--tie", "alpha=2*beta", tie)):
+        for text in texts:
+            name, equals, right = (part.strip() for part in text.partition("="))
+            if not (name and equals and right):
+                raise InputError(f"{option}: expected {example} or the like, got {shown(text)}")
+            if name not in params:
+                raise UnknownNameError(f"parameter of the {form} form", name, list(params))
+            try:
+                if option == "--fix":
+                    params[name].set(value=float(right), vary=False)
+                else:
+                    params[name].expr = right
+                    params.valuesdict()
+            except (ValueError, NameError, SyntaxError, TypeError):
+                raise InputError(f"{option}: expected {example} or the like, got {shown(text)}") from None
+    return params

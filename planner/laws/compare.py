@@ -1,0 +1,130 @@
+"""Which form do the runs speak for? AICc over the forms, and over their faces with D = 0.
+
+    AICc = n ln(RSS / n) + 2 k + 2 k (k + 1) / (n - k - 1)        k: parameters and the noise variance
+
+(Hurvich and Tsai 1989). A difference below 4 does not tell two forms apart; Akaike weights exp(-difference / 2) say how
+the evidence is shared.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.errors import FitError, InputError
+from planner.laws.fit import fit
+from planner.laws.fitted import FitData, FittedLaw
+from planner.laws.forms import FORMS, get_form
+from planner.runs import Runs
+
+DISTINGUISHABLE = 4.0
+"""AICc differences from here on tell two forms apart: an evidence ratio of 7."""
+
+
+@dataclass(frozen=True)
+class FormEvidence:
+    """One form, or its face with D = 0, fitted to the runs."""
+
+    law: FittedLaw
+    face: str
+    """"" for all parameters free, "D = 0" where D is left out."""
+    parameters_count: int
+    """Free parameters, the noise variance not counted."""
+    aicc: float
+    delta: float
+    """AICc less that of the best."""
+    weight: float
+    """Akaike weight; a form and its face share one fit where D ends at 0, and then the simpler one counts."""
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether the runs tell it from the best."""
+        return self.delta >= DISTINGUISHABLE
+
+
+def aicc(rss: float, runs_count: int, parameters_count: int) -> float:
+    """The small-sample Akaike criterion of a least-squares fit; infinite with too few runs."""
+    k = parameters_count + 1
+    if runs_count - k - 1 <= 0:
+        return math.inf
+    floor = 1e-300  # a perfect fit is infinitely likely: keep the logarithm finite
+    return runs_count * math.log(max(rss, floor) / runs_count) + 2 * k + 2 * k * (k + 1) / (runs_count - k - 1)
+
+
+def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormEvidence, ...]:
+    """Every form and its face with D = 0, best first.
+
+    Raises:
+        FitError: the runs do not allow a fit of any form.
+    """
+    laws, problems = [], []
+    for form in FORMS:
+        try:
+            laws.append(fit(runs, form, weights=weights, name=name))
+        except FitError as error:
+            problems.append(error)
+    if not laws:
+        raise problems[0]
+    return evidence(laws)
+
+
+def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
+    """AICc and weights of laws fitted to the same runs, each with its face D = 0, best first."""
+    if len({law.runs_sha256 for law in laws}) > 1:
+        raise InputError("forms are compared on the same runs; these laws were fitted to different ones")
+    found: list[tuple[FittedLaw, str, int, float]] = []
+    for law in laws:
+        free = len(law.params) - sum("value" in imposed for imposed in law.constraints.values())
+        found.append((law, "", free, aicc(_weighted_rss(law), law.n_runs, free)))
+        if law.params.get("D") == 0.0 and "D" not in law.constraints:
+            found.append((law, "D = 0", free - 1, aicc(_weighted_rss(law), law.n_runs, free - 1)))
+    best = min(score for *_, score in found)
+    # of a form and its face, which are the same fit here, only the better one has a say
+    own_best = {law.form: min(score for other, _, _, score in found if other is law) for law, *_ in found}
+    raw = [math.exp(-(s - best) / 2) if s == own_best[law.form] and math.isfinite(s) else 0.0 for law, _, _, s in found]
+    total = sum(raw) or 1.0
+    rows = [
+        FormEvidence(law, face, count, score, score - best, share / total)
+        for (law, face, count, score), share in zip(found, raw, strict=True)
+    ]
+    return tuple(sorted(rows, key=lambda row: row.aicc))
+
+
+def other_forms(law: FittedLaw) -> list[FittedLaw]:
+    """The law and the laws of the other forms, fitted to the same data with the same weights.
+
+    A law with constraints, or that was given, stands alone: the others would not be under its constraints.
+    """
+    if law.data is None or law.constraints:
+        return [law]
+    laws = [law]
+    for form in FORMS:
+        if form != law.form:
+            try:
+                laws.append(_refit(law, law.data, form))
+            except FitError:
+                continue  # too few levels for that form
+    return laws
+
+
+def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
+    runs = Runs(
+        llm=tuple(f"{size:g}" for size in data.n),
+        llm_params=data.n * law.n_unit_params,
+        visual_tokens=data.t,
+        error=data.y,
+        error_se=1 / np.sqrt(data.weights),
+    )
+    again = fit(runs, form, weights="error_se", n_unit_params=law.n_unit_params)
+    facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
+    return FittedLaw(**({**vars(again)} | facts | {"weighting": law.weighting}))
+
+
+def _weighted_rss(law: FittedLaw) -> float:
+    """The residual sum that the fit minimised."""
+    if law.data is None:
+        raise InputError("forms are compared by their runs: this law was given, it has none")
+    prediction = get_form(law.form).value(law.params, law.data.n, law.data.t)
+    return float(np.sum(law.data.weights * (law.data.y - prediction) ** 2))
