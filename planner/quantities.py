@@ -122,8 +122,8 @@ def format_percent(part: float, whole: float) -> str:
 
 
 def format_factor(ratio: float) -> str:
-    """How many times: "4.6", "29"."""
-    return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}"
+    """How many times: "4.6", "29", "1.03" where one digit would say nothing."""
+    return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.1 else f"{ratio:.3g}"
 
 
 def shown(value: Any) -> str:

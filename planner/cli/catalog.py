@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-import planner
 from planner.cli.common import Json, app, json_text, make_console
+from planner.laws.shipped import shipped_laws
 from planner.models.catalog import find_llms, vision_catalog
 from planner.models.specs import COMPRESSORS
 
@@ -19,7 +19,7 @@ def catalog(
 ) -> None:
     """List what can be named: language models, vision towers, compressors, shipped laws."""
     models, towers, compressors = find_llms(llms), vision_catalog().values(), COMPRESSORS.values()
-    laws = [planner.load_law(name, form) for name, form in planner.shipped_names()]
+    laws = shipped_laws()
     if as_json:
         content: dict[str, Any] = {
             "llms": [{**vars(llm), "params": llm.params} for llm in models],

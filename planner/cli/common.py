@@ -26,7 +26,9 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output file.")]
 Law = Annotated[str, typer.Option(help="Shipped law (reasoning, ocr, paper) or the path of a law file.")]
-FormName = Annotated[str | None, typer.Option(help="Form of a shipped law: additive, multiplicative or log-linear.")]
+FormName = Annotated[
+    str | None, typer.Option(help="Form of a shipped law: additive, multiplicative, log-linear or auto.")
+]
 BudgetText = Annotated[str, typer.Option("--budget", help="FLOPs of one request, such as 2TFLOPs or 5e11.")]
 QueryTokens = Annotated[int, typer.Option(help="New text tokens of a request.")]
 GeneratedTokens = Annotated[int, typer.Option(help="Answer tokens of a request.")]

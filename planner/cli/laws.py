@@ -12,6 +12,8 @@ import planner
 from planner.cli.common import Force, FormName, Json, app, json_text, make_console
 from planner.errors import InputError, UnknownNameError
 from planner.files import refuse_existing
+from planner.laws.combined import Law
+from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import identifiable, profiler
 from planner.quantities import shown
@@ -68,8 +70,8 @@ def show(
     _show_law(planner.load_law(law, form), as_json, intervals)
 
 
-def _show_law(law: planner.FittedLaw, as_json: bool, with_intervals: bool) -> None:
-    intervals = profiler(law).parameters() if with_intervals else None
+def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
+    intervals = profiler(law).parameters() if with_intervals and isinstance(law, FittedLaw) else None
     if as_json:
         content = law.to_dict()
         if intervals is not None:

@@ -23,6 +23,7 @@ from planner.cli.common import (
     parse_counts,
 )
 from planner.files import refuse_existing, write_text
+from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 
@@ -36,6 +37,7 @@ def plan(
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
     law: Law = "reasoning",
     form: FormName = None,
+    mix: Annotated[str | None, typer.Option(help="Mix of tasks instead of --law, as reasoning=0.7,ocr=0.3.")] = None,
     llms: Annotated[
         list[str] | None,
         typer.Option(help="Models, families, 'all' or config.json paths; default: the family of the law."),
@@ -53,8 +55,8 @@ def plan(
     if output is not None:
         refuse_existing(Path(output), force)
     result = planner.plan(
-        law,
-        form=form,
+        law if mix is None else load_mix(mix, form),
+        form=form if mix is None else None,
         budget=budget,
         convention=convention,
         workload=planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images),

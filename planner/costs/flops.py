@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.costs.stages import STAGES, Workload, stage_tokens
-from planner.errors import UnknownNameError
+from planner.errors import InputError, UnknownNameError
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.quantities import shown
 
 FloatArray = NDArray[np.float64]
 
@@ -110,8 +111,11 @@ def request_flops(
 
     Raises:
         UnknownNameError: no such convention or prompt order.
+        InputError: a negative number of visual tokens.
     """
     v = np.asarray(visual_tokens, float)
+    if not (v >= 0).all():
+        raise InputError(f"visual_tokens: expected counts of at least 0, got {shown(v.min())}")
     tokens = stage_tokens(workload, v, compressor.query_aware, prompt_order)
     shape = np.broadcast_shapes(np.shape(llm.nominal_params), v.shape)
     zero = np.zeros(shape)

@@ -204,21 +204,7 @@ class FittedLaw:
         Raises:
             LawFileError: the file cannot be read, is damaged, or was written by a newer version.
         """
-        name = Path(path).name
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise LawFileError(f"cannot read the law {path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise LawFileError(
-                f"{name} is not a law: it is not UTF-8 text; expected JSON written by vlm-planner fit"
-            ) from None
-        try:
-            return cls.from_dict(json.loads(text), name)
-        except json.JSONDecodeError as error:
-            raise LawFileError(
-                f"{name} is not a law: it is damaged at line {error.lineno} ({error.msg}); fit it again"
-            ) from None
+        return cls.from_dict(read_law_file(path), Path(path).name)
 
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the law") -> FittedLaw:
@@ -259,6 +245,24 @@ class FittedLaw:
         from planner.laws.lmfit_bridge import model_result
 
         return model_result(self)
+
+
+def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON object of a law file. Raises LawFileError."""
+    name = Path(path).name
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LawFileError(f"cannot read the law {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LawFileError(
+            f"{name} is not a law: it is not UTF-8 text; expected JSON written by vlm-planner fit"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise LawFileError(
+            f"{name} is not a law: it is damaged at line {error.lineno} ({error.msg}); fit it again"
+        ) from None
+    return content if isinstance(content, dict) else {}
 
 
 def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:

@@ -23,6 +23,7 @@ from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.region import Cloud, Products, extremes, make_cloud, products, ratio_extremes, zoom
 from planner.laws.solve import EXPONENT_MAX
+from planner.laws.student import two_sided_quantile
 
 FloatArray = NDArray[np.float64]
 
@@ -69,6 +70,11 @@ class Profiler:
     def rss_level(self) -> float:
         """The largest weighted RSS in the region."""
         return self.noise_variance * (self.dof + self.t_squared)
+
+    @property
+    def fixed_exponents(self) -> bool:
+        """Whether there is nothing to search: a form without exponents, or both fixed by the user."""
+        return self.law.form == "log-linear" or _fixed(self.law) >= {"alpha", "beta"}
 
     @cached_property
     def design(self) -> Design:
@@ -225,7 +231,7 @@ class Profiler:
 
     def _cloud(self, side: int) -> Cloud:
         best = np.array([self.law.params.get("alpha", 0.0), self.law.params.get("beta", 0.0)])
-        if self.law.form == "log-linear" or _fixed(self.law) >= {"alpha", "beta"}:
+        if self.fixed_exponents:
             return Cloud(best[None], np.eye(2), np.zeros(2))
         return make_cloud(self.law.form, self.design, self.data.y, self.rss_level, best, side)
 
@@ -244,8 +250,6 @@ def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:
         InputError: a law without runs, or a level outside (0, 1).
         FitError: too few runs for an interval, or a law with tied or bounded parameters.
     """
-    from scipy.special import fdtri
-
     if law.data is None:
         raise InputError("intervals need a fitted law: this one was given, it has no runs")
     if not 0 < level < 1:
@@ -263,7 +267,7 @@ def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:
     prediction = get_form(law.form).value(law.params, data.n, data.t)
     rss = float(np.sum(data.weights * (data.y - prediction) ** 2))
     floor = (8 * np.finfo(float).eps) ** 2 * float(data.weights @ data.y**2)
-    return Profiler(law, data, level, dof, max(rss, floor) / dof, float(fdtri(1, dof, level)))
+    return Profiler(law, data, level, dof, max(rss, floor) / dof, two_sided_quantile(level, dof) ** 2)
 
 
 def _fixed(law: FittedLaw) -> set[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from planner.errors import InputError, UnknownNameError
+from planner.laws.combined import AUTO, CombinedLaw, Law, averaged, mix, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
+from planner.quantities import shown
 
 DEFAULT_LAW = "reasoning"
 
@@ -20,23 +23,31 @@ def shipped_names() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(_files()))
 
 
-def load_law(name: str | os.PathLike[str], form: str | None = None) -> FittedLaw:
+def shipped_laws() -> tuple[FittedLaw, ...]:
+    """Every shipped law, in alphabetical order."""
+    return tuple(_load(file) for _, file in sorted(_files().items()))
+
+
+def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
     """A shipped law by name ("reasoning", "ocr"), or a law file by path.
 
     Args:
         name: name or path; a path holds a separator or ends in .json.
-        form: which form of a shipped law; the additive one by default, or the only one there is.
+        form: which form of a shipped law; the additive one by default, or the only one there is. "auto" averages all
+            forms by their evidence, for a law file too.
 
     Raises:
-        UnknownNameError: no shipped law is called so, or it has no such form.
+        UnknownNameError: no shipped law is called so, or no form.
         LawFileError: a file that is no law.
-        InputError: a law file of another form than the one asked for.
+        InputError: the law has no such form.
     """
-    if form is not None:
+    if form is not None and form != AUTO:
         get_form(form)
     text = os.fspath(name)
     if text.endswith(".json") or os.sep in text:
-        law = FittedLaw.load(text)
+        law = read_law(text)
+        if form == AUTO and isinstance(law, FittedLaw):
+            return averaged(law)
         if form is not None and law.form != form:
             raise InputError(
                 f"{Path(text).name} is a law of the {law.form} form, {form} was asked for; leave out --form"
@@ -49,20 +60,47 @@ def load_law(name: str | os.PathLike[str], form: str | None = None) -> FittedLaw
             "shipped law", text, names, f"there are: {', '.join(names)}; a law file is named by its path"
         )
     forms = [its_form for its_name, its_form in sorted(files) if its_name == text]
-    chosen = form or (DEFAULT_FORM if DEFAULT_FORM in forms else forms[0])
+    chosen = form if form not in (None, AUTO) else DEFAULT_FORM if DEFAULT_FORM in forms else forms[0]
     if chosen not in forms:
         raise InputError(f"the shipped law {text!r} has no {chosen} form; there are: {', '.join(forms)}")
-    file = files[text, chosen]
-    return FittedLaw.from_dict(json.loads(file.read_text("utf-8")), file.name)
+    shipped = _load(files[text, chosen])
+    return averaged(shipped) if form == AUTO else shipped
 
 
-def as_law(law: FittedLaw | str | os.PathLike[str] | None, form: str | None = None) -> FittedLaw:
+def load_mix(text: str, form: str | None = None) -> Law:
+    """A mix of tasks from "reasoning=0.7,ocr=0.3": names or files of laws, each with its share of the workload.
+
+    Raises:
+        InputError: a text of another shape, or shares that are not above 0.
+    """
+    shares: dict[str, tuple[Law, float]] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, share = (piece.strip() for piece in part.rpartition("="))
+        try:
+            number = float(share)
+        except ValueError:
+            number = math.nan
+        if not (equals and name and math.isfinite(number) and number > 0) or name in shares:
+            raise InputError(f"--mix: expected LAW=SHARE,LAW=SHARE such as reasoning=0.7,ocr=0.3, got {shown(text)}")
+        shares[name] = (load_law(name, form), number)
+    if not shares:
+        raise InputError(f"--mix: expected LAW=SHARE,LAW=SHARE such as reasoning=0.7,ocr=0.3, got {shown(text)}")
+    return mix(shares)
+
+
+def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) -> Law:
     """A law from what a user may pass: a law, a name, a path, or nothing for the default one."""
-    if isinstance(law, FittedLaw):
-        if form is not None and law.form != get_form(form).name:
+    if isinstance(law, FittedLaw | CombinedLaw):
+        if form == AUTO and isinstance(law, FittedLaw):
+            return averaged(law)
+        if form is not None and law.form != form:
             raise InputError(f"the law has the {law.form} form, {form} was asked for; leave out form=")
         return law
     return load_law(DEFAULT_LAW if law is None else law, form)
+
+
+def _load(file: Traversable) -> FittedLaw:
+    return FittedLaw.from_dict(json.loads(file.read_text("utf-8")), file.name)
 
 
 def _files() -> dict[tuple[str, str], Traversable]:

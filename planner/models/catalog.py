@@ -7,22 +7,28 @@ so), by "all", or by the path of a config.json. Names are read without regard to
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from planner.errors import InputError, SpecError, UnknownNameError
 from planner.models.configs import llm_spec, vision_spec
 from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
-from planner.quantities import parse_params
 
 DEFAULT_VISION = "CLIP-ViT-L/14-336"
 DEFAULT_COMPRESSOR = "quecc"
 
+_SIZE_UNITS = {"b": 1e9, "m": 1e6}
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?[BMbm])(?![A-Za-z0-9])")
+
+
+Llms: TypeAlias = "str | os.PathLike[str] | LlmSpec | Iterable[str | os.PathLike[str] | LlmSpec]"
+"""How language models may be named."""
 
 
 @cache
@@ -59,7 +65,7 @@ def vision_catalog() -> dict[str, VisionSpec]:
     }
 
 
-def find_llms(selection: str | LlmSpec | Iterable[str | LlmSpec]) -> tuple[LlmSpec, ...]:
+def find_llms(selection: Llms) -> tuple[LlmSpec, ...]:
     """The language models of a selection, each once: names, families, "all", config.json paths, specs, or a mixture.
 
     A text may name several, separated by commas.
@@ -67,16 +73,22 @@ def find_llms(selection: str | LlmSpec | Iterable[str | LlmSpec]) -> tuple[LlmSp
     Raises:
         UnknownNameError: a name that is no model, family or file.
         SpecError: a config.json that cannot be used.
-        InputError: an empty selection.
+        InputError: an empty selection, or two different models of one name.
     """
-    entries = [selection] if isinstance(selection, (str, LlmSpec)) else list(selection)
-    found: dict[str, LlmSpec] = {}
+    entries = [selection] if isinstance(selection, (str, os.PathLike, LlmSpec)) else list(selection)
+    specs: list[LlmSpec] = []
     for entry in entries:
         if isinstance(entry, LlmSpec):
-            found[entry.name] = entry
-            continue
-        for name in filter(None, (part.strip() for part in entry.split(","))):
-            found |= {spec.name: spec for spec in _named(name)}
+            specs.append(entry)
+        elif isinstance(entry, os.PathLike):
+            specs.append(load_llm_config(Path(entry)))
+        else:
+            for name in filter(None, (part.strip() for part in entry.split(","))):
+                specs += _named(name)
+    found: dict[str, LlmSpec] = {}
+    for spec in specs:
+        if found.setdefault(spec.name, spec) != spec:
+            raise InputError(f"two different models are called {spec.name!r}: rename the folder of one")
     if not found:
         raise InputError("no language model named; expected a name, a family, 'all', or the path of a config.json")
     return tuple(found.values())
@@ -106,10 +118,11 @@ def find_compressor(name: str | CompressorSpec) -> CompressorSpec:
 def family_of(llm: str) -> str | None:
     """The catalogue's family of a language model's name, whatever its suffixes; None if there is none."""
     catalog = llm_catalog()
-    if llm in catalog:
-        return catalog[llm].family
+    name = llm.rpartition("/")[2]  # a hub id names its owner first
+    if name in catalog:
+        return catalog[name].family
     families = {spec.family for spec in catalog.values()}
-    fitting = [family for family in families if re.match(rf"{re.escape(family)}(?![\d.])", llm, re.IGNORECASE)]
+    fitting = [family for family in families if re.match(rf"{re.escape(family)}(?![\w.])", name, re.IGNORECASE)]
     return max(fitting, key=len, default=None)
 
 
@@ -122,8 +135,12 @@ def load_llm_config(path: str | Path) -> LlmSpec:
     config = _read_config(path)
     label = str(config.get("_name_or_path") or "") or _name_of(path)
     name = Path(label).name or _name_of(path)
-    size = _SIZE.findall(name)
-    return llm_spec(name, config, nominal_params=parse_params(size[-1]) if size else None, source=str(path))
+    spec = llm_spec(name, config, family=family_of(name) or name, source=str(path))
+    sizes = [size for text in _SIZE.findall(name) if (size := float(text[:-1]) * _SIZE_UNITS[text[-1].lower()]) > 0]
+    if not sizes:
+        return spec
+    nominal = min(sizes, key=lambda size: abs(math.log(size / spec.params)))  # "7B-Instruct-1M" has two numbers
+    return llm_spec(name, config, family=spec.family, nominal_params=nominal, source=str(path))
 
 
 def _named(name: str) -> Iterable[LlmSpec]:
@@ -151,7 +168,9 @@ def _is_path(name: str) -> bool:
 
 def _name_of(path: Path) -> str:
     """What a config is called: its folder, unless the file has a name of its own."""
-    return path.resolve().parent.name if path.name == "config.json" else path.stem if path.suffix else path.name
+    if path.is_dir():
+        return path.resolve().name
+    return path.resolve().parent.name if path.name == "config.json" else path.stem
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A spec from the values of a Hugging Face config: one reader for the catalogue and for any config.json.
 
-What a config leaves out is the default of its transformers class; what the class fixes in code (which layers have
-biases, how many norms) stands in `_CONVENTIONS`, read off transformers 5.23.
+Sizes must stand in the config. What else it leaves out (tied embeddings, biases) is the default of its transformers
+class; what the class fixes in code (which layers have biases, how many norms) stands in `_CONVENTIONS`, read off
+transformers 5.23.
 """
 
 from __future__ import annotations
@@ -157,7 +158,10 @@ def vision_spec(
         source=source,
     )
     if spec.grid_side < 1 or spec.num_layers < 2:
-        raise SpecError(f"{name}: a tower needs a patch that fits the image and two layers, this one has neither")
+        raise SpecError(
+            f"{name}: expected a patch that fits the image and at least two layers, got an image of {spec.image_size}, "
+            f"patches of {spec.patch_size} and {spec.num_layers} layers"
+        )
     return spec
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from planner.costs.flops import PAPER
 from planner.errors import InputError
+from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.shipped import as_law
 from planner.planning.request import Budget, as_budget, as_workload
@@ -25,7 +26,7 @@ VISUAL_TOKENS_MIN, VISUAL_TOKENS_MAX = 1.0, 576.0
 
 
 def optimum(
-    law: FittedLaw | str | Path | None = None,
+    law: Law | str | Path | None = None,
     *,
     budget: Budget | float | str,
     query_tokens: int,
@@ -51,6 +52,8 @@ def optimum(
         InputError: a bad quantity or law, another convention, or limits of V that are no range.
     """
     law = as_law(law, form)
+    if not isinstance(law, FittedLaw):
+        raise InputError(f"the continuous optimum is for one form of one law, got form {shown(law.form)}; use plan")
     if convention != PAPER:
         raise InputError(
             f"the continuous optimum is defined for the paper's count only, got convention {shown(convention)}: "
@@ -58,9 +61,11 @@ def optimum(
         )
     flops = as_budget(budget, PAPER).flops
     workload = as_workload(None, query_tokens, generated_tokens, 0)
-    if not 0 < visual_tokens_min <= visual_tokens_max < math.inf:
+    limits = (visual_tokens_min, visual_tokens_max)
+    numbers = all(isinstance(limit, (int, float)) for limit in limits)
+    if not (numbers and 0 < visual_tokens_min <= visual_tokens_max < math.inf):
         raise InputError(
-            f"expected 0 < visual_tokens_min <= visual_tokens_max, got {visual_tokens_min} and {visual_tokens_max}"
+            f"expected 0 < visual_tokens_min <= visual_tokens_max, got {visual_tokens_min!r} and {visual_tokens_max!r}"
         )
     text = workload.query_tokens + workload.generated_tokens
     if law.form == "additive":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload
-from planner.errors import UnknownNameError
+from planner.errors import QuantityError, UnknownNameError
 from planner.quantities import parse_flops
 
 __all__ = ["Budget", "Workload", "as_budget", "as_workload"]
@@ -41,8 +41,6 @@ def as_workload(
     workload: Workload | None, query_tokens: int | None, generated_tokens: int | None, cached_tokens: int
 ) -> Workload:
     """A Workload from either way of giving one. Raises QuantityError where both or neither are given."""
-    from planner.errors import QuantityError
-
     if workload is not None:
         if query_tokens is not None or generated_tokens is not None or cached_tokens:
             raise QuantityError("workload: give a Workload or token counts, not both", workload)

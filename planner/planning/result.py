@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from planner.costs.flops import PAPER, Flops
+from planner.costs.flops import Flops
 from planner.costs.stages import STAGES, Workload
-from planner.laws.fitted import FittedLaw
+from planner.laws.combined import Law
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.request import Budget
 from planner.quantities import format_flops, format_fraction, format_params, format_percent, format_tokens
@@ -28,6 +28,12 @@ class Candidate:
     compressor: CompressorSpec
     prompt_order: str
     """"image-first" or "text-first"."""
+    interval: tuple[float, float] | None = None
+    """95 % interval of the predicted error, over every form that the runs allow; None where the law has no runs."""
+    probability_best: float | None = None
+    """Probability that no candidate under the budget has a smaller error."""
+    expected_regret: float | None = None
+    """How much larger its error is expected to be than that of the best candidate under the budget."""
 
     @property
     def total_flops(self) -> float:
@@ -44,6 +50,9 @@ class Candidate:
             "visual_tokens": self.visual_tokens,
             "predicted_error": self.predicted_error,
             "flops": self.flops.to_dict(),
+            "interval": None if self.interval is None else list(self.interval),
+            "probability_best": self.probability_best,
+            "expected_regret": self.expected_regret,
         }
 
 
@@ -55,11 +64,13 @@ class Plan:
     """The candidate with the smallest predicted error that fits the budget."""
     runners_up: tuple[Candidate, ...]
     """The next best that fit, best first."""
+    tied: tuple[Candidate, ...]
+    """What fits and cannot be told from the best at 95 %, cheapest first; the pick is among them."""
     frontier: tuple[Candidate, ...]
     """Candidates that fit and that no cheaper one beats, by ascending FLOPs; the last is the pick."""
     next_up: Candidate | None
     """The cheapest candidate above the budget that would be better, if there is one."""
-    law: FittedLaw
+    law: Law
     budget: Budget
     workload: Workload
     candidates_count: int
@@ -77,6 +88,7 @@ class Plan:
         return {
             "best": best.to_dict(),
             "runners_up": [candidate.to_dict() for candidate in self.runners_up],
+            "tied": [candidate.to_dict() for candidate in self.tied],
             "frontier": [candidate.to_dict() for candidate in self.frontier],
             "next_up": self.next_up.to_dict() if self.next_up else None,
             "extrapolates": list(self.extrapolates),
@@ -102,16 +114,18 @@ class Plan:
         """A few plain lines; `vlm-planner plan` shows tables."""
         best, budget = self.best, self.budget
         cost = f"{format_flops(best.total_flops)} of {format_flops(budget.flops)} ({budget.convention} count)"
-        shown_stages = STAGES[3:] if budget.convention == PAPER else STAGES
+        running = [stage for stage in STAGES if getattr(best.flops, stage) > 0]
         stages = ", ".join(
             f"{stage.replace('_', ' ')} {format_percent(getattr(best.flops, stage), best.total_flops)}"
-            for stage in shown_stages
+            for stage in running
         )
         lines = [
             f"best under the budget: {best}",
-            f"predicted error {format_fraction(best.predicted_error)} ({law_title(self.law)})",
+            f"predicted error {error_text(best)} ({law_title(self.law)})",
             f"cost: {cost}: {stages}",
         ]
+        if len(self.tied) > 1:
+            lines.append(tied_text(self))
         if self.runners_up:
             second = self.runners_up[0]
             lines.append(f"next best: {second}, error {format_fraction(second.predicted_error)}")
@@ -120,7 +134,26 @@ class Plan:
         return "\n".join(lines)
 
 
-def law_title(law: FittedLaw) -> str:
+def error_text(candidate: Candidate) -> str:
+    """A predicted error with its interval: "0.5019 (95 %: 0.4985 to 0.5051)"."""
+    text = format_fraction(candidate.predicted_error)
+    if candidate.interval is None:
+        return text
+    low, high = candidate.interval
+    return f"{text}, 95 % interval {format_fraction(low)} to {format_fraction(high)}"
+
+
+def tied_text(plan: Plan) -> str:
+    """The tied candidates in a sentence, with the cheapest of them."""
+    cheapest = plan.tied[0]
+    if cheapest.llm.name == plan.best.llm.name and cheapest.visual_tokens == plan.best.visual_tokens:
+        ending = "the pick is the cheapest of them"
+    else:
+        ending = f"the cheapest is {cheapest} at {format_flops(cheapest.total_flops)}"
+    return f"{len(plan.tied)} candidates cannot be told from the best at 95 %; {ending}"
+
+
+def law_title(law: Law) -> str:
     """A law in a few words: "law reasoning, additive, 28 runs, at a bound: D"."""
     parts = [f"law {law.name}" if law.name else "law", law.form]
     parts += [f"{law.n_runs} runs"] if law.n_runs else []
@@ -145,7 +178,6 @@ class ContinuousOptimum:
         return {**vars(self)}
 
     def __str__(self) -> str:
-        return (
-            f"{format_params(self.llm_params)} parameters with {format_tokens(self.visual_tokens)} visual tokens, "
-            f"predicted error {format_fraction(self.predicted_error)}"
-        )
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{format_tokens(self.visual_tokens)} visual tokens"
+        error = format_fraction(self.predicted_error)
+        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted error {error}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,14 @@ from numpy.typing import NDArray
 from planner.costs.flops import PAPER, LlmArrays, request_flops
 from planner.costs.stages import TEXT_FIRST, Workload
 from planner.errors import InputError, NothingFitsError
-from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
+from planner.laws.combined import Law
+from planner.laws.fitted import NOT_IDENTIFIED
 from planner.laws.shipped import as_law
+from planner.laws.uncertainty import uncertainty
 from planner.models.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,
+    Llms,
     family_of,
     find_compressor,
     find_llms,
@@ -27,18 +32,20 @@ from planner.planning.result import Candidate, Plan
 from planner.quantities import format_factor, format_flops, format_params, format_tokens, whole_number
 
 RUNNERS_UP = 5
+DRAWS = 1000
+"""Posterior draws behind the probability of being best and the expected regret."""
 
 
 def plan(
-    law: FittedLaw | str | Path | None = None,
+    law: Law | str | Path | None = None,
     *,
     budget: Budget | float | str,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
     workload: Workload | None = None,
-    llms: str | LlmSpec | Iterable[str | LlmSpec] | None = None,
-    visual_tokens: Iterable[int] | None = None,
+    llms: Llms | None = None,
+    visual_tokens: int | Iterable[int] | None = None,
     vision: str | VisionSpec = DEFAULT_VISION,
     compressor: str | CompressorSpec = DEFAULT_COMPRESSOR,
     prompt_order: str = "image-first",
@@ -89,12 +96,15 @@ def plan(
     nominal = np.array([[llm.nominal_params] for llm in models])
     error = np.broadcast_to(law.predict(nominal, np.array(tokens, float)), total.shape)
 
-    def candidate(flat: int) -> Candidate:
-        i, j = divmod(flat, len(tokens))
-        return Candidate(models[i], tokens[j], float(error[i, j]), flops.at(i, j), tower, squeezer, prompt_order)
-
     errors, costs = error.ravel(), total.ravel()
     fits = costs <= budget.flops
+    doubt = _Doubt.of(law, np.broadcast_to(nominal, total.shape).ravel(), np.tile(tokens, len(models)), errors, fits)
+
+    def candidate(flat: int) -> Candidate:
+        i, j = divmod(flat, len(tokens))
+        parts = (models[i], tokens[j], float(error[i, j]), flops.at(i, j), tower, squeezer, prompt_order)
+        return Candidate(*parts, **doubt.facts(flat))
+
     if not fits.any():
         cheapest = candidate(int(np.argmin(costs)))
         raise NothingFitsError(
@@ -112,6 +122,7 @@ def plan(
     return Plan(
         best=best,
         runners_up=tuple(candidate(int(i)) for i in ranking[1 : 1 + RUNNERS_UP]),
+        tied=tuple(candidate(int(i)) for i in sorted(doubt.tied, key=lambda i: (costs[i], errors[i]))),
         frontier=tuple(candidate(int(i)) for i in pareto(costs, errors) if fits[i]),
         next_up=next_up,
         law=law,
@@ -124,6 +135,56 @@ def plan(
     )
 
 
+@dataclass(frozen=True)
+class _Doubt:
+    """What is known of how sure each candidate is, by its flat position; nothing for a law without runs."""
+
+    fitting: dict[int, int]
+    """Flat position -> position among the candidates that fit the budget."""
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    probability_best: NDArray[np.float64]
+    expected_regret: NDArray[np.float64]
+    tied: tuple[int, ...]
+    """Flat positions of what cannot be told from the best."""
+
+    @classmethod
+    def of(
+        cls,
+        law: Law,
+        llm_params: NDArray[np.float64],
+        visual_tokens: NDArray[np.int_],
+        errors: NDArray[np.float64],
+        fits: NDArray[np.bool_],
+    ) -> _Doubt:
+        """Ask every form that the runs allow, for the candidates that fit the budget."""
+        known = uncertainty(law) if fits.any() else None
+        nothing = np.zeros(0)
+        if known is None:
+            return cls({}, nothing, nothing, nothing, nothing, ())
+        flat = np.flatnonzero(fits)
+        n, t = llm_params[flat], visual_tokens[flat].astype(float)
+        low, high = known.intervals(n, t)
+        draws = known.draws(n, t, DRAWS)
+        best = int(np.argmin(errors[flat]))
+        tied = known.not_worse(n, t, (float(n[best]), float(t[best])))
+        winners = np.bincount(draws.argmin(axis=1), minlength=len(flat)) / DRAWS
+        regret = (draws - draws.min(axis=1, keepdims=True)).mean(axis=0)
+        positions = {int(i): k for k, i in enumerate(flat)}
+        return cls(positions, low, high, winners, regret, tuple(int(i) for i in flat[tied]))
+
+    def facts(self, flat: int) -> dict[str, Any]:
+        """The uncertain fields of the candidate at a flat position."""
+        if flat not in self.fitting:
+            return {}
+        k = self.fitting[flat]
+        return {
+            "interval": (float(self.low[k]), float(self.high[k])),
+            "probability_best": float(self.probability_best[k]),
+            "expected_regret": float(self.expected_regret[k]),
+        }
+
+
 def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.intp]:
     """Positions that no cheaper or equally cheap one equals or beats, by ascending cost."""
     order = np.lexsort((errors, costs))
@@ -131,7 +192,7 @@ def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[n
     return order[errors[order] < best_before]
 
 
-def _own_family(law: FittedLaw) -> tuple[LlmSpec, ...]:
+def _own_family(law: Law) -> tuple[LlmSpec, ...]:
     """The catalogue's models of the families that the law was measured on. Raises InputError if it knows none."""
     families = dict.fromkeys(family for name in law.llms if (family := family_of(name)))
     if not families:
@@ -143,12 +204,13 @@ def _own_family(law: FittedLaw) -> tuple[LlmSpec, ...]:
     return find_llms(list(families))
 
 
-def _admissible(wanted: Iterable[int] | None, compressor: CompressorSpec, vision: VisionSpec) -> tuple[int, ...]:
+def _admissible(wanted: int | Iterable[int] | None, compressor: CompressorSpec, vision: VisionSpec) -> tuple[int, ...]:
     """The candidates' visual tokens, ascending. Raises InputError for a count that the compressor cannot make."""
     admissible = compressor.visual_tokens(vision)
     if wanted is None:
         return admissible
-    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in wanted})
+    counts = wanted if isinstance(wanted, Iterable) else [wanted]
+    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in counts})
     for count in chosen:
         if count not in admissible:
             raise InputError(
@@ -160,7 +222,7 @@ def _admissible(wanted: Iterable[int] | None, compressor: CompressorSpec, vision
     return tuple(chosen)
 
 
-def _extrapolations(law: FittedLaw, best: Candidate) -> tuple[str, ...]:
+def _extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
     """Where the pick lies outside the law's data, in words."""
     out = []
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
@@ -173,19 +235,19 @@ def _extrapolations(law: FittedLaw, best: Candidate) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _assumptions(law: FittedLaw, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
+def _assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
     """What has to hold for the law to speak of this pick, in sentences."""
     out = []
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
-    measured = [name for name in law.compressors if name != "none"]
-    if measured and best.compressor.name not in measured:
+    if law.compressors and best.compressor.name not in law.compressors:
+        measured = [name for name in law.compressors if name != "none"] or ["no compressor"]
         out.append(
             f"the law was measured with {', '.join(measured)}, the plan is for {best.compressor.name}: "
             "the gain of a visual token differs between compressors"
         )
     families = {family_of(name) or name for name in law.llms}
-    if families and best.llm.family not in families:
+    if families and (family_of(best.llm.name) or best.llm.family) not in families:
         out.append(
             f"the law was measured on {', '.join(sorted(families))}, the pick is {best.llm.family}: "
             "another family may stand higher or lower at the same size"
@@ -195,7 +257,7 @@ def _assumptions(law: FittedLaw, best: Candidate, budget: Budget, workload: Work
     limit = best.compressor.published_tokens_max
     if limit is not None and best.visual_tokens > limit:
         out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
-    if best.prompt_order == TEXT_FIRST and best.compressor.query_aware:
+    if best.prompt_order == TEXT_FIRST:
         out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
     if workload.images > 1:
         out.append(f"the law, measured with one image a request, holds for {workload.images}")

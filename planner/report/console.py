@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planner.costs.flops import PAPER
 from planner.costs.stages import STAGES
+from planner.laws.combined import CombinedLaw, Law
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval, identifiable
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.result import Candidate, ContinuousOptimum, Plan, law_title
+from planner.planning.result import Candidate, ContinuousOptimum, Plan, error_text, law_title, tied_text
 from planner.quantities import (
     format_flops,
     format_fraction,
@@ -35,8 +35,14 @@ _STAGE_TITLES = {
 _FRONTIER_SHOWN = 8
 
 
-def print_law(console: Console, law: FittedLaw, intervals: dict[str, Interval] | None = None) -> None:
+def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:
     """A law: whether to trust it, then its numbers, with 95 % intervals where they are given."""
+    if isinstance(law, CombinedLaw):
+        console.print(Text(f"{law.form}: {law.advice}", style="bold"))
+        for member in law.members:
+            console.print()
+            print_law(console, member)
+        return
     style = "green" if law.status == CONVERGED else "yellow"
     head = Text(law.status, style=f"bold {style}")
     if law.at_bound:
@@ -75,16 +81,21 @@ def print_plan(console: Console, plan: Plan) -> None:
     """A plan: the pick, what it costs, what stands beside it, what it rests on."""
     best, budget = plan.best, plan.budget
     console.print(Text.assemble("best under ", format_flops(budget.flops), ": ", (str(best), "bold green")))
-    console.print(Text(f"predicted error {format_fraction(best.predicted_error)} ({law_title(plan.law)})"))
+    console.print(Text(f"predicted error {error_text(best)}"))
+    console.print(Text(law_title(plan.law)))
     table = _table(f"one request, {budget.convention} count", "stage", "FLOPs", "share")
-    for stage in STAGES[3:] if budget.convention == PAPER else STAGES:
+    for stage in STAGES:
         flops = getattr(best.flops, stage)
+        if flops == 0:
+            continue  # it does not run, or is not counted
         table.add_row(_STAGE_TITLES[stage], format_flops(flops), format_percent(flops, best.total_flops))
     table.add_section()
     share = f"{format_percent(best.total_flops, budget.flops)} of budget"
     table.add_row("total", format_flops(best.total_flops), share, style="bold")
     console.print(table)
     console.print(_candidates("best that fit", (best, *plan.runners_up)))
+    if len(plan.tied) > 1:
+        console.print(Text(tied_text(plan)))
     shown = plan.frontier[-_FRONTIER_SHOWN:]
     cut = f", the last {len(shown)} of {len(plan.frontier)}" if len(shown) < len(plan.frontier) else ""
     console.print(_candidates(f"frontier: least error for the FLOPs{cut}", shown))
@@ -145,11 +156,9 @@ def _range(interval: Interval) -> str:
         return "any value"
     if math.isnan(low):
         return f"at most {format_significant(high)}"
-    return (
-        f"at least {format_significant(low)}"
-        if math.isnan(high)
-        else f"{format_significant(low)} to {format_significant(high)}"
-    )
+    if math.isnan(high):
+        return f"at least {format_significant(low)}"
+    return f"{format_significant(low)} to {format_significant(high)}"
 
 
 def _parameter_note(law: FittedLaw, name: str) -> str:
@@ -162,14 +171,16 @@ def _parameter_note(law: FittedLaw, name: str) -> str:
 
 
 def _candidates(title: str, candidates: Iterable[Candidate]) -> Table:
-    table = _table(title, "LLM", "visual tokens", "error", "FLOPs")
-    for candidate in candidates:
-        table.add_row(
-            candidate.llm.name,
-            str(candidate.visual_tokens),
-            format_fraction(candidate.predicted_error),
-            format_flops(candidate.total_flops),
-        )
+    """Candidates with what is known of their error; the columns of the unknown are left out."""
+    rows = list(candidates)
+    known = all(row.interval is not None for row in rows)
+    table = _table(title, "LLM", "tokens", "error", *["95 % interval", "best"] * known, "FLOPs")
+    for row in rows:
+        doubt = []
+        if known and row.interval is not None and row.probability_best is not None:
+            doubt = ["-".join(map(format_fraction, row.interval)), format_percent(row.probability_best, 1.0)]
+        error = format_fraction(row.predicted_error)
+        table.add_row(row.llm.name, str(row.visual_tokens), error, *doubt, format_flops(row.total_flops))
     return table
 
 

@@ -1,0 +1,124 @@
+"""Draws of the law from its posterior, exact and in milliseconds: no chain, no burn-in.
+
+Gaussian noise of unknown variance. Priors, stated: flat in ln alpha and ln beta, flat in the coefficients (A, B of the
+centred problem, where powers are 1 at the geometric mean of the runs, and D) on A, B, D >= 0, flat in ln sigma. Then
+
+    given exponents, the coefficients have a multivariate t around their least squares with n - k degrees of freedom,
+    and the exponents themselves have the weight  |C|^(-1/2) RSS^(-(n - k) / 2),  C the k x k normal matrix;
+
+so exponents are drawn from a fine grid that fills the likelihood region, coefficients from their t, and draws with a
+negative coefficient are thrown away. The log-linear form has no exponents and one such t.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.laws.bootstrap import Draws
+from planner.laws.fitted import FittedLaw
+from planner.laws.intervals import Profiler, profiler
+from planner.laws.region import Cloud, Products, make_cloud, products
+from planner.laws.solve import in_units
+from planner.quantities import whole_number
+
+FloatArray = NDArray[np.float64]
+
+_REGION_LEVEL = 0.9999  # of the region whose exponents are drawn from; what lies outside has no weight to speak of
+_SIDE = 28
+_PROPOSALS = 8  # times the draws still wanted, in one round
+_ROUNDS_MAX = 200
+
+
+def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
+    """Draws from the posterior of a fitted law under the priors above.
+
+    Args:
+        law: a fitted law without constraints, or with both exponents fixed.
+        draws: how many.
+        seed: the same seed gives the same draws.
+
+    Raises:
+        InputError, FitError: as `profiler`.
+    """
+    whole_number(draws, "draws", 1)
+    region = profiler(law, _REGION_LEVEL)
+    cloud = _cloud(region)
+    p = products(law.form, region.design, region.data.y, cloud.exponents)
+    random = np.random.default_rng(seed)
+    parts: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = []
+    kept = 0
+    weights = _node_weights(p, region)
+    for _ in range(_ROUNDS_MAX):
+        nodes = random.choice(len(weights), size=_PROPOSALS * (draws - kept) + 64, p=weights)
+        a, b, d = _coefficients(p, nodes, region, random)
+        good = (a >= 0) & (b >= 0) & ((d >= 0) | (not p.bounded_offset))
+        parts.append((a[good], b[good], d[good], cloud.exponents[nodes[good]]))
+        kept += int(good.sum())
+        if kept >= draws:
+            break
+    a, b, d, exponents = (np.concatenate([part[i] for part in parts])[:draws] for i in range(4))
+    return Draws(law, _params(law, region, exponents, a, b, d), "posterior", seed)
+
+
+def _cloud(region: Profiler) -> Cloud:
+    if region.fixed_exponents:
+        return region.coarse
+    best = np.array([region.law.params["alpha"], region.law.params["beta"]])
+    return make_cloud(region.law.form, region.design, region.data.y, region.rss_level, best, _SIDE)
+
+
+def _free_count(p: Products) -> int:
+    return 3 if p.two_powers else 2
+
+
+def _node_weights(p: Products, region: Profiler) -> FloatArray:
+    """Posterior weight of every node, the signs of the coefficients aside, (K,)."""
+    k = _free_count(p)
+    determinant = (p.c11 * p.c22 - p.c12**2 if p.two_powers else p.c11) * p.weight
+    a, b = _centre(p)
+    rss = np.maximum(p.yy - a * p.y1 - b * p.y2, 1e-300)
+    log_weight = -0.5 * np.log(np.maximum(determinant, 1e-300)) - 0.5 * (len(region.data.y) - k) * np.log(rss)
+    weight = np.exp(log_weight - log_weight.max())
+    normal: FloatArray = weight / weight.sum()
+    return normal
+
+
+def _centre(p: Products) -> tuple[FloatArray, FloatArray]:
+    """Least squares of the powers with D free, signs aside, each (K,)."""
+    if not p.two_powers:
+        return p.y1 / np.maximum(p.c11, 1e-300), np.zeros_like(p.c11)
+    determinant = np.maximum(p.c11 * p.c22 - p.c12**2, 1e-300)
+    return (p.c22 * p.y1 - p.c12 * p.y2) / determinant, (p.c11 * p.y2 - p.c12 * p.y1) / determinant
+
+
+def _coefficients(
+    p: Products, nodes: NDArray[np.intp], region: Profiler, random: np.random.Generator
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """A, B and D from the multivariate t of each node, (M,) each."""
+    dof = len(region.data.y) - _free_count(p)
+    a, b = _centre(p)
+    rss = np.maximum(p.yy - a * p.y1 - b * p.y2, 1e-300)[nodes]
+    sigma = np.sqrt(rss / random.chisquare(dof, size=len(nodes)))
+    z = random.standard_normal((3, len(nodes)))
+    c11, c12, c22 = p.c11[nodes], p.c12[nodes], p.c22[nodes]
+    # Cholesky of the normal matrix C = L L^T; a draw is the centre + sigma L^-T z
+    l11 = np.sqrt(np.maximum(c11, 1e-300))
+    if p.two_powers:
+        l21 = c12 / l11
+        l22 = np.sqrt(np.maximum(c22 - l21**2, 1e-300))
+        db = sigma * z[1] / l22
+        da = (sigma * z[0] - l21 * db) / l11
+    else:
+        da, db = sigma * z[0] / l11, np.zeros(len(nodes))
+    a, b = a[nodes] + da, b[nodes] + db
+    mean = p.y_mean + sigma * z[2] / np.sqrt(p.weight)
+    return a, b, mean - a * p.m1[nodes] - b * p.m2[nodes]
+
+
+def _params(
+    law: FittedLaw, region: Profiler, exponents: FloatArray, a: FloatArray, b: FloatArray, d: FloatArray
+) -> dict[str, FloatArray]:
+    if law.form == "log-linear":
+        return {"c0": d + a * region.design.x_mean + b * region.design.t_mean, "c1": a, "c2": b}
+    return in_units(law.form, region.design, exponents, a, b, d)

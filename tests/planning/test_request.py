@@ -1,0 +1,67 @@
+"""Budgets and workloads as a user may give them."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from planner.errors import QuantityError, UnknownNameError
+from planner.planning.request import Budget, Workload, as_budget, as_workload
+
+
+@pytest.mark.parametrize("given", ["2 TFLOPs", "2tflops", "2e12", 2e12, 2_000_000_000_000])
+def test_budget_reads_numbers_and_texts(given: float | str) -> None:
+    assert Budget(given) == Budget(2e12, "full")  # type: ignore[arg-type]
+    assert as_budget(given, None) == Budget(2e12, "full")
+    assert as_budget(given, "paper") == Budget(2e12, "paper")
+
+
+@pytest.mark.parametrize("given", [0, -1.0, float("nan"), float("inf"), "2 TFLOPS/s", "much", True, None])
+def test_budget_that_is_no_amount_is_refused(given: object) -> None:
+    with pytest.raises(QuantityError, match=r"^budget: expected a positive number of FLOPs such as ") as caught:
+        Budget(given)  # type: ignore[arg-type]
+    assert repr(given) in str(caught.value)
+
+
+def test_budget_of_an_unknown_convention_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"^no convention is called 'torch'; there are: full, paper$"):
+        Budget(1e12, "torch")
+
+
+def test_convention_asked_for_overrides_that_of_the_budget() -> None:
+    budget = Budget(1e12, "paper")
+    assert as_budget(budget, None) is budget
+    assert as_budget(budget, "full") == Budget(1e12, "full")
+    assert budget.convention == "paper"
+
+
+def test_budget_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Budget(1e12).flops = 2e12  # type: ignore[misc]
+
+
+def test_workload_from_counts() -> None:
+    assert as_workload(None, 50, 32, 0) == Workload(50, 32)
+    assert as_workload(None, 0, 0, 7) == Workload(0, 0, cached_tokens=7)
+
+
+def test_workload_given_is_taken_as_it_is() -> None:
+    workload = Workload(50, 32, system_tokens=4, images=2)
+    assert as_workload(workload, None, None, 0) is workload
+
+
+@pytest.mark.parametrize("counts", [(50, None, 0), (None, 32, 0), (0, None, 0), (None, None, 9)])
+def test_workload_and_counts_together_are_refused(counts: tuple[int | None, int | None, int]) -> None:
+    with pytest.raises(QuantityError, match=r"^workload: give a Workload or token counts, not both$"):
+        as_workload(Workload(50, 32), *counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [((None, 32, 0), "query_tokens"), ((50, None, 0), "generated_tokens"), ((None, None, 0), "query_tokens")],
+)
+def test_missing_count_is_named(counts: tuple[int | None, int | None, int], missing: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        as_workload(None, *counts)
+    assert str(caught.value) == f"{missing}: expected how many tokens a request has, got nothing"

@@ -1,0 +1,233 @@
+"""Imports point one way: every module's imports, read from its source, hold the order of the rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import planner
+
+PACKAGE = Path(planner.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+BASE = ("errors", "quantities", "files")
+LAW_SIDE = ("runs", "laws")
+COST_SIDE = ("models", "costs")
+TRUNK = ("planning", "vlm", "bench", "report", "", "cli")
+"""After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
+
+
+def _may_import() -> dict[str, set[str]]:
+    """Rooms that each room may import: those before it, but neither side knows the other."""
+    earlier: dict[str, set[str]] = {}
+    for chain in ((*BASE, *LAW_SIDE), (*BASE, *COST_SIDE), (*BASE, *LAW_SIDE, *COST_SIDE, *TRUNK)):
+        for position, room in enumerate(chain):
+            earlier.setdefault(room, set(chain[:position]))
+    return earlier
+
+
+MAY_IMPORT = _may_import()
+
+HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy"}
+MAY_BE_HEAVY = ("vlm/", "bench/", "report/plots.py")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module."""
+
+    line: int
+    module: str
+    """Dotted name; of `from a import b`, "a.b": b may be a module."""
+    at_module_level: bool
+
+
+class _Reader(ast.NodeVisitor):
+    """Collects imports, those inside functions too, but none that stand under `if TYPE_CHECKING`."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.found: list[Import] = []
+        self._functions = 0
+
+    def visit_If(self, node: ast.If) -> None:
+        test = node.test
+        name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
+        for child in node.orelse if name == "TYPE_CHECKING" else [node.test, *node.body, *node.orelse]:
+            self.visit(child)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._functions += 1
+        self.generic_visit(node)
+        self._functions -= 1
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._add(node.lineno, alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        parts = self.package.split(".")
+        base = ".".join(parts[: len(parts) - node.level + 1]) + "." if node.level else ""
+        origin = f"{base}{node.module or ''}".rstrip(".")
+        for alias in node.names:
+            self._add(node.lineno, f"{origin}.{alias.name}")
+
+    def visit_Call(self, node: ast.Call) -> None:
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called in ("import_module", "__import__") and node.args:
+            assert isinstance(node.args[0], ast.Constant), f"line {node.lineno}: import of a computed name"
+            self._add(node.lineno, str(node.args[0].value))
+        self.generic_visit(node)
+
+    def _add(self, line: int, module: str) -> None:
+        self.found.append(Import(line, module, self._functions == 0))
+
+
+def imports_of(source: str, package: str = "planner") -> list[Import]:
+    reader = _Reader(package)
+    reader.visit(ast.parse(source))
+    return reader.found
+
+
+def room_of(path: Path) -> str:
+    """The folder or file right under planner/: "laws", "errors", "" for its __init__."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imported_room(module: str) -> str | None:
+    """The room of a dotted name, None if it is not ours. A name that is no room comes from planner/__init__.py."""
+    parts = module.split(".")
+    if parts[0] != "planner":
+        return None
+    is_room = len(parts) > 1 and ((PACKAGE / parts[1]).is_dir() or (PACKAGE / f"{parts[1]}.py").is_file())
+    return parts[1] if is_room else ""
+
+
+def read(path: Path) -> Iterator[Import]:
+    package = ".".join(("planner", *path.relative_to(PACKAGE).parts[:-1]))
+    yield from imports_of(path.read_text(encoding="utf-8"), package)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_every_room_has_its_place_in_the_order() -> None:
+    rooms = {room_of(path) for path in MODULES}
+    assert rooms <= set(MAY_IMPORT), "a new room: give it its place in this file and in the README"
+    assert {"errors", "runs", "laws", "models", "costs", "planning", "cli", ""} <= rooms
+
+
+def test_order_of_rooms() -> None:
+    assert MAY_IMPORT["errors"] == set()
+    assert MAY_IMPORT["laws"] == {"errors", "quantities", "files", "runs"}
+    assert MAY_IMPORT["costs"] == {"errors", "quantities", "files", "models"}
+    assert MAY_IMPORT["planning"] == {"errors", "quantities", "files", "runs", "laws", "models", "costs"}
+    assert MAY_IMPORT["cli"] == set(MAY_IMPORT) - {"cli"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_room_imports_a_later_one(path: Path) -> None:
+    room = room_of(path)
+    allowed = MAY_IMPORT[room] | {room}
+    wrong = [
+        f"{name_of(path)}:{entry.line} imports {entry.module}"
+        for entry in read(path)
+        if imported_room(entry.module) not in allowed | {None}
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
+    forbidden = set() if name_of(path).startswith(MAY_BE_HEAVY) else HEAVY
+    wrong = [
+        f"{name_of(path)}:{entry.line} imports {entry.module}"
+        for entry in read(path)
+        if entry.at_module_level and entry.module.split(".")[0] in forbidden
+    ]
+    assert wrong == []
+
+
+def test_planning_loads_no_heavy_package() -> None:
+    """The whole way from import to plan, in a fresh interpreter."""
+    script = (
+        "import sys, planner\n"
+        "planner.plan(budget='2 TFLOPs', query_tokens=50, generated_tokens=32)\n"
+        f"print(sorted(sys.modules.keys() & set({sorted(HEAVY)!r})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+# ---- the reader itself -------------------------------------------------------------------------------------------
+
+
+def test_reader_sees_imports_wherever_they_stand() -> None:
+    source = """
+import torch.nn as nn
+from planner.laws import fit, forms
+from . import sibling
+from ..costs.flops import request_flops
+try:
+    import scipy
+except ImportError:
+    scipy = None
+class Lazy:
+    import pandas
+    def method(self):
+        if self:
+            from planner.report import console
+        importlib.import_module("planner.cli")
+"""
+    assert imports_of(source, "planner.planning") == [
+        Import(2, "torch.nn", True),
+        Import(3, "planner.laws.fit", True),
+        Import(3, "planner.laws.forms", True),
+        Import(4, "planner.planning.sibling", True),
+        Import(5, "planner.costs.flops.request_flops", True),
+        Import(7, "scipy", True),
+        Import(11, "pandas", True),
+        Import(14, "planner.report.console", False),
+        Import(15, "planner.cli", False),
+    ]
+
+
+def test_reader_passes_over_type_checking_but_not_over_its_else() -> None:
+    source = """
+if TYPE_CHECKING:
+    import pandas
+else:
+    import lmfit
+if typing.TYPE_CHECKING:
+    from planner.cli import app
+if sys.platform == "linux":
+    import scipy
+"""
+    assert [entry.module for entry in imports_of(source)] == ["lmfit", "scipy"]
+
+
+@pytest.mark.parametrize(
+    ("module", "room"),
+    [
+        ("planner.laws.fit.fit", "laws"),
+        ("planner.runs.Runs", "runs"),
+        ("planner.errors", "errors"),
+        ("planner", ""),
+        ("planner.plan", ""),
+        ("planner.__version__", ""),
+        ("planners.laws", None),
+        ("numpy.typing", None),
+    ],
+)
+def test_room_of_an_imported_name(module: str, room: str | None) -> None:
+    assert imported_room(module) == room
