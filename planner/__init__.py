@@ -16,7 +16,7 @@ from planner.costs.stages import Workload
 from planner.errors import InputError, NothingFitsError, PlannerError
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
-from planner.laws.shipped import load_law, shipped_names
+from planner.laws.shipped import load_law, load_mix, shipped_names
 from planner.models.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
 from planner.planning.optimum import optimum
 from planner.planning.request import Budget
@@ -43,6 +43,7 @@ __all__ = [
     "llm_catalog",
     "load_law",
     "load_llm_config",
+    "load_mix",
     "optimum",
     "plan",
     "read_runs",

@@ -7,31 +7,42 @@ import tempfile
 from pathlib import Path
 
 from planner.errors import InputError, OutputExistsError
+from planner.quantities import shown
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> Path:
-    """Write UTF-8 text atomically: a crash leaves the old file or the new one, never half of one.
+    """Write UTF-8 text, as `write_bytes` writes."""
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = shown(text[error.start : error.end])
+        raise InputError(f"cannot write {path}: the text holds {wrong}, which is no character; rename it") from None
+    return write_bytes(path, content, overwrite=overwrite)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> Path:
+    """Write a file atomically: a crash leaves the old file or the new one, never half of one.
 
     Raises:
         OutputExistsError: the file exists and `overwrite` is false.
-        InputError: the folder does not exist or cannot be written to.
+        InputError: the folder does not exist or cannot be written to, or the disk is full.
     """
     target = Path(path)
+    if _is_folder(target):
+        raise InputError(f"cannot write {target}: it is a folder; name a file in it")
     refuse_existing(target, overwrite)
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
     except OSError as error:
         raise InputError(
             f"cannot write {target}: {error.strerror or error}; name a folder that can be written"
         ) from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes private files; ours are ordinary ones
+        Path(temporary).chmod(_mode_for(target))
         if overwrite:
             Path(temporary).replace(target)
         else:
@@ -44,8 +55,31 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise OutputExistsError before any work is done for a file that could not be written anyway."""
-    if path.exists() and not overwrite:
+    try:
+        exists = path.exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write {shown(str(path))}: {reason}; name another file") from None
+    if len(path.name.encode()) > 255:
+        raise InputError(f"cannot write {shown(str(path))}: the name is too long; name another file")
+    if exists and not overwrite:
         raise OutputExistsError(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # a name that cannot be: refuse_existing says so
+
+
+def _mode_for(target: Path) -> int:
+    """The mode of the file that is replaced, else that of any new file; mkstemp would leave it private."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def _link_new(temporary: Path, target: Path) -> None:

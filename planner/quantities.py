@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
@@ -28,6 +29,8 @@ class Dimension:
     """Lower-case unit -> factor to the base unit; "" is the bare number."""
     example: str
     """How a good value looks, for error texts."""
+    units: tuple[str, ...]
+    """Units as they are written, for suggestions."""
 
 
 _SI = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18}
@@ -36,12 +39,14 @@ FLOPS = Dimension(
     "FLOPs",
     {prefix + unit: scale for prefix, scale in _SI.items() for unit in ("flops", "flop", "")},
     '"2 TFLOPs" or 2e12',
+    ("FLOPs", "kFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs", "EFLOPs"),
 )
 PARAMS = Dimension(
     "parameters",
     {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
     | {"params": 1.0, "kparams": 1e3, "mparams": 1e6, "bparams": 1e9},
     '"7B" or 7e9',
+    ("K", "M", "B", "T", "params"),
 )
 
 
@@ -55,7 +60,7 @@ def parse(value: Any, dimension: Dimension, name: str) -> float:
     """
     expected = f"{name}: expected a positive number of {dimension.name} such as {dimension.example}"
     if isinstance(value, (int, float, Real)) and value is not True and value is not False:
-        number = float(value)
+        number = _as_float(value)
     else:
         match = _NUMBER_AND_UNIT.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
@@ -64,10 +69,18 @@ def parse(value: Any, dimension: Dimension, name: str) -> float:
         scale = dimension.scale_by_unit.get(unit.lower())
         if scale is None:
             raise QuantityError(f"{expected}, got {shown(value)}{_unit_hint(unit, dimension)}", value)
-        number = float(digits.replace("_", "")) * scale
+        number = float(Decimal(digits.replace("_", "")) * Decimal(scale))  # "4.1B" is 4100000000, not 4099999999.99
     if not (math.isfinite(number) and number > 0):
         raise QuantityError(f"{expected}, got {shown(value)}", value)
     return number
+
+
+def _as_float(value: Any) -> float:
+    """A number as a float; one beyond all floats is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def parse_flops(value: Any, name: str = "budget") -> float:
@@ -128,7 +141,7 @@ def format_factor(ratio: float) -> str:
 
 def shown(value: Any) -> str:
     """A foreign value as an error shows it: quoted, on one line, cut where it is long."""
-    text = repr(value)
+    text = repr(value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value)
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 3] + "..."
 
 
@@ -144,7 +157,7 @@ def _scaled(
 
 def _unit_hint(unit: str, dimension: Dimension) -> str:
     """What to do about an unknown unit: a rate is not a count, a slip of the keyboard gets the nearest unit."""
-    if unit.lower().endswith(("/s", "ps")) and "flop" in unit.lower():
+    if re.fullmatch(r"\w?flops?/s|\w?flops?ps", unit.lower()):
         return f": {unit!r} is a rate, a budget is a count of FLOPs for one request"
-    near = nearest_name(unit, [known for known in dimension.scale_by_unit if known])
+    near = nearest_name(unit, dimension.units)
     return f": the unit {unit!r} is not known" + (f", did you mean {near!r}?" if near else "")

@@ -15,7 +15,7 @@ from planner import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONSOLE = re.compile(r"```console\n\$ (vlm-planner [^\n]+)\n(.*?)\n```", re.DOTALL)
+CONSOLE = re.compile(r"```console\n\$ (vlm-planner [^\n]+)\n(.*?)\n?```", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)\n```\n\n```text\n(.*?)\n```", re.DOTALL)
 
 
@@ -63,7 +63,7 @@ def test_the_tree_is_the_tree() -> None:
     tree = README.split("## The house")[1].split("```")[1]
     top = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
-    assert top == folders | {"benchmarks", "tests", "examples"}
+    assert top == folders | {"benchmarks", "docs", "tests", "examples"}
     rooms = set(re.findall(r"([\w.]+(?:/|\.py))  ", tree)) - {f"{name}/" for name in top}
     inside = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "planner").iterdir()}
     assert rooms == {name for name in inside if not name.startswith("__") and name != "py.typed"}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from planner.cli import catalog, laws, plans  # each adds its verbs to `app`
+from planner.cli import catalog, laws, pictures, plans, validation  # each adds its verbs to `app`
 from planner.cli.common import app
 from planner.errors import PlannerError
 
-__all__ = ["app", "catalog", "laws", "main", "plans"]
+__all__ = ["app", "catalog", "laws", "main", "pictures", "plans", "validation"]
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +16,13 @@ from planner.files import refuse_existing
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.laws.intervals import identifiable, profiler
-from planner.quantities import shown
+from planner.laws.intervals import Interval, identifiable, profiler
+from planner.quantities import format_significant, shown
 
 if TYPE_CHECKING:
     import lmfit
+
+    from planner.laws.joint import JointFit
 
 Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile intervals of every parameter.")]
 
@@ -36,6 +39,11 @@ def fit(
     fix: Annotated[list[str] | None, typer.Option(help="Fix a parameter, as alpha=0.077; repeatable.")] = None,
     tie: Annotated[list[str] | None, typer.Option(help="Tie a parameter, as alpha=2*beta; repeatable.")] = None,
     name: Annotated[str, typer.Option(help="What the law is to be called.")] = "",
+    by: Annotated[
+        str | None, typer.Option(help="Fit groups together: compressor, task, family, llm or source names them.")
+    ] = None,
+    shared: Annotated[str, typer.Option(help="With --by: parameters that all groups share, as alpha,D.")] = "",
+    group: Annotated[str | None, typer.Option(help="With --by: the group whose law is shown and written.")] = None,
     intervals: Intervals = False,
     force: Force = False,
     as_json: Json = False,
@@ -44,15 +52,21 @@ def fit(
     if output is not None:
         refuse_existing(Path(output), force)
     get_form(form)
+    if by is None and (shared or group):
+        raise InputError("--shared and --group need --by: the column that names the groups, such as --by compressor")
+    if by is not None and output is not None and group is None:
+        raise InputError("-o writes one law: name its group with --group")
     table = planner.read_runs(runs).select(task=task, compressor=compressor)
-    law = planner.fit(
-        table,
-        form,
-        params=_parameters(form, fix or [], tie or []),
-        weights=weights,
-        loss=loss,
-        name=name or Path(runs).stem,
-    )
+    params = _parameters(form, fix or [], tie or [])
+    if by is None:
+        law = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name or Path(runs).stem)
+    else:
+        parts = [part.strip() for part in shared.split(",") if part.strip()]
+        joint = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name, by=by, shared=parts)
+        if group is None:
+            _show_joint(joint, as_json, intervals)
+            return
+        law = joint[group]
     if output is not None:
         law.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
@@ -61,7 +75,7 @@ def fit(
 
 @app.command()
 def show(
-    law: Annotated[str, typer.Argument(help="Shipped law (reasoning, ocr, paper) or the path of a law file.")],
+    law: Annotated[str, typer.Argument(help="Shipped law (reasoning, quecc, ocr, paper) or the path of a law file.")],
     form: FormName = None,
     intervals: Intervals = False,
     as_json: Json = False,
@@ -71,7 +85,7 @@ def show(
 
 
 def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
-    intervals = profiler(law).parameters() if with_intervals and isinstance(law, FittedLaw) else None
+    intervals = _intervals(law) if with_intervals and isinstance(law, FittedLaw) else None
     if as_json:
         content = law.to_dict()
         if intervals is not None:
@@ -82,6 +96,38 @@ def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
     from planner.report.console import print_law
 
     print_law(make_console(), law, intervals)
+
+
+def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
+    """All groups of a joint fit, one after the other."""
+    if as_json:
+        content = joint.to_dict()
+        for name, law in joint.laws.items() if with_intervals else ():
+            intervals = _intervals(law)
+            content["groups"][name]["intervals"] = {key: interval.to_list() for key, interval in intervals.items()}
+            content["groups"][name]["identifiable"] = identifiable(intervals)
+        print(json_text(content))
+        return
+    from planner.report.console import print_law
+
+    console = make_console()
+    for name, law in joint.laws.items():
+        console.print(f"{joint.by} {name}", style="bold", markup=False)
+        print_law(console, law, _intervals(law) if with_intervals else None)
+        console.print()
+    for remark in joint.remarks:
+        console.print(f"note: {remark}", markup=False)
+    evidence = {"this fit": joint.aicc, "separate fits": joint.aicc_separate}
+    scores = ", ".join(f"{what} {format_significant(score)}" for what, score in evidence.items() if score is not None)
+    size = f"{joint.n_runs} runs, {joint.parameters_count} parameters"
+    console.print(f"{size}; AICc, lower is better: {scores}" if scores else size)
+
+
+def _intervals(law: FittedLaw) -> dict[str, Interval]:
+    """95 % profile intervals of a law's parameters, wherever they come from."""
+    from planner.laws.joint import joint_parameters
+
+    return joint_parameters(law) if law.joint else profiler(law).parameters()
 
 
 def _parameters(form: str, fix: list[str], tie: list[str]) -> lmfit.Parameters | None:
@@ -110,7 +156,10 @@ def _parameters(form: str, fix: list[str], tie: list[str]) -> lmfit.Parameters |
                     params[name].set(value=float(right), vary=False)
                 else:
                     params[name].expr = right
-                    params.valuesdict()
-            except (ValueError, NameError, SyntaxError, TypeError):
-                raise InputError(f"{option}: expected {example} or the like, got {shown(text)}") from None
+                params.update_constraints()
+                good = all(math.isfinite(value) for value in params.valuesdict().values())
+            except Exception:  # whatever an expression of the user's can raise: cycles, divisions, unknown names
+                good = False
+            if not good:
+                raise InputError(f"{option}: expected {example} or the like, got {shown(text)}")
     return params

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.errors import FitError, InputError
+from planner.laws.faces import make_design
 from planner.laws.fit import fit
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import FORMS, get_form
+from planner.laws.solve import solve
 from planner.runs import Runs
 
 DISTINGUISHABLE = 4.0
@@ -36,7 +38,7 @@ class FormEvidence:
     delta: float
     """AICc less that of the best."""
     weight: float
-    """Akaike weight; a form and its face share one fit where D ends at 0, and then the simpler one counts."""
+    """Akaike weight; of a form and its face D = 0 only the better one has any."""
 
     @property
     def distinguishable(self) -> bool:
@@ -72,16 +74,19 @@ def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormE
 
 def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
     """AICc and weights of laws fitted to the same runs, each with its face D = 0, best first."""
-    if len({law.runs_sha256 for law in laws}) > 1:
-        raise InputError("forms are compared on the same runs; these laws were fitted to different ones")
+    if len({(law.runs_sha256, law.weighting, law.loss) for law in laws}) > 1:
+        raise InputError(
+            "forms are compared on the same runs, weights and loss; these laws differ in them"
+        )
     found: list[tuple[FittedLaw, str, int, float]] = []
     for law in laws:
-        free = len(law.params) - sum("value" in imposed for imposed in law.constraints.values())
-        found.append((law, "", free, aicc(_weighted_rss(law), law.n_runs, free)))
-        if law.params.get("D") == 0.0 and "D" not in law.constraints:
-            found.append((law, "D = 0", free - 1, aicc(_weighted_rss(law), law.n_runs, free - 1)))
+        free = len(law.params) - sum("value" in imposed or "expr" in imposed for imposed in law.constraints.values())
+        rss = _weighted_rss(law)
+        found.append((law, "", free, aicc(rss, law.n_runs, free)))
+        if "D" in law.params and not law.constraints:
+            found.append((law, "D = 0", free - 1, aicc(_rss_without_offset(law, rss), law.n_runs, free - 1)))
     best = min(score for *_, score in found)
-    # of a form and its face, which are the same fit here, only the better one has a say
+    # a form and its face are no two opinions: only the better one has a say
     own_best = {law.form: min(score for other, _, _, score in found if other is law) for law, *_ in found}
     raw = [math.exp(-(s - best) / 2) if s == own_best[law.form] and math.isfinite(s) else 0.0 for law, _, _, s in found]
     total = sum(raw) or 1.0
@@ -120,6 +125,14 @@ def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     again = fit(runs, form, weights="error_se", n_unit_params=law.n_unit_params)
     facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
     return FittedLaw(**({**vars(again)} | facts | {"weighting": law.weighting}))
+
+
+def _rss_without_offset(law: FittedLaw, rss: float) -> float:
+    """The least weighted RSS with D = 0."""
+    if law.params["D"] == 0.0 or law.data is None:
+        return rss
+    design = make_design(law.data.n, law.data.t, law.data.weights)
+    return solve(law.form, design, law.data.y, offset=False).weighted_rss
 
 
 def _weighted_rss(law: FittedLaw) -> float:

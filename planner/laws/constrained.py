@@ -83,14 +83,15 @@ def _complete(form: Form, params: lmfit.Parameters) -> lmfit.Parameters:
     for name, own in params.items():
         parameter = full[name]
         if not own.vary and not own.expr and not math.isfinite(own.value):
-            raise FitError(f"parameter {name} is fixed without a value; give it one")
+            raise FitError(f"parameter {name}: expected a finite value to fix, got {own.value}")
         parameter.min = own.min if math.isfinite(own.min) else parameter.min
         parameter.max = own.max if math.isfinite(own.max) else parameter.max
         if own.expr:
             parameter.min, parameter.max = -math.inf, math.inf
             try:
                 parameter.expr = own.expr
-            except (NameError, SyntaxError) as error:
+                full.update_constraints()
+            except Exception as error:  # whatever an expression of the user's can raise
                 raise FitError(f"parameter {name}: the expression {own.expr!r} cannot be read ({error})") from None
         elif not own.vary:
             parameter.min, parameter.max = -math.inf, math.inf

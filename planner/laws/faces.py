@@ -13,7 +13,7 @@ Letters: P problems solved at once, n runs; x, t centred logarithms of N and T.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +120,11 @@ POWER_FORMS = {
 }
 
 
+def without_offset(form: PowerForm) -> PowerForm:
+    """The form with D held at zero."""
+    return replace(form, faces=tuple(face for face in form.faces if not face[1]))
+
+
 def best_face(form: PowerForm, design: Design, y: FloatArray, exponents: FloatArray) -> FaceFit:
     """The optimum over A, B, D >= 0 at each of P pairs of exponents.
 
@@ -132,7 +137,7 @@ def best_face(form: PowerForm, design: Design, y: FloatArray, exponents: FloatAr
     columns = form.columns(design, exponents)
     free = fit_face(design, y, columns, *form.faces[0])
     settled = np.isfinite(free.rss)
-    if settled.all():
+    if settled.all() or len(form.faces) == 1:
         return free
     # Where the free optimum has D < 0, every way from a feasible point to it falls and crosses D = 0, so the optimum
     # of that plane, if it is feasible, is the answer; the smaller faces are needed only for what is left.

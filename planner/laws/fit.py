@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.errors import FitError, InputError, UnknownNameError
 from planner.laws.faces import make_design
-from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
+from planner.laws.fitted import (
+    AT_A_BOUND,
+    CONVERGED,
+    LOSSES,
+    NOT_IDENTIFIED,
+    WEIGHTINGS,
+    FitData,
+    FittedLaw,
+)
 from planner.laws.forms import DEFAULT_FORM, Form, get_form
 from planner.laws.solve import EXPONENT_MAX, Optimum, solve
 from planner.quantities import shown
@@ -22,16 +30,18 @@ if TYPE_CHECKING:
     import lmfit
     import pandas as pd
 
+    from planner.laws.joint import JointFit
+
 FloatArray = NDArray[np.float64]
 
-WEIGHTINGS = ("auto", "equal", "error_se", "samples")
-LOSSES = ("least-squares", "huber")
 
 _EFFECTS: dict[str, dict[str, tuple[str, ...]]] = {
     "additive": {"N": ("A", "alpha"), "T": ("B", "beta")},
     "multiplicative": {"N": ("A", "alpha"), "T": ("A", "beta")},
     "log-linear": {"N": ("c1",), "T": ("c2",)},
 }  # the parameters that carry the effect of N and of T; where one is zero, there is none
+
+_NO_EFFECT = 1e-12  # a coefficient or an exponent below this moves no digit of an error
 
 _HUBER_K = 1.345  # residuals beyond this many sigmas count linearly: 95 % efficient on Gaussian noise (Huber 1964)
 _HUBER_SCALE_ROUNDS = 10
@@ -49,6 +59,7 @@ class _Found:
     huber_delta: float | None = None
 
 
+@overload
 def fit(
     runs: Runs | pd.DataFrame | str,
     form: str = DEFAULT_FORM,
@@ -59,7 +70,40 @@ def fit(
     n_unit_params: float = 1e9,
     name: str = "",
     vision: str = "",
-) -> FittedLaw:
+    by: None = None,
+    shared: Iterable[str] = (),
+) -> FittedLaw: ...
+
+
+@overload
+def fit(
+    runs: Runs | pd.DataFrame | str,
+    form: str = DEFAULT_FORM,
+    *,
+    params: lmfit.Parameters | None = None,
+    weights: str = "auto",
+    loss: str = "least-squares",
+    n_unit_params: float = 1e9,
+    name: str = "",
+    vision: str = "",
+    by: str,
+    shared: Iterable[str] = (),
+) -> JointFit: ...
+
+
+def fit(
+    runs: Runs | pd.DataFrame | str,
+    form: str = DEFAULT_FORM,
+    *,
+    params: lmfit.Parameters | None = None,
+    weights: str = "auto",
+    loss: str = "least-squares",
+    n_unit_params: float = 1e9,
+    name: str = "",
+    vision: str = "",
+    by: str | None = None,
+    shared: Iterable[str] = (),
+) -> FittedLaw | JointFit:
     """Fit a form of the law to measured runs: the exact, deterministic least-squares optimum under its bounds.
 
     The order of the rows and the unit of N make no difference to exponents and residuals.
@@ -76,23 +120,40 @@ def fit(
         n_unit_params: unit of N in the fitted parameters; a billion by convention.
         name: what the law is to be called.
         vision: the vision tower of the runs, where known.
+        by: fit the groups of this column together ("compressor", "task", "family", "llm" or "source"); see `joint`.
+        shared: parameters that are one number for all groups, such as ("alpha", "D"); with `by` only.
+
+    Returns:
+        A FittedLaw; with `by` a JointFit, which holds one for every group.
 
     Raises:
         RunsError: the table is bad.
         FitError: too few levels of N or T, or too few runs, for the form.
-        UnknownNameError: no such form, weighting, loss or parameter.
+        UnknownNameError: no such form, weighting, loss, parameter or column.
+        InputError: `shared` without `by`, or `by` with `params` or another loss.
     """
     table = read_runs(runs)
     shape = get_form(form)
-    for what, value, known in (("weighting", weights, WEIGHTINGS), ("loss", loss, LOSSES)):
+    for what, value, known in (("weighting", weights, ("auto", *WEIGHTINGS)), ("loss", loss, LOSSES)):
         if value not in known:
             raise UnknownNameError(what, value, known)
     if not (math.isfinite(n_unit_params) and n_unit_params > 0):
         raise InputError(f"n_unit_params: expected a positive number of parameters, got {shown(n_unit_params)}")
     if params is not None and not params:
         params = None
+    shared = (shared,) if isinstance(shared, str) else tuple(shared)
+    if by is not None:
+        from planner.laws.joint import fit_joint
+
+        if params is not None or loss != "least-squares":
+            raise InputError("by= takes least squares without further constraints: leave out params= and loss=")
+        return fit_joint(
+            table, form, by=by, shared=shared, weights=weights, n_unit_params=n_unit_params, name=name, vision=vision
+        )
+    if shared:
+        raise InputError(f"shared={shared!r} needs by=: the column whose groups share it, such as by='compressor'")
     _check_levels(table, shape, params)
-    weighting, base_weights = _weights(table, weights)
+    weighting, base_weights = run_weights(table, weights)
     order = np.lexsort((base_weights, table.error, table.visual_tokens, table.llm_params))  # any row order, one sum
     data = FitData(
         n=table.llm_params[order] / n_unit_params,
@@ -119,11 +180,11 @@ def fit(
         weighting=weighting,
         loss=loss,
         huber_delta=found.huber_delta,
-        llms=_distinct(table.llm),
-        tasks=_distinct(table.task),
-        compressors=_distinct(table.compressor),
+        llms=distinct(table.llm),
+        tasks=distinct(table.task),
+        compressors=distinct(table.compressor),
         vision=vision,
-        sources=_distinct(table.source),
+        sources=distinct(table.source),
         llm_params_levels=tuple(np.unique(table.llm_params).tolist()),
         visual_tokens_levels=tuple(np.unique(table.visual_tokens).tolist()),
         runs_sha256=table.sha256(),
@@ -170,7 +231,7 @@ def _huber(form: Form, data: FitData, params: lmfit.Parameters | None) -> _Found
     return replace(found, weights=weights / weights.mean(), huber_delta=delta)
 
 
-def _weights(runs: Runs, weighting: str) -> tuple[str, FloatArray]:
+def run_weights(runs: Runs, weighting: str) -> tuple[str, FloatArray]:
     """(which one, weight of every run): inverse variances up to a common factor."""
     if weighting == "auto":
         weighting = "error_se" if runs.error_se is not None else "samples" if runs.samples is not None else "equal"
@@ -218,7 +279,7 @@ def _judge(form: Form, found: _Found, data: FitData, params: lmfit.Parameters | 
     """(status, advice)."""
     values, at_bound = found.optimum.params, found.at_bound
     fixed = set() if params is None else {name for name in params if not params[name].vary}
-    lost = _lost_effects(form, values, fixed)
+    lost = lost_effects(form, values, fixed)
     if lost:
         return NOT_IDENTIFIED, "; ".join(lost)
     free = [i for i, name in enumerate(form.param_names) if name not in at_bound and name not in fixed]
@@ -232,15 +293,15 @@ def _judge(form: Form, found: _Found, data: FitData, params: lmfit.Parameters | 
     if len(data.y) <= len(free):
         return NOT_IDENTIFIED, "as many parameters as runs: the law passes through them and nothing is left to check it"
     if at_bound:
-        return AT_A_BOUND, _bound_advice(at_bound, values)
+        return AT_A_BOUND, bound_advice(at_bound, values)
     return CONVERGED, "the optimum lies inside all bounds"
 
 
-def _lost_effects(form: Form, values: Mapping[str, float], fixed: set[str]) -> list[str]:
+def lost_effects(form: Form, values: Mapping[str, float], fixed: set[str]) -> list[str]:
     """Sentences for each of N and T whose effect is absent, or a bare step."""
     lost = []
     for letter, needed in _EFFECTS[form.name].items():
-        if any(values[name] == 0 and name not in fixed for name in needed):
+        if any(values[name] <= _NO_EFFECT and name not in fixed for name in needed):
             lost.append(
                 f"the runs show no fall of the error with {letter}: the law must not be used to choose {letter}"
             )
@@ -249,7 +310,7 @@ def _lost_effects(form: Form, values: Mapping[str, float], fixed: set[str]) -> l
     return lost
 
 
-def _bound_advice(at_bound: tuple[str, ...], values: Mapping[str, float]) -> str:
+def bound_advice(at_bound: tuple[str, ...], values: Mapping[str, float]) -> str:
     if at_bound == ("D",) and values["D"] == 0:
         return (
             "D is at its lower bound 0: the runs do not tell how low the error can get; rely on predictions and picks, "
@@ -274,8 +335,8 @@ def _constraints(params: lmfit.Parameters | None) -> dict[str, dict[str, Any]]:
 
 def _pooled(runs: Runs) -> tuple[str, ...]:
     """Remarks on unlike runs that were fitted as one."""
-    tasks = _distinct(runs.task)
-    compressors = [name for name in _distinct(runs.compressor) if name != "none"]
+    tasks = distinct(runs.task)
+    compressors = [name for name in distinct(runs.compressor) if name != "none"]
     return tuple(
         f"{len(names)} {what} fitted as one: {', '.join(names)}"
         for what, names in (("tasks", tasks), ("compressors", compressors))
@@ -283,5 +344,5 @@ def _pooled(runs: Runs) -> tuple[str, ...]:
     )
 
 
-def _distinct(column: tuple[str, ...] | None) -> tuple[str, ...]:
+def distinct(column: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in column or () if value))

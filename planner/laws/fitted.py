@@ -33,6 +33,8 @@ CONVERGED = "converged"
 AT_A_BOUND = "at a bound"
 NOT_IDENTIFIED = "not identified"
 GIVEN = "given"
+LOSSES = ("least-squares", "huber")
+WEIGHTINGS = ("equal", "error_se", "samples")
 STATUSES = (CONVERGED, AT_A_BOUND, NOT_IDENTIFIED, GIVEN)
 
 
@@ -108,6 +110,8 @@ class FittedLaw:
     """Fingerprint of the runs, whatever the order of their rows."""
     remarks: tuple[str, ...] = ()
     """What reading or pooling the runs left out or merged."""
+    joint: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Of a joint fit: the group, what it shares, all groups with their runs, and the kept profile; see `joint`."""
     data: FitData | None = field(default=None, repr=False, compare=False)
     """What the fit saw, in the file too; None for a law that was given."""
 
@@ -120,10 +124,10 @@ class FittedLaw:
             )
         for name in form.param_names:
             value = self.params[name]
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            if not _is_number(value):
                 raise InputError(f"parameter {name}: expected a finite number, got {shown(value)}")
         object.__setattr__(self, "params", {name: float(self.params[name]) for name in form.param_names})
-        if not (math.isfinite(self.n_unit_params) and self.n_unit_params > 0):
+        if not _is_number(self.n_unit_params) or self.n_unit_params <= 0:
             raise InputError(
                 f"n_unit_params: expected a positive number of parameters, got {shown(self.n_unit_params)}"
             )
@@ -154,10 +158,9 @@ class FittedLaw:
         """
         n, t = np.asarray(llm_params, float), np.asarray(visual_tokens, float)
         for name, values in (("llm_params", n), ("visual_tokens", t)):
-            if not (np.isfinite(values).all() and (values > 0).all()):
-                raise InputError(
-                    f"{name}: expected finite numbers above 0, got {shown(values.min() if values.size else [])}"
-                )
+            wrong = values[~(np.isfinite(values) & (values > 0))]
+            if wrong.size:
+                raise InputError(f"{name}: expected finite numbers above 0, got {shown(wrong.flat[0])}")
         error = get_form(self.form).value(self.params, n / self.n_unit_params, t)
         return float(error) if np.ndim(error) == 0 else error
 
@@ -179,6 +182,8 @@ class FittedLaw:
         head: dict[str, Any] = {"format": FILE_FORMAT, "format_version": FORMAT_VERSION}
         for item in fields(self):
             value = getattr(self, item.name)
+            if item.name == "joint" and not value:
+                continue  # most laws come from no joint fit, and files from before there were any have no such field
             if isinstance(value, FitData):
                 value = {column.name: getattr(value, column.name).tolist() for column in fields(value)}
             head[item.name] = list(value) if isinstance(value, tuple) else value
@@ -223,12 +228,14 @@ class FittedLaw:
             )
         values = {}
         for item in fields(cls):
+            if item.name == "joint" and item.name not in content:
+                continue
             if item.name not in content:
                 raise LawFileError(f"{origin} is damaged: {item.name!r} is missing; fit it again")
             values[item.name] = _typed(content[item.name], str(item.type), item.name, origin)
-        if values["form"] not in FORMS or values["status"] not in STATUSES:
-            wrong = "form" if values["form"] not in FORMS else "status"
-            raise LawFileError(f"{origin} is damaged: {wrong} {shown(values[wrong])} is not known; fit it again")
+        for name, known in (("form", FORMS), ("status", STATUSES), ("loss", LOSSES), ("weighting", WEIGHTINGS)):
+            if values[name] not in known:
+                raise LawFileError(f"{origin} is damaged: {name} {shown(values[name])} is not known; fit it again")
         try:
             return cls(**values)
         except InputError as error:
@@ -251,9 +258,11 @@ def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON object of a law file. Raises LawFileError."""
     name = Path(path).name
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise LawFileError(f"cannot read the law {path}: {error.strerror}") from None
+        raise LawFileError(
+            f"cannot read the law {path}: {error.strerror}; expected a JSON file written by vlm-planner fit"
+        ) from None
     except UnicodeDecodeError:
         raise LawFileError(
             f"{name} is not a law: it is not UTF-8 text; expected JSON written by vlm-planner fit"
@@ -262,25 +271,24 @@ def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise LawFileError(
             f"{name} is not a law: it is damaged at line {error.lineno} ({error.msg}); fit it again"
         ) from None
+    except (ValueError, RecursionError):
+        raise LawFileError(f"{name} is not a law: no JSON that can be read; fit it again") from None
     return content if isinstance(content, dict) else {}
 
 
 def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:
     """A field's value from JSON, if it is of the field's kind. Raises LawFileError."""
-    numbers = (int, float)
-    is_number = isinstance(value, numbers) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = _is_number(value)
     if annotation == "str":
         good = isinstance(value, str)
     elif annotation.startswith("FitData"):
         return None if value is None else _fit_data(value, name, origin)
     elif annotation.startswith("tuple"):
-        inner: Any = str if "str" in annotation else numbers
-        good = isinstance(value, list) and all(
-            isinstance(entry, inner) and not isinstance(entry, bool) for entry in value
-        )
+        texts = "str" in annotation
+        good = isinstance(value, list) and all(isinstance(e, str) if texts else _is_number(e) for e in value)
         value = tuple(cast("list[Any]", value)) if good else value
     elif annotation.startswith("Mapping"):
-        good = isinstance(value, dict)
+        good = isinstance(value, dict) and (name != "constraints" or all(map(_is_constraint, value.values())))
     elif annotation == "int":
         good = is_number and isinstance(value, int) and value >= 0
     else:
@@ -292,12 +300,28 @@ def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:
 
 def _fit_data(value: Any, name: str, origin: str) -> FitData:
     """The runs of a law file. Raises LawFileError."""
-    columns = [item.name for item in fields(FitData)]
-    try:
-        arrays = [np.array(value[column], float) for column in columns]
-    except (TypeError, ValueError, KeyError):
-        arrays = []
-    lengths = {array.shape for array in arrays}
-    if len(lengths) != 1 or len(next(iter(lengths))) != 1 or not all(np.isfinite(array).all() for array in arrays):
+    columns = [value.get(item.name) if isinstance(value, dict) else None for item in fields(FitData)]
+    lists = [column for column in columns if isinstance(column, list) and all(map(_is_number, column))]
+    if len(lists) < 4 or len({len(column) for column in lists}) > 1 or not lists[0]:
         raise LawFileError(f"{origin} is damaged: {name!r} holds no four columns of numbers; fit it again")
-    return FitData(*arrays)
+    n, t, y, weights = (np.array(column, float) for column in lists)
+    if min(n.min(), t.min(), weights.min()) <= 0:
+        raise LawFileError(
+            f"{origin} is damaged: {name!r} holds a size, count or weight that is not above 0; fit it again"
+        )
+    return FitData(n, t, y, weights)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value from JSON is a number that a float can hold."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _is_constraint(value: Any) -> bool:
+    """Whether a value from JSON is what `constraints` holds of a parameter."""
+    if not isinstance(value, dict) or not set(value) <= {"value", "expr", "min", "max"}:
+        return False
+    return all(isinstance(v, str) if key == "expr" else _is_number(v) for key, v in value.items())

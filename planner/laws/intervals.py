@@ -21,7 +21,7 @@ from planner.errors import FitError, InputError
 from planner.laws.faces import Design, make_design
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
-from planner.laws.region import Cloud, Products, extremes, make_cloud, products, ratio_extremes, zoom
+from planner.laws.region import Cloud, Products, extremes, log_range, make_cloud, products, ratio_extremes, zoom
 from planner.laws.solve import EXPONENT_MAX
 from planner.laws.student import two_sided_quantile
 
@@ -30,8 +30,9 @@ FloatArray = NDArray[np.float64]
 LEVEL = 0.95
 KINDS = ("mean", "new-run")
 
-_FINE, _COARSE = 40, 20  # nodes along each axis of the cloud: for a parameter's own digits, and for many predictions
+_FINE, _COARSE = 40, 32  # nodes along each axis of a cloud: of one that is zoomed into, of one for many predictions
 _AT_LIMIT = 1e-3  # relative: an end this near to the largest exponent is cut off by it
+_NO_NOISE = 1e-13  # relative: sums of squares below this are lost in the inner products of the region
 _SEARCH_FLOOR = 1.1e-6  # exponents below it are not searched: an end there is cut off by zero
 
 
@@ -87,7 +88,7 @@ class Profiler:
 
     @cached_property
     def coarse(self) -> Cloud:
-        """A sparse cloud, for many predictions at once: off by some 1e-3 of an interval's width."""
+        """A sparse cloud, for many predictions at once: some 1 % narrower at worst than a zoom would find."""
         return self._cloud(_COARSE)
 
     @cached_property
@@ -102,19 +103,15 @@ class Profiler:
         """The interval of alpha / beta (log-linear: c1 / c2), on which the best number of visual tokens hangs."""
         if self.law.form == "log-linear":
             return self.ratio_of_gains(lambda r, _: 1 / np.maximum(r, 1e-300))
-        return self.of_exponents(lambda exponents: exponents[:, 0] / exponents[:, 1])
+        return self._exponents((1.0, -1.0))
 
-    def of_exponents(self, quantity: Callable[[FloatArray], FloatArray]) -> Interval:
-        """The interval of any function of the exponents (K, 2) -> (K,) in a power form."""
-
-        def signed(sign: float) -> Callable[[Products, FloatArray], FloatArray]:
-            def value(p: Products, exponents: FloatArray) -> FloatArray:
-                inside = np.isfinite(extremes(p, self.rss_level, _ZERO)[0])
-                return np.where(inside, sign * quantity(exponents), -np.inf)
-
-            return value
-
-        return self._ends(signed)
+    def _exponents(self, weights: tuple[float, float]) -> Interval:
+        """The interval of alpha^w1 beta^w2 in a power form."""
+        if self.fixed_exponents:
+            value = float(np.exp(np.log(self.coarse.exponents[0]) @ np.array(weights)))
+            return Interval(value, value)
+        ends = log_range(self.law.form, self.design, self.data.y, self.rss_level, self.fine, weights)
+        return Interval(*(math.exp(end) for end in ends))
 
     def ratio_of_gains(self, quantity: Callable[[FloatArray, FloatArray], FloatArray]) -> Interval:
         """The interval of any rising or falling function of B / A (log-linear: c2 / c1) at given exponents.
@@ -194,7 +191,7 @@ class Profiler:
         if name in _fixed(self.law):
             return Interval(self.law.params[name], self.law.params[name])
         if name in ("alpha", "beta"):
-            interval = self.of_exponents(lambda exponents: exponents[:, ["alpha", "beta"].index(name)])
+            interval = self._exponents((1.0, 0.0) if name == "alpha" else (0.0, 1.0))
             high = math.nan if interval.high > EXPONENT_MAX * (1 - _AT_LIMIT) else interval.high
             return Interval(math.nan if interval.low < _SEARCH_FLOOR else interval.low, high)
         x_mean, t_mean = self.design.x_mean, self.design.t_mean
@@ -236,9 +233,6 @@ class Profiler:
         return make_cloud(self.law.form, self.design, self.data.y, self.rss_level, best, side)
 
 
-_ZERO = (np.zeros(()), np.zeros(()), np.zeros(()))
-
-
 def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:
     """The likelihood region of a law, from which every interval is read.
 
@@ -258,7 +252,7 @@ def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:
     if imposed and not (_fixed(law) == imposed == {"alpha", "beta"}):
         raise FitError(
             "profile intervals are for free fits and for both exponents fixed; this law has other constraints: "
-            "use law.to_lmfit().conf_interval(), which is wrong at an active bound"
+            "fit without constraints, or use law.to_lmfit().conf_interval() where no bound is active"
         )
     dof = law.n_runs - (len(law.params) - len(imposed))
     if dof < 1:
@@ -266,7 +260,7 @@ def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:
     data = law.data
     prediction = get_form(law.form).value(law.params, data.n, data.t)
     rss = float(np.sum(data.weights * (data.y - prediction) ** 2))
-    floor = (8 * np.finfo(float).eps) ** 2 * float(data.weights @ data.y**2)
+    floor = _NO_NOISE * float(data.weights @ data.y**2)
     return Profiler(law, data, level, dof, max(rss, floor) / dof, two_sided_quantile(level, dof) ** 2)
 
 

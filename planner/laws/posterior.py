@@ -7,7 +7,8 @@ centred problem, where powers are 1 at the geometric mean of the runs, and D) on
     and the exponents themselves have the weight  |C|^(-1/2) RSS^(-(n - k) / 2),  C the k x k normal matrix;
 
 so exponents are drawn from a fine grid that fills the likelihood region, coefficients from their t, and draws with a
-negative coefficient are thrown away. The log-linear form has no exponents and one such t.
+negative coefficient are thrown away. The log-linear form has no exponents and one such t. Should the signs hold for
+less than one proposal in a thousand (errors that hardly fall), what was kept is drawn again to make up the number.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.errors import FitError
 from planner.laws.bootstrap import Draws
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import Profiler, profiler
@@ -27,7 +29,7 @@ FloatArray = NDArray[np.float64]
 _REGION_LEVEL = 0.9999  # of the region whose exponents are drawn from; what lies outside has no weight to speak of
 _SIDE = 28
 _PROPOSALS = 8  # times the draws still wanted, in one round
-_ROUNDS_MAX = 200
+_PROPOSALS_MAX = 1_000_000
 
 
 def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
@@ -39,7 +41,7 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
         seed: the same seed gives the same draws.
 
     Raises:
-        InputError, FitError: as `profiler`.
+        InputError, FitError: as `profiler`; or no draw that respects the signs.
     """
     whole_number(draws, "draws", 1)
     region = profiler(law, _REGION_LEVEL)
@@ -47,17 +49,21 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
     p = products(law.form, region.design, region.data.y, cloud.exponents)
     random = np.random.default_rng(seed)
     parts: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = []
-    kept = 0
+    kept = proposed = 0
     weights = _node_weights(p, region)
-    for _ in range(_ROUNDS_MAX):
+    while kept < draws and proposed < _PROPOSALS_MAX:
         nodes = random.choice(len(weights), size=_PROPOSALS * (draws - kept) + 64, p=weights)
         a, b, d = _coefficients(p, nodes, region, random)
         good = (a >= 0) & (b >= 0) & ((d >= 0) | (not p.bounded_offset))
         parts.append((a[good], b[good], d[good], cloud.exponents[nodes[good]]))
         kept += int(good.sum())
-        if kept >= draws:
-            break
-    a, b, d, exponents = (np.concatenate([part[i] for part in parts])[:draws] for i in range(4))
+        proposed += len(nodes)
+    if not kept:
+        raise FitError(
+            "no draw of the law respects the signs of its parameters: the errors do not fall as the form says"
+        )
+    chosen = np.arange(draws) if kept >= draws else random.choice(kept, size=draws)
+    a, b, d, exponents = (np.concatenate([part[i] for part in parts])[chosen] for i in range(4))
     return Draws(law, _params(law, region, exponents, a, b, d), "posterior", seed)
 
 

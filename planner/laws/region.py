@@ -12,19 +12,23 @@ Letters: K nodes (pairs of exponents), n runs, Q quantities; x, t centred logari
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import EXPONENT_FLOOR, Design
+from planner.laws.faces import Design
 from planner.laws.solve import EXPONENT_MAX
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _ROUNDS_MAX = 12
+_ACROSS, _ACROSS_ROUNDS = 17, 5
+_ENDS, _ENDS_ROUNDS = 5, 6
+LOG_LOWEST, LOG_HIGHEST = math.log(1e-6), math.log(EXPONENT_MAX)  # exponents that are searched
 _ZOOM_ROUNDS = 12
 _ZOOM_SIDE = 5
 
@@ -243,8 +247,7 @@ def make_cloud(form_name: str, design: Design, y: FloatArray, level: float, best
         best: the best exponents, (2,).
         side: nodes of the grid along each axis.
     """
-    lowest, highest = np.log(max(EXPONENT_FLOOR, 1e-6)), np.log(EXPONENT_MAX)
-    center = np.log(np.clip(best, np.exp(lowest), EXPONENT_MAX))
+    center = np.clip(np.log(np.maximum(best, 1e-300)), LOG_LOWEST, LOG_HIGHEST)
     axes, half = np.eye(2), np.full(2, 0.5)
     start = center
     inside = center[None]
@@ -253,7 +256,7 @@ def make_cloud(form_name: str, design: Design, y: FloatArray, level: float, best
         ticks = np.linspace(-1.0, 1.0, side)
         spacing = half * (ticks[1] - ticks[0])
         grid = np.stack(np.meshgrid(ticks * half[0], ticks * half[1], indexing="ij"), axis=-1).reshape(-1, 2)
-        nodes = np.clip(center + grid @ axes.T, lowest, highest)
+        nodes = np.clip(center + grid @ axes.T, LOG_LOWEST, LOG_HIGHEST)
         accepted = projected_rss(products(form_name, design, y, np.exp(nodes))) <= level
         touches = np.abs(grid[accepted]).max(axis=0, initial=0.0) >= half * (1 - 1e-9)
         inside = np.vstack([nodes[accepted], start])
@@ -272,6 +275,57 @@ def make_cloud(form_name: str, design: Design, y: FloatArray, level: float, best
         half = np.maximum(reached, spacing) * np.where(touches.any(), 1.6, 1.0) + spacing
         center = axes @ middle
     return Cloud(np.exp(inside), axes, spacing)
+
+
+def log_range(
+    form_name: str, design: Design, y: FloatArray, level: float, cloud: Cloud, weights: tuple[float, float]
+) -> tuple[float, float]:
+    """Least and largest  w_alpha ln alpha + w_beta ln beta  over the region.
+
+    The profile in that direction, the least RSS across it, meets the level at either end: several trial values at once,
+    each minimised across by ever finer grids, between the farthest node inside and the first beyond.
+
+    Args:
+        form_name: "additive" or "multiplicative".
+        design: where the runs stand.
+        y: measured errors, shape (n,).
+        level: the region holds what has RSS <= level.
+        cloud: nodes that fill the region.
+        weights: (w_alpha, w_beta), such as (1, 0) for alpha and (1, -1) for alpha / beta.
+    """
+    along = np.array(weights) / np.hypot(*weights)
+    axes = np.stack([along, [-along[1], along[0]]], axis=1)  # (along, across) as columns
+    inside = np.log(cloud.exponents) @ axes
+    reach = np.ptp(inside, axis=0) * 0.2 + np.abs(cloud.spacing).max()
+    band = (inside[:, 1].min() - reach[1], inside[:, 1].max() + reach[1])
+
+    def profile(values: FloatArray) -> FloatArray:
+        """Least RSS across the direction at trial values (V,)."""
+        centers, half = np.full(len(values), sum(band) / 2), (band[1] - band[0]) / 2
+        ticks = np.linspace(-1.0, 1.0, _ACROSS)
+        best = np.full(len(values), np.inf)
+        for _ in range(_ACROSS_ROUNDS):
+            across = centers[:, None] + half * ticks
+            points = np.stack([np.broadcast_to(values[:, None], across.shape), across], axis=-1).reshape(-1, 2)
+            nodes = np.exp(np.clip(points @ axes.T, LOG_LOWEST, LOG_HIGHEST))
+            rss = projected_rss(products(form_name, design, y, nodes)).reshape(across.shape)
+            choice = rss.argmin(axis=1)
+            best = np.minimum(best, rss[np.arange(len(values)), choice])
+            centers, half = across[np.arange(len(values)), choice], half * 1.5 * (ticks[1] - ticks[0])
+        return best
+
+    ends = []
+    for sign, edge in ((-1.0, inside[:, 0].min()), (1.0, inside[:, 0].max())):
+        # ln of an exponent that is clipped stands still there: a direction that leaves the limits has no farther end
+        near, far = float(edge), float(edge + sign * reach[0])
+        for _ in range(_ENDS_ROUNDS):
+            trials = np.linspace(near, far, _ENDS + 2)[1:]
+            ok = profile(trials) <= level
+            count = int(np.argmin(ok)) if not ok.all() else len(ok)
+            near, far = (trials[count - 1] if count else near), (trials[count] if count < len(ok) else far)
+        ends.append(float((near + far) / 2 if count < len(ok) else far))
+    scale = float(np.hypot(*weights))
+    return ends[0] * scale, ends[1] * scale
 
 
 def zoom(
@@ -300,7 +354,7 @@ def zoom(
     ticks = np.linspace(-1.0, 1.0, _ZOOM_SIDE)
     for _ in range(_ZOOM_ROUNDS):
         grid = np.stack(np.meshgrid(ticks * spacing[0], ticks * spacing[1], indexing="ij"), axis=-1).reshape(-1, 2)
-        nodes = np.exp(np.clip(center + grid @ cloud.axes.T, np.log(1e-6), np.log(EXPONENT_MAX)))
+        nodes = np.exp(np.clip(center + grid @ cloud.axes.T, LOG_LOWEST, LOG_HIGHEST))
         values = value(products(form_name, design, y, nodes), nodes)
         best = int(np.argmax(values))
         if values[best] > found:

@@ -23,6 +23,7 @@ from planner.laws.faces import (
     put_fit,
     take_fit,
     where_fit,
+    without_offset,
 )
 from planner.laws.forms import FORMS
 from planner.laws.grid import basins, best_nodes
@@ -52,18 +53,19 @@ class Optimum:
     """Whether the descent ended because no step improved any more, not because its patience did."""
 
 
-def solve(form_name: str, design: Design, y: FloatArray) -> Optimum:
+def solve(form_name: str, design: Design, y: FloatArray, *, offset: bool = True) -> Optimum:
     """The global least-squares optimum of a form under its own bounds: every parameter but c0 at least zero.
 
     Args:
         form_name: "additive", "multiplicative" or "log-linear".
         design: where the runs stand.
         y: measured errors, shape (n,).
+        offset: whether a power form has its D; False holds it at zero.
     """
     if form_name == "log-linear":
         params, converged = _log_linear_many(design, y[None]), True
     else:
-        form = POWER_FORMS[form_name]
+        form = POWER_FORMS[form_name] if offset else without_offset(POWER_FORMS[form_name])
         exponents, fit, done = descend(form, design, y, basins(form_name, design, y))
         best = [_simplest_best(fit, y * design.root_weight)]
         params = in_units(form_name, design, exponents[best], fit.a[best], fit.b[best], fit.d[best])

@@ -1,9 +1,9 @@
 """How sure is a comparison of configurations? Intervals, draws and differences over all forms that the runs allow.
 
 One form's interval knows the noise, not whether the form is right. So every question is asked of each form that the
-runs cannot rule out (Akaike weight 0.05 or more, and the law's own form always): an interval is the envelope of theirs,
-draws come from each in proportion to its weight, and two configurations are told apart only if every form tells them
-apart. Beyond the data forms drift apart, and the envelope widens by itself.
+runs cannot rule out (the likeliest that share 95 % of the Akaike weight, and the law's own form always): an interval is
+the envelope of theirs, draws come from each in proportion to its weight, and two configurations are told apart only if
+every form tells them apart. Beyond the data forms drift apart, and the envelope widens by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from planner.laws.posterior import posterior
 
 FloatArray = NDArray[np.float64]
 
-WEIGHT_MIN = 0.05
+WEIGHT_KEPT = 0.95
+"""Share of the evidence that the forms kept have together: a confidence set of forms (Burnham and Anderson 2002)."""
 _ROUNDING = 1e-12  # a point compared with itself differs by rounding
 
 
@@ -111,7 +112,9 @@ def _belief_of(law: Law) -> Belief:
 
 
 def _belief(laws: tuple[FittedLaw, ...], shares: dict[str, float], own: str | None) -> Belief:
-    kept = [law for law in laws if shares[law.form] >= WEIGHT_MIN or law.form == own]
+    ranked = sorted(laws, key=lambda law: -shares[law.form])
+    before = np.cumsum([0.0] + [shares[law.form] for law in ranked[:-1]])
+    kept = [law for law, heavier in zip(ranked, before, strict=True) if heavier < WEIGHT_KEPT or law.form == own]
     total = sum(shares[law.form] for law in kept)
     return Belief(
         regions=tuple(profiler(law, LEVEL) for law in kept),

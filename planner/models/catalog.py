@@ -179,7 +179,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"cannot read {file}: {error.strerror}; expected a Hugging Face config.json") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SpecError(f"{file} is not JSON; expected a Hugging Face config.json") from None
     if not isinstance(content, dict):
         raise SpecError(f"{file} holds no JSON object; expected a Hugging Face config.json")

@@ -144,15 +144,19 @@ def vision_spec(
     model_type = model_type or str(config.get("model_type", ""))
     if model_type not in VISION_TYPES:
         raise SpecError(f"{name}: model type {shown(model_type)} is no vision tower of {' or '.join(VISION_TYPES)}")
+
+    def count(key: str) -> int:
+        return _count(config, key, name, kind="vision tower")
+
     spec = VisionSpec(
         name=name,
         model_type=model_type,
-        hidden_size=_count(config, "hidden_size", name),
-        intermediate_size=_count(config, "intermediate_size", name),
-        num_layers=_count(config, "num_hidden_layers", name),
-        num_heads=_count(config, "num_attention_heads", name),
-        image_size=_count(config, "image_size", name),
-        patch_size=_count(config, "patch_size", name),
+        hidden_size=count("hidden_size"),
+        intermediate_size=count("intermediate_size"),
+        num_layers=count("num_hidden_layers"),
+        num_heads=count("num_attention_heads"),
+        image_size=count("image_size"),
+        patch_size=count("patch_size"),
         class_token=model_type.startswith("clip"),
         params=params,
         source=source,
@@ -165,12 +169,14 @@ def vision_spec(
     return spec
 
 
-def _count(config: Mapping[str, Any], key: str, name: str, default: int | None = None) -> int:
+def _count(
+    config: Mapping[str, Any], key: str, name: str, default: int | None = None, kind: str = "decoder-only model"
+) -> int:
     value = config.get(key)
     if value is None:
         value = default
     if value is None:
-        raise SpecError(f"{name}: the config has no {key!r}; expected the config.json of a decoder-only model")
+        raise SpecError(f"{name}: the config has no {key!r}; expected the config.json of a {kind}")
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SpecError(f"{name}: expected {key!r} to be a whole number of at least 1, got {shown(value)}")
     return value

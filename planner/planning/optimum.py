@@ -10,19 +10,27 @@ With S = Q + G and the whole budget spent, N = F / (2 (S + V)), and the error de
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from planner.costs.flops import PAPER
-from planner.errors import InputError
+from planner.errors import FitError, InputError
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
+from planner.laws.intervals import profiler
 from planner.laws.shipped import as_law
 from planner.planning.request import Budget, as_budget, as_workload
 from planner.planning.result import ContinuousOptimum
 from planner.quantities import shown
 
+FloatArray = NDArray[np.float64]
+
 VISUAL_TOKENS_MIN, VISUAL_TOKENS_MAX = 1.0, 576.0
+
+_BISECTIONS = 48  # of ln V between the limits: to 1e-14
 
 
 def optimum(
@@ -67,12 +75,9 @@ def optimum(
         raise InputError(
             f"expected 0 < visual_tokens_min <= visual_tokens_max, got {visual_tokens_min!r} and {visual_tokens_max!r}"
         )
-    text = workload.query_tokens + workload.generated_tokens
-    if law.form == "additive":
-        best = _additive(law, flops, text, visual_tokens_min, visual_tokens_max)
-    else:
-        best = _ratio(*_slopes(law.form, law.params), text)
-    tokens = min(max(best, visual_tokens_min), visual_tokens_max)
+    text = float(workload.query_tokens + workload.generated_tokens)
+    problem = _Problem(text, flops, visual_tokens_min, visual_tokens_max)
+    tokens = problem.tokens_of(law)
     llm_params = flops / (2 * (text + tokens))
     return ContinuousOptimum(
         llm_params=llm_params,
@@ -80,47 +85,84 @@ def optimum(
         predicted_error=float(law.predict(llm_params, tokens)),
         closed_form=law.form != "additive",
         limit="min" if tokens == visual_tokens_min else "max" if tokens == visual_tokens_max else None,
+        visual_tokens_interval=problem.interval_of(law),
     )
 
 
-def _slopes(form: str, params: Mapping[str, float]) -> tuple[float, float]:
-    """What a unit of ln N and of ln V gains: their ratio alone decides V*."""
-    if form == "log-linear":
-        return params["c1"], params["c2"]
-    return (params["alpha"], params["beta"]) if params["A"] > 0 else (0.0, 0.0)
+@dataclass(frozen=True)
+class _Problem:
+    """The cost side: S text tokens, F FLOPs, and the visual tokens allowed."""
 
+    text_tokens: float
+    flops: float
+    low: float
+    high: float
 
-def _ratio(n_slope: float, t_slope: float, text_tokens: float) -> float:
-    """V* = t S / (n - t), the least V where tokens gain nothing, and without limit where they gain as much as N."""
-    if t_slope == 0:
-        return 0.0
-    return t_slope * text_tokens / (n_slope - t_slope) if n_slope > t_slope else math.inf
+    def tokens_of(self, law: FittedLaw) -> float:
+        """V* of a law."""
+        p = law.params
+        if law.form == "additive":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                log_gains = np.log(p["B"] * p["beta"]) - np.log(p["A"] * p["alpha"])
+            if math.isnan(log_gains):  # neither term falls: the fewest tokens cost the least
+                return self.low
+            exponents = np.array([[p["alpha"], p["beta"]]])
+            return float(self.additive(np.array([log_gains]), exponents, law.n_unit_params)[0])
+        if law.form == "log-linear":
+            return float(self.ratio(np.array(p["c1"]), np.array(p["c2"])))
+        return float(self.ratio(np.array(p["alpha"]), np.array(p["beta"]))) if p["A"] > 0 else self.low
 
+    def interval_of(self, law: FittedLaw) -> tuple[float, float] | None:
+        """The 95 % profile interval of V*, cut to the tokens allowed; None for a law without one."""
+        try:
+            region = profiler(law)
+        except (FitError, InputError):
+            return None
+        if law.constraints:
+            return None  # exponents that the user fixed have no interval
+        if law.form == "multiplicative":
+            ratio = region.exponent_ratio()
+            ends = self.ratio(np.array([ratio.high, ratio.low]), np.ones(2))  # the steeper in N, the fewer tokens
+            return float(ends[0]), float(ends[1])
+        if law.form == "log-linear":
+            found = region.ratio_of_gains(lambda ratio, _: self.ratio(np.ones_like(ratio), ratio))
+        else:
+            x_mean, t_mean = region.design.x_mean, region.design.t_mean
 
-def _additive(law: FittedLaw, flops: float, text_tokens: float, low: float, high: float) -> float:
-    """Bisection on ln V: the derivative of the error, times V, changes sign once."""
-    p = law.params
-    n_gain, t_gain = p["A"] * p["alpha"], p["B"] * p["beta"]
-    if t_gain <= 0:
-        return low
-    if n_gain <= 0:
-        return high
-    budget_in_units = flops / (2 * law.n_unit_params)
+            def tokens(ratio: FloatArray, exponents: FloatArray) -> FloatArray:
+                alpha, beta = exponents[:, 0], exponents[:, 1]
+                with np.errstate(divide="ignore"):
+                    log_gains = np.log(ratio) + beta * t_mean - alpha * x_mean + np.log(beta) - np.log(alpha)
+                return self.additive(log_gains, exponents, law.n_unit_params)
 
-    def rises(log_v: float) -> bool:
-        """Whether one more token costs more than it gains: A alpha N^-alpha V / (S + V) > B beta V^-beta."""
-        total = math.log(text_tokens + math.exp(log_v))
-        loss = math.log(n_gain) - p["alpha"] * (math.log(budget_in_units) - total) + log_v - total
-        return loss > math.log(t_gain) - p["beta"] * log_v
+            found = region.ratio_of_gains(tokens)
+        return found.low, found.high
 
-    left, right = math.log(low), math.log(high)
-    if rises(left):
-        return low
-    if not rises(right):
-        return high
-    while right - left > 1e-13:
-        middle = (left + right) / 2
-        if middle in (left, right):
-            break
-        left, right = (left, middle) if rises(middle) else (middle, right)
-    return math.exp((left + right) / 2)
+    def ratio(self, n_slope: FloatArray, t_slope: FloatArray) -> FloatArray:
+        """V* = t S / (n - t), the least V where tokens gain nothing, the most where they gain as much as N."""
+        gap = np.asarray(n_slope - t_slope)
+        best = np.where(gap > 0, t_slope * self.text_tokens / np.where(gap > 0, gap, 1.0), np.inf)
+        return np.clip(np.where(t_slope == 0, 0.0, best), self.low, self.high)
+
+    def additive(self, log_gains: FloatArray, exponents: FloatArray, n_unit_params: float) -> FloatArray:
+        """V* (K,) for ln(B beta / (A alpha)) (K,) and exponents (K, 2), by bisection on ln V.
+
+        The derivative of the error has the sign of (1 + beta) ln V + (alpha - 1) ln(S + V) - alpha ln(F / 2) less
+        log_gains, which rises with V: there is one root, or V* is at a limit.
+        """
+        alpha, beta = exponents[:, 0], exponents[:, 1]
+        offset = log_gains + alpha * math.log(self.flops / (2 * n_unit_params))
+
+        def rises(log_v: FloatArray) -> NDArray[np.bool_]:
+            total = np.log(self.text_tokens + np.exp(log_v))
+            return (1 + beta) * log_v + (alpha - 1) * total > offset
+
+        left = np.full(len(offset), math.log(self.low))
+        right = np.full(len(offset), math.log(self.high))
+        at_low, at_high = rises(left), ~rises(right)
+        for _ in range(_BISECTIONS):
+            middle = (left + right) / 2
+            up = rises(middle)
+            left, right = np.where(up, left, middle), np.where(up, middle, right)
+        inside = np.clip(np.exp((left + right) / 2), self.low, self.high)
+        return np.where(at_low, self.low, np.where(at_high, self.high, inside))

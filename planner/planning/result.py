@@ -173,9 +173,12 @@ class ContinuousOptimum:
     """Whether a formula gives it (multiplicative and log-linear forms)."""
     limit: str | None
     """"min" or "max" where the optimum is at the least or the most visual tokens allowed."""
+    visual_tokens_interval: tuple[float, float] | None = None
+    """95 % profile interval of the visual tokens, cut to those allowed; None for a law without runs."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {**vars(self)}
+        ends = self.visual_tokens_interval
+        return {**vars(self), "visual_tokens_interval": None if ends is None else list(ends)}
 
     def __str__(self) -> str:
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{format_tokens(self.visual_tokens)} visual tokens"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from planner.costs.flops import PAPER, LlmArrays, request_flops
 from planner.costs.stages import TEXT_FIRST, Workload
-from planner.errors import InputError, NothingFitsError
+from planner.errors import FitError, InputError, NothingFitsError
 from planner.laws.combined import Law
 from planner.laws.fitted import NOT_IDENTIFIED
 from planner.laws.shipped import as_law
@@ -159,13 +159,17 @@ class _Doubt:
     ) -> _Doubt:
         """Ask every form that the runs allow, for the candidates that fit the budget."""
         known = uncertainty(law) if fits.any() else None
-        nothing = np.zeros(0)
+        none = np.zeros(0)
+        nothing = cls({}, none, none, none, none, ())
         if known is None:
-            return cls({}, nothing, nothing, nothing, nothing, ())
+            return nothing
         flat = np.flatnonzero(fits)
         n, t = llm_params[flat], visual_tokens[flat].astype(float)
         low, high = known.intervals(n, t)
-        draws = known.draws(n, t, DRAWS)
+        try:
+            draws = known.draws(n, t, DRAWS)
+        except FitError:  # errors that do not fall as the form says: the law's own status says so
+            return nothing
         best = int(np.argmin(errors[flat]))
         tied = known.not_worse(n, t, (float(n[best]), float(t[best])))
         winners = np.bincount(draws.argmin(axis=1), minlength=len(flat)) / DRAWS

@@ -38,7 +38,7 @@ _FRONTIER_SHOWN = 8
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:
     """A law: whether to trust it, then its numbers, with 95 % intervals where they are given."""
     if isinstance(law, CombinedLaw):
-        console.print(Text(f"{law.form}: {law.advice}", style="bold"))
+        console.print(plain(f"{law.form}: {law.advice}"))
         for member in law.members:
             console.print()
             print_law(console, member)
@@ -49,59 +49,59 @@ def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None 
         head.append(f" ({', '.join(law.at_bound)})")
     console.print(head)
     if law.advice:
-        console.print(Text(law.advice))
+        console.print(plain(law.advice))
     for remark in law.remarks:
-        console.print(Text(f"note: {remark}", style="yellow"))
+        console.print(Text.assemble(("note: ", "yellow"), plain(remark)))
     ranges = ["95 % interval"] if intervals else []
     table = _table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", *ranges, "")
     for name, value in law.params.items():
         shown = [_range(intervals[name])] if intervals else []
-        table.add_row(name, format_significant(value), *shown, _parameter_note(law, name))
+        _row(table, name, format_significant(value), *shown, _parameter_note(law, name))
     console.print(table)
     for name, closed in identifiable(intervals or {}).items():
         if not closed:
-            console.print(Text(f"{name} is not identified: the data leave {_range((intervals or {})[name])}"))
+            console.print(plain(f"{name} is not identified: the data only say {_range((intervals or {})[name])}"))
     if law.rss is not None and law.rmse is not None:
-        console.print(
-            f"{law.n_runs} runs, RSS {format_significant(law.rss)}, RMSE {format_significant(law.rmse)}, "
-            f"{law.loss}, weights: {law.weighting}"
-        )
+        sizes = f"RSS {format_significant(law.rss)}, RMSE {format_significant(law.rmse)}"
+        console.print(plain(f"{law.n_runs} runs, {sizes}, {law.loss}, weights: {law.weighting}"))
     if law.llm_params_levels:
         sizes = ", ".join(format_params(size) for size in law.llm_params_levels)
         counts = ", ".join(format_tokens(count) for count in law.visual_tokens_levels)
-        console.print(Text(f"measured at N = {sizes} and T = {counts}"))
+        console.print(plain(f"measured at N = {sizes} and T = {counts}"))
     unit = "billion" if law.n_unit_params == 1e9 else f"{law.n_unit_params:g}"
-    console.print(Text(f"N: {law.n_basis} LLM parameters in units of one {unit}; T: {law.t_convention}"))
+    console.print(plain(f"N: {law.n_basis} LLM parameters in units of one {unit}; T: {law.t_convention}"))
     for title, values in (("LLMs", law.llms), ("task", law.tasks), ("compressor", law.compressors)):
         if values:
-            console.print(Text(f"{title}: {', '.join(values)}"))
+            console.print(plain(f"{title}: {', '.join(values)}"))
 
 
 def print_plan(console: Console, plan: Plan) -> None:
     """A plan: the pick, what it costs, what stands beside it, what it rests on."""
     best, budget = plan.best, plan.budget
-    console.print(Text.assemble("best under ", format_flops(budget.flops), ": ", (str(best), "bold green")))
-    console.print(Text(f"predicted error {error_text(best)}"))
-    console.print(Text(law_title(plan.law)))
+    pick = plain(str(best))
+    pick.stylize("bold green")
+    console.print(Text.assemble("best under ", format_flops(budget.flops), ": ", pick))
+    console.print(plain(f"predicted error {error_text(best)}"))
+    console.print(plain(law_title(plan.law)))
     table = _table(f"one request, {budget.convention} count", "stage", "FLOPs", "share")
     for stage in STAGES:
         flops = getattr(best.flops, stage)
         if flops == 0:
             continue  # it does not run, or is not counted
-        table.add_row(_STAGE_TITLES[stage], format_flops(flops), format_percent(flops, best.total_flops))
+        _row(table, _STAGE_TITLES[stage], format_flops(flops), format_percent(flops, best.total_flops))
     table.add_section()
     share = f"{format_percent(best.total_flops, budget.flops)} of budget"
-    table.add_row("total", format_flops(best.total_flops), share, style="bold")
+    _row(table, "total", format_flops(best.total_flops), share, style="bold")
     console.print(table)
     console.print(_candidates("best that fit", (best, *plan.runners_up)))
     if len(plan.tied) > 1:
-        console.print(Text(tied_text(plan)))
+        console.print(plain(tied_text(plan)))
     shown = plan.frontier[-_FRONTIER_SHOWN:]
     cut = f", the last {len(shown)} of {len(plan.frontier)}" if len(shown) < len(plan.frontier) else ""
     console.print(_candidates(f"frontier: least error for the FLOPs{cut}", shown))
     if plan.next_up is not None:
         console.print(
-            Text(
+            plain(
                 f"a larger budget: from {format_flops(plan.next_up.total_flops)} on {plan.next_up}, "
                 f"error {format_fraction(plan.next_up.predicted_error)}"
             )
@@ -112,10 +112,13 @@ def print_plan(console: Console, plan: Plan) -> None:
 
 def print_optimum(console: Console, optimum: ContinuousOptimum) -> None:
     """The continuous optimum."""
-    console.print(Text(str(optimum)))
+    console.print(plain(str(optimum)))
     if optimum.limit:
         side = "fewest" if optimum.limit == "min" else "most"
-        console.print(Text(f"at the {side} visual tokens allowed"))
+        console.print(plain(f"at the {side} visual tokens allowed"))
+    if optimum.visual_tokens_interval is not None:
+        low, high = optimum.visual_tokens_interval
+        console.print(plain(f"95 % interval of the visual tokens: {format_tokens(low)} to {format_tokens(high)}"))
     console.print("closed form" if optimum.closed_form else "root of the optimality condition")
 
 
@@ -131,21 +134,21 @@ def print_catalog(
     for llm in llms:
         heads = f"{llm.num_heads} ({llm.num_kv_heads})"
         sizes = (format_params(llm.nominal_params), format_params(llm.params))
-        table.add_row(llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), heads)
+        _row(table, llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), heads)
     console.print(table)
     table = _table("vision towers", "name", "patches", "visual tokens of QueCC")
     quecc = next(iter(compressors))
     for tower in towers:
         counts = ", ".join(map(str, quecc.visual_tokens(tower)))
-        table.add_row(tower.name, f"{tower.grid_side} x {tower.grid_side}", counts)
+        _row(table, tower.name, f"{tower.grid_side} x {tower.grid_side}", counts)
     console.print(table)
     table = _table("compressors", "name", "", "query-aware")
     for compressor in compressors:
-        table.add_row(compressor.name, compressor.title, "yes" if compressor.query_aware else "no")
+        _row(table, compressor.name, compressor.title, "yes" if compressor.query_aware else "no")
     console.print(table)
     table = _table("shipped laws", "name", "form", "runs", "status", "task")
     for law in laws:
-        table.add_row(law.name, law.form, str(law.n_runs), law.status, ", ".join(law.tasks))
+        _row(table, law.name, law.form, str(law.n_runs), law.status, ", ".join(law.tasks))
     console.print(table)
 
 
@@ -180,19 +183,28 @@ def _candidates(title: str, candidates: Iterable[Candidate]) -> Table:
         if known and row.interval is not None and row.probability_best is not None:
             doubt = ["-".join(map(format_fraction, row.interval)), format_percent(row.probability_best, 1.0)]
         error = format_fraction(row.predicted_error)
-        table.add_row(row.llm.name, str(row.visual_tokens), error, *doubt, format_flops(row.total_flops))
+        _row(table, row.llm.name, str(row.visual_tokens), error, *doubt, format_flops(row.total_flops))
     return table
 
 
 def _table(title: str, first: str, *others: str) -> Table:
     """A table whose cells are plain text: names come from files and must not be read as markup."""
-    table = Table(title=Text(title), title_justify="left", title_style="bold", header_style="")
+    table = Table(title=plain(title), title_justify="left", title_style="bold", header_style="")
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="right" if name not in ("", "family", "task", "form", "status") else "left")
     return table
 
 
+def _row(table: Table, *cells: str, style: str | None = None) -> None:
+    table.add_row(*map(plain, cells), style=style)
+
+
+def plain(text: str) -> Text:
+    """A text as it is: no markup is read in it, and control characters are shown, not obeyed."""
+    return Text("".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text))
+
+
 def _sentences(console: Console, title: str, sentences: Iterable[str]) -> None:
     for sentence in sentences:
-        console.print(Text.assemble((f"{title}: ", "yellow"), sentence))
+        console.print(Text.assemble((f"{title}: ", "yellow"), plain(sentence)))

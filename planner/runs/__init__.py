@@ -1,0 +1,19 @@
+"""Measured runs: one row for each trained and evaluated (LLM, visual tokens) pair.
+
+| column | must | what |
+|---|---|---|
+| llm | yes | name of the language model |
+| llm_params | yes | its size in parameters, nominal: 7e9 or "7B" |
+| visual_tokens | yes | visual tokens per image that enter the LLM, above 0 |
+| error *or* score | yes | between 0 and 1; score = 1 - error |
+| error_se | no | standard error of the error |
+| samples | no | evaluated samples behind the error |
+| text_tokens | no | text tokens of a prompt |
+| task, compressor, source, note, seed | no | text; runs of one cell that differ in `seed` are repetitions |
+"""
+
+from planner.runs.read import read_runs, validate
+from planner.runs.table import COLUMNS, OPTIONAL_NUMBERS, OPTIONAL_TEXTS, REQUIRED, Runs
+from planner.runs.write import write_runs
+
+__all__ = ["COLUMNS", "OPTIONAL_NUMBERS", "OPTIONAL_TEXTS", "REQUIRED", "Runs", "read_runs", "validate", "write_runs"]

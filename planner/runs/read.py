@@ -1,0 +1,232 @@
+"""CSV or DataFrame -> Runs; a bad table gets one sentence that names row and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.errors import RunsError, nearest_name
+from planner.quantities import format_params, shown
+from planner.runs.cells import (
+    check_fraction,
+    check_not_negative,
+    check_params,
+    check_positive,
+    check_visual_tokens,
+    number,
+    number_hint,
+    params,
+)
+from planner.runs.table import COLUMNS, OPTIONAL_TEXTS, REQUIRED, Runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+
+_CELL = ("llm", "visual_tokens", "task", "compressor", "text_tokens", "seed")  # what makes two rows the same run
+
+
+def read_runs(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> Runs:
+    """Read and check measured runs from a CSV file (UTF-8) or a DataFrame.
+
+    Raises:
+        RunsError: one sentence with the row and the column that cannot be used, and what to do.
+    """
+    if isinstance(table, Runs):
+        return table
+    if isinstance(table, (str, os.PathLike)):
+        return _read_csv(Path(table))
+    if not hasattr(table, "columns"):
+        raise RunsError(f"runs: expected the path of a CSV file or a DataFrame, got {type(table).__name__}")
+    names = [str(name).strip() for name in table.columns]
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise RunsError(f"runs: the column {shown(twice)} stands twice in the header; keep one", column=twice)
+    frame = table.astype(object).where(table.notna(), None)
+    labels = [str(label) for label in table.index]
+    columns = {name: [_stripped(cell) for cell in frame.iloc[:, i]] for i, name in enumerate(names)}
+    return _checked(columns, "runs", lambda i: f"row {labels[i]}")
+
+
+def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, ...]:
+    """Check a table and return remarks about what was left out or merged; an empty tuple means all was taken.
+
+    Raises:
+        RunsError: as `read_runs`.
+    """
+    return read_runs(table).remarks
+
+
+def _stripped(cell: Any) -> Any:
+    """Texts without the blanks around them, as a CSV's; an empty text is no value."""
+    return (cell.strip() or None) if isinstance(cell, str) else cell
+
+
+def _read_csv(path: Path) -> Runs:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunsError(f"cannot read {path}: {error.strerror}; expected a CSV file of measured runs") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise RunsError(
+            f"{path.name}, line {line}: not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as CSV in UTF-8",
+            row=f"line {line}",
+        ) from None
+    if "\0" in text:
+        raise RunsError(f"{path.name}: holds NUL bytes, so it is no text file; save it as CSV in UTF-8")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise RunsError(f"{path.name}, line {reader.line_num}: not a CSV table ({error}); check the quotes") from None
+    if not rows:
+        raise RunsError(f"{path.name} is empty; expected a header line and one line a run")
+    header = [name.strip() for name in rows[0][1]]
+    twice = next((name for i, name in enumerate(header) if name and name in header[:i]), None)
+    if twice is not None:
+        raise RunsError(f"{path.name}: the column {shown(twice)} stands twice in the header; keep one", column=twice)
+    for line, cells in rows[1:]:
+        if len(cells) != len(header):
+            raise RunsError(
+                f"{path.name}, line {line}: {len(cells)} cells where the header has {len(header)} columns; "
+                "quote texts that hold a comma",
+                row=f"line {line}",
+            )
+    columns = {name: [cells[i].strip() or None for _, cells in rows[1:]] for i, name in enumerate(header)}
+    lines = [line for line, _ in rows[1:]]
+    return _checked(columns, path.name, lambda i: f"line {lines[i]}")
+
+
+def _checked(columns: Mapping[str, list[Any]], origin: str, row_name: Callable[[int], str]) -> Runs:
+    """Build `Runs` from raw cells, or say in one sentence which cell is wrong."""
+    _check_header(columns, origin)
+    count = len(columns["llm"])
+    if count == 0:
+        raise RunsError(f"{origin} has a header but no runs; expected one line a run")
+    unused = [name for name in columns if name not in COLUMNS]
+    remarks = [f"columns not used: {', '.join(unused)}"] if unused else []
+
+    def cell_error(i: int, column: str, problem: str) -> RunsError:
+        return RunsError(f"{origin}, {row_name(i)}, column {column}: {problem}", row=row_name(i), column=column)
+
+    def numbers(column: str, check: Callable[[float], str | None], convert: Callable[[Any], float]) -> FloatArray:
+        out = np.empty(count)
+        for i, cell in enumerate(columns[column]):
+            if cell is None:
+                raise cell_error(i, column, "the cell is empty; fill it or remove the row")
+            try:
+                out[i] = convert(cell)
+            except (TypeError, ValueError):
+                raise cell_error(i, column, f"{shown(cell)} is not a number{number_hint(column, cell)}") from None
+            finite = math.isfinite(out[i])
+            problem = check(float(out[i])) if finite else "is not finite; fill in the number or remove the row"
+            if problem:
+                raise cell_error(i, column, f"{shown(cell)} {problem}")
+        return out
+
+    def texts(column: str) -> tuple[str, ...]:
+        return tuple("" if cell is None else str(cell) for cell in columns[column])
+
+    llm = texts("llm")
+    for i, name in enumerate(llm):
+        if not name:
+            raise cell_error(i, "llm", "the cell is empty; name the language model")
+    metric = "error" if "error" in columns else "score"
+    value = numbers(metric, check_fraction(metric), number)
+    runs = Runs(
+        llm=llm,
+        llm_params=numbers("llm_params", check_params, params),
+        visual_tokens=numbers("visual_tokens", check_visual_tokens, number),
+        error=value if metric == "error" else 1.0 - value,
+        error_se=numbers("error_se", check_positive, number) if "error_se" in columns else None,
+        samples=numbers("samples", check_positive, number) if "samples" in columns else None,
+        text_tokens=numbers("text_tokens", check_not_negative, number) if "text_tokens" in columns else None,
+        **{name: texts(name) for name in OPTIONAL_TEXTS if name in columns},
+    )
+    _check_sizes_agree(runs, cell_error)
+    keep = _check_duplicates(runs, cell_error, row_name)
+    if len(keep) < count:
+        dropped = count - len(keep)
+        rows, end = ("row repeats", "counts") if dropped == 1 else ("rows repeat", "count")
+        remarks.append(f"{dropped} {rows} another one exactly and {end} once")
+        runs = runs.take(keep)
+    return replace(runs, remarks=tuple(remarks))
+
+
+def _check_header(columns: Mapping[str, list[Any]], origin: str) -> None:
+    for name in REQUIRED:
+        if name not in columns:
+            near = nearest_name(name, [column for column in columns if column and column not in COLUMNS])
+            hint = f"; rename {shown(near)} if that is it" if near else ""
+            if len(columns) == 1 and any(mark in next(iter(columns)) for mark in ";\t"):
+                hint = "; separate the columns by commas"
+            raise RunsError(
+                f"{origin}: the column {name!r} is missing{hint} (columns: {_listed(columns)})", column=name
+            )
+    both = [name for name in ("error", "score") if name in columns]
+    if len(both) == 2:
+        raise RunsError(f"{origin}: has both 'error' and 'score'; keep one (score = 1 - error)", column="error")
+    if not both:
+        raise RunsError(
+            f"{origin}: a column 'error' or 'score' is needed, a fraction from 0 to 1 (columns: {_listed(columns)})",
+            column="error",
+        )
+
+
+def _listed(columns: Mapping[str, list[Any]]) -> str:
+    names = [shown(name)[1:-1] for name in columns]
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+
+
+def _check_sizes_agree(runs: Runs, cell_error: Callable[[int, str, str], RunsError]) -> None:
+    """One LLM has one size."""
+    first: dict[str, int] = {}
+    for i, name in enumerate(runs.llm):
+        j = first.setdefault(name, i)
+        if runs.llm_params[i] != runs.llm_params[j]:
+            one, other = format_params(runs.llm_params[j]), format_params(runs.llm_params[i])
+            if one == other:
+                one, other = f"{runs.llm_params[j]:.15g}", f"{runs.llm_params[i]:.15g}"
+            raise cell_error(
+                i, "llm_params", f"{shown(name)} has {other} parameters here but {one} before; use one size"
+            )
+
+
+def _check_duplicates(
+    runs: Runs, cell_error: Callable[[int, str, str], RunsError], row_name: Callable[[int], str]
+) -> list[int]:
+    """Positions to keep: a row that repeats another exactly is dropped, one that contradicts another is an error."""
+    first: dict[tuple[Any, ...], int] = {}
+    keep: list[int] = []
+    for i in range(len(runs)):
+        cell = tuple(None if getattr(runs, name) is None else getattr(runs, name)[i] for name in _CELL)
+        j = first.setdefault(cell, i)
+        if i == j:
+            keep.append(i)
+        for name in ("error", "error_se", "samples"):
+            column = getattr(runs, name)
+            if column is not None and column[i] != column[j]:
+                raise cell_error(
+                    i,
+                    name,
+                    f"contradicts {row_name(j)}, the same run with another {'result' if name == 'error' else name} "
+                    f"({column[i]:.4g} against {column[j]:.4g}{' error' if name == 'error' else ''}); remove one, or "
+                    "tell repetitions apart with a column 'seed'",
+                )
+    return keep

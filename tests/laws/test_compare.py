@@ -1,0 +1,192 @@
+"""AICc over the forms: known answers on the published runs, planted laws, and what may not be compared."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import lmfit
+import numpy as np
+import pandas as pd
+import pytest
+
+import planner
+from planner.errors import FitError, InputError
+from planner.laws.compare import DISTINGUISHABLE, aicc, compare, evidence, other_forms
+from planner.laws.fitted import FittedLaw
+from planner.laws.forms import FORMS
+from planner.runs import Runs, read_runs
+
+SIZES = (0.5, 1.8, 4.0, 7.0)
+TOKENS = (1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0)
+PLANTED = {
+    "additive": {"A": 0.3, "alpha": 0.8, "B": 0.2, "beta": 0.7, "D": 0.2},
+    "multiplicative": {"A": 0.3, "alpha": 0.7, "beta": 0.3, "D": 0.2},
+    "log-linear": {"c0": 0.59, "c1": 0.038, "c2": 0.008},
+}
+
+
+def planted_runs(form: str, noise: float = 0.0, seed: int = 0, sizes: tuple[float, ...] = SIZES) -> Runs:
+    """The published design, or one of other sizes, with errors from a known law."""
+    grid = [(n, t) for n in sizes for t in TOKENS]
+    n, t = np.array(grid).T
+    error = FORMS[form].value(PLANTED[form], n, t) + noise * np.random.default_rng(seed).standard_normal(len(grid))
+    names = [f"M-{size:g}B" for size in n]
+    return read_runs(pd.DataFrame({"llm": names, "llm_params": n * 1e9, "visual_tokens": t, "error": error}))
+
+
+# --- the criterion ----------------------------------------------------------------------------------------------------
+
+
+def test_aicc_is_the_formula_of_hurvich_and_tsai() -> None:
+    """28 runs, 3 parameters and the noise: k = 4."""
+    assert aicc(2.805e-4, 28, 3) == pytest.approx(28 * math.log(2.805e-4 / 28) + 8 + 40 / 23, rel=1e-14)
+
+
+@pytest.mark.parametrize(("runs_count", "finite"), [(3, False), (4, False), (5, False), (6, True)])
+def test_aicc_is_infinite_with_too_few_runs(runs_count: int, finite: bool) -> None:
+    """The correction divides by runs - k - 1, k = 4."""
+    found = aicc(1e-4, runs_count, 3)
+    assert math.isfinite(found) if finite else found == math.inf
+
+
+def test_a_perfect_fit_has_a_finite_aicc() -> None:
+    assert math.isfinite(aicc(0.0, 28, 3))
+    assert aicc(0.0, 28, 3) < aicc(1e-30, 28, 3)
+
+
+# --- the published runs -----------------------------------------------------------------------------------------------
+
+
+def test_reasoning_prefers_the_null_form(reasoning: Runs) -> None:
+    rows = compare(reasoning)
+    delta = {(row.law.form, row.face): row.delta for row in rows}
+    faces = {(form, face) for form in ("additive", "multiplicative") for face in ("", "D = 0")}
+    assert set(delta) == {("log-linear", ""), *faces}
+    assert (rows[0].law.form, rows[0].face, rows[0].delta) == ("log-linear", "", 0.0)
+    assert delta["additive", "D = 0"] == pytest.approx(6.4, abs=0.05)
+    assert delta["multiplicative", "D = 0"] == pytest.approx(8.5, abs=0.05)
+    assert delta["multiplicative", ""] - delta["additive", ""] == pytest.approx(1.8, abs=0.05)
+    assert all(row.distinguishable for row in rows[1:])
+    assert not rows[0].distinguishable
+    assert abs(delta["multiplicative", "D = 0"] - delta["additive", "D = 0"]) < DISTINGUISHABLE
+
+
+def test_text_reading_prefers_the_null_form_too(ocr: Runs) -> None:
+    assert [row.law.form for row in compare(ocr)][:1] == ["log-linear"]
+
+
+def test_rows_are_in_order_and_share_all_of_the_evidence(reasoning: Runs) -> None:
+    rows = compare(reasoning)
+    assert [row.aicc for row in rows] == sorted(row.aicc for row in rows)
+    assert sum(row.weight for row in rows) == pytest.approx(1.0, rel=1e-12)
+    by_name = {(row.law.form, row.face): row for row in rows}
+    for form in ("additive", "multiplicative"):
+        whole, face = by_name[form, ""], by_name[form, "D = 0"]
+        assert whole.law is face.law
+        assert (whole.parameters_count, whole.weight) == (face.parameters_count + 1, 0.0)
+    ratio = by_name["additive", "D = 0"].weight / rows[0].weight
+    assert ratio == pytest.approx(math.exp(-by_name["additive", "D = 0"].delta / 2), rel=1e-12)
+    for row in rows:
+        assert row.law.rss is not None
+        assert row.aicc == aicc(row.law.rss, 28, row.parameters_count)  # equal weights
+
+
+# --- planted laws -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", PLANTED)
+def test_the_planted_form_is_found(form: str) -> None:
+    """Exponents far from zero, so that the forms bend differently; noise half as large as in the data."""
+    for seed in range(5):
+        rows = compare(planted_runs(form, noise=1.5e-3, seed=seed))
+        assert rows[0].law.form == form, seed
+
+
+def test_the_true_null_form_is_never_told_from_the_best() -> None:
+    """Planted log-linear at the noise of the data, where the forms come close to each other."""
+    for seed in range(5):
+        rows = compare(planted_runs("log-linear", noise=3e-3, seed=seed))
+        own = next(row for row in rows if row.law.form == "log-linear")
+        assert not own.distinguishable
+
+
+def test_an_offset_that_the_runs_show_is_kept() -> None:
+    best = compare(planted_runs("additive", noise=1e-4))[0]
+    assert (best.law.form, best.face, best.parameters_count) == ("additive", "", 5)
+    assert best.law.params["D"] == pytest.approx(0.2, abs=2e-3)
+
+
+# --- what can be compared ---------------------------------------------------------------------------------------------
+
+
+def test_forms_that_the_runs_do_not_allow_are_left_out() -> None:
+    rows = compare(planted_runs("log-linear", noise=1e-3, sizes=(0.5, 7.0)))
+    assert [(row.law.form, row.weight) for row in rows] == [("log-linear", 1.0)]
+
+
+def test_runs_that_allow_no_form_are_refused() -> None:
+    with pytest.raises(FitError, match="too few LLM sizes"):
+        compare(planted_runs("log-linear", sizes=(7.0,)))
+
+
+def test_laws_of_different_runs_are_refused(reasoning: Runs, ocr: Runs) -> None:
+    with pytest.raises(InputError, match="compared on the same runs, weights and loss; these laws differ in them"):
+        evidence([planner.fit(reasoning, "additive"), planner.fit(ocr, "multiplicative")])
+
+
+def test_given_laws_are_refused() -> None:
+    with pytest.raises(InputError, match="this law was given, it has none"):
+        evidence([FittedLaw.given("log-linear", PLANTED["log-linear"])])
+
+
+def test_too_few_runs_have_no_evidence_and_no_error() -> None:
+    """Five runs for four parameters and a noise: nothing is left for AICc."""
+    rows = compare(planted_runs("log-linear", sizes=(0.5, 7.0)).take([0, 1, 7, 8]))
+    assert len(rows) == 1
+    assert math.isinf(rows[0].aicc)
+    assert (rows[0].weight, rows[0].distinguishable) == (0.0, False)
+
+
+def test_fixed_parameters_are_not_counted(reasoning: Runs) -> None:
+    params = lmfit.Parameters()
+    params.add("D", value=0.0, vary=False)
+    (row,) = evidence([planner.fit(reasoning, "multiplicative", params=params)])
+    (_, face) = sorted(evidence([planner.fit(reasoning, "multiplicative")]), key=lambda row: -row.parameters_count)
+    assert (row.face, row.parameters_count) == ("", 3)
+    assert row.aicc == pytest.approx(face.aicc, abs=1e-6)
+
+
+# --- the other forms of a law -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def weighted(reasoning: Runs) -> Runs:
+    return replace(reasoning, error_se=np.random.default_rng(0).uniform(1e-3, 1e-2, 28))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_other_forms_keep_the_weights(weighted: Runs, form: str) -> None:
+    law = planner.fit(weighted, form, name="mine")
+    laws = other_forms(law)
+    assert laws[0] is law
+    assert {other.form for other in laws} == set(FORMS)
+    assert law.data is not None
+    for other in laws:
+        assert other.data is not None
+        np.testing.assert_allclose(other.data.weights, law.data.weights, rtol=1e-12)
+        assert (other.weighting, other.name, other.runs_sha256) == ("error_se", "mine", law.runs_sha256)
+        assert other.params == pytest.approx(planner.fit(weighted, other.form).params, rel=1e-6, abs=1e-12)
+    assert len(evidence(laws)) == len(compare(weighted))
+
+
+def test_a_law_under_constraints_or_without_runs_stands_alone(reasoning: Runs) -> None:
+    params = lmfit.Parameters()
+    params.add("D", value=0.1, vary=False)
+    for law in (planner.fit(reasoning, params=params), FittedLaw.given("log-linear", PLANTED["log-linear"])):
+        assert other_forms(law) == [law]
+
+
+def test_other_forms_need_their_levels() -> None:
+    law = planner.fit(planted_runs("log-linear", noise=1e-3, sizes=(0.5, 7.0)), "log-linear")
+    assert other_forms(law) == [law]

@@ -1,0 +1,182 @@
+"""The verb plot: which picture of what, where it goes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import planner
+from planner import cli
+from planner.report import plots
+
+Run = Callable[..., tuple[int, str, str]]
+
+REQUEST = ["--query-tokens", 50, "--generated-tokens", 32]
+FRONTIER = ["plot", "frontier", "reasoning", "--budget", "2 TFLOPs", *REQUEST]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line in this process: (exit code, stdout, stderr)."""
+
+    def main(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["vlm-planner", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return code, *capsys.readouterr()
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "form"),
+    [
+        (["plot", "law", "reasoning"], "reasoning", "additive"),
+        (["plot", "law", "paper", *REQUEST], "paper", "multiplicative"),
+        (["plot", "profiles", "reasoning", "--form", "log-linear"], "reasoning", "log-linear"),
+        (["plot", "residuals", "ocr"], "ocr", "additive"),
+        (FRONTIER, "reasoning", "additive"),
+        ([*FRONTIER, "--llms", "qwen2.5", "--llms", "Vicuna-7B-v1.5", "--form", "auto"], "reasoning", "auto"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_plot_writes_the_picture(run: Run, tmp_path: Path, command: list[object], name: str, form: str) -> None:
+    file = tmp_path / "picture.png"
+    assert run(*command, "-o", file) == (0, "", f"wrote {file}\n")
+    assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    code, out, err = run(*command, "-o", file, "--force", "--json")
+    assert (code, err) == (0, f"wrote {file}\n")
+    assert json.loads(out) == {"kind": command[1], "law": name, "form": form, "output": str(file)}
+
+
+def test_plot_draws_what_python_draws(run: Run, tmp_path: Path) -> None:
+    law = planner.load_law("reasoning", "multiplicative")
+    plan = planner.plan("ocr", budget="5 TFLOPs", query_tokens=5, generated_tokens=6, llms="qwen2.5")
+    for i, (command, figure) in enumerate(
+        [
+            (["law", "reasoning", "--form", "multiplicative"], plots.law_over_flops(law, 50, 0)),
+            (
+                ["law", "reasoning", "--form", "multiplicative", "--query-tokens", 0, "--generated-tokens", 9],
+                plots.law_over_flops(law, 0, 9),
+            ),
+            (["residuals", "reasoning", "--form", "multiplicative"], plots.residuals(law)),
+            (
+                [
+                    "frontier",
+                    "ocr",
+                    "--budget",
+                    "5T",
+                    "--query-tokens",
+                    5,
+                    "--generated-tokens",
+                    6,
+                    "--llms",
+                    "qwen2.5",
+                ],
+                plots.frontier(plan),
+            ),
+        ]
+    ):
+        expected = plots.save(figure, tmp_path / f"{i}-python.png")
+        assert run("plot", *command, "-o", tmp_path / f"{i}.png")[0] == 0
+        assert (tmp_path / f"{i}.png").read_bytes() == expected.read_bytes()
+
+
+def test_plot_takes_a_law_file_and_writes_other_formats(run: Run, tmp_path: Path) -> None:
+    law = planner.load_law("reasoning")
+    law.save(tmp_path / "law.json")
+    for name, signature in (("a.svg", b"<?xml"), ("a.pdf", b"%PDF-")):
+        assert run("plot", "residuals", tmp_path / "law.json", "-o", tmp_path / name)[0] == 0
+        assert (tmp_path / name).read_bytes().startswith(signature)
+
+
+def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "picture.png"
+    file.write_text("old")
+    code, out, err = run("plot", "residuals", "reasoning", "-o", file)
+    assert (code, out) == (2, "")
+    assert err == f"error: {file} exists and is not overwritten unasked: name another file, or say --force\n"
+    assert file.read_text() == "old"
+    assert run("plot", "residuals", "reasoning", "-o", file, "--force")[0] == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["plot", "lwa", "reasoning"], "no picture is called 'lwa'; did you mean 'law'?"),
+        (
+            ["plot", "pie", "reasoning"],
+            "no picture is called 'pie'; there are: law, profiles, residuals, frontier",
+        ),
+        (["plot", "law", "reasonin"], "no shipped law is called 'reasonin'; did you mean 'reasoning'?"),
+        (
+            ["plot", "law", "reasoning", "--form", "auto"],
+            "this picture is of one form of one law, got form 'auto'; name a form",
+        ),
+        (
+            ["plot", "law", "reasoning", "--query-tokens", "-1"],
+            "query_tokens: expected a whole number of at least 0, got -1",
+        ),
+        (
+            ["plot", "law", "reasoning", "--budget", "2T"],
+            "plot law takes no --budget, which is for plot frontier: leave it out",
+        ),
+        (
+            ["plot", "profiles", "reasoning", "--query-tokens", "50"],
+            "plot profiles takes no --query-tokens, which is for plot law and plot frontier: leave it out",
+        ),
+        (
+            ["plot", "residuals", "reasoning", "--llms", "qwen2.5"],
+            "plot residuals takes no --llms, which is for plot frontier: leave it out",
+        ),
+        (
+            ["plot", "frontier", "reasoning", "--budget", "2T"],
+            "plot frontier needs what plan needs: give --query-tokens, --generated-tokens too",
+        ),
+        (
+            ["plot", "frontier", "reasoning", *REQUEST],
+            "plot frontier needs what plan needs: give --budget too",
+        ),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_bad_input_ends_with_2_and_one_line(run: Run, tmp_path: Path, command: list[object], complaint: str) -> None:
+    assert run(*command, "-o", tmp_path / "picture.png") == (2, "", f"error: {complaint}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["picture.jpg", "picture"])
+def test_another_suffix_is_refused(run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    complaint = f"error: a picture's file name ends in .png, .svg or .pdf, got {name!r}\n"
+    assert run("plot", "law", "reasoning", "-o", name) == (2, "", complaint)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "none" / "picture.png"
+    complaint = f"error: cannot write {file}: No such file or directory; name a folder that can be written\n"
+    assert run("plot", "residuals", "reasoning", "-o", file) == (2, "", complaint)
+
+
+def test_nothing_under_the_budget_ends_with_1(run: Run, tmp_path: Path) -> None:
+    command = ["plot", "frontier", "reasoning", "--budget", "1 GFLOPs", *REQUEST]
+    code, out, err = run(*command, "-o", tmp_path / "picture.png")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: nothing fits 1 GFLOPs")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_output_must_be_named(run: Run) -> None:
+    code, out, err = run("plot", "law", "reasoning")
+    assert (code, out) == (2, "")
+    assert "Missing option '-o' / '--output'" in err

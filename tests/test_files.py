@@ -1,0 +1,154 @@
+"""Writing files: whole or not at all, and never over another one unasked."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.errors import InputError, OutputExistsError
+from planner.files import refuse_existing, write_text
+
+
+@pytest.fixture
+def umask() -> Iterator[Any]:
+    """Set the process's umask for one test."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_writes_utf8_bytes_as_they_are_and_returns_the_path(tmp_path: Path) -> None:
+    target = tmp_path / "law.json"
+    assert write_text(str(target), "é\r\n\n") == target
+    assert target.read_bytes() == "é\r\n\n".encode()
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_an_existing_file_is_refused_and_kept(tmp_path: Path) -> None:
+    target = tmp_path / "law.json"
+    target.write_text("old")
+    with pytest.raises(OutputExistsError) as caught:
+        write_text(target, "new")
+    assert str(caught.value) == f"{target} exists and is not overwritten unasked: name another file, or say --force"
+    assert caught.value.path == target
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_overwrite_replaces_the_content(tmp_path: Path) -> None:
+    target = tmp_path / "law.json"
+    target.write_text("old and longer")
+    write_text(target, "new", overwrite=True)
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_overwrite_makes_a_file_that_was_not_there(tmp_path: Path) -> None:
+    write_text(tmp_path / "law.json", "new", overwrite=True)
+    assert (tmp_path / "law.json").read_text() == "new"
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_in_the_middle_leaves_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool, failure: BaseException
+) -> None:
+    kept = tmp_path / "law.json"
+    kept.write_text("old")
+    target = kept if overwrite else tmp_path / "other.json"
+
+    def fail(_: int) -> None:
+        raise failure
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises((type(failure), InputError)):
+        write_text(target, "new", overwrite=overwrite)
+    assert names(tmp_path) == ["law.json"]
+    assert kept.read_text() == "old"
+
+
+def test_a_text_that_is_no_unicode_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "law.json"
+    target.write_text("old")
+    with pytest.raises(InputError, match="which is no character"):
+        write_text(target, "half a pair: \ud800", overwrite=True)
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_a_file_that_appears_while_writing_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "law.json"
+    monkeypatch.setattr(os, "fsync", lambda _: target.write_text("of somebody else"))
+    with pytest.raises(OutputExistsError):
+        write_text(target, "new")
+    assert target.read_text() == "of somebody else"
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_a_file_system_without_hard_links_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    write_text(tmp_path / "law.json", "new")
+    with pytest.raises(OutputExistsError):
+        write_text(tmp_path / "law.json", "newer")
+    assert (tmp_path / "law.json").read_text() == "new"
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_a_missing_folder_is_bad_input(tmp_path: Path) -> None:
+    target = tmp_path / "none" / "law.json"
+    with pytest.raises(InputError) as caught:
+        write_text(target, "new")
+    assert str(caught.value) == (f"cannot write {target}: No such file or directory; name a folder that can be written")
+
+
+def test_a_file_in_place_of_the_folder_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(InputError, match=r"Not a directory; name a folder that can be written$"):
+        write_text(tmp_path / "file" / "law.json", "new")
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_folder_in_place_of_the_file_is_bad_input(tmp_path: Path, overwrite: bool) -> None:
+    folder = tmp_path / "law.json"
+    folder.mkdir()
+    with pytest.raises(InputError):
+        write_text(folder, "new", overwrite=overwrite)
+    assert names(tmp_path) == ["law.json"]
+
+
+def test_a_name_that_is_too_long_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        write_text(tmp_path / ("a" * 300), "new")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_the_mode_honours_the_umask_and_leaves_it(
+    tmp_path: Path, umask: Any, mask: int, mode: int, overwrite: bool
+) -> None:
+    umask(mask)
+    target = write_text(tmp_path / "law.json", "new", overwrite=overwrite)
+    assert stat.S_IMODE(target.stat().st_mode) == mode
+    assert umask(mask) == mask
+
+
+def test_refuse_existing(tmp_path: Path) -> None:
+    target = tmp_path / "law.json"
+    refuse_existing(target, overwrite=False)
+    target.write_text("old")
+    refuse_existing(target, overwrite=True)
+    with pytest.raises(OutputExistsError):
+        refuse_existing(target, overwrite=False)
