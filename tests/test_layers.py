@@ -35,7 +35,7 @@ def _may_import() -> dict[str, set[str]]:
 MAY_IMPORT = _may_import()
 
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy"}
-MAY_BE_HEAVY = ("vlm/", "bench/", "report/plots.py")
+MAY_BE_HEAVY = ("vlm/", "bench/", "report/plots/")
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def _range(interval: Interval) -> str:
 def _parameter_note(law: FittedLaw, name: str) -> str:
     imposed = law.constraints.get(name, {})
     if "value" in imposed:
-        return "fixed"
+        return "shared" if law.joint else "fixed"
     if "expr" in imposed:
         return f"tied: {imposed['expr']}"
     return "at its bound" if name in law.at_bound else ""
@@ -176,12 +176,12 @@ def _parameter_note(law: FittedLaw, name: str) -> str:
 def _candidates(title: str, candidates: Iterable[Candidate]) -> Table:
     """Candidates with what is known of their error; the columns of the unknown are left out."""
     rows = list(candidates)
-    known = all(row.interval is not None for row in rows)
-    table = _table(title, "LLM", "tokens", "error", *["95 % interval", "best"] * known, "FLOPs")
+    bounded = all(row.interval is not None for row in rows)
+    drawn = all(row.probability_best is not None for row in rows)
+    table = _table(title, "LLM", "tokens", "error", *["95 % interval"] * bounded, *["best"] * drawn, "FLOPs")
     for row in rows:
-        doubt = []
-        if known and row.interval is not None and row.probability_best is not None:
-            doubt = ["-".join(map(format_fraction, row.interval)), format_percent(row.probability_best, 1.0)]
+        doubt = ["-".join(map(format_fraction, row.interval))] if bounded and row.interval else []
+        doubt += [format_percent(row.probability_best or 0.0, 1.0)] if drawn else []
         error = format_fraction(row.predicted_error)
         _row(table, row.llm.name, str(row.visual_tokens), error, *doubt, format_flops(row.total_flops))
     return table

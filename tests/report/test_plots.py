@@ -30,11 +30,12 @@ from planner.errors import FitError, InputError, OutputExistsError
 from planner.laws.combined import fit_auto
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler
+from planner.laws.shipped import shipped_laws
 from planner.planning.result import Plan
 from planner.report import plots
 from planner.runs import Runs
 
-SHIPPED = planner.shipped_names()
+SHIPPED = tuple((law.name, law.form) for law in shipped_laws() if not law.joint)
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
 PLANS: dict[str, dict[str, Any]] = {
     "default": {"budget": "2 TFLOPs"},

@@ -1,0 +1,24 @@
+"""Pictures: a law over FLOPs, the frontier of a plan, profile curves, residuals, a hold-out.
+
+Each function takes what is to be shown and returns a matplotlib Figure that no window owns; `save` writes it. Colours
+are the sequential, colour-blind-safe viridis by LLM size, marker areas grow with visual tokens, legends stand beside
+the data, and names are shown as they are: no mathtext.
+"""
+
+from planner.report.plots.frontier import frontier
+from planner.report.plots.holdout import holdout
+from planner.report.plots.law import law_over_flops, residuals
+from planner.report.plots.profiles import PROFILE_LEVELS, profiles
+from planner.report.plots.save import SUFFIXES, picture_kind, save
+
+__all__ = [
+    "PROFILE_LEVELS",
+    "SUFFIXES",
+    "frontier",
+    "holdout",
+    "law_over_flops",
+    "picture_kind",
+    "profiles",
+    "residuals",
+    "save",
+]
