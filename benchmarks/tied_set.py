@@ -2,10 +2,10 @@
 
     python benchmarks/tied_set.py [--data-sets 500]
 
-Truths: the three forms as fitted to the published reasoning runs, with Gaussian noise of the size that they leave. Every
-data set has the published design (28 runs); the law is fitted in the additive form, as a user would who does not know
-the truth, and in the true form. Candidates: all language models of the catalogue with QueCC, text-first, under budgets
-at which several candidates come near the best.
+Truths: the three forms as fitted to the published reasoning runs, with Gaussian noise of the size that they leave.
+Every data set has the published design (28 runs); the law is fitted in the additive form, as a user would who does not
+know the truth, and in the true form. Candidates: all language models of the catalogue with QueCC, text-first, under
+budgets at which several candidates come near the best.
 
 An oracle that knows the sampling error of every difference by simulation (the same data sets, true form) gives the size
 that a set must have: it holds what is at most 1.645 standard errors worse than the best, one-sided 95 %.
@@ -100,7 +100,8 @@ def measure(form: str, data_sets: int) -> list[dict[str, Any]]:
                 counts.append(int(tied.sum()))
             row[f"coverage, fitted in {name}"] = float(np.mean(held))
             row[f"size_mean, fitted in {name}"] = float(np.mean(counts))
-        say(", ".join(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}" for key, value in row.items()))
+        shown = (f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}" for key, value in row.items())
+        say(", ".join(shown))
         rows.append(row)
     return rows
 

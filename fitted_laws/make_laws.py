@@ -28,8 +28,8 @@ QUECC_SHARES: Mapping[str, tuple[str, ...]] = {
 }
 """What QueCC, measured at one LLM size, borrows from the Qwen1.5 reasoning runs: all that tells the effect of N."""
 QUECC_REMARK = (
-    "on the same eight tasks TokenPacker gains from tokens as QueCC does (ln error falls by 0.046 and 0.042 per ln T, by "
-    "0.015 on the reasoning runs): most of the step from the law reasoning to this one is the tasks', not QueCC's"
+    "on the same eight tasks TokenPacker gains from tokens as QueCC does (ln error falls by .046 and .042 per ln T, by "
+    ".015 on the reasoning runs): most of the step from the law reasoning to this one is the tasks', not QueCC's"
 )
 VISION = "CLIP-ViT-L/14-336"
 PUBLISHED_EXPONENTS = {"alpha": 0.077, "beta": 0.015}

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from planner.errors import InputError
 from planner.laws.bootstrap import Draws
+from planner.laws.cloud import LOG_HIGHEST, LOG_LOWEST
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler
 from planner.laws.posterior import posterior
-from planner.laws.region import LOG_HIGHEST, LOG_LOWEST
 from planner.laws.solve import in_units
 
 if TYPE_CHECKING:

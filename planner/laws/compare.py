@@ -75,9 +75,7 @@ def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormE
 def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
     """AICc and weights of laws fitted to the same runs, each with its face D = 0, best first."""
     if len({(law.runs_sha256, law.weighting, law.loss) for law in laws}) > 1:
-        raise InputError(
-            "forms are compared on the same runs, weights and loss; these laws differ in them"
-        )
+        raise InputError("forms are compared on the same runs, weights and loss; these laws differ in them")
     found: list[tuple[FittedLaw, str, int, float]] = []
     for law in laws:
         free = len(law.params) - sum("value" in imposed or "expr" in imposed for imposed in law.constraints.values())

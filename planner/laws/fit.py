@@ -159,7 +159,7 @@ def fit(
         n=table.llm_params[order] / n_unit_params,
         t=table.visual_tokens[order],
         y=table.error[order],
-        weights=base_weights[order] / base_weights.mean(),
+        weights=base_weights[order] / base_weights[order].mean(),
     )
     found = _huber(shape, data, params) if loss == "huber" else _least_squares(shape, data, data.weights, params)
     values = found.optimum.params

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.errors import FitError, InputError
+from planner.laws.cloud import Cloud, Problem, log_range, make_cloud, zoom
 from planner.laws.faces import Design, make_design
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
-from planner.laws.region import Cloud, Products, extremes, log_range, make_cloud, products, ratio_extremes, zoom
+from planner.laws.region import Products, extremes, products, ratio_extremes
 from planner.laws.solve import EXPONENT_MAX
 from planner.laws.student import two_sided_quantile
 
@@ -77,6 +78,16 @@ class Profiler:
         """Whether there is nothing to search: a form without exponents, or both fixed by the user."""
         return self.law.form == "log-linear" or _fixed(self.law) >= {"alpha", "beta"}
 
+    @property
+    def best(self) -> FloatArray:
+        """The best exponents, (2,); zeros for a form without any."""
+        return np.array([self.law.params.get("alpha", 0.0), self.law.params.get("beta", 0.0)])
+
+    @property
+    def problem(self) -> Problem:
+        """The region, as `cloud` searches it."""
+        return Problem(self.law.form, self.design, self.data.y, self.rss_level)
+
     @cached_property
     def design(self) -> Design:
         return make_design(self.data.n, self.data.t, self.data.weights)
@@ -84,12 +95,12 @@ class Profiler:
     @cached_property
     def fine(self) -> Cloud:
         """A dense cloud, for zooming in on single quantities."""
-        return self._cloud(_FINE)
+        return self._cloud(_FINE, exact=True)
 
     @cached_property
     def coarse(self) -> Cloud:
         """A sparse cloud, for many predictions at once: some 1 % narrower at worst than a zoom would find."""
-        return self._cloud(_COARSE)
+        return self._cloud(_COARSE, exact=False)
 
     @cached_property
     def _coarse_products(self) -> Products:
@@ -103,15 +114,24 @@ class Profiler:
         """The interval of alpha / beta (log-linear: c1 / c2), on which the best number of visual tokens hangs."""
         if self.law.form == "log-linear":
             return self.ratio_of_gains(lambda r, _: 1 / np.maximum(r, 1e-300))
-        return self._exponents((1.0, -1.0))
+        ratio, alpha, beta = self._exponents((1.0, -1.0)), self._parameter("alpha"), self._parameter("beta")
+        # where the search for an exponent ends at a limit, so does that for the ratio
+        low = math.nan if math.isnan(alpha.low) or math.isnan(beta.high) else ratio.low
+        return Interval(low, math.nan if math.isnan(alpha.high) or math.isnan(beta.low) else ratio.high)
 
     def _exponents(self, weights: tuple[float, float]) -> Interval:
         """The interval of alpha^w1 beta^w2 in a power form."""
         if self.fixed_exponents:
             value = float(np.exp(np.log(self.coarse.exponents[0]) @ np.array(weights)))
             return Interval(value, value)
-        ends = log_range(self.law.form, self.design, self.data.y, self.rss_level, self.fine, weights)
+        known = {(1.0, 0.0): 0, (0.0, 1.0): 1}
+        ends = self._ranges[known[weights]] if weights in known else log_range(self.problem, self.best, weights)
         return Interval(*(math.exp(end) for end in ends))
+
+    @cached_property
+    def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Of ln alpha and of ln beta, to all digits."""
+        return log_range(self.problem, self.best, (1.0, 0.0)), log_range(self.problem, self.best, (0.0, 1.0))
 
     def ratio_of_gains(self, quantity: Callable[[FloatArray, FloatArray], FloatArray]) -> Interval:
         """The interval of any rising or falling function of B / A (log-linear: c2 / c1) at given exponents.
@@ -223,14 +243,13 @@ class Profiler:
 
     def _ends(self, signed: Callable[[float], Callable[[Products, FloatArray], FloatArray]]) -> Interval:
         """The range over the region of what `signed` gives with either sign, and never less than the optimum's own."""
-        ends = [zoom(self.law.form, self.design, self.data.y, self.fine, signed(sign)) for sign in (-1.0, 1.0)]
+        ends = [zoom(self.problem, self.fine, signed(sign)) for sign in (-1.0, 1.0)]
         return Interval(-ends[0], ends[1])
 
-    def _cloud(self, side: int) -> Cloud:
-        best = np.array([self.law.params.get("alpha", 0.0), self.law.params.get("beta", 0.0)])
+    def _cloud(self, side: int, exact: bool) -> Cloud:
         if self.fixed_exponents:
-            return Cloud(best[None], np.eye(2), np.zeros(2))
-        return make_cloud(self.law.form, self.design, self.data.y, self.rss_level, best, side)
+            return Cloud(self.best[None], np.zeros((1, 2, 2)), np.ones(1))
+        return make_cloud(self.problem, self.best, side, self._ranges if exact else None)
 
 
 def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:

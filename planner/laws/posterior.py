@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 
 from planner.errors import FitError
 from planner.laws.bootstrap import Draws
+from planner.laws.cloud import Cloud, make_cloud
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import Profiler, profiler
-from planner.laws.region import Cloud, Products, make_cloud, products
+from planner.laws.region import Products, products
 from planner.laws.solve import in_units
 from planner.quantities import whole_number
 
 FloatArray = NDArray[np.float64]
 
 _REGION_LEVEL = 0.9999  # of the region whose exponents are drawn from; what lies outside has no weight to speak of
-_SIDE = 28
+_SIDE = 64
 _PROPOSALS = 8  # times the draws still wanted, in one round
 _PROPOSALS_MAX = 1_000_000
 
@@ -50,7 +51,8 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
     random = np.random.default_rng(seed)
     parts: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = []
     kept = proposed = 0
-    weights = _node_weights(p, region)
+    weights = _node_weights(p, region) * cloud.areas
+    weights /= weights.sum()
     while kept < draws and proposed < _PROPOSALS_MAX:
         nodes = random.choice(len(weights), size=_PROPOSALS * (draws - kept) + 64, p=weights)
         a, b, d = _coefficients(p, nodes, region, random)
@@ -70,8 +72,7 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
 def _cloud(region: Profiler) -> Cloud:
     if region.fixed_exponents:
         return region.coarse
-    best = np.array([region.law.params["alpha"], region.law.params["beta"]])
-    return make_cloud(region.law.form, region.design, region.data.y, region.rss_level, best, _SIDE)
+    return make_cloud(region.problem, region.best, _SIDE)
 
 
 def _free_count(p: Products) -> int:
@@ -79,15 +80,14 @@ def _free_count(p: Products) -> int:
 
 
 def _node_weights(p: Products, region: Profiler) -> FloatArray:
-    """Posterior weight of every node, the signs of the coefficients aside, (K,)."""
+    """Posterior density at every node, the signs of the coefficients aside, (K,)."""
     k = _free_count(p)
     determinant = (p.c11 * p.c22 - p.c12**2 if p.two_powers else p.c11) * p.weight
     a, b = _centre(p)
     rss = np.maximum(p.yy - a * p.y1 - b * p.y2, 1e-300)
     log_weight = -0.5 * np.log(np.maximum(determinant, 1e-300)) - 0.5 * (len(region.data.y) - k) * np.log(rss)
-    weight = np.exp(log_weight - log_weight.max())
-    normal: FloatArray = weight / weight.sum()
-    return normal
+    weight: FloatArray = np.exp(log_weight - log_weight.max())
+    return weight
 
 
 def _centre(p: Products) -> tuple[FloatArray, FloatArray]:

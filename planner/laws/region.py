@@ -4,33 +4,22 @@ The region at a level c holds all parameters whose residual sum of squares is at
 quantity q is the range of q over the region at c = RSS_min (1 + F / dof): the same set as "all q0 for which the fit
 with q fixed at q0 is acceptable", found without refitting. For given exponents the region is an ellipsoid in (A, B, D)
 cut by A, B, D >= 0, on which the extremes of a linear q are known in closed form, face by face: an active bound is part
-of the problem, not an accident. What is left is a search over two exponents: a cloud of nodes that fills the region,
-and a zoom.
+of the problem, not an accident. What is left is a search over two exponents (see `cloud`).
 
 Letters: K nodes (pairs of exponents), n runs, Q quantities; x, t centred logarithms of N and T.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.laws.faces import Design
-from planner.laws.solve import EXPONENT_MAX
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-_ROUNDS_MAX = 12
-_ACROSS, _ACROSS_ROUNDS = 17, 5
-_ENDS, _ENDS_ROUNDS = 5, 6
-LOG_LOWEST, LOG_HIGHEST = math.log(1e-6), math.log(EXPONENT_MAX)  # exponents that are searched
-_ZOOM_ROUNDS = 12
-_ZOOM_SIDE = 5
 
 
 @dataclass(frozen=True)
@@ -135,11 +124,22 @@ def _faces(p: Products) -> list[_Face]:
 
 def projected_rss(p: Products) -> FloatArray:
     """The least RSS under the signs at each node, (K,)."""
-    best = np.full(p.c11.shape, np.inf)
-    for face in _faces(p):
-        d = p.y_mean - face.a * p.m1 - face.b * p.m2 if face.offset else 0.0
-        feasible = (face.a >= 0) & (face.b >= 0) & ((d >= 0) | (not p.bounded_offset))
-        best = np.where(feasible & (face.rss < best), face.rss, best)
+    free = _face(p, True, p.two_powers, True)
+    d = p.y_mean - free.a * p.m1 - free.b * p.m2
+    signs = (free.a >= 0) & (free.b >= 0)
+    best = np.where(signs & ((d >= 0) | (not p.bounded_offset)), free.rss, np.inf)
+    settled = np.isfinite(best)
+    if p.bounded_offset and not settled.all():
+        # where the free optimum has D < 0, that of the plane D = 0 is the answer, if it is feasible (as in `faces`)
+        plane = _face(p, True, p.two_powers, False)
+        feasible = (plane.a >= 0) & (plane.b >= 0)
+        best = np.where(feasible & (plane.rss < best), plane.rss, best)
+        settled |= (d < 0) & feasible
+    if not settled.all():
+        for face in _faces(p):
+            d = p.y_mean - face.a * p.m1 - face.b * p.m2 if face.offset else np.zeros(())
+            feasible = (face.a >= 0) & (face.b >= 0) & ((d >= 0) | (not p.bounded_offset))
+            best = np.where(feasible & (face.rss < best), face.rss, best)
     return best
 
 
@@ -219,145 +219,3 @@ def ratio_extremes(p: Products, level: float) -> tuple[FloatArray, FloatArray]:
             low = np.where(feasible & (r < low), r, low)
             high = np.where(feasible & (r > high), r, high)
     return low, high
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Nodes that fill the region in the plane of the logarithms of the exponents."""
-
-    exponents: FloatArray
-    """(K, 2)."""
-    axes: FloatArray
-    """Unit vectors of the last grid, as columns, (2, 2)."""
-    spacing: FloatArray
-    """Distance of neighbouring nodes along each axis, (2,)."""
-
-
-def make_cloud(form_name: str, design: Design, y: FloatArray, level: float, best: FloatArray, side: int) -> Cloud:
-    """Fill the region at `level` with nodes, about `side` in each direction.
-
-    A grid is laid around the optimum, along the principal axes of what was found inside so far, until the region fills
-    a fair share of it and touches none of its edges.
-
-    Args:
-        form_name: "additive" or "multiplicative".
-        design: where the runs stand.
-        y: measured errors, shape (n,).
-        level: the region holds what has RSS <= level.
-        best: the best exponents, (2,).
-        side: nodes of the grid along each axis.
-    """
-    center = np.clip(np.log(np.maximum(best, 1e-300)), LOG_LOWEST, LOG_HIGHEST)
-    axes, half = np.eye(2), np.full(2, 0.5)
-    start = center
-    inside = center[None]
-    spacing = half
-    for _ in range(_ROUNDS_MAX):
-        ticks = np.linspace(-1.0, 1.0, side)
-        spacing = half * (ticks[1] - ticks[0])
-        grid = np.stack(np.meshgrid(ticks * half[0], ticks * half[1], indexing="ij"), axis=-1).reshape(-1, 2)
-        nodes = np.clip(center + grid @ axes.T, LOG_LOWEST, LOG_HIGHEST)
-        accepted = projected_rss(products(form_name, design, y, np.exp(nodes))) <= level
-        touches = np.abs(grid[accepted]).max(axis=0, initial=0.0) >= half * (1 - 1e-9)
-        inside = np.vstack([nodes[accepted], start])
-        if accepted.mean() > 0.15 and not touches.any():
-            break
-        spread = inside - inside.mean(axis=0)
-        if accepted.sum() >= 4:
-            axes = np.linalg.svd(spread, full_matrices=False)[2].T
-        along = inside @ axes
-        middle = (along.max(axis=0) + along.min(axis=0)) / 2
-        reached = (along.max(axis=0) - along.min(axis=0)) / 2
-        if accepted.sum() < 4:
-            half = half / 4
-            center = start
-            continue
-        half = np.maximum(reached, spacing) * np.where(touches.any(), 1.6, 1.0) + spacing
-        center = axes @ middle
-    return Cloud(np.exp(inside), axes, spacing)
-
-
-def log_range(
-    form_name: str, design: Design, y: FloatArray, level: float, cloud: Cloud, weights: tuple[float, float]
-) -> tuple[float, float]:
-    """Least and largest  w_alpha ln alpha + w_beta ln beta  over the region.
-
-    The profile in that direction, the least RSS across it, meets the level at either end: several trial values at once,
-    each minimised across by ever finer grids, between the farthest node inside and the first beyond.
-
-    Args:
-        form_name: "additive" or "multiplicative".
-        design: where the runs stand.
-        y: measured errors, shape (n,).
-        level: the region holds what has RSS <= level.
-        cloud: nodes that fill the region.
-        weights: (w_alpha, w_beta), such as (1, 0) for alpha and (1, -1) for alpha / beta.
-    """
-    along = np.array(weights) / np.hypot(*weights)
-    axes = np.stack([along, [-along[1], along[0]]], axis=1)  # (along, across) as columns
-    inside = np.log(cloud.exponents) @ axes
-    reach = np.ptp(inside, axis=0) * 0.2 + np.abs(cloud.spacing).max()
-    band = (inside[:, 1].min() - reach[1], inside[:, 1].max() + reach[1])
-
-    def profile(values: FloatArray) -> FloatArray:
-        """Least RSS across the direction at trial values (V,)."""
-        centers, half = np.full(len(values), sum(band) / 2), (band[1] - band[0]) / 2
-        ticks = np.linspace(-1.0, 1.0, _ACROSS)
-        best = np.full(len(values), np.inf)
-        for _ in range(_ACROSS_ROUNDS):
-            across = centers[:, None] + half * ticks
-            points = np.stack([np.broadcast_to(values[:, None], across.shape), across], axis=-1).reshape(-1, 2)
-            nodes = np.exp(np.clip(points @ axes.T, LOG_LOWEST, LOG_HIGHEST))
-            rss = projected_rss(products(form_name, design, y, nodes)).reshape(across.shape)
-            choice = rss.argmin(axis=1)
-            best = np.minimum(best, rss[np.arange(len(values)), choice])
-            centers, half = across[np.arange(len(values)), choice], half * 1.5 * (ticks[1] - ticks[0])
-        return best
-
-    ends = []
-    for sign, edge in ((-1.0, inside[:, 0].min()), (1.0, inside[:, 0].max())):
-        # ln of an exponent that is clipped stands still there: a direction that leaves the limits has no farther end
-        near, far = float(edge), float(edge + sign * reach[0])
-        for _ in range(_ENDS_ROUNDS):
-            trials = np.linspace(near, far, _ENDS + 2)[1:]
-            ok = profile(trials) <= level
-            count = int(np.argmin(ok)) if not ok.all() else len(ok)
-            near, far = (trials[count - 1] if count else near), (trials[count] if count < len(ok) else far)
-        ends.append(float((near + far) / 2 if count < len(ok) else far))
-    scale = float(np.hypot(*weights))
-    return ends[0] * scale, ends[1] * scale
-
-
-def zoom(
-    form_name: str,
-    design: Design,
-    y: FloatArray,
-    cloud: Cloud,
-    value: Callable[[Products, FloatArray], FloatArray],
-) -> float:
-    """The largest `value` over the region: the best node of a cloud, then ever finer grids around it.
-
-    Args:
-        form_name: "additive" or "multiplicative".
-        design: where the runs stand.
-        y: measured errors, shape (n,).
-        cloud: nodes that fill the region.
-        value: (inner products, exponents (K, 2)) -> value at each node, -inf outside the region.
-    """
-    nodes = cloud.exponents
-    values = value(products(form_name, design, y, nodes), nodes)
-    best = int(np.argmax(values))
-    found = float(values[best])
-    if not cloud.spacing.any():
-        return found  # exponents that are fixed, or a form without any
-    center, spacing = np.log(nodes[best]), cloud.spacing
-    ticks = np.linspace(-1.0, 1.0, _ZOOM_SIDE)
-    for _ in range(_ZOOM_ROUNDS):
-        grid = np.stack(np.meshgrid(ticks * spacing[0], ticks * spacing[1], indexing="ij"), axis=-1).reshape(-1, 2)
-        nodes = np.exp(np.clip(center + grid @ cloud.axes.T, LOG_LOWEST, LOG_HIGHEST))
-        values = value(products(form_name, design, y, nodes), nodes)
-        best = int(np.argmax(values))
-        if values[best] > found:
-            found, center = float(values[best]), np.log(nodes[best])
-        spacing = spacing / 2.5
-    return found

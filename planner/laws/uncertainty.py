@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from planner.errors import FitError, InputError
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.fitted import FittedLaw
-from planner.laws.intervals import LEVEL, Profiler, profiler
+from planner.laws.intervals import LEVEL, profiler
+from planner.laws.joint import joint_difference, joint_interval
 from planner.laws.posterior import posterior
 
 FloatArray = NDArray[np.float64]
@@ -28,15 +30,41 @@ WEIGHT_KEPT = 0.95
 _ROUNDING = 1e-12  # a point compared with itself differs by rounding
 
 
+class Region(Protocol):
+    """What a form says of errors and of their differences: a `Profiler`, or the law of a joint fit."""
+
+    @property
+    def law(self) -> FittedLaw: ...
+    def predictions(self, llm_params: FloatArray, visual_tokens: FloatArray) -> tuple[FloatArray, FloatArray]: ...
+    def differences(
+        self, llm_params: FloatArray, visual_tokens: FloatArray, reference: tuple[float, float]
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+
+@dataclass(frozen=True)
+class JointRegion:
+    """The law of one group of a joint fit; its intervals rest on the runs of all groups."""
+
+    law: FittedLaw
+
+    def predictions(self, llm_params: FloatArray, visual_tokens: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return joint_interval(self.law, llm_params, visual_tokens, LEVEL)
+
+    def differences(
+        self, llm_params: FloatArray, visual_tokens: FloatArray, reference: tuple[float, float]
+    ) -> tuple[FloatArray, FloatArray]:
+        return joint_difference(self.law, llm_params, visual_tokens, reference, LEVEL)
+
+
 @dataclass(frozen=True)
 class Belief:
     """The forms that speak for one set of runs, with their shares."""
 
-    regions: tuple[Profiler, ...]
+    regions: tuple[Region, ...]
     shares: tuple[float, ...]
     """Akaike weights, scaled to sum to 1."""
 
-    def envelope(self, ends: Callable[[Profiler], tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    def envelope(self, ends: Callable[[Region], tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
         """Lowest low and highest high (Q,) over the forms."""
         lows, highs = zip(*(ends(region) for region in self.regions), strict=True)
         return np.min(lows, axis=0), np.max(highs, axis=0)
@@ -60,7 +88,7 @@ class Uncertainty:
         low, _ = self._combined(lambda region: region.differences(llm_params, visual_tokens, reference))
         return low <= _ROUNDING
 
-    def _combined(self, ends: Callable[[Profiler], tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    def _combined(self, ends: Callable[[Region], tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
         """Envelopes over forms; the tasks of a mix were measured independently, so half-widths add in squares."""
         lows, highs = (np.array(side) for side in zip(*(belief.envelope(ends) for belief in self.beliefs), strict=True))
         weights = np.array(self.weights)[:, None]
@@ -68,8 +96,13 @@ class Uncertainty:
         half = np.sqrt(np.sum((weights * (highs - lows) / 2) ** 2, axis=0))
         return center - half, center + half
 
-    def draws(self, llm_params: FloatArray, visual_tokens: FloatArray, count: int, seed: int = 0) -> FloatArray:
-        """Posterior draws (R, Q) of the error at points (Q,), from each form in proportion to its share."""
+    def draws(self, llm_params: FloatArray, visual_tokens: FloatArray, count: int, seed: int = 0) -> FloatArray | None:
+        """Posterior draws (R, Q) of the error at points (Q,), from each form in proportion to its share.
+
+        None for a law of a joint fit, which keeps the edge of its region but no draws.
+        """
+        if any(isinstance(region, JointRegion) for belief in self.beliefs for region in belief.regions):
+            return None
         total = np.zeros((count, len(llm_params)))
         for belief, weight in zip(self.beliefs, self.weights, strict=True):
             counts = np.floor(np.array(belief.shares) * count).astype(int)
@@ -102,6 +135,9 @@ def _belief_of(law: Law) -> Belief:
             raise InputError("a mix of mixes has no interval")
         members = tuple(member for member in law.members if isinstance(member, FittedLaw))
         return _belief(members, dict(zip((member.form for member in members), law.weights, strict=True)), None)
+    if law.joint:
+        joint_interval(law, 1e9, 1.0)  # raises where the fit kept no region
+        return Belief((JointRegion(law),), (1.0,))
     laws = other_forms(law)
     if len(laws) == 1:
         return _belief(tuple(laws), {law.form: 1.0}, law.form)

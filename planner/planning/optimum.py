@@ -118,11 +118,12 @@ class _Problem:
             region = profiler(law)
         except (FitError, InputError):
             return None
-        if law.constraints:
+        if law.constraints or law.joint:
             return None  # exponents that the user fixed have no interval
         if law.form == "multiplicative":
             ratio = region.exponent_ratio()
-            ends = self.ratio(np.array([ratio.high, ratio.low]), np.ones(2))  # the steeper in N, the fewer tokens
+            steepest = np.inf if math.isnan(ratio.high) else ratio.high  # the steeper in N, the fewer tokens
+            ends = self.ratio(np.array([steepest, 0.0 if math.isnan(ratio.low) else ratio.low]), np.ones(2))
             return float(ends[0]), float(ends[1])
         if law.form == "log-linear":
             found = region.ratio_of_gains(lambda ratio, _: self.ratio(np.ones_like(ratio), ratio))

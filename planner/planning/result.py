@@ -31,7 +31,7 @@ class Candidate:
     interval: tuple[float, float] | None = None
     """95 % interval of the predicted error, over every form that the runs allow; None where the law has no runs."""
     probability_best: float | None = None
-    """Probability that no candidate under the budget has a smaller error."""
+    """Probability that no candidate under the budget has a smaller error; None for a law of a joint fit."""
     expected_regret: float | None = None
     """How much larger its error is expected to be than that of the best candidate under the budget."""
 

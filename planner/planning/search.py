@@ -14,7 +14,7 @@ from planner.costs.flops import PAPER, LlmArrays, request_flops
 from planner.costs.stages import TEXT_FIRST, Workload
 from planner.errors import FitError, InputError, NothingFitsError
 from planner.laws.combined import Law
-from planner.laws.fitted import NOT_IDENTIFIED
+from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.shipped import as_law
 from planner.laws.uncertainty import uncertainty
 from planner.models.catalog import (
@@ -166,14 +166,16 @@ class _Doubt:
         flat = np.flatnonzero(fits)
         n, t = llm_params[flat], visual_tokens[flat].astype(float)
         low, high = known.intervals(n, t)
+        best = int(np.argmin(errors[flat]))
+        tied = known.not_worse(n, t, (float(n[best]), float(t[best])))
         try:
             draws = known.draws(n, t, DRAWS)
         except FitError:  # errors that do not fall as the form says: the law's own status says so
             return nothing
-        best = int(np.argmin(errors[flat]))
-        tied = known.not_worse(n, t, (float(n[best]), float(t[best])))
-        winners = np.bincount(draws.argmin(axis=1), minlength=len(flat)) / DRAWS
-        regret = (draws - draws.min(axis=1, keepdims=True)).mean(axis=0)
+        winners = regret = np.full(len(flat), np.nan)
+        if draws is not None:
+            winners = np.bincount(draws.argmin(axis=1), minlength=len(flat)) / DRAWS
+            regret = (draws - draws.min(axis=1, keepdims=True)).mean(axis=0)
         positions = {int(i): k for k, i in enumerate(flat)}
         return cls(positions, low, high, winners, regret, tuple(int(i) for i in flat[tied]))
 
@@ -184,8 +186,8 @@ class _Doubt:
         k = self.fitting[flat]
         return {
             "interval": (float(self.low[k]), float(self.high[k])),
-            "probability_best": float(self.probability_best[k]),
-            "expected_regret": float(self.expected_regret[k]),
+            "probability_best": None if np.isnan(self.probability_best[k]) else float(self.probability_best[k]),
+            "expected_regret": None if np.isnan(self.expected_regret[k]) else float(self.expected_regret[k]),
         }
 
 
@@ -241,7 +243,7 @@ def _extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
 
 def _assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
     """What has to hold for the law to speak of this pick, in sentences."""
-    out = []
+    out = [law.joint["assumption"]] if isinstance(law, FittedLaw) and "assumption" in law.joint else []
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
     if law.compressors and best.compressor.name not in law.compressors:

@@ -101,3 +101,11 @@ def test_a_loaded_law_goes_to_lmfit_with_its_constraints(reasoning: Runs) -> Non
 def test_a_given_law_has_nothing_for_lmfit() -> None:
     with pytest.raises(InputError, match="this one was given, it has no runs"):
         FittedLaw.given("log-linear", {"c0": 0.6, "c1": 0.04, "c2": 0.01}).to_lmfit()
+
+
+def test_a_law_of_no_joint_fit_has_no_such_field_and_reads_without_it(reasoning: Runs) -> None:
+    law = planner.fit(reasoning)
+    assert "joint" not in law.to_dict()
+    assert FittedLaw.from_dict(law.to_dict()).joint == {}
+    with pytest.raises(LawFileError, match="'joint' is 'text'"):
+        FittedLaw.from_dict(law.to_dict() | {"joint": "text"})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import planner
 from fitted_laws.make_laws import make_laws
 from planner.errors import InputError, UnknownNameError
 from planner.laws.fitted import FittedLaw
+from planner.laws.joint import joint_interval
 
 
 def test_the_script_makes_every_shipped_law_again() -> None:
@@ -22,8 +26,24 @@ def test_the_script_makes_every_shipped_law_again() -> None:
         # The last bits of a sum depend on the processor's vector width, so digits are compared, not bytes.
         assert shipped.params == pytest.approx(dict(law.params), rel=1e-9, abs=1e-12), name
         assert shipped.rss == pytest.approx(law.rss, rel=1e-9)
-        rest = {key for key in law.to_dict() if key not in ("params", "rss", "rmse")}
+        rest = {key for key in law.to_dict() if key not in ("params", "rss", "rmse", "constraints", "joint")}
         assert {key: shipped.to_dict()[key] for key in rest} == {key: law.to_dict()[key] for key in rest}
+        assert same_numbers(shipped.constraints, law.constraints)
+        assert same_numbers({**shipped.joint, "profile": None}, {**law.joint, "profile": None})
+        if law.joint:  # the edge of a region is met to 1e-4 of its width
+            points = np.array([[5e8], [7e9], [72e9]]), np.array([1, 16, 36, 576])
+            low, high = joint_interval(law, *points)
+            for end, again in zip((low, high), joint_interval(shipped, *points), strict=True):
+                assert np.abs(end - again).max() < 1e-3 * (high - low).min()
+
+
+def same_numbers(one: Any, other: Any) -> bool:
+    """Whether two nested JSON values are equal, numbers to nine digits."""
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(same_numbers(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same_numbers, one, other))
+    return one == pytest.approx(other, rel=1e-9, abs=1e-12) if isinstance(one, float) else one == other
 
 
 def test_names_and_forms() -> None:
@@ -32,6 +52,9 @@ def test_names_and_forms() -> None:
         ("ocr", "log-linear"),
         ("ocr", "multiplicative"),
         ("paper", "multiplicative"),
+        ("quecc", "additive"),
+        ("quecc", "log-linear"),
+        ("quecc", "multiplicative"),
         ("reasoning", "additive"),
         ("reasoning", "log-linear"),
         ("reasoning", "multiplicative"),

@@ -247,7 +247,8 @@ def test_text_and_dictionary() -> None:
     best = optimum("paper", budget="1 TFLOPs", query_tokens=50, generated_tokens=0)
     assert str(best) == "8.05B parameters with 12.1 visual tokens, predicted error 0.4897"
     content = best.to_dict()
-    assert list(content) == ["llm_params", "visual_tokens", "predicted_error", "closed_form", "limit", "visual_tokens_interval"]
+    expected = ["llm_params", "visual_tokens", "predicted_error", "closed_form", "limit", "visual_tokens_interval"]
+    assert list(content) == expected
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert {type(content[key]) for key in ("llm_params", "visual_tokens", "predicted_error")} == {float}
 
