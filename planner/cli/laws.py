@@ -13,7 +13,7 @@ import planner
 from planner.cli.common import Force, FormName, Json, app, json_text, make_console
 from planner.errors import InputError, UnknownNameError
 from planner.files import refuse_existing
-from planner.laws.combined import Law
+from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import Interval, identifiable, profiler
@@ -30,7 +30,7 @@ Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile i
 @app.command()
 def fit(
     runs: Annotated[str, typer.Argument(help="CSV of measured runs: llm, llm_params, visual_tokens, error or score.")],
-    form: Annotated[str, typer.Option(help="additive, multiplicative or log-linear.")] = DEFAULT_FORM,
+    form: Annotated[str, typer.Option(help="additive, multiplicative, log-linear or auto.")] = DEFAULT_FORM,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the law to this JSON file.")] = None,
     task: Annotated[str | None, typer.Option(help="Use only the runs of this task.")] = None,
     compressor: Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")] = None,
@@ -51,14 +51,20 @@ def fit(
     """Fit the law to measured runs: the exact least-squares optimum under its bounds."""
     if output is not None:
         refuse_existing(Path(output), force)
-    get_form(form)
+    if form != AUTO:
+        get_form(form)
     if by is None and (shared or group):
         raise InputError("--shared and --group need --by: the column that names the groups, such as --by compressor")
     if by is not None and output is not None and group is None:
         raise InputError("-o writes one law: name its group with --group")
     table = planner.read_runs(runs).select(task=task, compressor=compressor)
+    if form == AUTO and (fix or tie or by or loss != "least-squares"):
+        raise InputError("--form auto takes least squares of all forms: leave out --fix, --tie, --by and --loss")
     params = _parameters(form, fix or [], tie or [])
-    if by is None:
+    law: Law
+    if form == AUTO:
+        law = planner.fit(table, AUTO, weights=weights, name=name or Path(runs).stem)
+    elif by is None:
         law = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name or Path(runs).stem)
     else:
         parts = [part.strip() for part in shared.split(",") if part.strip()]

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,13 +20,13 @@ from planner.errors import InputError, LawFileError
 from planner.files import write_text
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FittedLaw, read_law_file
-from planner.quantities import shown
+from planner.quantities import format_percent, shown
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]
 
 AVERAGE, MIX = "average", "mix"
-AUTO = "auto"
+AUTO: Final = "auto"
 """The form of an average: what the runs speak for."""
 FILE_FORMAT = "vlm-planner/combined-law"
 FORMAT_VERSION = 1
@@ -70,7 +70,7 @@ class CombinedLaw:
 
     @property
     def advice(self) -> str:
-        parts = ", ".join(f"{_part(self, i)} {weight:.0%}" for i, weight in enumerate(self.weights))
+        parts = ", ".join(f"{_part(self, i)} {format_percent(weight, 1.0)}" for i, weight in enumerate(self.weights))
         return f"weighted mean of {parts}"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import lmfit
     import pandas as pd
 
+    from planner.laws.combined import CombinedLaw
     from planner.laws.joint import JointFit
 
 FloatArray = NDArray[np.float64]
@@ -57,6 +58,16 @@ class _Found:
     at_bound: tuple[str, ...]
     weights: FloatArray
     huber_delta: float | None = None
+
+
+@overload
+def fit(  # type: ignore[overload-overlap]  # "auto" is a str too, and the one with another answer
+    runs: Runs | pd.DataFrame | str,
+    form: Literal["auto"],
+    *,
+    weights: str = "auto",
+    name: str = "",
+) -> CombinedLaw: ...
 
 
 @overload
@@ -103,14 +114,14 @@ def fit(
     vision: str = "",
     by: str | None = None,
     shared: Iterable[str] = (),
-) -> FittedLaw | JointFit:
+) -> FittedLaw | JointFit | CombinedLaw:
     """Fit a form of the law to measured runs: the exact, deterministic least-squares optimum under its bounds.
 
     The order of the rows and the unit of N make no difference to exponents and residuals.
 
     Args:
         runs: as `read_runs` takes them.
-        form: "additive", "multiplicative" or "log-linear".
+        form: "additive", "multiplicative" or "log-linear"; "auto" fits all and averages them by their evidence.
         params: fixed (vary=False), tied (expr="beta") or bounded (min, max) parameters, by their names in the form.
             The form's own lower bound of zero stays, unless a finite `min` below zero lifts it.
         weights: "error_se" (inverse variance), "samples" (binomial variance of the error over that many samples),
@@ -124,7 +135,7 @@ def fit(
         shared: parameters that are one number for all groups, such as ("alpha", "D"); with `by` only.
 
     Returns:
-        A FittedLaw; with `by` a JointFit, which holds one for every group.
+        A FittedLaw; with `by` a JointFit, which holds one for every group; with form "auto" a CombinedLaw.
 
     Raises:
         RunsError: the table is bad.
@@ -133,6 +144,14 @@ def fit(
         InputError: `shared` without `by`, or `by` with `params` or another loss.
     """
     table = read_runs(runs)
+    if form == "auto":
+        from planner.laws.combined import fit_auto
+
+        if params is not None or by is not None or loss != "least-squares" or n_unit_params != 1e9:
+            raise InputError(
+                "form 'auto' takes least squares of all forms: leave out params=, by=, loss= and n_unit_params="
+            )
+        return fit_auto(table, weights=weights, name=name)
     shape = get_form(form)
     for what, value, known in (("weighting", weights, ("auto", *WEIGHTINGS)), ("loss", loss, LOSSES)):
         if value not in known:

@@ -28,6 +28,14 @@ def test_auto_is_the_mean_of_the_forms_by_their_evidence(reasoning: Runs) -> Non
     np.testing.assert_allclose(law.predict(*AT), expected, rtol=1e-12)
 
 
+def test_fit_takes_auto_for_a_form(reasoning: Runs) -> None:
+    law = planner.fit(reasoning, "auto", name="mine")
+    assert law.to_dict() == fit_auto(reasoning, name="mine").to_dict()
+    assert law.advice == "weighted mean of log-linear 95 %, additive 4 %, multiplicative 1 %"
+    with pytest.raises(InputError, match="leave out params=, by=, loss=, n_unit_params="):
+        planner.fit(reasoning, "auto", loss="huber")  # type: ignore[call-overload]
+
+
 @pytest.mark.parametrize("form", ["additive", "multiplicative", "log-linear"])
 def test_averaging_starts_from_any_form(reasoning: Runs, form: str) -> None:
     one, other = averaged(planner.fit(reasoning, form)), fit_auto(reasoning)
