@@ -149,7 +149,7 @@ def fit(
 
         if params is not None or by is not None or loss != "least-squares" or n_unit_params != 1e9:
             raise InputError(
-                "form 'auto' takes least squares of all forms: leave out params=, by=, loss= and n_unit_params="
+                "form 'auto' takes least squares of all forms: leave out params=, by=, loss=, n_unit_params="
             )
         return fit_auto(table, weights=weights, name=name)
     shape = get_form(form)

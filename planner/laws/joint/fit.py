@@ -1,0 +1,170 @@
+"""From a table of runs to a joint fit: `fit_joint`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from planner.errors import FitError, UnknownNameError
+from planner.laws.compare import aicc
+from planner.laws.fit import fit
+from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
+from planner.laws.forms import DEFAULT_FORM, get_form
+from planner.laws.joint.descent import solve
+from planner.laws.joint.groups import Group, check_levels, data_of, groups_of
+from planner.laws.joint.laws import laws_of
+from planner.laws.joint.problem import Problem, Whole
+from planner.runs import Runs, read_runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointFit:
+    """Laws of several groups, fitted together; each is a FittedLaw that predicts, plans and saves like any other."""
+
+    by: str
+    """The column whose values name the groups."""
+    form: str
+    shared: tuple[str, ...]
+    """Parameters that are one number for all groups."""
+    laws: Mapping[str, FittedLaw]
+    """The law of every group, in alphabetical order."""
+    rss: float
+    """Sum of squared residuals over all groups, unweighted."""
+    n_runs: int
+    """Distinct runs; an uncompressed one that ends several series counts once."""
+    parameters_count: int
+    """Parameters of all groups, a shared one counted once."""
+    aicc: float | None
+    """Small-sample Akaike criterion of the joint fit; None with too few runs for it."""
+    aicc_separate: float | None
+    """The same of separate fits; None where a group cannot be fitted alone. The lower of the two is the better."""
+    remarks: tuple[str, ...] = ()
+    """What grouping left out."""
+
+    @property
+    def status(self) -> str:
+        """The worst status among the groups."""
+        statuses = {law.status for law in self.laws.values()}
+        return next(status for status in (NOT_IDENTIFIED, AT_A_BOUND, CONVERGED) if status in statuses)
+
+    def __getitem__(self, group: str) -> FittedLaw:
+        """The law of one group. Raises UnknownNameError."""
+        if group not in self.laws:
+            raise UnknownNameError("group", group, self.laws)
+        return self.laws[group]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON types."""
+        facts = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        del facts["laws"]
+        return facts | {"status": self.status, "groups": {name: law.to_dict() for name, law in self.laws.items()}}
+
+
+def fit_joint(
+    runs: Runs,
+    form: str = DEFAULT_FORM,
+    *,
+    by: str,
+    shared: Iterable[str] = (),
+    weights: str = "auto",
+    n_unit_params: float = 1e9,
+    name: str = "",
+    vision: str = "",
+) -> JointFit:
+    """Fit a form to every group of the runs, with `shared` parameters in common; `planner.fit(by=...)` calls this.
+
+    One group, or nothing shared, is the ordinary fit of every group, and its intervals are those of `profiler`.
+
+    Args:
+        runs: as `read_runs` takes them.
+        form: "additive", "multiplicative" or "log-linear".
+        by: one of `COLUMNS`.
+        shared: names of parameters.
+        weights: as for `fit`.
+        n_unit_params: unit of N in the fitted parameters.
+        name: begins the name of every law; a law is called by its group alone without it.
+        vision: the vision tower of the runs, where known.
+
+    Raises:
+        UnknownNameError: no such column, form, weighting or parameter.
+        FitError: a group that cannot tell one of its own parameters, or whose cells have unlike tasks.
+        RunsError: the table is bad.
+    """
+    shape, table = get_form(form), read_runs(runs)
+    names = tuple(dict.fromkeys(shared))
+    for entry in names:
+        if entry not in shape.param_names:
+            raise UnknownNameError(f"parameter of the {shape.name} form", entry, shape.param_names)
+    names = tuple(entry for entry in shape.param_names if entry in names)
+    groups, remarks = groups_of(table, by)
+    title = {group.name: f"{name}.{group.name}" if name else group.name for group in groups}
+
+    def alone(group: Group) -> FittedLaw:
+        law = fit(group.runs, form, weights=weights, n_unit_params=n_unit_params, name=title[group.name], vision=vision)
+        return replace(law, tasks=group.tasks, remarks=group.remarks + law.remarks)
+
+    data, weighting = data_of(groups, weights, n_unit_params)
+    n_runs = len({cell for group in groups for cell in group.cells})  # an uncompressed run may end several series
+    if len(groups) == 1 or not names:
+        laws, count = {group.name: alone(group) for group in groups}, len(groups) * len(shape.param_names)
+        score = separate_score = aicc(_weighted_rss(laws, groups, data), n_runs, count)
+    else:
+        check_levels(groups, shape, names)
+        problem = Problem.of(shape, names, [len(group.runs) for group in groups], data)
+        count = problem.parameters_count
+        if n_runs < count:
+            raise FitError(
+                f"too few runs: {len(groups)} groups that share {', '.join(names)} have {count} parameters, "
+                f"the table has {n_runs} runs; measure more, or share more"
+            )
+        separate = _separate(groups, alone)
+        best = solve(problem, [law.params for law in separate.values()])
+        facts = {
+            "n_unit_params": float(n_unit_params),
+            "weighting": weighting,
+            "vision": vision,
+            "runs_sha256": hashlib.sha256("".join(f"{g.name} {g.runs.sha256()} " for g in groups).encode()).hexdigest(),
+        }
+        laws = laws_of(problem, best, groups, title, Whole.of(problem, best, by, names, n_runs), facts)
+        score, separate_score = aicc(best.rss, n_runs, count), math.inf
+        if len(separate) == len(groups):
+            separate_score = aicc(_weighted_rss(separate, groups, data), n_runs, len(groups) * len(shape.param_names))
+    return JointFit(
+        by=by,
+        form=form,
+        shared=names,
+        laws=laws,
+        rss=math.fsum(law.rss or 0.0 for law in laws.values()),
+        n_runs=n_runs,
+        parameters_count=count,
+        aicc=score if math.isfinite(score) else None,
+        aicc_separate=separate_score if math.isfinite(separate_score) else None,
+        remarks=remarks,
+    )
+
+
+def _separate(groups: Sequence[Group], alone: Callable[[Group], FittedLaw]) -> dict[str, FittedLaw]:
+    """The laws of the groups that can be fitted alone."""
+    laws = {}
+    for group in groups:
+        with contextlib.suppress(FitError):
+            laws[group.name] = alone(group)
+    return laws
+
+
+def _weighted_rss(laws: Mapping[str, FittedLaw], groups: Sequence[Group], data: FitData) -> float:
+    """The sum of squares of separate laws at the weights that the runs have among all."""
+    ends = np.cumsum([len(group.runs) for group in groups])
+    total = 0.0
+    for group, end in zip(groups, ends, strict=True):
+        rows = slice(end - len(group.runs), end)
+        law = laws[group.name]
+        model = get_form(law.form).value(law.params, data.n[rows], data.t[rows])
+        total += float(np.sum(data.weights[rows] * (data.y[rows] - model) ** 2))
+    return total

@@ -1,0 +1,168 @@
+"""The law of every group of a solved joint fit: its status, what it borrows from whom, and what that assumes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from planner.laws.fit import bound_advice, distinct, lost_effects
+from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
+from planner.laws.forms import Form
+from planner.laws.joint.groups import Group, family_of
+from planner.laws.joint.problem import BENDS, OF_N, OF_T, Point, Problem, Whole
+from planner.laws.joint.profile import profile_of
+from planner.laws.solve import EXPONENT_MAX
+from planner.quantities import format_params, format_tokens
+
+
+def laws_of(
+    problem: Problem,
+    best: Point,
+    groups: Sequence[Group],
+    title: Mapping[str, str],
+    whole: Whole,
+    facts: Mapping[str, Any],
+) -> dict[str, FittedLaw]:
+    """The law of every group; `facts` are fields that all have in common."""
+    form, data, unit = problem.form, problem.data, facts["n_unit_params"]
+    loose, assumption = _loose(problem, best), _assumption(form, whole, groups)
+    params = [problem.params(best, g) for g in range(len(groups))]
+    rows = [problem.places.group == g for g in range(len(groups))]
+    own_data = [FitData(data.n[at], data.t[at], data.y[at], data.weights[at]) for at in rows]
+    described = {
+        group.name: {
+            "llms": list(distinct(group.runs.llm)),
+            "tasks": list(group.tasks),
+            "compressors": list(distinct(group.runs.compressor)),
+            "params": params[g],
+            "data": {column: values.tolist() for column, values in vars(own_data[g]).items()},
+        }
+        for g, group in enumerate(groups)
+    }
+    lends_n, lends_t = (bool(set(slopes) & set(whole.shared)) for slopes in (OF_N, OF_T))
+    laws = {}
+    for g, group in enumerate(groups):
+        own = own_data[g]
+        rss = float(np.sum((own.y - form.value(params[g], own.n, own.t)) ** 2))
+        at_bound = [name for name in form.param_names if name in form.non_negative and params[g][name] == 0]
+        at_bound += [name for name in ("alpha", "beta") if params[g].get(name, 0.0) >= EXPONENT_MAX]
+        status, advice = _judge(form, best, params[g], at_bound, g in loose, whole.dof)
+        lenders = [one for one in groups if lends_n and one is not group and len(set(one.runs.llm_params)) > 1]
+        sizes = np.unique(np.concatenate([one.runs.llm_params for one in (groups if lends_n else [group])]))
+        counts = np.unique(np.concatenate([one.runs.visual_tokens for one in (groups if lends_t else [group])]))
+        profile = None if g in loose or whole.dof < 1 else profile_of(problem, best, g, whole, sizes / unit, counts)
+        laws[group.name] = FittedLaw(
+            form=form.name,
+            params=params[g],
+            name=title[group.name],
+            status=status,
+            advice=advice,
+            at_bound=tuple(at_bound),
+            constraints={name: {"value": params[g][name]} for name in whole.shared},
+            rss=rss,
+            rmse=math.sqrt(rss / len(own.y)),
+            n_runs=len(own.y),
+            llms=_union(one.runs.llm for one in (group, *lenders)),
+            tasks=group.tasks,
+            compressors=distinct(group.runs.compressor),
+            sources=_union(one.runs.source or () for one in groups),
+            llm_params_levels=tuple(sizes.tolist()),
+            visual_tokens_levels=tuple(counts.tolist()),
+            remarks=(*group.remarks, *_borrowed(form, whole, group, groups), assumption),
+            data=replace(own, weights=own.weights / own.weights.mean()),
+            joint=vars(whole)
+            | {"group": group.name, "assumption": assumption, "groups": described, "profile": profile},
+            **facts,
+        )
+    return laws
+
+
+def _judge(
+    form: Form, best: Point, params: Mapping[str, float], at_bound: list[str], loose: bool, dof: int
+) -> tuple[str, str]:
+    """(status, advice) of one group's law."""
+    lost = lost_effects(form, params, set())
+    if lost:
+        return NOT_IDENTIFIED, "; ".join(lost)
+    if loose:
+        return NOT_IDENTIFIED, "the runs leave a combination of parameters free: trust predictions inside the data only"
+    if not best.converged:
+        return NOT_IDENTIFIED, "the search stopped before it settled, so the optimum is flat: trust predictions only"
+    if dof < 1:
+        return NOT_IDENTIFIED, "as many parameters as runs: the law passes through them and nothing is left to check it"
+    if at_bound:
+        return AT_A_BOUND, bound_advice(tuple(at_bound), params)
+    return CONVERGED, "the optimum lies inside all bounds"
+
+
+def _loose(problem: Problem, best: Point) -> set[int]:
+    """Groups with a parameter that the runs of all groups together leave free."""
+    form, data, shift = problem.form, problem.data, problem.exponents_count
+    jacobian = np.zeros((len(data.y), problem.parameters_count))
+    free = np.zeros(problem.parameters_count, bool)
+    owners: dict[int, set[int]] = {}
+    for g in range(len(problem.slots[form.param_names[0]])):
+        at = np.flatnonzero(problem.places.group == g)
+        params = problem.params(best, g)
+        gradient = form.gradient(params, data.n[at], data.t[at]) * problem.root_weight[at, None]
+        for i, name in enumerate(form.param_names):
+            slot = int(problem.slots[name][g]) + (0 if name in BENDS[form.name] else shift)
+            jacobian[at, slot] = gradient[:, i]
+            free[slot] |= params[name] != 0 or name in ("c0", "D")
+            owners.setdefault(slot, set()).add(g)
+    columns = np.flatnonzero(free)
+    length = np.linalg.norm(jacobian[:, columns], axis=0)
+    _, singular, right = np.linalg.svd(jacobian[:, columns] / np.where(length > 0, length, 1.0), full_matrices=True)
+    singular = np.concatenate([singular, np.zeros(len(columns) - len(singular))])
+    directions = right[singular < 1e-9 * singular[0]]
+    return {g for k in np.flatnonzero((np.abs(directions) > 1e-3).any(axis=0)) for g in owners[int(columns[k])]}
+
+
+def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -> tuple[str, ...]:
+    """What the law shares and borrows, and from whom, in sentences."""
+    others = [one for one in groups if one is not group]
+    with_whom = ", ".join(f"{one.name} ({len(one.runs)} runs)" for one in others)
+    out = [f"fitted jointly by {whole.by}: {', '.join(whole.shared)} shared with {with_whom}, all else its own"]
+    for slopes, column, what, show in (
+        (OF_N, "llm_params", "LLM size", format_params),
+        (OF_T, "visual_tokens", "visual token count", format_tokens),
+    ):
+        slope = next(name for name in slopes if name in form.param_names)
+        levels = {one.name: np.unique(getattr(one.runs, column)) for one in groups}
+        if slope in whole.shared and len(levels[group.name]) == 1:
+            lenders = [one for one in others if len(levels[one.name]) > 1]
+            names, llms = ", ".join(one.name for one in lenders), ", ".join(_union(one.runs.llm for one in lenders))
+            out.append(f"measured at one {what}, {show(levels[group.name][0])}: {slope} is that of {names} ({llms})")
+    return tuple(out)
+
+
+def _assumption(form: Form, whole: Whole, groups: Sequence[Group]) -> str:
+    """What has to be true of all groups for them to share what they share, in a sentence."""
+    same = []
+    for slopes, more, term in ((OF_N, "a larger LLM", "N"), (OF_T, "another visual token", "T")):
+        slope = next(name for name in slopes if name in form.param_names)
+        if slope not in whole.shared:
+            continue
+        if form.name == "log-linear" or BENDS[form.name][slope] in whole.shared:
+            same.append(f"{more} takes as many points off the error")
+        else:
+            falls = "the error above D" if form.name == "multiplicative" else f"the error's term in {term}"
+            same.append(f"{more} takes the same share off {falls}")
+    rest = [name for name in whole.shared if name not in (*OF_N, *OF_T) and (name == "D" or not same)]
+    same += [f"{', '.join(rest)} {'is' if len(rest) == 1 else 'are'} the same"] if rest else []
+    differing = {
+        "LLM family": ([{family_of(llm) for llm in one.runs.llm} for one in groups], ("family", "llm")),
+        "task": ([set(one.tasks) for one in groups], ("task",)),
+        "compressor": ([set(one.runs.compressor or ()) - {"none"} for one in groups], ("compressor",)),
+    }
+    unlike = [what for what, (sets, by) in differing.items() if whole.by not in by and any(s != sets[0] for s in sets)]
+    although = f", although the groups differ in {' and '.join(unlike)} too" if unlike else ""
+    return f"assumes that in every group {', and '.join(same)}{although}"
+
+
+def _union(columns: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for column in columns for value in column if value))
