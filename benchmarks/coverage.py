@@ -246,6 +246,7 @@ def summary(truth: Truth, results: list[dict[str, dict[str, Ends]]]) -> list[dic
             slack = 1e-9 * abs(value)
             below, above = float(np.mean(value < low - slack)), float(np.mean(value > high + slack))
             covered = 1 - below - above
+            width = float(np.median(high - np.where(np.isnan(low), 0.0, low)))
             rows.append(
                 {
                     "truth": truth.name,
@@ -260,7 +261,7 @@ def summary(truth: Truth, results: list[dict[str, dict[str, Ends]]]) -> list[dic
                     "truth_above": round(above, 4),
                     "open_below": round(float(np.mean(np.isnan(low))), 4),
                     "open_above": round(float(np.mean(np.isnan(high))), 4),
-                    "median_width": float(np.median(high - np.where(np.isnan(low), 0.0, low))),
+                    "median_width": width if np.isfinite(width) else None,
                 }
             )
     return rows

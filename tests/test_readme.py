@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ from planner import cli
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSOLE = re.compile(r"```console\n\$ (vlm-planner [^\n]+)\n(.*?)\n?```", re.DOTALL)
+SPEED = re.compile(r"(?<=<!-- speed table: begin -->\n).*?(?=<!-- speed table: end -->)", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)\n```\n\n```text\n(.*?)\n```", re.DOTALL)
 
 
@@ -27,6 +29,18 @@ def printed(arguments: list[str], folder: Path) -> str:
     )
     assert (done.returncode, done.stderr) == (0, "")
     return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+
+
+def speed_table() -> str:
+    """The README's table of fit speeds, from the recorded result."""
+    rows = json.loads((ROOT / "benchmarks" / "results" / "fit_speed.json").read_text(encoding="utf-8"))["rows"]
+    lines = ["| fit | form | time | RSS | times slower |", "|---|---|---|---|---|"]
+    for row in rows:
+        seconds = row["seconds"]
+        time = f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+        slower = "" if row["times_slower"] == 1 else f"{row['times_slower']:.0f}"
+        lines.append(f"| {row['what']} | {row['form']} | {time} | {row['rss']:.4e} | {slower} |")
+    return "\n".join(lines)
 
 
 def print_of_command(command: str) -> str:
@@ -45,6 +59,12 @@ def test_a_command_prints_what_the_readme_shows(command: str, shown: str) -> Non
 @pytest.mark.parametrize(("code", "shown"), PYTHON.findall(README), ids=["tour"])
 def test_a_python_block_prints_what_the_readme_shows(code: str, shown: str) -> None:
     assert print_of_code(code) == shown
+
+
+def test_the_speed_table_is_the_recorded_result() -> None:
+    found = SPEED.search(README)
+    assert found is not None
+    assert found[0].strip() == speed_table()
 
 
 def test_the_readme_shows_commands_and_code() -> None:
@@ -82,4 +102,5 @@ def test_an_example_runs(script: Path, tmp_path: Path) -> None:
 if __name__ == "__main__":  # python tests/test_readme.py: write what is printed now into the README
     fresh = CONSOLE.sub(lambda found: f"```console\n$ {found[1]}\n{print_of_command(found[1])}\n```", README)
     fresh = PYTHON.sub(lambda found: f"```python\n{found[1]}\n```\n\n```text\n{print_of_code(found[1])}\n```", fresh)
+    fresh = SPEED.sub(lambda _: speed_table() + "\n", fresh)
     (ROOT / "README.md").write_text(fresh, encoding="utf-8")

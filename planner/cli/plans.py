@@ -22,6 +22,7 @@ from planner.cli.common import (
     make_console,
     parse_counts,
 )
+from planner.errors import InputError
 from planner.files import refuse_existing, write_text
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
@@ -35,7 +36,7 @@ def plan(
     cached_tokens: Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")] = 0,
     system_tokens: Annotated[int, typer.Option(help="Further text tokens that every request prefills.")] = 0,
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
-    law: Law = "reasoning",
+    law: Annotated[str | None, typer.Option(help="Shipped law or law file; default: reasoning.")] = None,
     form: FormName = None,
     mix: Annotated[str | None, typer.Option(help="Mix of tasks instead of --law, as reasoning=0.7,ocr=0.3.")] = None,
     llms: Annotated[
@@ -47,6 +48,7 @@ def plan(
     compressor: Annotated[str, typer.Option(help="quecc, tokenpacker, average-pool or none.")] = DEFAULT_COMPRESSOR,
     convention: Annotated[str, typer.Option(help="full (every stage) or paper (2N(Q+V+G), LLM only).")] = "full",
     prompt_order: Annotated[str, typer.Option(help="image-first, or text-first (query pass free).")] = "image-first",
+    frontier: Annotated[bool, typer.Option("--frontier", help="Show the frontier too.")] = False,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the plan to this JSON file.")] = None,
     force: Force = False,
     as_json: Json = False,
@@ -54,6 +56,8 @@ def plan(
     """Pick the best (LLM, visual tokens) pair that fits a budget, with the cost of everything that runs."""
     if output is not None:
         refuse_existing(Path(output), force)
+    if law is not None and mix is not None:
+        raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
     result = planner.plan(
         law if mix is None else load_mix(mix, form),
         form=form if mix is None else None,
@@ -74,7 +78,7 @@ def plan(
         return
     from planner.report.console import print_plan
 
-    print_plan(make_console(), result)
+    print_plan(make_console(), result, frontier=frontier)
 
 
 @app.command()

@@ -41,7 +41,7 @@ def compare(
                     "form": row.law.form,
                     "face": row.face,
                     "parameters": row.parameters_count,
-                    "rss": row.law.rss,
+                    "rss": row.rss,
                     "aicc": _number(row.aicc),
                     "delta": _number(row.delta),
                     "weight": row.weight,

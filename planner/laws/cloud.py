@@ -27,7 +27,7 @@ LOG_LOWEST, LOG_HIGHEST = math.log(1e-6), math.log(EXPONENT_MAX)
 """Logarithms of the exponents that are searched."""
 
 _ACROSS, _ACROSS_ROUNDS, _ACROSS_HALF = 17, 2, 3.0  # nodes of a cut, how often it is refined, its first half-length
-_PARABOLAS = (0.05, 0.008, 0.001, 0.0001)  # half-lengths of three points each, through which a parabola finds the least
+_PARABOLAS = (0.05, 0.01, 0.002, 0.0005, 0.0001)  # half-lengths of three points, whose parabola finds the least
 _REACHES = 1e-3 * 2.0 ** np.arange(15)  # distances from the optimum at which an end is first looked for
 _TRIALS = 5  # values at once when an end is refined
 _DOUBLINGS, _BISECTIONS = 11, 14  # of the way from the centre line to the edge

@@ -174,7 +174,9 @@ def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
     """A mix of tasks: {name: (law, share)}. Raises InputError for a share that is not above 0."""
     laws = tuple(law for law, _ in shares.values())
     weights = tuple(share for _, share in shares.values())
-    return CombinedLaw(MIX, laws, weights, ",".join(f"{name}={share:g}" for name, (_, share) in shares.items()))
+    total = sum(weights) or 1.0
+    named = ",".join(f"{name}={share / total:.3g}" for name, (_, share) in shares.items())
+    return CombinedLaw(MIX, laws, weights, named)
 
 
 def read_law(path: str | os.PathLike[str]) -> Law:

@@ -34,6 +34,8 @@ class FormEvidence:
     """"" for all parameters free, "D = 0" where D is left out."""
     parameters_count: int
     """Free parameters, the noise variance not counted."""
+    rss: float
+    """Weighted residual sum of squares of this row; the mean weight is 1."""
     aicc: float
     delta: float
     """AICc less that of the best."""
@@ -76,21 +78,22 @@ def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
     """AICc and weights of laws fitted to the same runs, each with its face D = 0, best first."""
     if len({(law.runs_sha256, law.weighting, law.loss) for law in laws}) > 1:
         raise InputError("forms are compared on the same runs, weights and loss; these laws differ in them")
-    found: list[tuple[FittedLaw, str, int, float]] = []
+    found: list[tuple[FittedLaw, str, int, float, float]] = []
     for law in laws:
         free = len(law.params) - sum("value" in imposed or "expr" in imposed for imposed in law.constraints.values())
         rss = _weighted_rss(law)
-        found.append((law, "", free, aicc(rss, law.n_runs, free)))
+        found.append((law, "", free, rss, aicc(rss, law.n_runs, free)))
         if "D" in law.params and not law.constraints:
-            found.append((law, "D = 0", free - 1, aicc(_rss_without_offset(law, rss), law.n_runs, free - 1)))
+            without = _rss_without_offset(law, rss)
+            found.append((law, "D = 0", free - 1, without, aicc(without, law.n_runs, free - 1)))
     best = min(score for *_, score in found)
     # a form and its face are no two opinions: only the better one has a say
-    own_best = {law.form: min(score for other, _, _, score in found if other is law) for law, *_ in found}
-    raw = [math.exp(-(s - best) / 2) if s == own_best[law.form] and math.isfinite(s) else 0.0 for law, _, _, s in found]
+    own_best = {law.form: min(score for other, *_, score in found if other is law) for law, *_ in found}
+    raw = [math.exp(-(s - best) / 2) if s == own_best[law.form] and math.isfinite(s) else 0.0 for law, *_, s in found]
     total = sum(raw) or 1.0
     rows = [
-        FormEvidence(law, face, count, score, score - best, share / total)
-        for (law, face, count, score), share in zip(found, raw, strict=True)
+        FormEvidence(law, face, count, rss, score, score - best, share / total)
+        for (law, face, count, rss, score), share in zip(found, raw, strict=True)
     ]
     return tuple(sorted(rows, key=lambda row: row.aicc))
 

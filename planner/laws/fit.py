@@ -23,7 +23,7 @@ from planner.laws.fitted import (
 )
 from planner.laws.forms import DEFAULT_FORM, Form, get_form
 from planner.laws.solve import EXPONENT_MAX, Optimum, solve
-from planner.quantities import shown
+from planner.quantities import format_factor, format_tokens, shown
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ _NO_EFFECT = 1e-12  # a coefficient or an exponent below this moves no digit of 
 _HUBER_K = 1.345  # residuals beyond this many sigmas count linearly: 95 % efficient on Gaussian noise (Huber 1964)
 _HUBER_SCALE_ROUNDS = 10
 _HUBER_ROUNDS_MAX = 300
+_FAR_OFF = 6.0  # robust sigmas: one run in half a billion by chance
 _NO_NOISE = 1e-9  # relative residuals below this are rounding, and no scale for anything
 
 
@@ -207,7 +208,7 @@ def fit(
         llm_params_levels=tuple(np.unique(table.llm_params).tolist()),
         visual_tokens_levels=tuple(np.unique(table.visual_tokens).tolist()),
         runs_sha256=table.sha256(),
-        remarks=table.remarks + _pooled(table),
+        remarks=table.remarks + _pooled(table) + _outlier(table, shape, values, n_unit_params),
         data=replace(data, weights=found.weights),
     )
 
@@ -350,6 +351,18 @@ def _constraints(params: lmfit.Parameters | None) -> dict[str, dict[str, Any]]:
             bounds = {"min": float(parameter.min), "max": float(parameter.max)}
             out[name] = {side: bound for side, bound in bounds.items() if math.isfinite(bound)}
     return {name: imposed for name, imposed in out.items() if imposed}
+
+
+def _outlier(runs: Runs, form: Form, values: Mapping[str, float], n_unit_params: float) -> tuple[str, ...]:
+    """A remark on the run that lies farthest off the law, if it lies much farther off than the others do."""
+    residual = np.abs(runs.error - form.value(values, runs.llm_params / n_unit_params, runs.visual_tokens))
+    usual = 1.4826 * float(np.median(residual))
+    i = int(np.argmax(residual))
+    if usual < _NO_NOISE or residual[i] < _FAR_OFF * usual:
+        return ()
+    where = f"{runs.llm[i]} at {format_tokens(runs.visual_tokens[i])} visual tokens"
+    how_far = f"{format_factor(residual[i] / usual)} times the usual residual"
+    return (f"check the run {where}: it lies {how_far} off the law; loss='huber' would shrug it off",)
 
 
 def _pooled(runs: Runs) -> tuple[str, ...]:

@@ -115,6 +115,9 @@ class Profiler:
         if self.law.form == "log-linear":
             return self.ratio_of_gains(lambda r, _: 1 / np.maximum(r, 1e-300))
         ratio, alpha, beta = self._exponents((1.0, -1.0)), self._parameter("alpha"), self._parameter("beta")
+        if not self.fixed_exponents:  # across a thin ribbon the profile can fall short of what the cloud has reached
+            reached = self.fine.exponents[:, 0] / self.fine.exponents[:, 1]
+            ratio = Interval(min(ratio.low, float(reached.min())), max(ratio.high, float(reached.max())))
         # where the search for an exponent ends at a limit, so does that for the ratio
         low = math.nan if math.isnan(alpha.low) or math.isnan(beta.high) else ratio.low
         return Interval(low, math.nan if math.isnan(alpha.high) or math.isnan(beta.low) else ratio.high)

@@ -8,6 +8,7 @@ from typing import Any
 from planner.costs.flops import Flops
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import Law
+from planner.laws.fitted import FittedLaw
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.request import Budget
 from planner.quantities import format_flops, format_fraction, format_params, format_percent, format_tokens
@@ -150,13 +151,19 @@ def tied_text(plan: Plan) -> str:
         ending = "the pick is the cheapest of them"
     else:
         ending = f"the cheapest is {cheapest} at {format_flops(cheapest.total_flops)}"
-    return f"{len(plan.tied)} candidates cannot be told from the best at 95 %; {ending}"
+    told = "cannot be told from the best at 95 % under every form that the runs allow"
+    return f"{len(plan.tied)} candidates {told}; {ending}"
 
 
 def law_title(law: Law) -> str:
     """A law in a few words: "law reasoning, additive, 28 runs, at a bound: D"."""
     parts = [f"law {law.name}" if law.name else "law", law.form]
-    parts += [f"{law.n_runs} runs"] if law.n_runs else []
+    joint = law.joint.get("groups", {}) if isinstance(law, FittedLaw) else {}
+    parts += (
+        [f"{law.n_runs} runs" + (f", fitted jointly with {len(joint) - 1} other group" if joint else "")]
+        if law.n_runs
+        else []
+    )
     parts.append(law.status + (f": {', '.join(law.at_bound)}" if law.at_bound else ""))
     return ", ".join(parts)
 

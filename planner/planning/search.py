@@ -171,7 +171,7 @@ class _Doubt:
         try:
             draws = known.draws(n, t, DRAWS)
         except FitError:  # errors that do not fall as the form says: the law's own status says so
-            return nothing
+            draws = None
         winners = regret = np.full(len(flat), np.nan)
         if draws is not None:
             winners = np.bincount(draws.argmin(axis=1), minlength=len(flat)) / DRAWS
@@ -243,7 +243,11 @@ def _extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
 
 def _assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
     """What has to hold for the law to speak of this pick, in sentences."""
-    out = [law.joint["assumption"]] if isinstance(law, FittedLaw) and "assumption" in law.joint else []
+    out = []
+    if isinstance(law, FittedLaw) and "assumption" in law.joint:
+        out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
+    if law.n_runs and not law.compressors:
+        out.append(f"the compressor of the runs is not known, the plan is for {best.compressor.name}")
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
     if law.compressors and best.compressor.name not in law.compressors:

@@ -32,7 +32,6 @@ _STAGE_TITLES = {
     "prefill": "prefill",
     "decode": "decode",
 }
-_FRONTIER_SHOWN = 8
 
 
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:
@@ -75,7 +74,7 @@ def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None 
             console.print(plain(f"{title}: {', '.join(values)}"))
 
 
-def print_plan(console: Console, plan: Plan) -> None:
+def print_plan(console: Console, plan: Plan, frontier: bool = False) -> None:
     """A plan: the pick, what it costs, what stands beside it, what it rests on."""
     best, budget = plan.best, plan.budget
     pick = plain(str(best))
@@ -83,6 +82,12 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print(Text.assemble("best under ", format_flops(budget.flops), ": ", pick))
     console.print(plain(f"predicted error {error_text(best)}"))
     console.print(plain(law_title(plan.law)))
+    if best.interval is None:
+        console.print(plain("no interval: the law was given or has constraints, so how sure it is, is not known"))
+    if len(plan.tied) > 1:
+        console.print(plain(tied_text(plan)))
+    _sentences(console, "extrapolates", plan.extrapolates)
+    _sentences(console, "assumes", plan.assumptions)
     table = _table(f"one request, {budget.convention} count", "stage", "FLOPs", "share")
     for stage in STAGES:
         flops = getattr(best.flops, stage)
@@ -94,11 +99,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     _row(table, "total", format_flops(best.total_flops), share, style="bold")
     console.print(table)
     console.print(_candidates("best that fit", (best, *plan.runners_up)))
-    if len(plan.tied) > 1:
-        console.print(plain(tied_text(plan)))
-    shown = plan.frontier[-_FRONTIER_SHOWN:]
-    cut = f", the last {len(shown)} of {len(plan.frontier)}" if len(shown) < len(plan.frontier) else ""
-    console.print(_candidates(f"frontier: least error for the FLOPs{cut}", shown))
+    if frontier:
+        console.print(_candidates("frontier: least error for the FLOPs", plan.frontier))
     if plan.next_up is not None:
         console.print(
             plain(
@@ -106,8 +108,6 @@ def print_plan(console: Console, plan: Plan) -> None:
                 f"error {format_fraction(plan.next_up.predicted_error)}"
             )
         )
-    _sentences(console, "extrapolates", plan.extrapolates)
-    _sentences(console, "assumes", plan.assumptions)
 
 
 def print_optimum(console: Console, optimum: ContinuousOptimum) -> None:

@@ -38,17 +38,17 @@ def print_comparison(console: Console, rows: Sequence[FormEvidence], not_compare
         table.add_row(
             Text(_title(row)),
             str(row.parameters_count),
-            format_significant(row.law.rss or 0.0),
+            format_significant(row.rss),
             _one_digit(row.aicc),
             _one_digit(row.delta),
-            format_percent(row.weight, 1),
+            format_percent(row.weight, 1) if row.weight else "-",
             "yes" if row.distinguishable else "-" if row is rows[0] else "no",
         )
     console.print(table)
-    console.print(Text("a form whose D ends at 0 counts once, without D: both rows are one fit"))
+    console.print(Text("of a form and its row with D = 0 only the better one has a say"))
     weighting = rows[0].law.weighting
     if weighting != "equal":
-        console.print(Text(f"AICc counts residuals weighted by {weighting}, RSS does not"))
+        console.print(Text(f"residuals are weighted by {weighting}, mean weight 1"))
 
 
 def print_hold_out(console: Console, result: HoldOut, verdict: Iterable[str]) -> None:

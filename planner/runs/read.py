@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)([BMbm])(?![A-Za-z0-9])")  # a size in a model's name
 _CELL = ("llm", "visual_tokens", "task", "compressor", "text_tokens", "seed")  # what makes two rows the same run
 
 
@@ -160,6 +162,7 @@ def _checked(columns: Mapping[str, list[Any]], origin: str, row_name: Callable[[
         **{name: texts(name) for name in OPTIONAL_TEXTS if name in columns},
     )
     _check_sizes_agree(runs, cell_error)
+    remarks += _sizes_unlike_names(runs)
     keep = _check_duplicates(runs, cell_error, row_name)
     if len(keep) < count:
         dropped = count - len(keep)
@@ -206,6 +209,17 @@ def _check_sizes_agree(runs: Runs, cell_error: Callable[[int, str, str], RunsErr
             raise cell_error(
                 i, "llm_params", f"{shown(name)} has {other} parameters here but {one} before; use one size"
             )
+
+
+def _sizes_unlike_names(runs: Runs) -> list[str]:
+    """Remarks on language models whose size is far from the one in their name."""
+    remarks = []
+    for name, size in dict(zip(runs.llm, runs.llm_params.tolist(), strict=True)).items():
+        named = [float(number) * {"b": 1e9, "m": 1e6}[unit.lower()] for number, unit in _SIZE.findall(name)]
+        if named and not any(0.5 < size / other < 2.0 for other in named if other > 0):
+            given, says = format_params(size), format_params(named[0])
+            remarks.append(f"{shown(name)} is given {given} parameters, its name says {says}")
+    return remarks
 
 
 def _check_duplicates(

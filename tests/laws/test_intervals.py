@@ -528,3 +528,12 @@ def test_tied_and_bounded_parameters_are_refused(constraint: dict[str, float | s
     law = planner.fit(published(), params=params)
     with pytest.raises(FitError, match="for free fits and for both exponents fixed; this law has other constraints"):
         profiler(law)
+
+
+def test_what_the_refusal_advises_works() -> None:
+    """lmfit's interval of an exponent where no bound is active is ours, to the tolerance of its search."""
+    found = case("multiplicative, D inside")
+    result = found.law.to_lmfit()
+    ends = result.conf_interval(p_names=["alpha"], sigmas=[0.95])["alpha"]
+    expected = found.intervals["alpha"]
+    assert (ends[0][1], ends[-1][1]) == pytest.approx((expected.low, expected.high), rel=1e-3)

@@ -240,12 +240,12 @@ def points_inside(problem: Problem, best: FloatArray) -> FloatArray:
 def test_the_cloud_fills_the_region(
     form: str, alpha: float, beta: float, offset: float, noise: float, seed: int
 ) -> None:
-    """No point of a dense grid that lies in the region is beyond its range in any direction, or far from the cloud."""
+    """No point of a dense grid that lies in the region is beyond the range of an exponent, or far from the cloud."""
     params = {"A": 0.3 * 0.5**alpha, "alpha": alpha, "B": 0.2, "beta": beta, "D": offset}
     problem, best = problem_of(form, params, noise, seed)
     assume((best > 1e-3).all())
     inside = points_inside(problem, best)
-    for direction in ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0)):
+    for direction in ((1.0, 0.0), (0.0, 1.0)):
         low, high = log_range(problem, best, direction)
         values = inside @ np.array(direction)
         slack = 0.01 * (high - low)
