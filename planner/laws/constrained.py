@@ -129,18 +129,19 @@ def _minimise(residual: Any, start: lmfit.Parameters) -> tuple[lmfit.Parameters,
 
     if not any(parameter.vary for parameter in start.values()):
         return start, float(np.sum(residual(start) ** 2))
-    result = lmfit.minimize(
-        residual,
-        start,
-        method="least_squares",
-        x_scale="jac",
-        jac="3-point",
-        ftol=_TOLERANCE,
-        xtol=_TOLERANCE,
-        gtol=_TOLERANCE,
-        max_nfev=_EVALUATIONS_MAX,
-        calc_covar=False,
-    )
+    with np.errstate(all="ignore"):  # a flat direction leaves lmfit's variances undefined, and it takes their roots
+        result = lmfit.minimize(
+            residual,
+            start,
+            method="least_squares",
+            x_scale="jac",
+            jac="3-point",
+            ftol=_TOLERANCE,
+            xtol=_TOLERANCE,
+            gtol=_TOLERANCE,
+            max_nfev=_EVALUATIONS_MAX,
+            calc_covar=False,
+        )
     return result.params, float(np.sum(residual(result.params) ** 2))
 
 

@@ -54,6 +54,6 @@ def model_result(law: FittedLaw) -> lmfit.model.ModelResult:
         n=data.n,
         t=data.t,
         weights=np.sqrt(data.weights),
-        method="least_squares",
-        fit_kws={"x_scale": "jac", "ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15},
+        method="leastsq",  # the one that conf_interval goes on with
+        fit_kws={"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15},
     )
