@@ -27,7 +27,8 @@ LOG_LOWEST, LOG_HIGHEST = math.log(1e-6), math.log(EXPONENT_MAX)
 """Logarithms of the exponents that are searched."""
 
 _ACROSS, _ACROSS_ROUNDS, _ACROSS_HALF = 17, 2, 3.0  # nodes of a cut, how often it is refined, its first half-length
-_PARABOLAS = (0.05, 0.01, 0.002, 0.0005, 0.0001)  # half-lengths of three points, whose parabola finds the least
+_PARABOLAS = (0.05, 0.01)  # half-lengths of three points, whose parabola finds the least
+_FINE, _FINE_ROUNDS, _FINE_HALF = 9, 6, 0.01  # cuts again: where D turns zero the RSS has a kink that parabolas miss
 _REACHES = 1e-3 * 2.0 ** np.arange(15)  # distances from the optimum at which an end is first looked for
 _TRIALS = 5  # values at once when an end is refined
 _DOUBLINGS, _BISECTIONS = 11, 14  # of the way from the centre line to the edge
@@ -100,31 +101,38 @@ def _bracket(
 def _centre_line(problem: Problem, axes: FloatArray, along: FloatArray, across: float) -> tuple[FloatArray, FloatArray]:
     """Where the RSS is least across the direction, and how much, at values along it (S,): cuts, then parabolas."""
 
-    def value_at(cut: FloatArray) -> FloatArray:
-        return problem.rss(np.stack([np.broadcast_to(along, cut.shape), cut], axis=-1) @ axes.T)
+    def value_at(places: FloatArray) -> FloatArray:
+        return problem.rss(np.stack([np.broadcast_to(along, places.shape), places], axis=-1) @ axes.T)
 
-    centers, half = np.full(len(along), across), _ACROSS_HALF
-    ticks = np.linspace(-1.0, 1.0, _ACROSS)
+    centers = np.full(len(along), across)
     least = np.full(len(along), np.inf)
     rows = np.arange(len(along))
-    for _ in range(_ACROSS_ROUNDS):
-        cuts = centers[:, None] + half * ticks
-        points = np.stack([np.broadcast_to(along[:, None], cuts.shape), cuts], axis=-1)
-        rss = problem.rss(points @ axes.T)
-        choice = rss.argmin(axis=1)
-        better = rss[rows, choice] <= least
-        least = np.where(better, rss[rows, choice], least)
-        centers = np.where(better, cuts[rows, choice], centers)
-        half *= 1.5 * (ticks[1] - ticks[0])
+
+    def cut(nodes: int, half: float, rounds: int) -> None:
+        """Ever finer grids around the least so far."""
+        nonlocal centers, least
+        ticks = np.linspace(-1.0, 1.0, nodes)
+        for _ in range(rounds):
+            places = centers[:, None] + half * ticks
+            points = np.stack([np.broadcast_to(along[:, None], places.shape), places], axis=-1)
+            rss = problem.rss(points @ axes.T)
+            choice = rss.argmin(axis=1)
+            better = rss[rows, choice] <= least
+            least = np.where(better, rss[rows, choice], least)
+            centers = np.where(better, places[rows, choice], centers)
+            half *= 1.5 * (ticks[1] - ticks[0])
+
+    cut(_ACROSS, _ACROSS_HALF, _ACROSS_ROUNDS)
     for half in _PARABOLAS:
         left, middle, right = value_at(centers + half * np.array([[-1.0], [0.0], [1.0]]))
         bend = left - 2 * middle + right
         shift = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1.0), 0.0)
         trial = centers + half * np.clip(shift, -3.0, 3.0)
         lower = value_at(trial)
-        for cut, rss_there in ((centers - half, left), (centers, middle), (centers + half, right), (trial, lower)):
-            better = rss_there <= least
-            least, centers = np.where(better, rss_there, least), np.where(better, cut, centers)
+        for place, there in ((centers - half, left), (centers, middle), (centers + half, right), (trial, lower)):
+            better = there <= least
+            least, centers = np.where(better, there, least), np.where(better, place, centers)
+    cut(_FINE, _FINE_HALF, _FINE_ROUNDS)
     return centers, least
 
 

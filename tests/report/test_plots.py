@@ -291,7 +291,7 @@ def test_open_ends_on_either_side_have_an_arrow() -> None:
     figure = plots.profiles(law)
     for name, axes in zip(law.params, figure.axes, strict=False):
         interval = profiler(law).parameters()[name]
-        assert len(named(axes, "open")) == np.isnan(interval.low) + np.isnan(interval.high)
+        assert len(named(axes, "open")) == int(np.isnan(interval.low)) + int(np.isnan(interval.high))
         low, high = axes.get_xlim()
         assert low < law.params[name] <= high
     assert "at least" in figure.axes[1].get_title()
