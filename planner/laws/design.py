@@ -1,0 +1,389 @@
+"""What to measure next: the run that is expected to shrink the regret of the pick most.
+
+Around a fit, the errors of any configurations are taken as jointly Gaussian, in standard units u ~ N(0, 1) each:
+
+    errors = predictions + L u,   L (points, columns)
+
+For every form that the runs allow, with its Akaike weight w, L holds sqrt(w) times (i) the gradient in its parameters
+times their standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where
+forms drift apart, nobody knows. A run at cell c with noise sigma then moves what is predicted for the candidates by
+
+    b z,  z ~ N(0, 1),  b = L_candidates l_c / sqrt(l_c . l_c + sigma^2)
+
+and the law picks the smallest of m + b z instead of the smallest of m. The expected gain, min m - E min (m + b z), is
+the knowledge gradient (Frazier, Powell and Dayanik 2009, INFORMS J. Computing 21), known in closed form: no draws. It
+is never negative, and zero for a run that moves all candidates alike, however uncertain that run's own error is.
+
+The other criterion, "d-optimal", looks at the parameters and not at the pick: log det of the information matrix after
+the run less before, = ln(1 + l_c . l_c / sigma^2) with L of the law's own form, all parameters free.
+
+Letters: K candidates, C cells, P points, S samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from planner.errors import FitError, InputError, UnknownNameError
+from planner.laws.combined import MIX, CombinedLaw, Law
+from planner.laws.compare import evidence, other_forms
+from planner.laws.fitted import FitData, FittedLaw
+from planner.laws.forms import get_form
+from planner.quantities import shown, whole_number
+
+FloatArray = NDArray[np.float64]
+Points = tuple[ArrayLike, ArrayLike]
+"""(llm_params, visual_tokens), each of one entry a point."""
+
+CRITERIA = ("regret", "d-optimal")
+FORMS_TRUSTED = ("all", "own")
+
+_PRIOR_SD = 1.0  # of every parameter: errors are at most 1, exponents hardly more; it keeps flat directions finite
+_NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
+_REGRET_SAMPLES = 8192
+_BATCH_SAMPLES = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """Jointly Gaussian errors of some points, and the noise of a run."""
+
+    errors: FloatArray
+    """The law's own predictions, shape (P,)."""
+    loadings: FloatArray
+    """L: the covariance of the errors is L L^T, shape (P, columns)."""
+    noise_variance: float
+    """Of the measured error of one run of mean weight, about its expectation."""
+    log_det_gain: FloatArray
+    """By how much a run at each point raises log det of the information matrix, shape (P,)."""
+
+    def steps(self, candidates: slice, cells: slice) -> FloatArray:
+        """b: by how much a run at each cell moves each candidate, per unit of z, shape (C, K)."""
+        there = self.loadings[cells]
+        spread = np.sqrt(np.einsum("cr,cr->c", there, there) + self.noise_variance)
+        b: FloatArray = there @ self.loadings[candidates].T / spread[:, None]
+        return b
+
+    def after(self, position: int) -> Beliefs:
+        """The beliefs once a run at a point is known; what it shows moves the errors, and is not known yet."""
+        there = self.loadings[position]
+        variance = float(there @ there)
+        if variance == 0:
+            return self
+        shrink = (1 - np.sqrt(self.noise_variance / (variance + self.noise_variance))) / variance
+        return replace(self, loadings=self.loadings - shrink * np.outer(self.loadings @ there, there))
+
+
+@dataclass(frozen=True)
+class NextRun:
+    """One run that could be made, and what it promises."""
+
+    llm_params: float
+    visual_tokens: float
+    cost: float
+    """In the unit of the costs given; 1 where none were."""
+    expected_gain: float
+    """Expected fall of the true error of what is picked, a fraction like the error itself."""
+    probability_pick_changes: float
+    """How likely the law picks another candidate after the run."""
+    log_det_gain: float
+    """By how much the run raises log det of the information matrix."""
+    measured: bool
+    """Whether the law rests on a run of this cell already; one more tells only what another seed would."""
+
+    @property
+    def gain_per_cost(self) -> float:
+        """Expected gain for each unit of cost."""
+        return self.expected_gain / self.cost
+
+
+@dataclass(frozen=True)
+class NextRuns:
+    """The cells that could be measured, the most useful first."""
+
+    runs: tuple[NextRun, ...]
+    expected_regret_now: float
+    """Expected true error of the law's pick above that of the best candidate: no run can gain more."""
+    pick: tuple[float, float]
+    """What the law picks now: (llm_params, visual_tokens)."""
+    criterion: str
+    """"regret" or "d-optimal"."""
+    noise_sd: float
+    """Standard deviation of a run's error that was reckoned with."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Runs to be made together, before any of them is evaluated."""
+
+    runs: tuple[tuple[float, float], ...]
+    """(llm_params, visual_tokens) of each, in the order in which they were chosen."""
+    expected_gains: tuple[float, ...]
+    """Of the first run alone, the first two together, and so on."""
+
+
+def next_runs(
+    law: Law,
+    candidates: Points,
+    cells: Points,
+    cost: ArrayLike | None = None,
+    *,
+    criterion: str = "regret",
+    per_cost: bool = False,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    seed: int = 0,
+) -> NextRuns:
+    """Rank the runs that could be made by what they are expected to gain.
+
+    Args:
+        law: a fitted law, an average of forms, or a mix of tasks (a run is then one model evaluated on all of them).
+        candidates: what the pick is chosen from, (llm_params, visual_tokens), each of shape (K,).
+        cells: what could be measured, (llm_params, visual_tokens), each of shape (C,).
+        cost: of each cell, shape (C,) or one number, in any unit.
+        criterion: "regret" (expected gain in the error of the pick) or "d-optimal" (information on the parameters).
+        per_cost: rank by gain per unit of cost.
+        forms: "all" to believe in every form that the runs allow, by its evidence, "own" in the law's form alone.
+        noise_sd: standard deviation of a run's error about the law; by default what the fit left.
+        seed: of the samples behind `expected_regret_now`; nothing else is sampled.
+
+    Raises:
+        InputError: a law without runs or with tied parameters, or arrays that do not go together.
+        FitError: too few runs to know the noise, and none was given.
+        UnknownNameError: no such criterion.
+    """
+    if criterion not in CRITERIA:
+        raise UnknownNameError("criterion", criterion, CRITERIA)
+    points, count = _joined(candidates, cells)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd)
+    costs = _costs(cost, len(points[0]) - count)
+    errors = beliefs.errors[:count]
+    gain, changes = knowledge_gradient(errors, beliefs.steps(slice(0, count), slice(count, None)))
+    information = beliefs.log_det_gain[count:]
+    score, tie = (gain, information) if criterion == "regret" else (information, gain)
+    order = np.lexsort((-tie, -score / costs if per_cost else -score))
+    known = _measured(law)
+    sizes, tokens = points[0][count:].tolist(), points[1][count:].tolist()
+    runs = tuple(
+        NextRun(
+            llm_params=sizes[i],
+            visual_tokens=tokens[i],
+            cost=float(costs[i]),
+            expected_gain=float(gain[i]),
+            probability_pick_changes=float(changes[i]),
+            log_det_gain=float(information[i]),
+            measured=_cell(sizes[i], tokens[i]) in known,
+        )
+        for i in order
+    )
+    pick = int(np.argmin(errors))
+    return NextRuns(
+        runs=runs,
+        expected_regret_now=expected_regret(errors, beliefs.loadings[:count], seed),
+        pick=(float(points[0][pick]), float(points[1][pick])),
+        criterion=criterion,
+        noise_sd=float(np.sqrt(beliefs.noise_variance)),
+    )
+
+
+def next_batch(
+    law: Law,
+    candidates: Points,
+    cells: Points,
+    count: int,
+    *,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    seed: int = 0,
+) -> Batch:
+    """Several runs to be made together, each chosen for what it adds to those before it. Arguments as `next_runs`."""
+    whole_number(count, "count", 1)
+    points, split = _joined(candidates, cells)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd)
+    now = float(beliefs.errors[:split].min())
+    random = np.random.default_rng(seed)
+    errors = beliefs.errors[None, :split]  # what may be predicted once the runs chosen so far are known, (S, K)
+    chosen, gains = [], []
+    for _ in range(count):
+        steps = beliefs.steps(slice(0, split), slice(split, None))
+        added, _ = knowledge_gradient(errors[:, None], steps[None])
+        best = int(np.argmax(added.mean(axis=0)))
+        chosen.append((float(points[0][split + best]), float(points[1][split + best])))
+        gains.append(now - float(errors.min(axis=1).mean()) + float(added[:, best].mean()))
+        half = random.standard_normal(_BATCH_SAMPLES // 2)
+        errors = errors + np.concatenate([half, -half])[:, None] * steps[best]
+        beliefs = beliefs.after(split + best)
+    return Batch(tuple(chosen), tuple(gains))
+
+
+def knowledge_gradient(errors: FloatArray, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """min m - E min (m + b z) for z ~ N(0, 1), exactly, and the probability that another candidate becomes the least.
+
+    The least of lines in z is followed from z = -inf up, from corner to corner; a corner at z where the slope falls
+    by d adds d (phi(z) - |z| Phi(-|z|)).
+
+    Args:
+        errors: m, predicted errors of the candidates, shape (..., K).
+        steps: b, how far each moves per unit of z; broadcasts against `errors`.
+
+    Returns:
+        The expected gain and the probability, each of the broadcast shape without its last axis.
+    """
+    from scipy.special import ndtr
+
+    m, b = (np.array(array) for array in np.broadcast_arrays(errors, steps))
+    shape, candidates = m.shape[:-1], m.shape[-1]
+    m, b = m.reshape(-1, candidates), b.reshape(-1, candidates)
+    gain, stays = np.zeros(len(m)), np.zeros(len(m))
+    rows = np.arange(len(m))
+    line = np.argmin(np.where(b == b.max(axis=1, keepdims=True), m, np.inf), axis=1)  # the least as z -> -inf
+    reached = np.full(len(m), -np.inf)
+    while len(rows):
+        slope = b[rows, line]
+        fall = slope[:, None] - b[rows]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            corners = np.where(fall > 0, (m[rows] - m[rows, line][:, None]) / fall, np.inf)
+        corner = np.maximum(corners.min(axis=1), reached)
+        holds_zero = (reached <= 0) & (corner > 0)
+        stays[rows] += np.where(holds_zero, ndtr(corner) - ndtr(reached), 0.0)
+        following = np.argmin(np.where(corners <= corner[:, None], b[rows], np.inf), axis=1)
+        on = np.isfinite(corner)
+        rows, line, reached, slope = rows[on], following[on], corner[on], slope[on]
+        density = np.exp(-(reached**2) / 2) / np.sqrt(2 * np.pi)
+        gain[rows] += (slope - b[rows, line]) * np.maximum(density - np.abs(reached) * ndtr(-np.abs(reached)), 0.0)
+    return gain.reshape(shape), np.clip(1 - stays, 0.0, 1.0).reshape(shape)
+
+
+def expected_regret(errors: FloatArray, loadings: FloatArray, seed: int = 0) -> float:
+    """E[error of the candidate with the least prediction - least error], by samples in opposite pairs.
+
+    Args:
+        errors: predictions, shape (K,).
+        loadings: L of the candidates, shape (K, columns).
+        seed: the same seed gives the same number.
+    """
+    half = np.random.default_rng(seed).standard_normal((_REGRET_SAMPLES // 2, loadings.shape[1]))
+    drawn = errors + np.concatenate([half, -half]) @ loadings.T
+    return float(np.mean(drawn[:, np.argmin(errors)] - drawn.min(axis=1)))
+
+
+def believe(law: Law, points: Points, *, forms: str = "all", noise_sd: float | None = None) -> Beliefs:
+    """What a law says of the errors of points, and how sure it is. Arguments and errors as `next_runs`."""
+    if forms not in FORMS_TRUSTED:
+        raise UnknownNameError("choice of forms", forms, FORMS_TRUSTED)
+    if noise_sd is not None and not (np.isfinite(noise_sd) and noise_sd > 0):
+        raise InputError(f"noise_sd: expected a number above 0, got {shown(noise_sd)}")
+    n, t = np.asarray(points[0], float), np.asarray(points[1], float)
+    if isinstance(law, CombinedLaw) and law.kind == MIX:
+        # one model is evaluated on all tasks; what is known of them was measured independently
+        tasks = [believe(member, points, forms=forms) for member in law.members]
+        return Beliefs(
+            errors=np.asarray(law.predict(n, t)),
+            loadings=np.hstack([w * task.loadings for w, task in zip(law.weights, tasks, strict=True)]),
+            noise_variance=noise_sd**2
+            if noise_sd is not None
+            else sum(w**2 * task.noise_variance for w, task in zip(law.weights, tasks, strict=True)),
+            log_det_gain=np.sum([task.log_det_gain for task in tasks], axis=0),
+        )
+    own = np.atleast_1d(law.predict(n, t))
+    shares = _shares(law, forms)
+    noises = {one.form: _noise_variance(one) if noise_sd is None else noise_sd**2 for one, _ in shares}
+    blocks = []
+    for one, share in shares:
+        apart = np.atleast_1d(one.predict(n, t)) - own
+        sure = _loadings(one, n, t, noises[one.form], hold_bounds=True)
+        blocks.append(np.sqrt(share) * np.column_stack([sure, apart]))
+    information = np.zeros(len(own))
+    for one, share in shares if isinstance(law, CombinedLaw) else [(law, 1.0)]:
+        noise = noises.get(one.form) or _noise_variance(one)
+        free = _loadings(one, n, t, noise, hold_bounds=False)
+        information += share * np.log1p(np.einsum("pr,pr->p", free, free) / noise)
+    noise_variance = sum(share * noises[one.form] for one, share in shares)
+    return Beliefs(own, np.hstack(blocks), noise_variance, information)
+
+
+def _loadings(law: FittedLaw, n: FloatArray, t: FloatArray, noise_variance: float, hold_bounds: bool) -> FloatArray:
+    """Gradient of the error times a root of the parameters' covariance, shape (P, free parameters)."""
+    form, data = get_form(law.form), _data(law)
+    held = {name for name, imposed in law.constraints.items() if "value" in imposed}
+    held |= set(law.at_bound) if hold_bounds else set()
+    free = [i for i, name in enumerate(form.param_names) if name not in held]
+    jacobian = form.gradient(law.params, data.n, data.t)[:, free] * np.sqrt(data.weights / noise_variance)[:, None]
+    # the root of (J^T J + 1 / prior variance)^-1, from singular values: nothing is squared
+    _, singular, rotation = np.linalg.svd(np.vstack([jacobian, np.eye(len(free)) / _PRIOR_SD]), full_matrices=False)
+    gradient = form.gradient(law.params, n / law.n_unit_params, t)[:, free]
+    loadings: FloatArray = gradient @ rotation.T / singular
+    return loadings
+
+
+def _noise_variance(law: FittedLaw) -> float:
+    """Weighted residual sum over degrees of freedom: the variance of a run of mean weight. Raises FitError."""
+    form, data = get_form(law.form), _data(law)
+    dof = len(data.y) - (len(form.param_names) - sum("value" in imposed for imposed in law.constraints.values()))
+    if dof < 1:
+        raise FitError(
+            f"{len(data.y)} runs and as many parameters leave no residual that tells the noise: measure more, or say "
+            "how noisy a run is (noise_sd)"
+        )
+    residual = data.y - form.value(law.params, data.n, data.t)
+    rounding = (8 * np.finfo(float).eps) ** 2 * float(data.weights @ data.y**2)
+    return max(float(data.weights @ residual**2), rounding) / dof
+
+
+def _shares(law: Law, forms: str) -> list[tuple[FittedLaw, float]]:
+    """The forms to believe in, with their shares of the evidence."""
+    if isinstance(law, CombinedLaw):
+        members = zip(law.members, law.weights, strict=True)
+        return [(one, weight) for one, weight in members if isinstance(one, FittedLaw)]
+    _data(law)
+    if any("expr" in imposed for imposed in law.constraints.values()):
+        raise InputError("next runs need free or fixed parameters: this law has tied ones; fit it without")
+    laws = other_forms(law) if forms == "all" else [law]
+    weights = {one.form: 0.0 for one in laws}
+    for row in evidence(laws) if len(laws) > 1 else ():
+        weights[row.law.form] += row.weight
+    kept = [(one, weights[one.form]) for one in laws if weights[one.form] > _NEGLIGIBLE]
+    total = sum(weight for _, weight in kept)
+    return [(one, weight / total) for one, weight in kept] or [(law, 1.0)]  # too few runs to compare forms
+
+
+def _data(law: FittedLaw) -> FitData:
+    if law.data is None:
+        raise InputError(
+            "next runs need a fitted law: this one was given, it has no runs that would say how sure it is"
+        )
+    return law.data
+
+
+def _joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatArray], int]:
+    """Candidates, then cells, as one list of points, and how many of them are candidates. Raises InputError."""
+    parts = []
+    for what, pair in (("candidates", candidates), ("cells", cells)):
+        n, t = np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, float)) for column in pair))
+        if n.ndim != 1 or not n.size:
+            raise InputError(f"{what}: expected one size and one token count for each of at least one, got {n.shape}")
+        parts.append((n, t))
+    return (np.concatenate([n for n, _ in parts]), np.concatenate([t for _, t in parts])), len(parts[0][0])
+
+
+def _costs(cost: ArrayLike | None, count: int) -> FloatArray:
+    given = np.asarray(1.0 if cost is None else cost, float)
+    if given.shape not in ((), (count,)) or not (np.isfinite(given).all() and (given > 0).all()):
+        raise InputError(f"cost: expected a number above 0 for each of {count} cells, got {shown(cost)}")
+    return np.broadcast_to(given, (count,))
+
+
+def _measured(law: Law) -> set[tuple[str, str]]:
+    """The cells that the law rests on."""
+    if isinstance(law, CombinedLaw):
+        return set[tuple[str, str]]().union(*(_measured(member) for member in law.members))
+    data = _data(law)
+    return {_cell(n * law.n_unit_params, t) for n, t in zip(data.n.tolist(), data.t.tolist(), strict=True)}
+
+
+def _cell(llm_params: float, visual_tokens: float) -> tuple[str, str]:
+    """A name for a cell, the same whatever the rounding of its size."""
+    return f"{llm_params:.6g}", f"{visual_tokens:.6g}"
