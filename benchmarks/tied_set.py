@@ -21,7 +21,8 @@ from environment import environment, say, write_result
 from numpy.typing import NDArray
 
 import planner
-from planner.costs.flops import LlmArrays, request_flops
+from planner.costs.flops import request_flops
+from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS

@@ -12,14 +12,14 @@ S new tokens, C cached before them, d width of the tower, k feature layers, H wi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.costs.sizes import LlmSizes
 from planner.costs.stages import STAGES, Workload, stage_tokens
 from planner.errors import InputError, UnknownNameError
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.models.specs import CompressorSpec, VisionSpec
 from planner.quantities import shown
 
 FloatArray = NDArray[np.float64]
@@ -27,39 +27,6 @@ FloatArray = NDArray[np.float64]
 FULL = "full"
 PAPER = "paper"
 CONVENTIONS = (FULL, PAPER)
-
-
-class LlmSizes(Protocol):
-    """What the count needs of a language model: numbers of one, or arrays over many (see `LlmArrays`)."""
-
-    @property
-    def nominal_params(self) -> float | FloatArray: ...
-    @property
-    def linear_params(self) -> float | FloatArray: ...
-    @property
-    def lm_head_params(self) -> float | FloatArray: ...
-    @property
-    def attention_width(self) -> float | FloatArray: ...
-    @property
-    def num_layers(self) -> float | FloatArray: ...
-    @property
-    def hidden_size(self) -> float | FloatArray: ...
-
-
-@dataclass(frozen=True)
-class LlmArrays:
-    """The sizes of many language models as columns (models, 1), to be broadcast against visual tokens."""
-
-    nominal_params: FloatArray
-    linear_params: FloatArray
-    lm_head_params: FloatArray
-    attention_width: FloatArray
-    num_layers: FloatArray
-    hidden_size: FloatArray
-
-    @classmethod
-    def of(cls, llms: tuple[LlmSpec, ...]) -> LlmArrays:
-        return cls(*(np.array([[getattr(llm, name)] for llm in llms], float) for name in cls.__annotations__))
 
 
 @dataclass(frozen=True)
@@ -98,7 +65,7 @@ def request_flops(
     """FLOPs of one request.
 
     Args:
-        llm: one LlmSpec, or `LlmArrays` of many.
+        llm: one LlmSpec, or `sizes.LlmArrays` of many.
         visual_tokens: per image; an array broadcasts against the LLMs.
         workload: the request.
         vision: the vision tower.

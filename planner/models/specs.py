@@ -55,10 +55,15 @@ class LlmSpec:
         return self.num_kv_heads * self.head_dim
 
     @property
+    def mlp_matrices(self) -> int:
+        """Matrices of a layer's MLP: gate, up and down, or up and down."""
+        return 3 if self.gated_mlp else 2
+
+    @property
     def linear_params(self) -> int:
         """Weights of all matrices in the decoder layers: what a token is multiplied with, the head left out."""
         attention = self.hidden_size * (2 * self.attention_width + 2 * self.kv_width)
-        mlp = (3 if self.gated_mlp else 2) * self.hidden_size * self.intermediate_size
+        mlp = self.mlp_matrices * self.hidden_size * self.intermediate_size
         return self.num_layers * (attention + mlp)
 
     @property

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.costs.flops import PAPER, LlmArrays, request_flops
+from planner.costs.flops import PAPER, request_flops
+from planner.costs.sizes import LlmArrays
 from planner.costs.stages import TEXT_FIRST, Workload
 from planner.errors import FitError, InputError, NothingFitsError
 from planner.laws.combined import Law

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from planner.costs.flops import (
     CONVENTIONS,
     Flops,
-    LlmArrays,
     compressor_flops,
     decoder_flops,
     encoder_flops,
     request_flops,
 )
+from planner.costs.sizes import LlmArrays
 from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
 from planner.errors import UnknownNameError
 from planner.models.catalog import llm_catalog, vision_catalog
