@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 import pytest
 import typer
 from rich.cells import cell_len
+from support import Done, Run
 
 import planner
 from planner import cli
@@ -31,52 +31,6 @@ LLAMA = {
     "num_attention_heads": 32,
     "vocab_size": 32000,
 }
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON document on stdout; NaN and infinities are no JSON."""
-        assert self.code == 0, self.err
-        return json.loads(self.out, parse_constant=pytest.fail)
-
-    @property
-    def complaint(self) -> str:
-        """The one line on stderr of a command that did nothing."""
-        assert self.out == ""
-        assert self.err.startswith("error: ")
-        assert self.err.endswith("\n")
-        assert self.err.count("\n") == 1
-        return self.err.removeprefix("error: ").removesuffix("\n")
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process, on a terminal of 80 columns."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def main(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["vlm-planner", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return main
 
 
 @pytest.fixture(scope="module")

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import Done, Run
 
 import planner
-from planner import cli
 from planner.report import plots
-
-Run = Callable[..., tuple[int, str, str]]
 
 REQUEST = ["--query-tokens", 50, "--generated-tokens", 32]
 FRONTIER = ["plot", "frontier", "reasoning", "--budget", "2 TFLOPs", *REQUEST]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-
-    def main(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["vlm-planner", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return code, *capsys.readouterr()
-
-    return main
 
 
 @pytest.mark.parametrize(
@@ -50,11 +28,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_plot_writes_the_picture(run: Run, tmp_path: Path, command: list[object], name: str, form: str) -> None:
     file = tmp_path / "picture.png"
-    assert run(*command, "-o", file) == (0, "", f"wrote {file}\n")
+    done = run(*command, "-o", file)
+    assert (done.code, done.out, done.err) == (0, "", f"wrote {file}\n")
     assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    code, out, err = run(*command, "-o", file, "--force", "--json")
-    assert (code, err) == (0, f"wrote {file}\n")
-    assert json.loads(out) == {"kind": command[1], "law": name, "form": form, "output": str(file)}
+    done = run(*command, "-o", file, "--force", "--json")
+    assert done.err == f"wrote {file}\n"
+    assert done.json == {"kind": command[1], "law": name, "form": form, "output": str(file)}
 
 
 def test_plot_draws_what_python_draws(run: Run, tmp_path: Path) -> None:
@@ -86,7 +65,7 @@ def test_plot_draws_what_python_draws(run: Run, tmp_path: Path) -> None:
         ]
     ):
         expected = plots.save(figure, tmp_path / f"{i}-python.png")
-        assert run("plot", *command, "-o", tmp_path / f"{i}.png")[0] == 0
+        assert run("plot", *command, "-o", tmp_path / f"{i}.png").code == 0
         assert (tmp_path / f"{i}.png").read_bytes() == expected.read_bytes()
 
 
@@ -94,18 +73,19 @@ def test_plot_takes_a_law_file_and_writes_other_formats(run: Run, tmp_path: Path
     law = planner.load_law("reasoning")
     law.save(tmp_path / "law.json")
     for name, signature in (("a.svg", b"<?xml"), ("a.pdf", b"%PDF-")):
-        assert run("plot", "residuals", tmp_path / "law.json", "-o", tmp_path / name)[0] == 0
+        assert run("plot", "residuals", tmp_path / "law.json", "-o", tmp_path / name).code == 0
         assert (tmp_path / name).read_bytes().startswith(signature)
 
 
 def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "picture.png"
     file.write_text("old")
-    code, out, err = run("plot", "residuals", "reasoning", "-o", file)
+    done = run("plot", "residuals", "reasoning", "-o", file)
+    code, out, err = done.code, done.out, done.err
     assert (code, out) == (2, "")
     assert err == f"error: {file} exists and is not overwritten unasked: name another file, or say --force\n"
     assert file.read_text() == "old"
-    assert run("plot", "residuals", "reasoning", "-o", file, "--force")[0] == 0
+    assert run("plot", "residuals", "reasoning", "-o", file, "--force").code == 0
     assert file.read_bytes().startswith(b"\x89PNG")
 
 
@@ -150,7 +130,7 @@ def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: 
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
 def test_bad_input_ends_with_2_and_one_line(run: Run, tmp_path: Path, command: list[object], complaint: str) -> None:
-    assert run(*command, "-o", tmp_path / "picture.png") == (2, "", f"error: {complaint}\n")
+    assert run(*command, "-o", tmp_path / "picture.png") == Done(2, "", f"error: {complaint}\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -158,25 +138,27 @@ def test_bad_input_ends_with_2_and_one_line(run: Run, tmp_path: Path, command: l
 def test_another_suffix_is_refused(run: Run, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     complaint = f"error: a picture's file name ends in .png, .svg or .pdf, got {name!r}\n"
-    assert run("plot", "law", "reasoning", "-o", name) == (2, "", complaint)
+    assert run("plot", "law", "reasoning", "-o", name) == Done(2, "", complaint)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "none" / "picture.png"
     complaint = f"error: cannot write {file}: No such file or directory; name a folder that can be written\n"
-    assert run("plot", "residuals", "reasoning", "-o", file) == (2, "", complaint)
+    assert run("plot", "residuals", "reasoning", "-o", file) == Done(2, "", complaint)
 
 
 def test_nothing_under_the_budget_ends_with_1(run: Run, tmp_path: Path) -> None:
     command = ["plot", "frontier", "reasoning", "--budget", "1 GFLOPs", *REQUEST]
-    code, out, err = run(*command, "-o", tmp_path / "picture.png")
+    done = run(*command, "-o", tmp_path / "picture.png")
+    code, out, err = done.code, done.out, done.err
     assert (code, out) == (1, "")
     assert err.startswith("error: nothing fits 1 GFLOPs")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_output_must_be_named(run: Run) -> None:
-    code, out, err = run("plot", "law", "reasoning")
+    done = run("plot", "law", "reasoning")
+    code, out, err = done.code, done.out, done.err
     assert (code, out) == (2, "")
     assert "Missing option '-o' / '--output'" in err

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,56 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from rich.cells import cell_len
+from support import Run
 
 import planner
-from planner import cli
 from planner.laws.compare import compare
 from planner.laws.holdout import hold_out, score
 
 VERBS = ("compare", "holdout")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON document on stdout; NaN and infinities are no JSON."""
-        assert (self.code, self.err) == (0, "")
-        return json.loads(self.out, parse_constant=pytest.fail)
-
-    @property
-    def words(self) -> str:
-        """What was printed, whatever the line breaks."""
-        assert (self.code, self.err) == (0, "")
-        return " ".join(self.out.split())
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process, on a terminal of 80 columns."""
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def main(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["vlm-planner", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return main
 
 
 def _published(name: str) -> Iterator[Path]:

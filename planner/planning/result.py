@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.costs.flops import Flops
 from planner.costs.stages import STAGES, Workload
@@ -11,7 +11,11 @@ from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.request import Budget
+from planner.planning.table import CandidateTable
 from planner.quantities import format_flops, format_fraction, format_params, format_percent, format_tokens
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,22 @@ class Plan:
     law: Law
     budget: Budget
     workload: Workload
-    candidates_count: int
-    """Candidates that were compared."""
-    fitting_count: int
-    """How many of them fit the budget."""
+    table: CandidateTable
+    """Every candidate that was compared."""
     extrapolates: tuple[str, ...] = ()
     """Where the pick lies outside what the law was fitted to."""
     assumptions: tuple[str, ...] = ()
     """What has to hold for the law to speak of this use."""
+
+    @property
+    def candidates_count(self) -> int:
+        """Candidates that were compared."""
+        return len(self.table)
+
+    @property
+    def fitting_count(self) -> int:
+        """How many of them fit the budget."""
+        return int(self.table.fits.sum())
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain JSON types."""
@@ -110,6 +122,10 @@ class Plan:
             },
             "candidates": {"compared": self.candidates_count, "fitting": self.fitting_count},
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every candidate as a row of a DataFrame, best first; see `CandidateTable.to_frame`."""
+        return self.table.to_frame()
 
     def __str__(self) -> str:
         """A few plain lines; `vlm-planner plan` shows tables."""

@@ -30,6 +30,7 @@ from planner.models.catalog import (
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.request import Budget, as_budget, as_workload
 from planner.planning.result import Candidate, Plan
+from planner.planning.table import CandidateTable
 from planner.quantities import format_factor, format_flops, format_params, format_tokens, whole_number
 
 RUNNERS_UP = 5
@@ -129,8 +130,14 @@ def plan(
         law=law,
         budget=budget,
         workload=workload,
-        candidates_count=total.size,
-        fitting_count=int(fits.sum()),
+        table=CandidateTable(
+            llms=models,
+            llm_index=np.repeat(np.arange(len(models)), len(tokens)),
+            visual_tokens=np.tile(np.array(tokens, float), len(models)),
+            predicted_error=errors,
+            fits=fits,
+            quantities={"total_flops": costs},
+        ),
         extrapolates=_extrapolations(law, best),
         assumptions=_assumptions(law, best, budget, workload),
     )
