@@ -1,12 +1,7 @@
 """What to measure next: the run that is expected to shrink the regret of the pick most.
 
-Around a fit, the errors of any configurations are taken as jointly Gaussian, in standard units u ~ N(0, 1) each:
-
-    errors = predictions + L u,   L (points, columns)
-
-For every form that the runs allow, with its Akaike weight w, L holds sqrt(w) times (i) the gradient in its parameters
-times their standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where
-forms drift apart, nobody knows. A run at cell c with noise sigma then moves what is predicted for the candidates by
+Around a fit, the errors of any configurations are jointly Gaussian, predictions + L u with u ~ N(0, 1) each (see
+`beliefs`). A run at cell c with noise sigma then moves what is predicted for the candidates by
 
     b z,  z ~ N(0, 1),  b = L_candidates l_c / sqrt(l_c . l_c + sigma^2)
 
@@ -22,59 +17,22 @@ Letters: K candidates, C cells, P points, S samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import FitError, InputError, UnknownNameError
-from planner.laws.combined import MIX, CombinedLaw, Law
-from planner.laws.compare import evidence, other_forms
-from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import get_form
+from planner.errors import InputError, UnknownNameError
+from planner.laws.beliefs import Points, believe, run_data
+from planner.laws.combined import CombinedLaw, Law
 from planner.quantities import shown, whole_number
 
 FloatArray = NDArray[np.float64]
-Points = tuple[ArrayLike, ArrayLike]
-"""(llm_params, visual_tokens), each of one entry a point."""
 
 CRITERIA = ("regret", "d-optimal")
-FORMS_TRUSTED = ("all", "own")
 
-_PRIOR_SD = 1.0  # of every parameter: errors are at most 1, exponents hardly more; it keeps flat directions finite
-_NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 _REGRET_SAMPLES = 8192
 _BATCH_SAMPLES = 512
-
-
-@dataclass(frozen=True, eq=False)
-class Beliefs:
-    """Jointly Gaussian errors of some points, and the noise of a run."""
-
-    errors: FloatArray
-    """The law's own predictions, shape (P,)."""
-    loadings: FloatArray
-    """L: the covariance of the errors is L L^T, shape (P, columns)."""
-    noise_variance: float
-    """Of the measured error of one run of mean weight, about its expectation."""
-    log_det_gain: FloatArray
-    """By how much a run at each point raises log det of the information matrix, shape (P,)."""
-
-    def steps(self, candidates: slice, cells: slice) -> FloatArray:
-        """b: by how much a run at each cell moves each candidate, per unit of z, shape (C, K)."""
-        there = self.loadings[cells]
-        spread = np.sqrt(np.einsum("cr,cr->c", there, there) + self.noise_variance)
-        b: FloatArray = there @ self.loadings[candidates].T / spread[:, None]
-        return b
-
-    def after(self, position: int) -> Beliefs:
-        """The beliefs once a run at a point is known; what it shows moves the errors, and is not known yet."""
-        there = self.loadings[position]
-        variance = float(there @ there)
-        if variance == 0:
-            return self
-        shrink = (1 - np.sqrt(self.noise_variance / (variance + self.noise_variance))) / variance
-        return replace(self, loadings=self.loadings - shrink * np.outer(self.loadings @ there, there))
 
 
 @dataclass(frozen=True)
@@ -270,94 +228,6 @@ def expected_regret(errors: FloatArray, loadings: FloatArray, seed: int = 0) -> 
     return float(np.mean(drawn[:, np.argmin(errors)] - drawn.min(axis=1)))
 
 
-def believe(law: Law, points: Points, *, forms: str = "all", noise_sd: float | None = None) -> Beliefs:
-    """What a law says of the errors of points, and how sure it is. Arguments and errors as `next_runs`."""
-    if forms not in FORMS_TRUSTED:
-        raise UnknownNameError("choice of forms", forms, FORMS_TRUSTED)
-    if noise_sd is not None and not (np.isfinite(noise_sd) and noise_sd > 0):
-        raise InputError(f"noise_sd: expected a number above 0, got {shown(noise_sd)}")
-    n, t = np.asarray(points[0], float), np.asarray(points[1], float)
-    if isinstance(law, CombinedLaw) and law.kind == MIX:
-        # one model is evaluated on all tasks; what is known of them was measured independently
-        tasks = [believe(member, points, forms=forms) for member in law.members]
-        return Beliefs(
-            errors=np.asarray(law.predict(n, t)),
-            loadings=np.hstack([w * task.loadings for w, task in zip(law.weights, tasks, strict=True)]),
-            noise_variance=noise_sd**2
-            if noise_sd is not None
-            else sum(w**2 * task.noise_variance for w, task in zip(law.weights, tasks, strict=True)),
-            log_det_gain=np.sum([task.log_det_gain for task in tasks], axis=0),
-        )
-    own = np.atleast_1d(law.predict(n, t))
-    shares = _shares(law, forms)
-    noises = {one.form: _noise_variance(one) if noise_sd is None else noise_sd**2 for one, _ in shares}
-    blocks = []
-    for one, share in shares:
-        apart = np.atleast_1d(one.predict(n, t)) - own
-        sure = _loadings(one, n, t, noises[one.form], hold_bounds=True)
-        blocks.append(np.sqrt(share) * np.column_stack([sure, apart]))
-    information = np.zeros(len(own))
-    for one, share in shares if isinstance(law, CombinedLaw) else [(law, 1.0)]:
-        noise = noises.get(one.form) or _noise_variance(one)
-        free = _loadings(one, n, t, noise, hold_bounds=False)
-        information += share * np.log1p(np.einsum("pr,pr->p", free, free) / noise)
-    noise_variance = sum(share * noises[one.form] for one, share in shares)
-    return Beliefs(own, np.hstack(blocks), noise_variance, information)
-
-
-def _loadings(law: FittedLaw, n: FloatArray, t: FloatArray, noise_variance: float, hold_bounds: bool) -> FloatArray:
-    """Gradient of the error times a root of the parameters' covariance, shape (P, free parameters)."""
-    form, data = get_form(law.form), _data(law)
-    held = {name for name, imposed in law.constraints.items() if "value" in imposed}
-    held |= set(law.at_bound) if hold_bounds else set()
-    free = [i for i, name in enumerate(form.param_names) if name not in held]
-    jacobian = form.gradient(law.params, data.n, data.t)[:, free] * np.sqrt(data.weights / noise_variance)[:, None]
-    # the root of (J^T J + 1 / prior variance)^-1, from singular values: nothing is squared
-    _, singular, rotation = np.linalg.svd(np.vstack([jacobian, np.eye(len(free)) / _PRIOR_SD]), full_matrices=False)
-    gradient = form.gradient(law.params, n / law.n_unit_params, t)[:, free]
-    loadings: FloatArray = gradient @ rotation.T / singular
-    return loadings
-
-
-def _noise_variance(law: FittedLaw) -> float:
-    """Weighted residual sum over degrees of freedom: the variance of a run of mean weight. Raises FitError."""
-    form, data = get_form(law.form), _data(law)
-    dof = len(data.y) - (len(form.param_names) - sum("value" in imposed for imposed in law.constraints.values()))
-    if dof < 1:
-        raise FitError(
-            f"{len(data.y)} runs and as many parameters leave no residual that tells the noise: measure more, or say "
-            "how noisy a run is (noise_sd)"
-        )
-    residual = data.y - form.value(law.params, data.n, data.t)
-    rounding = (8 * np.finfo(float).eps) ** 2 * float(data.weights @ data.y**2)
-    return max(float(data.weights @ residual**2), rounding) / dof
-
-
-def _shares(law: Law, forms: str) -> list[tuple[FittedLaw, float]]:
-    """The forms to believe in, with their shares of the evidence."""
-    if isinstance(law, CombinedLaw):
-        members = zip(law.members, law.weights, strict=True)
-        return [(one, weight) for one, weight in members if isinstance(one, FittedLaw)]
-    _data(law)
-    if any("expr" in imposed for imposed in law.constraints.values()):
-        raise InputError("next runs need free or fixed parameters: this law has tied ones; fit it without")
-    laws = other_forms(law) if forms == "all" else [law]
-    weights = {one.form: 0.0 for one in laws}
-    for row in evidence(laws) if len(laws) > 1 else ():
-        weights[row.law.form] += row.weight
-    kept = [(one, weights[one.form]) for one in laws if weights[one.form] > _NEGLIGIBLE]
-    total = sum(weight for _, weight in kept)
-    return [(one, weight / total) for one, weight in kept] or [(law, 1.0)]  # too few runs to compare forms
-
-
-def _data(law: FittedLaw) -> FitData:
-    if law.data is None:
-        raise InputError(
-            "next runs need a fitted law: this one was given, it has no runs that would say how sure it is"
-        )
-    return law.data
-
-
 def _joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatArray], int]:
     """Candidates, then cells, as one list of points, and how many of them are candidates. Raises InputError."""
     parts = []
@@ -380,7 +250,7 @@ def _measured(law: Law) -> set[tuple[str, str]]:
     """The cells that the law rests on."""
     if isinstance(law, CombinedLaw):
         return set[tuple[str, str]]().union(*(_measured(member) for member in law.members))
-    data = _data(law)
+    data = run_data(law)
     return {_cell(n * law.n_unit_params, t) for n, t in zip(data.n.tolist(), data.t.tolist(), strict=True)}
 
 

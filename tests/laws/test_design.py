@@ -48,6 +48,13 @@ def test_gains_are_never_negative_and_ranked(reasoning: Runs, form: str) -> None
     assert [run.measured for run in sorted(found.runs, key=lambda run: run.llm_params)][:2] == [True, True]
 
 
+def test_where_no_run_gains_the_most_informative_comes_first(reasoning: Runs) -> None:
+    found = next_runs(planner.fit(reasoning, "additive"), (14e9, 36.0), CELLS)  # one candidate: nothing to choose
+    assert {run.expected_gain for run in found.runs} == {0.0}
+    information = [run.log_det_gain for run in found.runs]
+    assert information == sorted(information, reverse=True)
+
+
 def test_information_is_the_rise_of_the_log_determinant(reasoning: Runs) -> None:
     law = planner.fit(reasoning, "log-linear")
     assert law.data is not None
