@@ -74,14 +74,21 @@ class UnknownNameError(InputError):
 
 
 class NothingFitsError(PlannerError):
-    """No candidate fits the budget; carries the cheapest one and what it costs.
+    """No candidate fits the budget; where FLOPs alone exclude all, carries the cheapest one and what it costs.
 
-    `budget_flops` and `cheapest_flops` are FLOPs per request, in the convention of the plan.
+    `budget_flops` and `cheapest_flops` are FLOPs per request, in the convention of the plan; else None.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, budget_flops: float, cheapest: str, cheapest_flops: float) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        budget_flops: float | None = None,
+        cheapest: str | None = None,
+        cheapest_flops: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.budget_flops = budget_flops
         self.cheapest = cheapest

@@ -1,7 +1,8 @@
-"""Numbers with units: "2 TFLOPs", "7B" <-> plain numbers. The only place that parses, scales or rounds.
+"""Numbers with units: "2 TFLOPs", "7B", "100 ms" <-> plain numbers. The only place that parses, scales or rounds.
 
-Inside the package every quantity is a plain number in its base unit (FLOPs, parameters, tokens), with the unit in its
-name. One convention for all counts: a multiply-add is 2 FLOPs.
+Inside the package every quantity is a plain number in its base unit (FLOPs, parameters, tokens, seconds, bytes), with
+the unit in its name; money is a plain number, in the currency of its prices. One convention for all counts: a
+multiply-add is 2 FLOPs.
 """
 
 from __future__ import annotations
@@ -48,6 +49,23 @@ PARAMS = Dimension(
     '"7B" or 7e9',
     ("K", "M", "B", "T", "params"),
 )
+TIME = Dimension(
+    "seconds",
+    {"": 1.0, "ns": 1e-9, "us": 1e-6, "\u00b5s": 1e-6, "\u03bcs": 1e-6, "ms": 1e-3}
+    | dict.fromkeys(("s", "sec", "second", "seconds"), 1.0)
+    | dict.fromkeys(("min", "minute", "minutes"), 60.0)
+    | dict.fromkeys(("h", "hour", "hours"), 3600.0),
+    '"100 ms" or 0.1',
+    ("ns", "us", "ms", "s", "seconds", "min", "minutes", "h", "hours"),
+)
+BYTES = Dimension(
+    "bytes",
+    dict.fromkeys(("", "b", "byte", "bytes"), 1.0)
+    | {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12}
+    | {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40},
+    '"24 GiB" or 24e9',
+    ("bytes", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"),
+)
 
 
 def parse(value: Any, dimension: Dimension, name: str) -> float:
@@ -69,7 +87,7 @@ def parse(value: Any, dimension: Dimension, name: str) -> float:
         scale = dimension.scale_by_unit.get(unit.lower())
         if scale is None:
             raise QuantityError(f"{expected}, got {shown(value)}{_unit_hint(unit, dimension)}", value)
-        number = float(Decimal(digits.replace("_", "")) * Decimal(scale))  # "4.1B" is 4100000000, not 4099999999.99
+        number = float(Decimal(digits.replace("_", "")) * Decimal(repr(scale)))  # "4.1B" is 4100000000, not 4099999999
     if not (math.isfinite(number) and number > 0):
         raise QuantityError(f"{expected}, got {shown(value)}", value)
     return number
@@ -93,6 +111,24 @@ def parse_params(value: Any, name: str = "llm_params") -> float:
     return parse(value, PARAMS, name)
 
 
+def parse_seconds(value: Any, name: str = "time") -> float:
+    """Seconds from "100 ms", "2 min" or 0.1. Raises QuantityError."""
+    return parse(value, TIME, name)
+
+
+def parse_bytes(value: Any, name: str = "memory") -> float:
+    """Bytes from "24 GiB" (2^30 each), "24 GB" (10^9 each) or 24e9. Raises QuantityError."""
+    return parse(value, BYTES, name)
+
+
+def positive_number(value: Any, name: str) -> float:
+    """Check a plain number without a unit (a price, joules, a rate): finite and above 0. Raises QuantityError."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not (math.isfinite(_as_float(value)) and value > 0):
+        raise QuantityError(f"{name}: expected a positive number, got {shown(value)}", value)
+    return _as_float(value)
+
+
 def whole_number(value: Any, name: str, minimum: int = 0) -> int:
     """Check a count (tokens, images): a whole number of at least `minimum`. Raises QuantityError."""
     whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
@@ -111,6 +147,35 @@ def format_params(params: float) -> str:
     """A parameter count to three digits: "7B", "0.5B", "135M"."""
     prefix, scaled = _scaled(params, (("T", 1e12), ("B", 0.5e9), ("M", 1e6), ("k", 1e3)), {"B": 1e9})
     return f"{scaled}{prefix}"
+
+
+def format_seconds(seconds: float) -> str:
+    """A time to three digits with the unit that fits: "8.51 ms", "120 s"; minutes from 1000 s on."""
+    steps = (("h", 60e3), ("min", 1e3), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 0.0))
+    unit, scaled = _scaled(seconds, steps, {"h": 3600.0, "min": 60.0, "ns": 1e-9}) if seconds else ("s", "0")
+    return f"{scaled} {unit}"
+
+
+def format_bytes(count: float) -> str:
+    """A size of memory to three digits in binary units, as memory is sold and budgeted: "79.6 GiB", "1010 MiB"."""
+    unit, size = "B", 1.0
+    for prefix, power in (("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)):
+        if abs(count) >= 2.0**power * 0.9995:
+            unit, size = f"{prefix}B", 2.0**power
+            break
+    scaled = count / size
+    return f"{scaled:.3g} {unit}" if abs(scaled) < 999.5 else f"{scaled:.0f} {unit}"
+
+
+def format_flop_rate(flops_per_s: float) -> str:
+    """A computing rate to three digits: "989 TFLOP/s"."""
+    return format_flops(flops_per_s).removesuffix("s") + "/s"
+
+
+def format_bandwidth(bytes_per_s: float) -> str:
+    """A bandwidth to three digits in decimal units, as datasheets print it: "3.35 TB/s"."""
+    prefix, scaled = _scaled(bytes_per_s, (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)))
+    return f"{scaled} {prefix}B/s"
 
 
 def format_tokens(tokens: float) -> str:
@@ -159,5 +224,7 @@ def _unit_hint(unit: str, dimension: Dimension) -> str:
     """What to do about an unknown unit: a rate is not a count, a slip of the keyboard gets the nearest unit."""
     if re.fullmatch(r"\w?flops?/s|\w?flops?ps", unit.lower()):
         return f": {unit!r} is a rate, a budget is a count of FLOPs for one request"
+    if dimension is BYTES and unit.endswith("/s"):
+        return f": {unit!r} is a rate, memory is a number of bytes"
     near = nearest_name(unit, dimension.units)
     return f": the unit {unit!r} is not known" + (f", did you mean {near!r}?" if near else "")

@@ -323,8 +323,8 @@ def test_bad_input_ends_with_2_and_one_line(
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
-        (["plan", "--budget", "2T", "--query-tokens", "50"], "Missing option '--generated-tokens'"),
-        (["plan", "--query-tokens", "50", "--generated-tokens", "32"], "Missing option '--budget'"),
+        (["plan", "--budget", "2T", "--query-tokens", "50"], "error: --generated-tokens is missing: say how many"),
+        (["plan", "--query-tokens", "50", "--generated-tokens", "32"], "error: --budget is missing: give FLOPs"),
         (["plan", "--budget", "2T", "--query-tokens", "1.5", "--generated-tokens", "32"], "'--query-tokens'"),
         (["fit"], "Missing argument"),
         (["fit", "a.csv", "b.csv"], "unexpected extra argument"),

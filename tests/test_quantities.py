@@ -13,15 +13,21 @@ from hypothesis import strategies as st
 
 from planner.errors import QuantityError
 from planner.quantities import (
+    format_bandwidth,
+    format_bytes,
     format_factor,
+    format_flop_rate,
     format_flops,
     format_fraction,
     format_params,
     format_percent,
+    format_seconds,
     format_significant,
     format_tokens,
+    parse_bytes,
     parse_flops,
     parse_params,
+    parse_seconds,
     shown,
     whole_number,
 )
@@ -155,6 +161,158 @@ def test_formatted_parameters_read_back_to_three_digits(params: float) -> None:
 def test_formatting_twice_changes_nothing_more(number: float) -> None:
     assert format_flops(parse_flops(format_flops(number))) == format_flops(number)
     assert format_params(parse_params(format_params(number))) == format_params(number)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("100 ms", 0.1),
+        ("0.1 s", 0.1),
+        ("0.1", 0.1),
+        (0.1, 0.1),
+        ("2 min", 120.0),
+        ("1.5 h", 5400.0),
+        ("3 hours", 10800.0),
+        ("250us", 250e-6),
+        ("250 µs", 250e-6),
+        ("250 μs", 250e-6),
+        ("40 ns", 40e-9),
+        ("1 second", 1.0),
+        ("8.51 ms", 8.51e-3),
+        ("100 MS", 0.1),
+    ],
+)
+def test_parse_seconds(value: Any, seconds: float) -> None:
+    assert parse_seconds(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        ("24 GiB", 24 * 2**30),
+        ("24GB", 24e9),
+        ("500 MB", 5e8),
+        ("80 gib", 80 * 2**30),
+        ("1.5 TiB", 1.5 * 2**40),
+        ("2 TB", 2e12),
+        ("640 KiB", 640 * 1024),
+        ("1 kB", 1e3),
+        ("512 MiB", 512 * 2**20),
+        ("100 bytes", 100.0),
+        ("7 B", 7.0),
+        (24e9, 24e9),
+        (2**35, 2.0**35),
+    ],
+)
+def test_parse_bytes(value: Any, count: float) -> None:
+    assert parse_bytes(value) == count
+
+
+SECONDS = 'latency: expected a positive number of seconds such as "100 ms" or 0.1, got '
+BYTES = 'memory: expected a positive number of bytes such as "24 GiB" or 24e9, got '
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("100 msec", "'100 msec': the unit 'msec' is not known, did you mean 'ms'?"),
+        ("5 minuts", "'5 minuts': the unit 'minuts' is not known, did you mean 'minutes'?"),
+        ("2 days", "'2 days': the unit 'days' is not known"),
+        ("-1 s", "'-1 s'"),
+        (0, "0"),
+        (None, "None"),
+        (True, "True"),
+        ("fast", "'fast'"),
+    ],
+)
+def test_a_time_that_cannot_be_read(value: Any, complaint: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_seconds(value, "latency")
+    assert str(caught.value) == SECONDS + complaint
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("24 G", "'24 G': the unit 'G' is not known, did you mean 'GB'?"),  # of 10^9 or of 2^30? it must be said
+        ("24 GiBs", "'24 GiBs': the unit 'GiBs' is not known, did you mean 'GiB'?"),
+        ("24 GB/s", "'24 GB/s': 'GB/s' is a rate, memory is a number of bytes"),
+        ("inf", "'inf'"),
+        (-1, "-1"),
+    ],
+)
+def test_a_size_of_memory_that_cannot_be_read(value: Any, complaint: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_bytes(value)
+    assert str(caught.value) == BYTES + complaint
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (8.51e-3, "8.51 ms"),
+        (0.1, "100 ms"),
+        (0.99949, "999 ms"),
+        (0.9997, "1 s"),
+        (1.234, "1.23 s"),
+        (120, "120 s"),
+        (999.7, "16.7 min"),
+        (3700, "61.7 min"),
+        (1e6, "278 h"),
+        (3.5e-6, "3.5 µs"),
+        (2e-8, "20 ns"),
+        (0, "0 s"),
+    ],
+)
+def test_format_seconds(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (81559 * 2**20, "79.6 GiB"),
+        (24 * 2**30, "24 GiB"),
+        (15.2e9, "14.2 GiB"),
+        (1010 * 2**20, "1010 MiB"),
+        (1023.9 * 2**20, "1 GiB"),
+        (2 * 2**40, "2 TiB"),
+        (4e15, "3638 TiB"),
+        (512, "512 B"),
+        (0, "0 B"),
+    ],
+)
+def test_format_bytes(count: float, text: str) -> None:
+    assert format_bytes(count) == text
+
+
+def test_format_rates() -> None:
+    assert format_flop_rate(989.4e12) == "989 TFLOP/s"
+    assert format_flop_rate(2.25e15) == "2.25 PFLOP/s"
+    assert format_bandwidth(3.35e12) == "3.35 TB/s"
+    assert format_bandwidth(864e9) == "864 GB/s"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(min_value=1e-9, max_value=1e6))
+def test_a_formatted_time_reads_back_to_three_digits(seconds: float) -> None:
+    assert parse_seconds(format_seconds(seconds)) == pytest.approx(seconds, rel=HALF_OF_THE_THIRD_DIGIT)
+    assert format_seconds(parse_seconds(format_seconds(seconds))) == format_seconds(seconds)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(min_value=1, max_value=1e15))
+def test_a_formatted_size_of_memory_reads_back_to_three_digits(count: float) -> None:
+    assert parse_bytes(format_bytes(count)) == pytest.approx(count, rel=HALF_OF_THE_THIRD_DIGIT)
+    assert format_bytes(parse_bytes(format_bytes(count))) == format_bytes(count)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 99_999))
+def test_a_small_unit_means_the_same_number_as_its_exponent(thousandths: int) -> None:
+    digits = f"{thousandths / 1000:g}"
+    assert parse_seconds(f"{digits} ms") == float(f"{digits}e-3")
+    assert parse_seconds(f"{digits} us") == float(f"{digits}e-6")
 
 
 @pytest.mark.parametrize(("value", "whole"), [(0, 0), (576, 576), (3.0, 3), (np.int64(4), 4), (np.float64(5.0), 5)])

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import sys
 
-from planner.cli import catalog, laws, next_run, pictures, plans, validation  # each adds its verbs to `app`
+from planner.cli import (  # each adds its verbs to `app`
+    catalog,
+    costs,
+    hardware,
+    laws,
+    next_run,
+    pictures,
+    plans,
+    validation,
+)
 from planner.cli.common import app
 from planner.errors import PlannerError
 
-__all__ = ["app", "catalog", "laws", "main", "next_run", "pictures", "plans", "validation"]
+__all__ = ["app", "catalog", "costs", "hardware", "laws", "main", "next_run", "pictures", "plans", "validation"]
 
 
 def main() -> None:

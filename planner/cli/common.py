@@ -51,9 +51,14 @@ def json_text(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def parse_counts(text: str) -> list[int]:
+def parse_names(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_counts(text: str, option: str = "--visual-tokens") -> list[int]:
     """Whole numbers separated by commas. Raises InputError."""
     try:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise InputError(f"--visual-tokens: expected whole numbers such as 1,4,16, got {shown(text)}") from None
+        raise InputError(f"{option}: expected whole numbers such as 1,4,16, got {shown(text)}") from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,54 +22,100 @@ from planner.cli.common import (
     json_text,
     make_console,
     parse_counts,
+    parse_names,
 )
 from planner.errors import InputError
 from planner.files import refuse_existing, write_text
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.quantities import parse_bytes, parse_flops, parse_seconds, positive_number, shown
 
 
 @app.command()
 def plan(
-    budget: BudgetText,
-    query_tokens: QueryTokens,
-    generated_tokens: GeneratedTokens,
+    budget: Annotated[str | None, typer.Option(help="FLOPs of one request, such as 2TFLOPs or 5e11.")] = None,
+    query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request.")] = None,
+    generated_tokens: Annotated[int | None, typer.Option(help="Answer tokens of a request.")] = None,
     cached_tokens: Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")] = 0,
     system_tokens: Annotated[int, typer.Option(help="Further text tokens that every request prefills.")] = 0,
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
-    law: Annotated[str | None, typer.Option(help="Shipped law or law file; default: reasoning.")] = None,
+    workload: Annotated[str | None, typer.Option(help="CSV of requests instead: planned on mean and p95.")] = None,
+    ttft: Annotated[str | None, typer.Option(help="Time to first token, at most: 100ms.")] = None,
+    tpot: Annotated[str | None, typer.Option(help="Time per output token, at most: 20ms.")] = None,
+    latency: Annotated[str | None, typer.Option(help="Time of a whole request, at most: 1s.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory of a device, at most: 24GiB.")] = None,
+    energy: Annotated[float | None, typer.Option(help="Joules of a request, at most.")] = None,
+    price: Annotated[float | None, typer.Option(help="Price of a million requests, at most.")] = None,
+    requests_per_second: Annotated[float | None, typer.Option(help="Throughput of all GPUs, at least.")] = None,
+    hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu; its memory is a limit.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="Of one GPU, any currency.")] = None,
+    gpus: Annotated[int | None, typer.Option(help="GPUs in all; default: those of one model.")] = None,
+    precision: Annotated[str | None, typer.Option(help="Of the LLM, as bf16,fp8,int4; default bf16.")] = None,
+    kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
+    tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",
+    batch: Annotated[str | None, typer.Option(help="Requests that run together, as 1,8,32.")] = None,
+    latency_source: Annotated[str, typer.Option(help="roofline, or silicon (aiconfigurator).")] = "roofline",
+    law: Annotated[
+        str | None, typer.Option(help="Shipped law or law file, or one a compressor: quecc=LAW,none=LAW.")
+    ] = None,
     form: FormName = None,
     mix: Annotated[str | None, typer.Option(help="Mix of tasks instead of --law, as reasoning=0.7,ocr=0.3.")] = None,
     llms: Annotated[
         list[str] | None,
         typer.Option(help="Models, families, 'all' or config.json paths; default: the family of the law."),
     ] = None,
+    llm_config: Annotated[list[str] | None, typer.Option(help="A config.json to try, beside --llms.")] = None,
     visual_tokens: Annotated[str | None, typer.Option(help="Visual tokens to try, as 1,4,16; default: all.")] = None,
-    vision: Annotated[str, typer.Option(help="Vision tower.")] = DEFAULT_VISION,
-    compressor: Annotated[str, typer.Option(help="quecc, tokenpacker, average-pool or none.")] = DEFAULT_COMPRESSOR,
-    convention: Annotated[str, typer.Option(help="full (every stage) or paper (2N(Q+V+G), LLM only).")] = "full",
-    prompt_order: Annotated[str, typer.Option(help="image-first, or text-first (query pass free).")] = "image-first",
+    vision: Annotated[str, typer.Option(help="Vision towers, separated by commas.")] = DEFAULT_VISION,
+    compressor: Annotated[
+        str, typer.Option(help="quecc, tokenpacker, average-pool, none; several by commas.")
+    ] = DEFAULT_COMPRESSOR,
+    convention: Annotated[str, typer.Option(help="full (every stage), paper (2N(Q+V+G), LLM only) or torch.")] = "full",
+    prompt_order: Annotated[
+        str, typer.Option(help="image-first, text-first (query pass free), or both by commas.")
+    ] = "image-first",
     frontier: Annotated[bool, typer.Option("--frontier", help="Show the frontier too.")] = False,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the plan to this JSON file.")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Pick the best (LLM, visual tokens) pair that fits a budget, with the cost of everything that runs."""
+    """Pick the best configuration that keeps every limit, with the cost of everything that runs."""
     if output is not None:
         refuse_existing(Path(output), force)
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
+    if all(one is None for one in (budget, ttft, tpot, latency, memory, energy, price, requests_per_second)):
+        raise InputError(
+            "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
+        )
     result = planner.plan(
-        law if mix is None else load_mix(mix, form),
+        _law(law) if mix is None else load_mix(mix, form),
         form=form if mix is None else None,
-        budget=budget,
-        convention=convention,
-        workload=planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images),
-        llms=llms,
+        budget=planner.Budget(
+            flops=None if budget is None else parse_flops(budget),
+            convention=convention,
+            ttft_s=_read(ttft, parse_seconds, "--ttft"),
+            tpot_s=_read(tpot, parse_seconds, "--tpot"),
+            request_s=_read(latency, parse_seconds, "--latency"),
+            memory_bytes=_read(memory, parse_bytes, "--memory"),
+            energy_joules=_read(energy, positive_number, "--energy"),
+            price_per_million_requests=_read(price, positive_number, "--price"),
+            requests_per_second=_read(requests_per_second, positive_number, "--requests-per-second"),
+        ),
+        workload=_workload(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+        llms=[*(llms or ()), *(llm_config or ())] or None,
         visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
-        vision=vision,
-        compressor=compressor,
-        prompt_order=prompt_order,
+        vision=parse_names(vision),
+        compressor=parse_names(compressor),
+        prompt_order=parse_names(prompt_order),
+        hardware=hardware,
+        precision=None if precision is None else parse_names(precision),
+        kv_precision=kv_precision,
+        tensor_parallel=parse_counts(tensor_parallel, "--tensor-parallel"),
+        batch=None if batch is None else parse_counts(batch, "--batch"),
+        gpus=gpus,
+        price_per_hour=price_per_hour,
+        latency_source=latency_source,
     )
     if output is not None:
         write_text(output, json_text(result.to_dict()) + "\n", overwrite=force)
@@ -76,9 +123,37 @@ def plan(
     if as_json:
         print(json_text(result.to_dict()))
         return
-    from planner.report.console import print_plan
+    from planner.report.plan import print_plan
 
     print_plan(make_console(), result, frontier=frontier)
+
+
+def _read(value: Any, parse: Callable[[Any, str], float], option: str) -> float | None:
+    return None if value is None else parse(value, option)
+
+
+def _law(text: str | None) -> str | dict[str, str] | None:
+    """One law, or one for each compressor: "quecc=LAW,tokenpacker=LAW"."""
+    if text is None or "=" not in text:
+        return text
+    pairs = [part.split("=", 1) for part in parse_names(text)]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise InputError(f"--law: expected LAW, or COMPRESSOR=LAW,COMPRESSOR=LAW, got {shown(text)}")
+    return dict(pairs)
+
+
+def _workload(
+    file: str | None, query_tokens: int | None, generated_tokens: int | None, cached: int, system: int, images: int
+) -> planner.Workload | Path:
+    """The request, or the file of requests. Raises InputError where both or neither are given."""
+    if file is not None:
+        if query_tokens is not None or generated_tokens is not None or cached or system or images != 1:
+            raise InputError(f"--workload {file}: the file says how long requests are; leave out the token options")
+        return Path(file)
+    if query_tokens is None or generated_tokens is None:
+        missing = "--query-tokens" if query_tokens is None else "--generated-tokens"
+        raise InputError(f"{missing} is missing: say how many tokens a request has, or give --workload REQUESTS.csv")
+    return planner.Workload(query_tokens, generated_tokens, cached, system, images)
 
 
 @app.command()

@@ -4,6 +4,8 @@
     full    every stage that runs, matrix products only (norms, activations and softmax are left out: below 1 %).
             Causal attention is counted once: a token attends to itself and to what stands before it. The output head
             is counted for one position of the prefill, none of the query pass, and every decode step.
+    torch   what torch.utils.flop_counter.FlopCounterMode counts when the model runs, to the last FLOP: as `full`, but
+            every pass is charged all its S (C + S) pairs of new and known tokens, causal or not.
 
 Letters: P_lin weights of the decoder's matrices, P_head of the output head, L layers, w query heads x head dimension;
 S new tokens, C cached before them, d width of the tower, k feature layers, H width of the LLM, V visual tokens.
@@ -26,7 +28,8 @@ FloatArray = NDArray[np.float64]
 
 FULL = "full"
 PAPER = "paper"
-CONVENTIONS = (FULL, PAPER)
+TORCH = "torch"
+CONVENTIONS = (FULL, PAPER, TORCH)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def request_flops(
         workload: the request.
         vision: the vision tower.
         compressor: what makes the visual tokens.
-        convention: "full" or "paper".
+        convention: "full", "paper" or "torch".
         prompt_order: "image-first" or "text-first" (which makes the query pass free).
 
     Returns:
@@ -89,21 +92,31 @@ def request_flops(
     if convention == PAPER:
         per_token = 2.0 * llm.nominal_params
         return Flops(zero, zero, zero, per_token * tokens.prefill + zero, per_token * tokens.decode + zero)
-    if convention != FULL:
+    if convention not in CONVENTIONS:
         raise UnknownNameError("convention", convention, CONVENTIONS)
+    causal = convention == FULL
+    behind = tokens.prefill - tokens.prefix  # what the prefill adds to a prefix that ran as the query pass
+    prefill = decoder_flops(llm, tokens.prefix, tokens.cached, causal)
+    prefill = prefill + decoder_flops(llm, behind, tokens.cached + tokens.prefix, causal)
     return Flops(
         encoder=workload.images * encoder_flops(vision) + zero,
         compressor=workload.images * compressor_flops(compressor, vision, llm.hidden_size, v) + zero,
-        query_pass=decoder_flops(llm, tokens.query_pass, 0) + zero,
-        prefill=decoder_flops(llm, tokens.prefill, tokens.cached) + head_flops(llm, 1) + zero,
+        query_pass=decoder_flops(llm, tokens.query_pass, 0, causal) + zero,
+        prefill=prefill + head_flops(llm, 1) + zero,
         decode=decode_flops(llm, tokens.decode, tokens.cached + tokens.prefill) + zero,
     )
 
 
-def decoder_flops(llm: LlmSizes, new_tokens: FloatArray | int, cached_tokens: FloatArray | int) -> FloatArray:
-    """The decoder layers over S new tokens behind C cached ones: 2 P_lin S + 4 L w (S C + S (S + 1) / 2)."""
+def decoder_flops(
+    llm: LlmSizes, new_tokens: FloatArray | int, cached_tokens: FloatArray | int, causal: bool = True
+) -> FloatArray:
+    """The decoder layers over S new tokens behind C cached ones: 2 P_lin S + 4 L w pairs.
+
+    Pairs of a new token and one that it may look at: S C + S (S + 1) / 2, or S C + S^2 where the mask is not used to
+    save work (`causal` is false).
+    """
     s = np.asarray(new_tokens, float)
-    pairs = s * cached_tokens + s * (s + 1) / 2
+    pairs = s * cached_tokens + (s * (s + 1) / 2 if causal else s * s)
     flops: FloatArray = 2.0 * llm.linear_params * s + 4.0 * llm.num_layers * llm.attention_width * pairs
     return flops
 

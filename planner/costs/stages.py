@@ -64,6 +64,8 @@ class StageTokens:
     """Tokens in the KV cache before prefill."""
     decode: int
     """Steps."""
+    prefix: int = 0
+    """How many of the prefilled tokens run ahead of the others, as the query pass of a text-first prompt."""
 
 
 def stage_tokens(workload: Workload, visual_tokens: FloatArray, query_aware: bool, prompt_order: str) -> StageTokens:
@@ -84,9 +86,11 @@ def stage_tokens(workload: Workload, visual_tokens: FloatArray, query_aware: boo
     if prompt_order not in PROMPT_ORDERS:
         raise UnknownNameError("prompt order", prompt_order, PROMPT_ORDERS)
     extra_pass = query_aware and prompt_order == IMAGE_FIRST
+    runs_ahead = query_aware and prompt_order == TEXT_FIRST
     return StageTokens(
         query_pass=workload.query_tokens if extra_pass else 0,
         prefill=workload.prefilled_text_tokens + workload.images * visual_tokens,
         cached=workload.cached_tokens,
         decode=workload.generated_tokens,
+        prefix=workload.prefilled_text_tokens if runs_ahead else 0,
     )

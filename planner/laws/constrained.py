@@ -27,6 +27,7 @@ FloatArray = NDArray[np.float64]
 _TOLERANCE = 1e-15
 _EVALUATIONS_MAX = 3000
 _START_EXPONENTS = (0.02, 0.15, 1.0)
+_EXPONENTS = ("alpha", "beta")
 _NEAR_BOUND = 1e-5  # an interior method stops this near to an active bound, relative to the parameter
 
 
@@ -63,6 +64,7 @@ def solve_constrained(
     if best is None:
         raise FitError("the constraints leave no parameters with a finite error; loosen a bound or an expression")
     best, best_rss = _snap_to_bounds(residual, best, best_rss)
+    best, best_rss = _solve_linear(form, data, root, residual, best, best_rss)
     values = {name: float(best[name].value) for name in form.param_names}
     at_bound = tuple(name for name in form.param_names if _bound_reached(full[name], values[name]) is not None)
     return Optimum(values, best_rss * noise**2, True), at_bound
@@ -158,6 +160,28 @@ def _snap_to_bounds(residual: Any, best: lmfit.Parameters, best_rss: float) -> t
         if rss <= best_rss * (1 + 1e-9):
             best, best_rss = found, min(rss, best_rss)
     return best, best_rss
+
+
+def _solve_linear(
+    form: Form, data: FitData, root: FloatArray, residual: Any, best: lmfit.Parameters, best_rss: float
+) -> tuple[lmfit.Parameters, float]:
+    """The linear parameters once more, exactly, at the exponents found: a descent leaves their last digits open."""
+    from scipy.optimize import lsq_linear
+
+    free = [name for name in form.param_names if name not in _EXPONENTS and best[name].vary]
+    if not free or any(parameter.expr for parameter in best.values()):
+        return best, best_rss
+    values = best.valuesdict()
+    rest = values | dict.fromkeys(free, 0.0)
+    base = form.value(rest, data.n, data.t)
+    columns = np.column_stack([form.value(rest | {name: 1.0}, data.n, data.t) - base for name in free])
+    bounds = ([best[name].min for name in free], [best[name].max for name in free])
+    solved = lsq_linear(columns * root[:, None], (data.y - base) * root, bounds, method="bvls", tol=1e-15)
+    trial = best.copy()
+    for name, value in zip(free, solved.x, strict=True):
+        trial[name].set(value=float(value))
+    rss = float(np.sum(residual(trial) ** 2))
+    return (trial, rss) if rss <= best_rss * (1 + 1e-12) else (best, best_rss)
 
 
 def _bound_reached(parameter: lmfit.Parameter, value: float) -> float | None:

@@ -21,6 +21,7 @@ from planner.laws.bootstrap import Draws
 from planner.laws.cloud import Cloud, make_cloud
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import Profiler, profiler
+from planner.laws.memo import remembered
 from planner.laws.region import Products, products
 from planner.laws.solve import in_units
 from planner.quantities import whole_number
@@ -33,6 +34,7 @@ _PROPOSALS = 8  # times the draws still wanted, in one round
 _PROPOSALS_MAX = 1_000_000
 
 
+@remembered
 def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
     """Draws from the posterior of a fitted law under the priors above.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -99,6 +100,7 @@ def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) ->
     return load_law(DEFAULT_LAW if law is None else law, form)
 
 
+@cache
 def _load(file: Traversable) -> FittedLaw:
     return FittedLaw.from_dict(json.loads(file.read_text("utf-8")), file.name)
 

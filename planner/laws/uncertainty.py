@@ -21,6 +21,7 @@ from planner.laws.compare import evidence, other_forms
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import LEVEL, profiler
 from planner.laws.joint import joint_difference, joint_interval
+from planner.laws.memo import remembered
 from planner.laws.posterior import posterior
 
 FloatArray = NDArray[np.float64]
@@ -118,6 +119,7 @@ class Uncertainty:
         return total
 
 
+@remembered
 def uncertainty(law: Law) -> Uncertainty | None:
     """What is known of how sure a law is; None for a law that was given, or whose constraints have no profile."""
     try:

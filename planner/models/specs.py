@@ -131,6 +131,20 @@ class VisionSpec:
         """Layers up to the last one whose features are used: the second-last (LLaVA, QueCC)."""
         return self.num_layers - 1
 
+    @property
+    def params_run(self) -> int:
+        """Parameters of the tower as it is built: the layers that run, embeddings, outer norms, no pooling head.
+
+        A layer: four projections and two MLP matrices with biases, two norms. CLIP has a class token, a norm before the
+        layers and no bias in its patch embedding.
+        """
+        d, m = self.hidden_size, self.intermediate_size
+        layer = 4 * (d * d + d) + 2 * d * m + m + d + 4 * d
+        patch_embedding = 3 * self.patch_size**2 * d + (0 if self.class_token else d)
+        positions = (self.patches + self.class_token) * d
+        outer = (d + 4 * d) if self.class_token else 2 * d
+        return self.layers_run * layer + patch_embedding + positions + outer
+
 
 @dataclass(frozen=True)
 class CompressorSpec:

@@ -68,6 +68,8 @@ def optimum(
             "say 'paper', or use plan, which counts real architectures"
         )
     flops = as_budget(budget, PAPER).flops
+    if flops is None:
+        raise InputError("the continuous optimum is for a budget of FLOPs: give one, or use plan for other limits")
     workload = as_workload(None, query_tokens, generated_tokens, 0)
     limits = (visual_tokens_min, visual_tokens_max)
     numbers = all(isinstance(limit, (int, float)) for limit in limits)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from planner.costs.flops import Flops
+from planner.costs.latency import Latency
+from planner.costs.memory import Memory
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.request import Budget
+from planner.planning.deployment import Deployment
+from planner.planning.limits import RELAXED_BY, Limit
+from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
-from planner.quantities import format_flops, format_fraction, format_params, format_percent, format_tokens
+from planner.quantities import (
+    format_bytes,
+    format_flops,
+    format_fraction,
+    format_params,
+    format_percent,
+    format_seconds,
+    format_tokens,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_TIMES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "request": "request_s"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,20 @@ class Candidate:
     compressor: CompressorSpec
     prompt_order: str
     """"image-first" or "text-first"."""
+    precision: str
+    """Of the LLM's matrices."""
+    kv_precision: str | None
+    """Of the KV cache; None: that of what is not quantised."""
+    tensor_parallel: int
+    """GPUs that share the model."""
+    batch: int
+    """Requests that run together."""
+    memory: Memory = field(hash=False)
+    """Bytes on one device, for the whole batch."""
+    latency: Latency | None = field(hash=False)
+    """Seconds of a batch by stage; None without hardware."""
+    quantities: Mapping[str, float] = field(hash=False)
+    """What the limits look at, by name with unit ("total_flops", "ttft_s")."""
     interval: tuple[float, float] | None = None
     """95 % interval of the predicted error, over every form that the runs allow; None where the law has no runs."""
     probability_best: float | None = None
@@ -55,9 +85,38 @@ class Candidate:
             "visual_tokens": self.visual_tokens,
             "predicted_error": self.predicted_error,
             "flops": self.flops.to_dict(),
+            "vision": self.vision.name,
+            "compressor": self.compressor.name,
+            "prompt_order": self.prompt_order,
+            "precision": self.precision,
+            "tensor_parallel": self.tensor_parallel,
+            "batch": self.batch,
+            **{name: value for name, value in self.quantities.items() if name != "total_flops"},
             "interval": None if self.interval is None else list(self.interval),
             "probability_best": self.probability_best,
             "expected_regret": self.expected_regret,
+        }
+
+
+@dataclass(frozen=True)
+class SlackOfPick:
+    """What one limit is to the pick."""
+
+    limit: Limit
+    used: float
+    """Share of the limit that the pick uses."""
+    binds: bool
+    """Whether a better candidate would fit without this limit, all others kept."""
+    relaxed: Candidate | None
+    """The better pick if the limit were 10 % looser; None if that buys nothing."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "limit": self.limit.value,
+            "used": self.used,
+            "binds": self.binds,
+            "relaxed_by": RELAXED_BY,
+            "relaxed": None if self.relaxed is None else self.relaxed.to_dict(),
         }
 
 
@@ -74,16 +133,30 @@ class Plan:
     frontier: tuple[Candidate, ...]
     """Candidates that fit and that no cheaper one beats, by ascending FLOPs; the last is the pick."""
     next_up: Candidate | None
-    """The cheapest candidate above the budget that would be better, if there is one."""
+    """The candidate just above the budget that would be better, if there is one."""
+    best_of_each: tuple[Candidate, ...]
+    """The best of each compressor, tower and prompt order that fits, best first; () where only one was tried."""
+    limits: tuple[SlackOfPick, ...]
+    """Every limit, and what 10 % more of it would buy."""
     law: Law
+    """That of the pick's compressor."""
     budget: Budget
-    workload: Workload
+    load: Load
+    """The request that was planned for."""
+    deployment: Deployment
     table: CandidateTable
     """Every candidate that was compared."""
+    speed_limit_tokens: int | None = None
+    """Visual tokens below which fewer save less than 5 % of the pick's TTFT; None without hardware."""
     extrapolates: tuple[str, ...] = ()
     """Where the pick lies outside what the law was fitted to."""
     assumptions: tuple[str, ...] = ()
     """What has to hold for the law to speak of this use."""
+
+    @property
+    def workload(self) -> Workload:
+        """The request that was planned for; of a distribution the mean one."""
+        return self.load.mean
 
     @property
     def candidates_count(self) -> int:
@@ -107,8 +180,15 @@ class Plan:
             "extrapolates": list(self.extrapolates),
             "assumptions": list(self.assumptions),
             "convention": self.budget.convention,
-            "budget": {"flops": self.budget.flops},
+            "budget": {one.limit.name: one.limit.value for one in self.limits},
+            "limits": {one.limit.name: one.to_dict() for one in self.limits},
+            "best_of_each": [candidate.to_dict() for candidate in self.best_of_each],
             "workload": {**vars(self.workload)},
+            **({"workload_p95": {**vars(self.load.tail)}} if self.load.tail != self.load.mean else {}),
+            "hardware": None if self.deployment.hardware is None else self.deployment.hardware.name,
+            "latency_s": None if best.latency is None else best.latency.to_dict(),
+            "memory_bytes": best.memory.to_dict(),
+            "speed_limit_tokens": self.speed_limit_tokens,
             "vision": best.vision.name,
             "compressor": best.compressor.name,
             "prompt_order": best.prompt_order,
@@ -130,7 +210,8 @@ class Plan:
     def __str__(self) -> str:
         """A few plain lines; `vlm-planner plan` shows tables."""
         best, budget = self.best, self.budget
-        cost = f"{format_flops(best.total_flops)} of {format_flops(budget.flops)} ({budget.convention} count)"
+        of = "" if budget.flops is None else f" of {format_flops(budget.flops)}"
+        cost = f"{format_flops(best.total_flops)}{of} ({budget.convention} count)"
         running = [stage for stage in STAGES if getattr(best.flops, stage) > 0]
         stages = ", ".join(
             f"{stage.replace('_', ' ')} {format_percent(getattr(best.flops, stage), best.total_flops)}"
@@ -141,6 +222,13 @@ class Plan:
             f"predicted error {error_text(best)} ({law_title(self.law)})",
             f"cost: {cost}: {stages}",
         ]
+        if best.latency is not None:
+            times = (f"{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
+            memory = format_bytes(float(best.memory.peak))
+            lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory of a device {memory}")
+        held = [one.limit.title for one in self.limits if one.binds]
+        if len(self.limits) > 1:
+            lines.append(f"binding: {', '.join(held) or 'nothing, no better candidate was tried'}")
         if len(self.tied) > 1:
             lines.append(tied_text(self))
         if self.runners_up:

@@ -1,23 +1,20 @@
-"""plan(): exact enumeration of (LLM, visual tokens) candidates, vectorised."""
+"""plan(): exact enumeration of candidates, vectorised."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.costs.flops import PAPER, request_flops
-from planner.costs.sizes import LlmArrays
-from planner.costs.stages import TEXT_FIRST, Workload
-from planner.errors import FitError, InputError, NothingFitsError
+from planner.costs.hardware import Hardware
+from planner.costs.latency import speed_limit_tokens
+from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.errors import InputError, NothingFitsError, UnknownNameError
 from planner.laws.combined import Law
-from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.shipped import as_law
-from planner.laws.uncertainty import uncertainty
 from planner.models.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,
@@ -28,175 +25,173 @@ from planner.models.catalog import (
     find_vision,
 )
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.request import Budget, as_budget, as_workload
-from planner.planning.result import Candidate, Plan
-from planner.planning.table import CandidateTable
-from planner.quantities import format_factor, format_flops, format_params, format_tokens, whole_number
+from planner.planning.deployment import Deployment, as_deployment, several
+from planner.planning.doubt import DRAWS, Doubt
+from planner.planning.limits import Limit, all_met, conflict, limits_of, slacks
+from planner.planning.notes import assumptions, extrapolations
+from planner.planning.request import Budget, Load, as_budget, as_workload
+from planner.planning.result import Candidate, Plan, SlackOfPick
+from planner.planning.space import Axes, Space, evaluate
+from planner.planning.traffic import read_traffic
+from planner.quantities import format_flops, whole_number
+
+__all__ = ["DRAWS", "pareto", "plan"]
 
 RUNNERS_UP = 5
-DRAWS = 1000
-"""Posterior draws behind the probability of being best and the expected regret."""
+LawLike: TypeAlias = "Law | str | Path | None"
 
 
 def plan(
-    law: Law | str | Path | None = None,
+    law: LawLike | Mapping[str, LawLike] = None,
     *,
     budget: Budget | float | str,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
-    workload: Workload | None = None,
+    workload: Workload | str | Path | None = None,
     llms: Llms | None = None,
     visual_tokens: int | Iterable[int] | None = None,
-    vision: str | VisionSpec = DEFAULT_VISION,
-    compressor: str | CompressorSpec = DEFAULT_COMPRESSOR,
-    prompt_order: str = "image-first",
+    vision: str | VisionSpec | Iterable[str | VisionSpec] = DEFAULT_VISION,
+    compressor: str | CompressorSpec | Iterable[str | CompressorSpec] = DEFAULT_COMPRESSOR,
+    prompt_order: str | Iterable[str] = "image-first",
     convention: str | None = None,
     form: str | None = None,
+    hardware: str | Path | Hardware | None = None,
+    precision: str | Iterable[str] | None = None,
+    kv_precision: str | None = None,
+    tensor_parallel: int | Iterable[int] = 1,
+    batch: int | Iterable[int] | None = None,
+    gpus: int | None = None,
+    price_per_hour: float | None = None,
+    latency_source: str = "roofline",
 ) -> Plan:
-    """The (LLM, visual tokens) pair with the smallest predicted error whose cost fits the budget.
+    """The candidate with the smallest predicted error that keeps every limit of the budget.
 
-    Every language model is tried with every admissible number of visual tokens; the answer is exact, not a search.
-    Equal errors go to the cheaper candidate.
+    A candidate is a language model with a number of visual tokens and, where several values are given, a compressor,
+    tower, prompt order, precision, tensor parallel and batch. All combinations are tried; the answer is exact, not a
+    search. Equal errors go to the candidate with fewer FLOPs, then the lower price, then the shorter TTFT.
 
     Args:
-        law: a fitted law, the name of a shipped one ("reasoning", "ocr"), or a law file; "reasoning" by default.
-        budget: FLOPs of one request ("2 TFLOPs", 2e12), or a `Budget`.
+        law: a fitted law, the name of a shipped one ("reasoning", "ocr"), or a law file; "reasoning" by default. A
+            mapping gives each compressor its own.
+        budget: FLOPs of one request ("2 TFLOPs", 2e12), or a `Budget` with any limits.
         query_tokens: new text tokens of a request.
         generated_tokens: answer tokens.
         cached_tokens: text tokens already in the KV cache, on top of `query_tokens`.
-        workload: all token counts at once, instead of the three above.
+        workload: all token counts at once, instead of the three above; or a CSV of requests with the columns
+            query_tokens, generated_tokens and, if wanted, images, cached_tokens, system_tokens: FLOPs, throughput,
+            energy and price are then planned for the mean request, times and memory for the 95th percentile.
         llms: candidates: names, families, "all", config.json paths or specs; by default the family that the law
             was measured on.
         visual_tokens: candidates; by default all that the compressor admits for the tower.
-        vision: vision tower.
-        compressor: "quecc", "tokenpacker", "average-pool" or "none".
-        prompt_order: "image-first", or "text-first", which makes QueCC's query pass free.
-        convention: "full" or "paper"; overrides that of the budget.
+        vision: vision towers.
+        compressor: "quecc", "tokenpacker", "average-pool", "none".
+        prompt_order: "image-first", "text-first" (which makes QueCC's query pass free).
+        convention: "full", "paper" or "torch"; overrides that of the budget.
         form: form of a shipped law; "additive" by default.
+        hardware: name of a card ("h100-sxm"), a profile's path, or "cpu"; its memory is a limit then.
+        precision: of the LLM's matrices: "bf16" by default, "fp8", "int4", ...
+        kv_precision: of the KV cache; 16 bits by default.
+        tensor_parallel: GPUs that share one model.
+        batch: requests that run together; 1 by default, or 1 to 64 where throughput, energy or price is limited.
+        gpus: GPUs in all, for throughput; by default one replica.
+        price_per_hour: of one GPU.
+        latency_source: "roofline", or "silicon": measured kernels of aiconfigurator (extra `[silicon]`).
 
     Raises:
-        NothingFitsError: no candidate fits; names the cheapest and its cost.
+        NothingFitsError: no candidate keeps all limits; names those that exclude each other.
         InputError: a bad quantity, name, law or architecture, in one sentence.
     """
-    law = as_law(law, form)
     budget = as_budget(budget, convention)
-    workload = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
-    tower, squeezer = find_vision(vision), find_compressor(compressor)
-    models = find_llms(llms) if llms is not None else _own_family(law)
-    tokens = _admissible(visual_tokens, squeezer, tower)
-    flops = request_flops(
-        LlmArrays.of(models),
-        np.array(tokens, float),
-        workload,
-        vision=tower,
-        compressor=squeezer,
-        convention=budget.convention,
-        prompt_order=prompt_order,
+    if isinstance(workload, str | Path):
+        as_workload(Workload(0, 0), query_tokens, generated_tokens, cached_tokens)  # not both
+        load = read_traffic(workload)
+    else:
+        one = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
+        load = Load(one, one)
+    deployment = as_deployment(
+        budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
-    total = np.asarray(flops.total)
-    nominal = np.array([[llm.nominal_params] for llm in models])
-    error = np.broadcast_to(law.predict(nominal, np.array(tokens, float)), total.shape)
-
-    errors, costs = error.ravel(), total.ravel()
-    fits = costs <= budget.flops
-    doubt = _Doubt.of(law, np.broadcast_to(nominal, total.shape).ravel(), np.tile(tokens, len(models)), errors, fits)
-
-    def candidate(flat: int) -> Candidate:
-        i, j = divmod(flat, len(tokens))
-        parts = (models[i], tokens[j], float(error[i, j]), flops.at(i, j), tower, squeezer, prompt_order)
-        return Candidate(*parts, **doubt.facts(flat))
-
+    compressors = tuple(find_compressor(one) for one in several(compressor))
+    towers = tuple(find_vision(one) for one in several(vision))
+    orders = several(prompt_order)
+    for order in orders:
+        if order not in PROMPT_ORDERS:
+            raise UnknownNameError("prompt order", order, PROMPT_ORDERS)
+    laws = _laws(law, form, compressors)
+    models = find_llms(llms) if llms is not None else _own_families(laws.values())
+    axes = Axes(models, towers, compressors, orders, _admissible(visual_tokens, compressors, towers), laws)
+    space = evaluate(axes, deployment, load, budget.convention)
+    limits = limits_of(budget, deployment.hardware)
+    table = space.table
+    fits = all_met(limits, table.quantities) & space.possible
+    table = table.fitting(fits)
     if not fits.any():
-        cheapest = candidate(int(np.argmin(costs)))
-        raise NothingFitsError(
-            f"nothing fits {format_flops(budget.flops)} ({budget.convention} count): the cheapest candidate is "
-            f"{cheapest} at {format_flops(cheapest.total_flops)}; raise the budget or name smaller models",
-            budget_flops=budget.flops,
-            cheapest=str(cheapest),
-            cheapest_flops=cheapest.total_flops,
-        )
-    ranking = np.lexsort((costs, errors))
+        raise _nothing_fits(space, limits, budget)
+
+    owners = list({id(one): one for one in laws.values()}.values())
+    law_of_block = np.array([next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks])
+    law_index = law_of_block[space.block_index]
+    errors, costs = table.predicted_error, table.quantities["total_flops"]
+    doubt = Doubt.of(owners, law_index, table.llm_params, table.visual_tokens, errors, fits)
+
+    def candidate(row: int) -> Candidate:
+        return _candidate(space, row, deployment.kv_precision, doubt.facts(row))
+
+    ranking = _ranking(table.quantities, errors)
     ranking = ranking[fits[ranking]]
-    best = candidate(int(ranking[0]))
-    better = np.flatnonzero((errors < best.predicted_error) & ~fits)
-    next_up = candidate(int(better[np.lexsort((errors[better], costs[better]))[0]])) if len(better) else None
+    distinct = ranking[_firsts(space, ranking)]
+    best_row = int(distinct[0])
+    best = candidate(best_row)
+    primary = limits[0]  # the frontier runs along FLOPs where they are limited, else along the first limit asked for
+    scale = -1.0 if primary.at_least else 1.0
+    along = scale * table.quantities[primary.column]
+    others = all_met([limit for limit in limits if limit is not primary], table.quantities) & space.possible
+    better = np.flatnonzero((errors < best.predicted_error) & others & ~fits)
+    next_up = candidate(int(better[np.lexsort((errors[better], along[better]))[0]])) if len(better) else None
+    fitting = np.flatnonzero(fits)
+    tied = distinct[np.isin(distinct, doubt.tied_rows())]
+    tied = tied[np.lexsort((errors[tied], costs[tied]))]
+    found = slacks(limits, table.quantities, errors, space.possible, best_row)
+    chosen_law = laws[best.compressor.name]
     return Plan(
         best=best,
-        runners_up=tuple(candidate(int(i)) for i in ranking[1 : 1 + RUNNERS_UP]),
-        tied=tuple(candidate(int(i)) for i in sorted(doubt.tied, key=lambda i: (costs[i], errors[i]))),
-        frontier=tuple(candidate(int(i)) for i in pareto(costs, errors) if fits[i]),
+        runners_up=tuple(candidate(int(row)) for row in distinct[1 : 1 + RUNNERS_UP]),
+        tied=tuple(candidate(int(row)) for row in tied),
+        frontier=tuple(candidate(int(fitting[row])) for row in pareto(along[fitting], errors[fitting])),
         next_up=next_up,
-        law=law,
-        budget=budget,
-        workload=workload,
-        table=CandidateTable(
-            llms=models,
-            llm_index=np.repeat(np.arange(len(models)), len(tokens)),
-            visual_tokens=np.tile(np.array(tokens, float), len(models)),
-            predicted_error=errors,
-            fits=fits,
-            quantities={"total_flops": costs},
+        best_of_each=_best_of_each(space, ranking, candidate),
+        limits=tuple(
+            SlackOfPick(one.limit, one.used, one.binds, None if one.relaxed_row is None else candidate(one.relaxed_row))
+            for one in found
         ),
-        extrapolates=_extrapolations(law, best),
-        assumptions=_assumptions(law, best, budget, workload),
+        law=chosen_law,
+        budget=budget,
+        load=load,
+        deployment=deployment,
+        table=table,
+        speed_limit_tokens=_speed_limit(best, deployment, load),
+        extrapolates=extrapolations(chosen_law, best),
+        assumptions=assumptions(chosen_law, best, budget, load.tail),
     )
 
 
-@dataclass(frozen=True)
-class _Doubt:
-    """What is known of how sure each candidate is, by its flat position; nothing for a law without runs."""
-
-    fitting: dict[int, int]
-    """Flat position -> position among the candidates that fit the budget."""
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    probability_best: NDArray[np.float64]
-    expected_regret: NDArray[np.float64]
-    tied: tuple[int, ...]
-    """Flat positions of what cannot be told from the best."""
-
-    @classmethod
-    def of(
-        cls,
-        law: Law,
-        llm_params: NDArray[np.float64],
-        visual_tokens: NDArray[np.int_],
-        errors: NDArray[np.float64],
-        fits: NDArray[np.bool_],
-    ) -> _Doubt:
-        """Ask every form that the runs allow, for the candidates that fit the budget."""
-        known = uncertainty(law) if fits.any() else None
-        none = np.zeros(0)
-        nothing = cls({}, none, none, none, none, ())
-        if known is None:
-            return nothing
-        flat = np.flatnonzero(fits)
-        n, t = llm_params[flat], visual_tokens[flat].astype(float)
-        low, high = known.intervals(n, t)
-        best = int(np.argmin(errors[flat]))
-        tied = known.not_worse(n, t, (float(n[best]), float(t[best])))
-        try:
-            draws = known.draws(n, t, DRAWS)
-        except FitError:  # errors that do not fall as the form says: the law's own status says so
-            draws = None
-        winners = regret = np.full(len(flat), np.nan)
-        if draws is not None:
-            winners = np.bincount(draws.argmin(axis=1), minlength=len(flat)) / DRAWS
-            regret = (draws - draws.min(axis=1, keepdims=True)).mean(axis=0)
-        positions = {int(i): k for k, i in enumerate(flat)}
-        return cls(positions, low, high, winners, regret, tuple(int(i) for i in flat[tied]))
-
-    def facts(self, flat: int) -> dict[str, Any]:
-        """The uncertain fields of the candidate at a flat position."""
-        if flat not in self.fitting:
-            return {}
-        k = self.fitting[flat]
-        return {
-            "interval": (float(self.low[k]), float(self.high[k])),
-            "probability_best": None if np.isnan(self.probability_best[k]) else float(self.probability_best[k]),
-            "expected_regret": None if np.isnan(self.expected_regret[k]) else float(self.expected_regret[k]),
-        }
+def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | None:
+    if deployment.hardware is None:
+        return None
+    found = speed_limit_tokens(
+        best.llm,
+        load.tail,
+        vision=best.vision,
+        compressor=best.compressor,
+        hardware=deployment.hardware,
+        prompt_order=best.prompt_order,
+        precision=best.precision,
+        kv_precision=best.kv_precision,
+        batch=best.batch,
+        tensor_parallel=best.tensor_parallel,
+    )
+    return int(found)
 
 
 def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -206,11 +201,103 @@ def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[n
     return order[errors[order] < best_before]
 
 
-def _own_family(law: Law) -> tuple[LlmSpec, ...]:
-    """The catalogue's models of the families that the law was measured on. Raises InputError if it knows none."""
-    families = dict.fromkeys(family for name in law.llms if (family := family_of(name)))
+def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str, Any]) -> Candidate:
+    block, (b, t, i, j) = space.locate(row)
+    table = space.table
+    return Candidate(
+        llm=table.llms[i],
+        visual_tokens=block.visual_tokens[j],
+        predicted_error=float(block.error[i, j]),
+        flops=block.flops.at(i, j),
+        vision=block.vision,
+        compressor=block.compressor,
+        prompt_order=block.prompt_order,
+        precision=block.precision,
+        kv_precision=kv_precision,
+        tensor_parallel=int(table.tensor_parallel[row]),
+        batch=int(table.batch[row]),
+        memory=block.memory.at(b, t, i, j),
+        latency=None if block.latency is None else block.latency.at(b, t, i, j),
+        quantities={name: float(column[row]) for name, column in table.quantities.items()},
+        **doubt,
+    )
+
+
+def _ranking(quantities: Mapping[str, NDArray[np.float64]], errors: NDArray[np.float64]) -> NDArray[np.intp]:
+    """All rows, best first."""
+    keys = [quantities[name] for name in ("ttft_s", "price_per_million_requests", "total_flops") if name in quantities]
+    return np.lexsort((*keys, errors))
+
+
+def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Positions in a ranking of the first row of each (compressor, tower, LLM, visual tokens), ascending: a model that
+    could run in several ways is listed once, in the best of them."""
+    names = [(block.compressor.name, block.vision.name) for block in space.blocks]
+    kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
+    keys = np.column_stack([kinds, space.table.llm_index[ranking], space.table.visual_tokens[ranking]])
+    return np.sort(np.unique(keys, axis=0, return_index=True)[1])
+
+
+def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tuple[Candidate, ...]:
+    """The best of each compressor, tower and prompt order under the same budget, best first; () where one is tried."""
+    names = [(block.compressor.name, block.vision.name, block.prompt_order) for block in space.blocks]
+    if len(set(names)) < 2:
+        return ()
+    kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
+    return tuple(candidate(int(ranking[i])) for i in np.sort(np.unique(kinds, return_index=True)[1]))
+
+
+def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget) -> NothingFitsError:
+    """Which limits exclude each other, and how near the nearest candidate comes."""
+    table = space.table
+    blame = conflict(limits, table.quantities, space.possible)
+    rows = np.flatnonzero(space.possible)
+    if not len(rows):
+        return NothingFitsError("nothing fits: no model's heads can be shared by so many GPUs; lower tensor_parallel")
+    if len(blame) == 1:
+        (limit,) = blame
+        column = table.quantities[limit.column][rows]
+        nearest = _candidate(space, int(rows[np.argmax(column) if limit.at_least else np.argmin(column)]), None, {})
+        value = nearest.quantities[limit.column]
+        if limit.name == "flops":
+            return NothingFitsError(
+                f"nothing fits {format_flops(limit.value)} ({budget.convention} count): the cheapest candidate is "
+                f"{nearest} at {format_flops(value)}; raise the budget or name smaller models",
+                budget_flops=limit.value,
+                cheapest=str(nearest),
+                cheapest_flops=value,
+            )
+        return NothingFitsError(
+            f"nothing fits {limit}: the nearest candidate is {nearest} at {limit.show(value)}; loosen it, or name "
+            "smaller models or faster hardware"
+        )
+    texts = [str(limit) for limit in blame]
+    both = "both" if len(blame) == 2 else "all"
+    return NothingFitsError(
+        f"nothing keeps {both} {' and '.join(texts)}: each alone can be kept, together they cannot; loosen one"
+    )
+
+
+def _laws(
+    law: LawLike | Mapping[str, LawLike], form: str | None, compressors: tuple[CompressorSpec, ...]
+) -> dict[str, Law]:
+    """The law of each compressor."""
+    names = [compressor.name for compressor in compressors]
+    if not isinstance(law, Mapping):
+        return dict.fromkeys(names, as_law(law, form))
+    given = {find_compressor(name).name: as_law(one, form) for name, one in law.items()}
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InputError(f"law: laws are given for {', '.join(given)}, none for the compressor {', '.join(missing)}")
+    return {name: given[name] for name in names}
+
+
+def _own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:
+    """The catalogue's models of the families that the laws were measured on. Raises InputError if it knows none."""
+    names = list(dict.fromkeys(name for law in laws for name in law.llms))
+    families = dict.fromkeys(family for name in names if (family := family_of(name)))
     if not families:
-        measured = f"on {', '.join(law.llms)}, which the catalogue does not know" if law.llms else "on no named models"
+        measured = f"on {', '.join(names)}, which the catalogue does not know" if names else "on no named models"
         raise InputError(
             f"the law was measured {measured}: name the candidates with llms= (--llms): models, families, 'all', "
             "or config.json paths"
@@ -218,70 +305,30 @@ def _own_family(law: Law) -> tuple[LlmSpec, ...]:
     return find_llms(list(families))
 
 
-def _admissible(wanted: int | Iterable[int] | None, compressor: CompressorSpec, vision: VisionSpec) -> tuple[int, ...]:
-    """The candidates' visual tokens, ascending. Raises InputError for a count that the compressor cannot make."""
-    admissible = compressor.visual_tokens(vision)
+def _admissible(
+    wanted: int | Iterable[int] | None, compressors: tuple[CompressorSpec, ...], towers: tuple[VisionSpec, ...]
+) -> dict[tuple[str, str], tuple[int, ...]]:
+    """The candidates' visual tokens by (compressor, tower), ascending.
+
+    Raises InputError for a count that no compressor can make from any tower; of several, each takes those that it can.
+    """
+    able = {(one.name, tower.name): one.visual_tokens(tower) for one in compressors for tower in towers}
     if wanted is None:
-        return admissible
-    counts = wanted if isinstance(wanted, Iterable) else [wanted]
-    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in counts})
+        return able
+    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in several(wanted)})
+    first, tower = compressors[0], towers[0]
+    listed = ", ".join(map(str, able[first.name, tower.name]))
     for count in chosen:
-        if count not in admissible:
+        if not any(count in counts for counts in able.values()):
             raise InputError(
-                f"{compressor.title} cannot make {count} visual tokens from the {vision.grid_side} x "
-                f"{vision.grid_side} patches of {vision.name}; it can make {', '.join(map(str, admissible))}"
+                f"{first.title} cannot make {count} visual tokens from the {tower.grid_side} x "
+                f"{tower.grid_side} patches of {tower.name}; it can make {listed}"
             )
     if not chosen:
-        raise InputError(f"visual_tokens: expected at least one of {', '.join(map(str, admissible))}, got none")
-    return tuple(chosen)
-
-
-def _extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
-    """Where the pick lies outside the law's data, in words."""
-    out = []
-    for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
-        size = quantity == "llm_params"
-        value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)
-        edge = "above the largest" if value > nearest else "below the smallest"
-        out.append(
-            f"{quantity} {form(value)} is {edge} measured, {form(nearest)}, by a factor of {format_factor(ratio)}"
-        )
-    return tuple(out)
-
-
-def _assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
-    """What has to hold for the law to speak of this pick, in sentences."""
-    out = []
-    if isinstance(law, FittedLaw) and "assumption" in law.joint:
-        out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
-    if law.n_runs and not law.compressors:
-        out.append(f"the compressor of the runs is not known, the plan is for {best.compressor.name}")
-    if law.status == NOT_IDENTIFIED:
-        out.append(f"the law is not identified: {law.advice}")
-    if law.compressors and best.compressor.name not in law.compressors:
-        measured = [name for name in law.compressors if name != "none"] or ["no compressor"]
-        out.append(
-            f"the law was measured with {', '.join(measured)}, the plan is for {best.compressor.name}: "
-            "the gain of a visual token differs between compressors"
-        )
-    families = {family_of(name) or name for name in law.llms}
-    if families and (family_of(best.llm.name) or best.llm.family) not in families:
-        out.append(
-            f"the law was measured on {', '.join(sorted(families))}, the pick is {best.llm.family}: "
-            "another family may stand higher or lower at the same size"
-        )
-    if law.vision and best.vision.name != law.vision:
-        out.append(f"the law was measured with {law.vision}, the plan is for {best.vision.name}")
-    limit = best.compressor.published_tokens_max
-    if limit is not None and best.visual_tokens > limit:
-        out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
-    if best.prompt_order == TEXT_FIRST:
-        out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
-    if workload.images > 1:
-        out.append(f"the law, measured with one image a request, holds for {workload.images}")
-    if budget.convention == PAPER:
-        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
-    if not 0 <= best.predicted_error <= 1:
-        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
-    out += best.llm.notes
-    return tuple(out)
+        raise InputError(f"visual_tokens: expected at least one of {listed}, got none")
+    found = {key: tuple(count for count in chosen if count in counts) for key, counts in able.items()}
+    for (name, tower_name), counts in found.items():
+        if not counts:
+            made = ", ".join(map(str, able[name, tower_name]))
+            raise InputError(f"{name} can make none of the visual tokens asked for from {tower_name}; it makes {made}")
+    return found

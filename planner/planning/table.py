@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +29,16 @@ class CandidateTable:
     predicted_error: FloatArray
     fits: NDArray[np.bool_]
     """Whether the candidate keeps every limit."""
-    quantities: Mapping[str, FloatArray] = field(default_factory=dict)
+    quantities: Mapping[str, FloatArray]
     """What a request costs, by name with unit ("total_flops"), each of shape (rows,)."""
+    setups: tuple[Mapping[str, str], ...]
+    """Compressor, vision tower, prompt order and precision, as names."""
+    setup_index: NDArray[np.intp]
+    """Position in `setups`, shape (rows,)."""
+    tensor_parallel: NDArray[np.intp]
+    """GPUs that share the model, shape (rows,)."""
+    batch: NDArray[np.intp]
+    """Requests that run together, shape (rows,)."""
 
     def __len__(self) -> int:
         return len(self.predicted_error)
@@ -46,6 +54,26 @@ class CandidateTable:
         size, tokens = np.unique(pairs, axis=0).T
         return size, tokens
 
+    def fitting(self, fits: NDArray[np.bool_]) -> CandidateTable:
+        """The same table with another verdict on what fits."""
+        return replace(self, fits=fits)
+
+    def pareto(self, *quantities: str) -> NDArray[np.intp]:
+        """Rows that fit and that no other fitting row equals or beats in the error and all named quantities.
+
+        Of exact twins the first stays. Ascending by the first quantity. `requests_per_second` counts upwards.
+        """
+        rows = np.flatnonzero(self.fits)
+        columns = [self.quantities[name] * (-1 if name == "requests_per_second" else 1) for name in quantities]
+        points = np.column_stack([*columns, self.predicted_error])[rows]
+        order = np.lexsort(points.T[::-1])
+        kept = []
+        while len(order):
+            first, order = order[0], order[1:]
+            kept.append(int(rows[first]))
+            order = order[(points[order] < points[first]).any(axis=1)]
+        return np.array(kept, np.intp)
+
     def to_frame(self) -> pd.DataFrame:
         """A DataFrame with a row for each candidate, best first; what does not fit stands last."""
         import pandas as pd
@@ -54,6 +82,9 @@ class CandidateTable:
             "llm": np.array([llm.name for llm in self.llms])[self.llm_index],
             "llm_params": self.llm_params,
             "visual_tokens": self.visual_tokens.astype(int),
+            **{name: np.array([setup[name] for setup in self.setups])[self.setup_index] for name in self.setups[0]},
+            "tensor_parallel": self.tensor_parallel,
+            "batch": self.batch,
             "predicted_error": self.predicted_error,
             **self.quantities,
             "fits": self.fits,

@@ -1,4 +1,4 @@
-"""Rich tables for the terminal: a law, a plan, the catalogue. Everything fits 80 columns."""
+"""Rich tables for the terminal: a law, the continuous optimum, the catalogue. Everything fits 80 columns."""
 
 from __future__ import annotations
 
@@ -9,29 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planner.costs.stages import STAGES
 from planner.laws.combined import CombinedLaw, Law
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval, identifiable
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.result import Candidate, ContinuousOptimum, Plan, error_text, law_title, tied_text
+from planner.planning.result import ContinuousOptimum
 from planner.quantities import (
-    format_flops,
-    format_fraction,
     format_params,
-    format_percent,
     format_significant,
     format_tokens,
 )
-
-_STAGE_TITLES = {
-    "encoder": "vision encoder",
-    "compressor": "compressor and projector",
-    "query_pass": "query pass",
-    "prefill": "prefill",
-    "decode": "decode",
-}
 
 
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:
@@ -52,10 +40,10 @@ def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None 
     for remark in law.remarks:
         console.print(Text.assemble(("note: ", "yellow"), plain(remark)))
     ranges = ["95 % interval"] if intervals else []
-    table = _table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", *ranges, "")
+    table = new_table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", *ranges, "")
     for name, value in law.params.items():
         shown = [_range(intervals[name])] if intervals else []
-        _row(table, name, format_significant(value), *shown, _parameter_note(law, name))
+        add_row(table, name, format_significant(value), *shown, _parameter_note(law, name))
     console.print(table)
     for name, closed in identifiable(intervals or {}).items():
         if not closed:
@@ -72,42 +60,6 @@ def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None 
     for title, values in (("LLMs", law.llms), ("task", law.tasks), ("compressor", law.compressors)):
         if values:
             console.print(plain(f"{title}: {', '.join(values)}"))
-
-
-def print_plan(console: Console, plan: Plan, frontier: bool = False) -> None:
-    """A plan: the pick, what it costs, what stands beside it, what it rests on."""
-    best, budget = plan.best, plan.budget
-    pick = plain(str(best))
-    pick.stylize("bold green")
-    console.print(Text.assemble("best under ", format_flops(budget.flops), ": ", pick))
-    console.print(plain(f"predicted error {error_text(best)}"))
-    console.print(plain(law_title(plan.law)))
-    if best.interval is None:
-        console.print(plain("no interval: the law was given or has constraints, so how sure it is, is not known"))
-    if len(plan.tied) > 1:
-        console.print(plain(tied_text(plan)))
-    _sentences(console, "extrapolates", plan.extrapolates)
-    _sentences(console, "assumes", plan.assumptions)
-    table = _table(f"one request, {budget.convention} count", "stage", "FLOPs", "share")
-    for stage in STAGES:
-        flops = getattr(best.flops, stage)
-        if flops == 0:
-            continue  # it does not run, or is not counted
-        _row(table, _STAGE_TITLES[stage], format_flops(flops), format_percent(flops, best.total_flops))
-    table.add_section()
-    share = f"{format_percent(best.total_flops, budget.flops)} of budget"
-    _row(table, "total", format_flops(best.total_flops), share, style="bold")
-    console.print(table)
-    console.print(_candidates("best that fit", (best, *plan.runners_up)))
-    if frontier:
-        console.print(_candidates("frontier: least error for the FLOPs", plan.frontier))
-    if plan.next_up is not None:
-        console.print(
-            plain(
-                f"a larger budget: from {format_flops(plan.next_up.total_flops)} on {plan.next_up}, "
-                f"error {format_fraction(plan.next_up.predicted_error)}"
-            )
-        )
 
 
 def print_optimum(console: Console, optimum: ContinuousOptimum) -> None:
@@ -130,25 +82,25 @@ def print_catalog(
     laws: Iterable[FittedLaw],
 ) -> None:
     """Everything that can be named on the command line."""
-    table = _table("language models", "name", "family", "nominal", "exact", "layers", "width", "heads (KV)")
+    table = new_table("language models", "name", "family", "nominal", "exact", "layers", "width", "heads (KV)")
     for llm in llms:
         heads = f"{llm.num_heads} ({llm.num_kv_heads})"
         sizes = (format_params(llm.nominal_params), format_params(llm.params))
-        _row(table, llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), heads)
+        add_row(table, llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), heads)
     console.print(table)
-    table = _table("vision towers", "name", "patches", "visual tokens of QueCC")
+    table = new_table("vision towers", "name", "patches", "visual tokens of QueCC")
     quecc = next(iter(compressors))
     for tower in towers:
         counts = ", ".join(map(str, quecc.visual_tokens(tower)))
-        _row(table, tower.name, f"{tower.grid_side} x {tower.grid_side}", counts)
+        add_row(table, tower.name, f"{tower.grid_side} x {tower.grid_side}", counts)
     console.print(table)
-    table = _table("compressors", "name", "", "query-aware")
+    table = new_table("compressors", "name", "", "query-aware")
     for compressor in compressors:
-        _row(table, compressor.name, compressor.title, "yes" if compressor.query_aware else "no")
+        add_row(table, compressor.name, compressor.title, "yes" if compressor.query_aware else "no")
     console.print(table)
-    table = _table("shipped laws", "name", "form", "runs", "status", "task")
+    table = new_table("shipped laws", "name", "form", "runs", "status", "task")
     for law in laws:
-        _row(table, law.name, law.form, str(law.n_runs), law.status, ", ".join(law.tasks))
+        add_row(table, law.name, law.form, str(law.n_runs), law.status, ", ".join(law.tasks))
     console.print(table)
 
 
@@ -173,21 +125,7 @@ def _parameter_note(law: FittedLaw, name: str) -> str:
     return "at its bound" if name in law.at_bound else ""
 
 
-def _candidates(title: str, candidates: Iterable[Candidate]) -> Table:
-    """Candidates with what is known of their error; the columns of the unknown are left out."""
-    rows = list(candidates)
-    bounded = all(row.interval is not None for row in rows)
-    drawn = all(row.probability_best is not None for row in rows)
-    table = _table(title, "LLM", "tokens", "error", *["95 % interval"] * bounded, *["best"] * drawn, "FLOPs")
-    for row in rows:
-        doubt = ["-".join(map(format_fraction, row.interval))] if bounded and row.interval else []
-        doubt += [format_percent(row.probability_best or 0.0, 1.0)] if drawn else []
-        error = format_fraction(row.predicted_error)
-        _row(table, row.llm.name, str(row.visual_tokens), error, *doubt, format_flops(row.total_flops))
-    return table
-
-
-def _table(title: str, first: str, *others: str) -> Table:
+def new_table(title: str, first: str, *others: str) -> Table:
     """A table whose cells are plain text: names come from files and must not be read as markup."""
     table = Table(title=plain(title), title_justify="left", title_style="bold", header_style="")
     table.add_column(first)
@@ -196,15 +134,11 @@ def _table(title: str, first: str, *others: str) -> Table:
     return table
 
 
-def _row(table: Table, *cells: str, style: str | None = None) -> None:
+def add_row(table: Table, *cells: str, style: str | None = None) -> None:
+    """A row of plain texts."""
     table.add_row(*map(plain, cells), style=style)
 
 
 def plain(text: str) -> Text:
     """A text as it is: no markup is read in it, and control characters are shown, not obeyed."""
     return Text("".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in text))
-
-
-def _sentences(console: Console, title: str, sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        console.print(Text.assemble((f"{title}: ", "yellow"), plain(sentence)))

@@ -104,6 +104,7 @@ def brute_force(setting: Setting) -> list[Row]:
                     workload,
                     vision=find_vision(setting.vision),
                     compressor=find_compressor(setting.compressor),
+                    convention=setting.convention,
                     prompt_order=setting.prompt_order,
                 )
                 cost = float(flops.total)
@@ -425,7 +426,7 @@ def test_message_where_nothing_fits() -> None:
         {"vision": "CLIP"},
         {"compressor": "zip"},
         {"prompt_order": "text"},
-        {"convention": "torch"},
+        {"convention": "pytorch"},
         {"form": "cubic"},
         {"law": "reasonin"},
     ],

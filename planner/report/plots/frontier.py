@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from planner.planning.limits import Limit
 from planner.planning.result import Candidate, Plan
-from planner.quantities import format_flops, format_fraction
+from planner.quantities import format_fraction
 from planner.report.plots.style import (
     ACCENT,
     ROWS_MAX,
@@ -40,7 +41,8 @@ _STRIP = 0.22  # share of the height that is kept free under all points, for the
 
 @style.context(["default", STYLE])
 def frontier(plan: Plan) -> Figure:
-    """Predicted error against FLOPs: the frontier, what else comes near it, the pick, the budget and the next one up.
+    """Predicted error against what is limited first, FLOPs if they are: the frontier, what comes near it, the pick, the
+    budget and the next one up.
 
     Runners-up and tied candidates off the frontier are faint, candidates outside the law's data hollow. Bars are the
     intervals of the candidates that carry one.
@@ -53,11 +55,11 @@ def frontier(plan: Plan) -> Figure:
     levels = np.unique([float(one.visual_tokens) for one in drawn])
     outside = {one for one in drawn if plan.law.outside(one.llm.nominal_params, one.visual_tokens)}
     figure, (axes,) = new_figure((8.6, 5.2), picture_title(plan.law))
-    steps = [[one.total_flops, one.predicted_error] for one in plan.frontier]
-    steps.append([min(plan.budget.flops, _FAR * steps[-1][0]), steps[-1][1]])
+    steps = [[_cost(plan, one), one.predicted_error] for one in plan.frontier]
+    steps.append([min(_limit(plan).value, _FAR * steps[-1][0]), steps[-1][1]])
     axes.plot(*np.transpose(steps), color="0.55", linewidth=1.2, drawstyle="steps-post", label="frontier", zorder=1)
     for one in drawn:
-        x, y, colour = one.total_flops, one.predicted_error, colours[one.llm.name]
+        x, y, colour = _cost(plan, one), one.predicted_error, colours[one.llm.name]
         area, faint = _SMALL * float(token_areas(np.array(float(one.visual_tokens)), levels)), one in beside
         bar = _bar(one)
         if bar is not None:
@@ -80,7 +82,11 @@ def frontier(plan: Plan) -> Figure:
             ring, width, label = (2.0 * area + 90, 2.2, "pick") if is_pick else (1.6 * area + 40, 1.0, "tied")
             axes.scatter(x, y, s=ring, facecolors="none", edgecolors=ACCENT, linewidths=width, label=label, zorder=4)
     _view(axes, plan, drawn)
-    flops_axis(axes, f"FLOPs of one request ({plan.budget.convention} count)")
+    limit = _limit(plan)
+    if limit.name == "flops":
+        flops_axis(axes, f"FLOPs of one request ({plan.budget.convention} count)")
+    else:
+        flops_axis(axes, limit.title, limit.show)
     axes.set_ylabel("predicted average error, 1 - score (0 to 1)")
     names = list(models)
     kept: Rows = [(dot(colours[names[i]]), literal(names[i], 28)) for i in thinned(len(names), ROWS_MAX)]
@@ -106,6 +112,15 @@ def _marks(plan: Plan, beside: list[Candidate], after: bool, outside: bool, bars
     return [(handle, text) for drawn, handle, text in rows if drawn]
 
 
+def _limit(plan: Plan) -> Limit:
+    """The limit along which the frontier runs."""
+    return plan.limits[0].limit
+
+
+def _cost(plan: Plan, candidate: Candidate) -> float:
+    return candidate.quantities[_limit(plan).column]
+
+
 def _bar(candidate: Candidate) -> FloatArray | None:
     """Lengths of a candidate's error bar, down and up, (2, 1); None where it carries no interval."""
     if candidate.interval is None:
@@ -118,25 +133,25 @@ def _bar(candidate: Candidate) -> FloatArray | None:
 
 def _view(axes: Axes, plan: Plan, drawn: Sequence[Candidate]) -> None:
     """Limits that hold all candidates, with a strip free below them; the budget; the label of the pick in the strip."""
-    costs, errors = np.array([one.total_flops for one in drawn]), np.array([one.predicted_error for one in drawn])
+    costs, errors = np.array([_cost(plan, one) for one in drawn]), np.array([one.predicted_error for one in drawn])
     bars = np.hstack([np.zeros((2, 1)) if (bar := _bar(one)) is None else bar for one in drawn])
     bottom, top = float((errors - bars[0]).min()), float((errors + bars[1]).max())
     height = (top - bottom) or 0.02
     axes.set_ylim(bottom - _STRIP * height, top + 0.06 * height)
-    far = plan.budget.flops > _FAR * costs.max()
-    right = float(costs.max()) if far else max(float(costs.max()), plan.budget.flops)
+    far = _limit(plan).value > _FAR * costs.max()
+    right = float(costs.max()) if far else max(float(costs.max()), _limit(plan).value)
     margin = max((right / costs.min()) ** 0.07, 1.1)
     left, right = float(costs.min()) / margin, right * margin
     axes.set_xlim(left, right)
 
-    def share(flops: float) -> float:
+    def share(cost: float) -> float:
         """Of the axis' width that lies left of it."""
-        return math.log(flops / left) / math.log(right / left)
+        return math.log(cost / left) / math.log(right / left)
 
-    budget = f"budget {format_flops(plan.budget.flops)}"
-    place = 1.0 if far else share(plan.budget.flops)
+    budget = f"budget {_limit(plan).show(_limit(plan).value)}"
+    place = 1.0 if far else share(_limit(plan).value)
     if not far:
-        axes.axvline(plan.budget.flops, color="black", linewidth=1.2, linestyle="--", label="budget", zorder=1)
+        axes.axvline(_limit(plan).value, color="black", linewidth=1.2, linestyle="--", label="budget", zorder=1)
     axes.annotate(
         f"{budget} →" if far else budget,
         (place, 1.0),
@@ -146,12 +161,12 @@ def _view(axes: Axes, plan: Plan, drawn: Sequence[Candidate]) -> None:
         ha="right" if place > 0.5 else "left",
         fontsize=9,
     )
-    best, bar, place = plan.best, _bar(plan.best), share(plan.best.total_flops)
+    best, bar, place = plan.best, _bar(plan.best), share(_cost(plan, plan.best))
     tokens = "1 visual token" if best.visual_tokens == 1 else f"{best.visual_tokens} visual tokens"
     to_the_left = place > 0.5
     axes.annotate(
         f"{literal(best.llm.name, 34)}\n{tokens}, error {format_fraction(best.predicted_error)}",
-        (best.total_flops, best.predicted_error - (0.0 if bar is None else float(bar[0, 0]))),
+        (_cost(plan, best), best.predicted_error - (0.0 if bar is None else float(bar[0, 0]))),
         xytext=(place, 0.02),
         textcoords="axes fraction",
         ha="right" if to_the_left else "left",

@@ -89,8 +89,8 @@ def token_areas(tokens: FloatArray, levels: FloatArray) -> FloatArray:
     return areas
 
 
-def flops_axis(axes: Axes, label: str) -> None:
-    """A logarithmic axis with ticks such as "200 G"."""
+def flops_axis(axes: Axes, label: str, show: Callable[[float], str] = format_flops) -> None:
+    """A logarithmic axis with ticks such as "200 G", or as `show` writes them."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     decades = math.log10(high / low)
@@ -99,7 +99,7 @@ def flops_axis(axes: Axes, label: str) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     else:
         axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda flops, _: format_flops(flops).removesuffix("FLOPs")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: show(cost).removesuffix("FLOPs")))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(label)
 

@@ -1,0 +1,114 @@
+"""How much of a card's peak its kernels reach, and what a launch costs: fitted numbers, one set a card.
+
+The numbers stand in efficiency.json, which `benchmarks/latency.py --fit` writes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from planner.errors import InputError
+from planner.quantities import shown
+
+DEFAULT = "default"
+CALIBRATED = "calibrated"
+TRANSFERRED = "transferred"
+SOURCES = (DEFAULT, CALIBRATED, TRANSFERRED)
+SHARES = (
+    "matmul_compute",
+    "quantised_compute",
+    "matmul_bandwidth",
+    "attention_compute",
+    "attention_bandwidth",
+    "cache_bandwidth",
+    "elementwise_bandwidth",
+    "interconnect",
+)
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """Shares of the peak, in (0, 1], and seconds that no peak explains. The defaults are typical of server cards."""
+
+    matmul_compute: float = 0.8
+    """Of the tensor cores' peak, in large matrix products."""
+    quantised_compute: float = 0.55
+    """Of the tensor cores' peak in fp8 or int8, in the same."""
+    matmul_bandwidth: float = 0.85
+    """Of the memory bandwidth, reading weights."""
+    attention_compute: float = 0.5
+    """Of the tensor cores' peak, in the attention of many new tokens."""
+    attention_bandwidth: float = 0.35
+    """Of the memory bandwidth, in the same. Low: rotary embeddings and cache writes pass over the tokens again."""
+    cache_bandwidth: float = 0.85
+    """Of the memory bandwidth, reading the KV cache in a decode step."""
+    elementwise_bandwidth: float = 0.8
+    """Of the memory bandwidth, in norms, activations and residual sums."""
+    interconnect: float = 0.7
+    """Of the interconnect's bandwidth, in an all-reduce of two GPUs."""
+    interconnect_falloff: float = 0.0
+    """Exponent: n GPUs reach (2 / n) ** this of that share."""
+    matmul_overhead_s: float = 3.5e-6
+    """Added to each matrix product."""
+    quantised_overhead_s: float = 3.5e-6
+    """Added to it in fp8 and int8, whose inputs must be quantised first."""
+    attention_overhead_s: float = 25e-6
+    """Added to each layer's attention of many new tokens."""
+    qk_norm_overhead_s: float = 0.0
+    """Added to the same where queries and keys are normalised (Qwen3)."""
+    cache_overhead_s: float = 12e-6
+    """Added to each layer's attention in a decode step."""
+    elementwise_overhead_s: float = 3e-6
+    """Added to each element-wise kernel."""
+    all_reduce_overhead_s: float = 6e-6
+    """Added to each all-reduce of two GPUs."""
+    all_reduce_growth: float = 0.2
+    """Exponent: n GPUs take (n / 2) ** this of that time."""
+    source: str = DEFAULT
+    """"default", "calibrated" (fitted to data of this card) or "transferred" (fitted to data of a similar one)."""
+    origin: str = ""
+    """Where the numbers come from, in words."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in ("source", "origin"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise InputError(f"efficiency: {item.name}: expected a number of at least 0, got {shown(value)}")
+            if item.name in SHARES and not 0 < value <= 1:
+                raise InputError(f"efficiency: {item.name}: expected a share above 0 and up to 1, got {shown(value)}")
+        if self.source not in SOURCES:
+            raise InputError(f"efficiency: source: expected one of {', '.join(SOURCES)}, got {shown(self.source)}")
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Efficiency:
+        """From the entries of a JSON object; what is left out has its default. Raises InputError."""
+        known = [item.name for item in fields(cls)]
+        unknown = sorted(set(content) - set(known))
+        if unknown:
+            raise InputError(f"efficiency: unknown entries {', '.join(unknown)}; there are: {', '.join(known)}")
+        return cls(**content)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def efficiency_of(name: str) -> Efficiency:
+    """The shipped numbers of a card of the hardware catalogue; the defaults for a card without any."""
+    return _shipped().get(name, Efficiency())
+
+
+@cache
+def _shipped() -> dict[str, Efficiency]:
+    file = resources.files("planner.costs") / "efficiency.json"
+    if not file.is_file():
+        return {}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return {name: Efficiency.from_dict(numbers) for name, numbers in content["cards"].items()}

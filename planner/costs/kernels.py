@@ -1,0 +1,222 @@
+"""How long the kernels of one stage take on one GPU: a roofline with the card's efficiencies and launch costs.
+
+    matrix product   t = sqrt(C^2 + B^2) + overhead, with C = 2 m k n / (peak x efficiency) and
+                     B = (k n w + m (k i + n o)) / (bandwidth x efficiency); in fp8 and int8 an element-wise kernel
+                     more, which quantises the inputs
+    attention        the same, with C = 4 x pairs x width / (...), B = its queries, keys, values and outputs
+    cache read       B + overhead, with B = keys and values of all cached tokens: a decode step's attention
+    element-wise     B + overhead
+    all-reduce       2 (n - 1) / n x bytes / (interconnect x efficiency) + overhead (a ring of n GPUs)
+
+The root of squares stands for the usual max(C, B): where both take equally long they overlap only in part, and it fits
+measured kernels better. Letters: m rows (tokens of all requests), k and n the matrix's input and output width;
+w, i, o bytes of a weight, an input and an output value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.costs.hardware import Hardware
+from planner.costs.memory import KV_BYTES, WEIGHT_BYTES
+from planner.errors import InputError, UnknownNameError
+
+FloatArray = NDArray[np.float64]
+Number = FloatArray | float
+
+_INPUT_BYTES = {"fp32": 4.0, "fp8": 1.0, "int8": 1.0}
+_COMPUTED_AS = {"int4": "bf16"}
+"""int4 is weight-only; fp8 and int8 quantise what is multiplied too (w8a8)."""
+
+BOUNDS = ("compute", "bandwidth", "overhead", "interconnect")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a card does in one precision: peaks, and bytes of a value."""
+
+    hardware: Hardware
+    flops_per_s: float
+    """Dense peak of the weights' precision."""
+    attention_flops_per_s: float
+    """Of attention, which stays in 16 bits (fp32 with fp32 weights)."""
+    weight_bytes: float
+    input_bytes: float
+    output_bytes: float
+    kv_bytes: float
+
+    @classmethod
+    def of(cls, hardware: Hardware, precision: str, kv_precision: str | None = None) -> Rates:
+        """Raises UnknownNameError for no such precision, InputError for one that the card does not compute in."""
+        if precision not in WEIGHT_BYTES:
+            raise UnknownNameError("precision", precision, WEIGHT_BYTES)
+        output = "fp32" if precision == "fp32" else "bf16"
+        if kv_precision is not None and kv_precision not in KV_BYTES:
+            raise UnknownNameError("precision of a KV cache", kv_precision, KV_BYTES)
+        return cls(
+            hardware,
+            _peak(hardware, precision),
+            _peak(hardware, output),
+            WEIGHT_BYTES[precision],
+            _INPUT_BYTES.get(precision, 2.0),
+            WEIGHT_BYTES[output],
+            KV_BYTES[kv_precision or output],
+        )
+
+
+def _peak(hardware: Hardware, precision: str) -> float:
+    computed_as = _COMPUTED_AS.get(precision, precision)
+    alike = {"bf16": "fp16", "fp16": "bf16"}.get(computed_as, computed_as)
+    peak = hardware.flops_per_s.get(computed_as) or hardware.flops_per_s.get(alike)
+    if not peak:
+        able = ", ".join(name for name in WEIGHT_BYTES if hardware.flops_per_s.get(_COMPUTED_AS.get(name, name)))
+        raise InputError(f"{hardware.title} does not compute in {precision}; it does in: {able}")
+    return peak
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """Seconds and bytes of one stage; each a float, or an array over candidates."""
+
+    seconds: Number = 0.0
+    bytes: Number = 0.0
+    """Read and written by one GPU."""
+    compute_s: Number = 0.0
+    """What the products alone would take, at the card's efficiency; so the next three."""
+    bandwidth_s: Number = 0.0
+    overhead_s: Number = 0.0
+    interconnect_s: Number = 0.0
+    ideal_s: Number = 0.0
+    """Speed of light: the larger of FLOPs / peak and bytes / bandwidth, and the interconnect at its peak."""
+
+    @property
+    def bound(self) -> NDArray[np.str_] | str:
+        """What the stage spends most on: "compute", "bandwidth", "overhead" or "interconnect"."""
+        parts = np.broadcast_arrays(*(getattr(self, f"{name}_s") for name in BOUNDS))
+        bound: NDArray[np.str_] = np.array(BOUNDS)[np.argmax(parts, axis=0)]
+        return bound if bound.ndim else str(bound)
+
+    def at(self, shape: tuple[int, ...], index: tuple[int, ...]) -> StageTime:
+        """The numbers of one candidate, by its place in the broadcast shape of all."""
+        return StageTime(
+            *(float(np.broadcast_to(getattr(self, item.name), shape)[index]) for item in fields(StageTime))
+        )
+
+
+@dataclass
+class StageClock:
+    """Adds up the kernels of a stage; everything may be an array that broadcasts against the rest."""
+
+    rates: Rates
+    _sums: dict[str, Number] = field(default_factory=lambda: dict.fromkeys(("seconds", "bytes", "peak_s"), 0.0))
+
+    def stage(self) -> StageTime:
+        """What has been added up."""
+        sums, hardware = self._sums, self.rates.hardware
+        ideal = np.maximum(sums["peak_s"], sums["bytes"] / hardware.bandwidth_bytes_per_s)
+        if "link_bytes" in sums:
+            ideal = ideal + sums["link_bytes"] / _link(hardware)
+        spent = {f"{name}_s": sums.get(name, 0.0) for name in BOUNDS}
+        return StageTime(seconds=sums["seconds"], bytes=sums["bytes"], **spent, ideal_s=ideal)
+
+    def matmuls(self, rows: Number, matrices: Sequence[tuple[Number, Number, Number]]) -> None:
+        """Matrix products of the same rows, each (how many times, input width, output width)."""
+        r, card = self.rates, self.rates.hardware
+        peak, bandwidth = r.flops_per_s, card.bandwidth_bytes_per_s
+        e = card.efficiency
+        quantised = r.input_bytes < r.output_bytes
+        share = e.quantised_compute if quantised else e.matmul_compute
+        seconds: Number = 0.0
+        row_flops: Number = 0.0
+        row_bytes: Number = 0.0
+        weight_bytes: Number = 0.0
+        row_inputs: Number = 0.0
+        launches: Number = 0.0
+        for times, k, n in matrices:
+            products = 2.0 * k * n
+            weights = k * n * r.weight_bytes
+            values = k * r.input_bytes + n * r.output_bytes
+            c = products / (peak * share)
+            b, b0 = values / (bandwidth * e.matmul_bandwidth), weights / (bandwidth * e.matmul_bandwidth)
+            # sqrt((c m)^2 + (b m + b0)^2) as a quadratic in m: few operations on the full grid
+            seconds = seconds + times * np.sqrt(((c * c + b * b) * rows + 2 * b * b0) * rows + b0 * b0)
+            row_flops, row_bytes = row_flops + times * products, row_bytes + times * values
+            weight_bytes, launches = weight_bytes + times * weights, launches + times
+            row_inputs = row_inputs + times * k
+        moved = row_bytes * rows + weight_bytes
+        overhead = launches * e.matmul_overhead_s
+        self._add(
+            seconds=seconds + overhead,
+            bytes=moved,
+            peak_s=row_flops / peak * rows,
+            compute=row_flops / (peak * share) * rows,
+            bandwidth=moved / (bandwidth * e.matmul_bandwidth),
+            overhead=overhead,
+        )
+        if quantised:
+            moved = row_inputs * (r.output_bytes + r.input_bytes) * rows
+            seconds = moved / (bandwidth * e.elementwise_bandwidth)
+            overhead = launches * e.quantised_overhead_s
+            self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
+
+    def attention(
+        self, times: Number, rows: Number, pairs: Number, width: Number, kv_width: Number, qk_norm: Number = 0.0
+    ) -> None:
+        """Attention of many new tokens, `pairs` pairs of a token and one that it attends to."""
+        r, card = self.rates, self.rates.hardware
+        e = card.efficiency
+        flops = 4.0 * times * width * pairs
+        moved = times * (2 * width * r.output_bytes + 2 * kv_width * r.kv_bytes) * rows
+        compute = flops / (r.attention_flops_per_s * e.attention_compute)
+        bandwidth = moved / (card.bandwidth_bytes_per_s * e.attention_bandwidth)
+        overhead = times * (e.attention_overhead_s + qk_norm * e.qk_norm_overhead_s)
+        self._add(
+            seconds=np.sqrt(compute * compute + bandwidth * bandwidth) + overhead,
+            bytes=moved,
+            peak_s=flops / r.attention_flops_per_s,
+            compute=compute,
+            bandwidth=bandwidth,
+            overhead=overhead,
+        )
+
+    def cache_read(self, times: Number, cached: Number, kv_width: Number) -> None:
+        """A decode step's attention over `cached` tokens of all requests."""
+        card = self.rates.hardware
+        moved = times * 2 * kv_width * self.rates.kv_bytes * cached
+        seconds = moved / (card.bandwidth_bytes_per_s * card.efficiency.cache_bandwidth)
+        overhead = times * card.efficiency.cache_overhead_s
+        self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
+
+    def elementwise(self, launches: Number, rows: Number, values_per_row: Number) -> None:
+        """Kernels that read and write `values_per_row` numbers for each row, all together."""
+        card = self.rates.hardware
+        moved = values_per_row * self.rates.output_bytes * rows
+        seconds = moved / (card.bandwidth_bytes_per_s * card.efficiency.elementwise_bandwidth)
+        overhead = launches * card.efficiency.elementwise_overhead_s
+        self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
+
+    def all_reduces(self, times: Number, rows: Number, width: Number, gpus: Number) -> None:
+        """Sums over n GPUs of `width` numbers for each row; nothing for one GPU."""
+        if np.all(np.asarray(gpus) == 1):
+            return
+        card, e = self.rates.hardware, self.rates.hardware.efficiency
+        n = np.maximum(gpus, 2)
+        share = np.minimum(1.0, e.interconnect * (2 / n) ** e.interconnect_falloff)
+        sent = (2.0 * (n - 1) / n * times * self.rates.output_bytes * width * (np.asarray(gpus) > 1)) * rows
+        overhead = times * e.all_reduce_overhead_s * (n / 2) ** e.all_reduce_growth * (np.asarray(gpus) > 1)
+        seconds = sent / (_link(card) * share) + overhead
+        self._add(seconds=seconds, link_bytes=sent, interconnect=seconds)
+
+    def _add(self, **amounts: Number) -> None:
+        for name, amount in amounts.items():
+            self._sums[name] = self._sums[name] + amount if name in self._sums else amount
+
+
+def _link(hardware: Hardware) -> float:
+    if not hardware.interconnect_bytes_per_s:
+        raise InputError(f"{hardware.title} has no interconnect in the catalogue; expected tensor_parallel = 1")
+    return hardware.interconnect_bytes_per_s

@@ -1,0 +1,173 @@
+"""All that one configuration costs: FLOPs, memory and, on known hardware, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planner.costs.flops import FULL, Flops, request_flops
+from planner.costs.hardware import Hardware, find_hardware
+from planner.costs.latency import Latency, request_latency, speed_limit_tokens
+from planner.costs.memory import Memory, request_memory
+from planner.costs.stages import IMAGE_FIRST, STAGES, Workload
+from planner.errors import UnknownNameError
+from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.quantities import whole_number
+
+ROOFLINE = "roofline"
+SILICON = "silicon"
+LATENCY_SOURCES = (ROOFLINE, SILICON)
+
+
+@dataclass(frozen=True)
+class RequestCost:
+    """One configuration and one request: what runs, and what it costs."""
+
+    llm: LlmSpec
+    visual_tokens: int
+    """Per image."""
+    workload: Workload
+    vision: VisionSpec
+    compressor: CompressorSpec
+    prompt_order: str
+    precision: str
+    tensor_parallel: int
+    batch: int
+    convention: str
+    flops: Flops
+    """Of one request."""
+    memory: Memory
+    """Of one device, for the whole batch."""
+    hardware: Hardware | None
+    latency: Latency | None
+    """Of a batch; None without hardware."""
+    speed_limit_tokens: int | None
+    """Visual tokens below which fewer save less than 5 % of the TTFT by the roofline; None without hardware."""
+
+    @property
+    def requests_that_fit(self) -> int | None:
+        """The largest batch in the memory of the hardware."""
+        return None if self.hardware is None else int(self.memory.requests_that_fit(self.hardware.memory_bytes))
+
+    def __str__(self) -> str:
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
+        return f"{self.llm.name} with {tokens}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types; times are null without hardware."""
+        latency = self.latency
+        return {
+            "llm": self.llm.name,
+            "params": self.llm.params,
+            "visual_tokens": self.visual_tokens,
+            "vision": self.vision.name,
+            "compressor": self.compressor.name,
+            "prompt_order": self.prompt_order,
+            "precision": self.precision,
+            "tensor_parallel": self.tensor_parallel,
+            "batch": self.batch,
+            "workload": {**vars(self.workload)},
+            "convention": self.convention,
+            "stages": {stage: self._stage(stage) for stage in STAGES},
+            "total_flops": float(self.flops.total),
+            "ttft_s": None if latency is None else float(latency.ttft_s),
+            "tpot_s": None if latency is None else float(latency.tpot_s),
+            "request_s": None if latency is None else float(latency.request_s),
+            "requests_per_second": None if latency is None else float(latency.throughput_requests_per_s),
+            "peak_memory_bytes": float(self.memory.peak),
+            "memory": self.memory.to_dict(),
+            "hardware": None if self.hardware is None else self.hardware.name,
+            "requests_that_fit": self.requests_that_fit,
+            "speed_limit_tokens": self.speed_limit_tokens,
+        }
+
+    def _stage(self, stage: str) -> dict[str, Any]:
+        """Decode counts all its steps, of which there are one fewer in time: the prefill yields the first token."""
+        found: dict[str, Any] = {"flops": float(getattr(self.flops, stage))}
+        latency = self.latency
+        if latency is None:
+            return found | {"bytes": None, "seconds": None, "bound": None, "source": None}
+        name = "decode_step" if stage == "decode" else stage
+        steps = max(latency.generated_tokens - 1, 0) if stage == "decode" else 1
+        time = getattr(latency, name)
+        return found | {
+            "bytes": steps * float(time.bytes),
+            "seconds": steps * float(time.seconds),
+            "bound": str(time.bound),
+            "source": latency.sources[name],
+        }
+
+
+def request_cost(
+    llm: str | Path | LlmSpec,
+    visual_tokens: int,
+    workload: Workload,
+    *,
+    vision: str | VisionSpec = DEFAULT_VISION,
+    compressor: str | CompressorSpec = DEFAULT_COMPRESSOR,
+    convention: str = FULL,
+    prompt_order: str = IMAGE_FIRST,
+    precision: str = "bf16",
+    kv_precision: str | None = None,
+    batch: int = 1,
+    tensor_parallel: int = 1,
+    hardware: str | Path | Hardware | None = None,
+    latency_source: str = ROOFLINE,
+) -> RequestCost:
+    """What one request costs with one configuration.
+
+    Args:
+        llm: name, config.json path or spec of one language model.
+        visual_tokens: per image; what the compressor admits is not asked.
+        workload: the request.
+        vision, compressor: tower and compressor.
+        convention: how FLOPs are counted.
+        prompt_order: "image-first" or "text-first".
+        precision, kv_precision: of the LLM's matrices and of the KV cache.
+        batch: requests that run together.
+        tensor_parallel: GPUs that share the LLM.
+        hardware: a card; without one there are no times.
+        latency_source: "roofline", or "silicon": measured kernels of aiconfigurator (extra `[silicon]`).
+
+    Raises:
+        InputError: a name, count or file that cannot be used, in one sentence.
+    """
+    if latency_source not in LATENCY_SOURCES:
+        raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
+    (spec,) = find_llms(llm)[:1]
+    tower, squeezer = find_vision(vision), find_compressor(compressor)
+    tokens = whole_number(visual_tokens, "visual_tokens", 0)
+    card = None if hardware is None else find_hardware(hardware)
+    parts: dict[str, Any] = {"vision": tower, "compressor": squeezer, "prompt_order": prompt_order}
+    run: dict[str, Any] = {
+        "precision": precision,
+        "kv_precision": kv_precision,
+        "batch": whole_number(batch, "batch", 1),
+        "tensor_parallel": whole_number(tensor_parallel, "tensor_parallel", 1),
+    }
+    latency = limit = None
+    if card is not None:
+        limit = int(speed_limit_tokens(spec, workload, hardware=card, **parts, **run))
+        if latency_source == SILICON:
+            from planner.costs.silicon import silicon_latency
+
+            latency = silicon_latency(spec, tokens, workload, hardware=card, **parts, **run)
+        else:
+            latency = request_latency(spec, tokens, workload, hardware=card, **parts, **run)
+    return RequestCost(
+        llm=spec,
+        visual_tokens=tokens,
+        workload=workload,
+        **parts,
+        precision=precision,
+        tensor_parallel=run["tensor_parallel"],
+        batch=run["batch"],
+        convention=convention,
+        flops=request_flops(spec, tokens, workload, convention=convention, **parts).at(),
+        memory=request_memory(spec, tokens, workload, **parts, **run).at(),
+        hardware=card,
+        latency=latency,
+        speed_limit_tokens=limit,
+    )

@@ -1,0 +1,217 @@
+"""Latency of the language model from measured kernels: NVIDIA's aiconfigurator, an optional package (`[silicon]`).
+
+Its tables hold kernel times of serving engines with CUDA graphs; between their points it interpolates. The query pass,
+prefill, decode step and the sums over GPUs come from it; tower and compressor from `planner.costs.latency`.
+
+Sources of a stage, in the package's words: "silicon" (from tables), "empirical" (formulas fitted to some), "sol" (speed
+of light), "mixed". Element-wise kernels are formulas in every stage and are left out of the verdict.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.costs.hardware import Hardware
+from planner.costs.latency import MIXED, Latency, has_qk_norm, request_latency
+from planner.costs.stages import IMAGE_FIRST, Workload, stage_tokens
+from planner.errors import InputError
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+
+FloatArray = NDArray[np.float64]
+Op = tuple[str, float, str]
+"""Kernel, seconds, source."""
+
+SYSTEMS = {
+    "a100-80gb": ("a100_sxm", "sglang"),
+    "h100-sxm": ("h100_sxm", "sglang"),
+    "h200": ("h200_sxm", "sglang"),
+    "b200": ("b200_sxm", "sglang"),
+    "b300": ("b300_sxm", "sglang"),
+    "gb200": ("gb200", "sglang"),
+    "gb300": ("gb300", "sglang"),
+    "l40s": ("l40s", "sglang"),
+    "rtx-pro-6000": ("rtx_pro_6000_server", "sglang"),
+    "arc-b60": ("b60", "vllm"),
+}
+"""Of each card with data: the package's name, and the engine whose kernels stand for it. SGLang, because its tables
+hold models without grouped queries too (Vicuna, Qwen1.5), which vLLM's extrapolate."""
+_WEIGHTS = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "sq", "int4": "int4_wo"}
+_KV = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "int8"}
+_ELEMENTWISE = ("embedding", "add_norm_1", "add_norm_2", "act_gate", "p2p")
+
+
+def silicon_latency(
+    llm: LlmSpec,
+    visual_tokens: FloatArray | int,
+    workload: Workload,
+    *,
+    vision: VisionSpec,
+    compressor: CompressorSpec,
+    hardware: Hardware,
+    prompt_order: str = IMAGE_FIRST,
+    precision: str = "bf16",
+    kv_precision: str | None = None,
+    batch: int = 1,
+    tensor_parallel: int = 1,
+) -> Latency:
+    """As `latency.request_latency`, for one LLM and one or a few numbers of visual tokens: each takes about 1 ms.
+
+    Bytes, bounds and the speed of light remain those of `request_latency`.
+
+    Raises:
+        InputError: aiconfigurator is not installed, or has no data for this card, model or precision.
+    """
+    ours = request_latency(
+        llm,
+        visual_tokens,
+        workload,
+        vision=vision,
+        compressor=compressor,
+        hardware=hardware,
+        prompt_order=prompt_order,
+        precision=precision,
+        kv_precision=kv_precision,
+        batch=batch,
+        tensor_parallel=tensor_parallel,
+    )
+    engine = Engine.of(llm, hardware.name, precision, kv_precision, tensor_parallel)
+    query_pass: list[Op] = []
+    prefills: list[list[Op]] = []
+    steps: list[list[Op]] = []
+    for v in np.ravel(visual_tokens):
+        tokens = stage_tokens(workload, np.asarray(float(v)), compressor.query_aware, prompt_order)
+        cached, prefix, new = tokens.cached, tokens.prefix, round(float(tokens.prefill))
+        if tokens.query_pass:
+            query_pass = without_logits(engine.prefill(batch, tokens.query_pass))
+        ahead = without_logits(engine.prefill(batch, prefix, cached)) if prefix else []
+        prefills.append(ahead + engine.prefill(batch, new - prefix, cached + prefix))
+        steps.append(engine.decode_step(batch, cached + new + max(tokens.decode, 1) // 2))
+    shape = np.shape(visual_tokens)
+    found = {"query_pass": [query_pass], "prefill": prefills, "decode_step": steps}
+    stages = {
+        name: replace(getattr(ours, name), seconds=_shaped([sum(op[1] for op in ops) for ops in runs], shape))
+        for name, runs in found.items()
+        if runs != [[]]
+    }
+    sources = {name: source_of([op for ops in found[name] for op in ops]) for name in stages}
+    return replace(ours, **stages, sources={**ours.sources, **sources})
+
+
+class Engine:
+    """One model on one card as aiconfigurator sees it."""
+
+    def __init__(self, handle: Any, name: str) -> None:
+        self._handle = handle
+        self._name = name
+
+    @classmethod
+    def of(
+        cls,
+        llm: LlmSpec,
+        card: str,
+        precision: str = "bf16",
+        kv_precision: str | None = None,
+        gpus: int = 1,
+        engine: str = "",
+    ) -> Engine:
+        """The kernels of a serving engine, by default the one of SYSTEMS. Raises InputError, with what is missing."""
+        if card not in SYSTEMS:
+            raise InputError(f"aiconfigurator has no kernel times of {card}; it has those of: {', '.join(SYSTEMS)}")
+        kv_precision = kv_precision or "bf16"
+        if precision not in _WEIGHTS or kv_precision not in _KV:
+            raise InputError(
+                f"aiconfigurator has no kernel times for weights in {precision} and a KV cache in {kv_precision}; "
+                f"expected one of {', '.join(_WEIGHTS)}, and of {', '.join(_KV)}"
+            )
+        if not llm.gated_mlp:
+            raise InputError(f"aiconfigurator knows gated MLPs only, {llm.name} has none; leave out the silicon source")
+        system, usual = SYSTEMS[card]
+        return _engine(llm, system, engine or usual, _WEIGHTS[precision], _KV[kv_precision], gpus)
+
+    def prefill(self, batch: int, new_tokens: int, cached_tokens: int = 0) -> list[Op]:
+        """Kernels of a pass over new tokens, and the logits of the last one."""
+        context, _ = self._run(batch_size=batch, isl=cached_tokens + new_tokens, osl=1, prefix=cached_tokens)
+        return _ops(context)
+
+    def decode_step(self, batch: int, context_tokens: int) -> list[Op]:
+        """Kernels of one token behind so many."""
+        _, generation = self._run(batch_size=batch, isl=context_tokens, osl=2, mode="static_gen")
+        return _ops(generation)
+
+    def _run(self, **shape: Any) -> Any:
+        try:
+            return self._handle.run_static_per_op(**shape)
+        except Exception as error:  # the package has no common base of its errors
+            raise InputError(f"aiconfigurator has no kernel times for {self._name}: {_first_words(error)}") from None
+
+
+def without_logits(ops: list[Op]) -> list[Op]:
+    return [op for op in ops if op[0] != "logits_gemm"]
+
+
+def source_of(ops: list[Op]) -> str:
+    """The source that all kernels share, element-wise ones left out; "mixed" if they differ."""
+    found = {source for name, seconds, source in ops if seconds > 0 and name not in _ELEMENTWISE}
+    return found.pop() if len(found) == 1 else MIXED
+
+
+def _ops(values: Sequence[tuple[str, float, float, str]]) -> list[Op]:
+    return [(name.split("_", 1)[1], milliseconds / 1e3, source) for name, milliseconds, _, source in values]
+
+
+def _shaped(seconds: list[float], shape: tuple[int, ...]) -> FloatArray | float:
+    return np.reshape(seconds, shape) if shape and len(seconds) > 1 else seconds[0]
+
+
+@lru_cache(maxsize=256)
+def _engine(llm: LlmSpec, system: str, backend: str, weights: str, kv: str, gpus: int) -> Engine:
+    try:
+        sdk = importlib.import_module("aiconfigurator_core.sdk")
+    except ImportError:
+        raise InputError(
+            "the silicon source needs the package aiconfigurator-core: pip install 'vlm-planner[silicon]'"
+        ) from None
+    # it says much about tables that no dense model asks for
+    logging.getLogger("aiconfigurator_core").setLevel(logging.ERROR)
+    name = f"{llm.name} on {gpus} x {system} ({backend}, weights {weights}, KV cache {kv})"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(_config(llm)), encoding="utf-8")
+        try:
+            handle = sdk.EngineHandle.compile(
+                folder, system, backend, tp_size=gpus, gemm_quant_mode=weights, kvcache_quant_mode=kv
+            )
+        except Exception as error:
+            raise InputError(f"aiconfigurator has no kernel times for {name}: {_first_words(error)}") from None
+    return Engine(handle, name)
+
+
+def _config(llm: LlmSpec) -> dict[str, Any]:
+    """The model as a Hugging Face config of an architecture that aiconfigurator knows."""
+    return {
+        "architectures": ["Qwen3ForCausalLM" if has_qk_norm(llm) else "LlamaForCausalLM"],
+        "hidden_size": llm.hidden_size,
+        "intermediate_size": llm.intermediate_size,
+        "num_hidden_layers": llm.num_layers,
+        "num_attention_heads": llm.num_heads,
+        "num_key_value_heads": llm.num_kv_heads,
+        "head_dim": llm.head_dim,
+        "vocab_size": llm.vocab_size,
+        "max_position_embeddings": 1 << 17,
+        "torch_dtype": "bfloat16",
+    }
+
+
+def _first_words(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else f"{text[:157]}..."

@@ -1,0 +1,112 @@
+"""How a model would run: hardware, precision, GPUs, batch. Each axis may hold several values to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planner.costs.hardware import Hardware, find_hardware
+from planner.costs.memory import check_precisions
+from planner.costs.request import LATENCY_SOURCES, ROOFLINE
+from planner.errors import InputError, UnknownNameError
+from planner.planning.limits import NEEDS_HARDWARE
+from planner.planning.request import Budget
+from planner.quantities import positive_number, whole_number
+
+DEFAULT_PRECISION = "bf16"
+BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
+_BATCHING_HELPS = ("requests_per_second", "price_per_million_requests", "energy_joules")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The ways to run that are tried."""
+
+    hardware: Hardware | None
+    precisions: tuple[str, ...]
+    """Of the LLM's matrices."""
+    kv_precision: str | None
+    """Of the KV cache; None: that of what is not quantised."""
+    tensor_parallel: tuple[int, ...]
+    """GPUs that share one model."""
+    batches: tuple[int, ...]
+    """Requests that run together."""
+    gpus: int | None
+    """GPUs in all, as many replicas as they hold; None: one replica."""
+    price_per_hour: float | None
+    """Of one GPU, in any currency."""
+    latency_source: str = ROOFLINE
+    """Where times come from: "roofline" or "silicon"."""
+
+
+def as_deployment(
+    budget: Budget,
+    hardware: str | Path | Hardware | None,
+    precision: str | Iterable[str] | None,
+    kv_precision: str | None,
+    tensor_parallel: int | Iterable[int],
+    batch: int | Iterable[int] | None,
+    gpus: int | None,
+    price_per_hour: float | None,
+    latency_source: str = ROOFLINE,
+) -> Deployment:
+    """A Deployment from what a user may pass.
+
+    Raises:
+        InputError: a limit on time, energy, price or throughput without hardware; a price limit without a price; more
+            GPUs for one model than there are.
+        UnknownNameError: no such hardware or precision.
+    """
+    if latency_source not in LATENCY_SOURCES:
+        raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
+    card = None if hardware is None else find_hardware(hardware)
+    asked = [name for name in NEEDS_HARDWARE if getattr(budget, name) is not None]
+    if asked and card is None:
+        raise InputError(f"{asked[0]}: the hardware decides it; name one with hardware= (--hardware), such as l4")
+    if budget.price_per_million_requests is not None and price_per_hour is None:
+        raise InputError(
+            "price_per_million_requests: prices are not shipped; give what a GPU costs an hour with price_per_hour= "
+            "(--price-per-hour)"
+        )
+    if budget.energy_joules is not None and card is not None and card.power_w is None:
+        raise InputError(f"energy_joules: the power of {card.title} is not known; give power_w in a hardware profile")
+    precisions = several(precision) or (_default_precision(card),)
+    for one in precisions:
+        check_precisions(one, kv_precision)
+    devices = tuple(whole_number(count, "tensor_parallel", 1) for count in several(tensor_parallel))
+    batches = tuple(whole_number(count, "batch", 1) for count in several(batch))
+    if not batches:
+        shared = any(getattr(budget, name) is not None for name in _BATCHING_HELPS)
+        batches = BATCHES_TRIED if shared else (1,)
+    total = None if gpus is None else whole_number(gpus, "gpus", 1)
+    if total is not None and min(devices) > total:
+        raise InputError(f"tensor_parallel: {min(devices)} GPUs for one model, but gpus= (--gpus) says {total}")
+    if total is not None:
+        devices = tuple(count for count in devices if count <= total)
+    return Deployment(
+        hardware=card,
+        precisions=precisions,
+        kv_precision=kv_precision,
+        tensor_parallel=devices,
+        batches=batches,
+        gpus=total,
+        price_per_hour=None if price_per_hour is None else positive_number(price_per_hour, "price_per_hour"),
+        latency_source=latency_source,
+    )
+
+
+def _default_precision(card: Hardware | None) -> str:
+    """bf16, or what stands in for it on cards that have none (T4)."""
+    if card is None or DEFAULT_PRECISION in card.flops_per_s:
+        return DEFAULT_PRECISION
+    return "fp16" if "fp16" in card.flops_per_s else "fp32"
+
+
+def several(value: Any) -> tuple[Any, ...]:
+    """One value or several, each once, in the order given; nothing for None."""
+    if value is None:
+        return ()
+    one = isinstance(value, str) or not isinstance(value, Iterable)
+    return (value,) if one else tuple(dict.fromkeys(value))

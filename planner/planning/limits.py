@@ -1,0 +1,131 @@
+"""Limits of a budget: which candidates keep them, which limit binds, which two cannot be kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.costs.hardware import Hardware
+from planner.planning.request import Budget
+from planner.quantities import format_bytes, format_flops, format_seconds, format_significant
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+RELAXED_BY = 0.1
+"""How much looser a limit is made to see what that buys."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit, and the column of the candidates that it holds down (or up)."""
+
+    name: str
+    """Field of the Budget."""
+    column: str
+    """Quantity of a candidate, by name with unit."""
+    title: str
+    value: float
+    show: Callable[[float], str]
+    at_least: bool = False
+
+    def met(self, quantities: Mapping[str, FloatArray]) -> BoolArray:
+        """Which candidates keep it."""
+        column = quantities[self.column]
+        return column >= self.value if self.at_least else column <= self.value
+
+    def share(self, quantity: float) -> float:
+        """How much of the limit is used, 1 at the limit."""
+        return self.value / quantity if self.at_least else quantity / self.value
+
+    def relaxed(self) -> Limit:
+        factor = 1 / (1 + RELAXED_BY) if self.at_least else 1 + RELAXED_BY
+        return replace(self, value=self.value * factor)
+
+    def __str__(self) -> str:
+        return f"{self.title} {'at least' if self.at_least else 'at most'} {self.show(self.value)}"
+
+
+_KINDS: dict[str, tuple[str, str, Callable[[float], str], bool]] = {
+    "flops": ("total_flops", "FLOPs", format_flops, False),
+    "ttft_s": ("ttft_s", "TTFT", format_seconds, False),
+    "tpot_s": ("tpot_s", "TPOT", format_seconds, False),
+    "request_s": ("request_s", "request latency", format_seconds, False),
+    "memory_bytes": ("peak_memory_bytes", "memory of a device", format_bytes, False),
+    "energy_joules": ("energy_joules", "energy of a request", lambda joules: f"{joules:.3g} J", False),
+    "price_per_million_requests": (
+        "price_per_million_requests",
+        "price of a million requests",
+        format_significant,
+        False,
+    ),
+    "requests_per_second": ("requests_per_second", "requests per second", format_significant, True),
+}
+"""Field of the Budget -> column, title, how to show a value, whether it is a least instead of a most."""
+
+NEEDS_HARDWARE = tuple(name for name in _KINDS if name not in ("flops", "memory_bytes"))
+
+
+def limits_of(budget: Budget, hardware: Hardware | None) -> tuple[Limit, ...]:
+    """The limits of a budget; the memory of the hardware is one too."""
+    found = []
+    for name, (column, title, show, at_least) in _KINDS.items():
+        value = getattr(budget, name)
+        if name == "memory_bytes" and hardware is not None:
+            value = hardware.memory_bytes if value is None else min(value, hardware.memory_bytes)
+        if value is not None:
+            found.append(Limit(name, column, title, value, show, at_least))
+    return tuple(found)
+
+
+def all_met(limits: Sequence[Limit], quantities: Mapping[str, FloatArray]) -> BoolArray:
+    """Which candidates keep every limit."""
+    rows = len(next(iter(quantities.values())))
+    met = np.ones(rows, bool)
+    for limit in limits:
+        met &= limit.met(quantities)
+    return met
+
+
+def conflict(limits: Sequence[Limit], quantities: Mapping[str, FloatArray], possible: BoolArray) -> tuple[Limit, ...]:
+    """Why nothing fits: the one limit that nothing keeps, else two that nothing keeps together, else all of them."""
+    met = {limit.name: limit.met(quantities) & possible for limit in limits}
+    for limit in limits:
+        if not met[limit.name].any():
+            return (limit,)
+    for one, other in combinations(limits, 2):
+        if not (met[one.name] & met[other.name]).any():
+            return one, other
+    return tuple(limits)
+
+
+@dataclass(frozen=True)
+class Slack:
+    """What one limit is to the pick."""
+
+    limit: Limit
+    used: float
+    """Share of the limit that the pick uses."""
+    binds: bool
+    """Whether a better candidate would fit without it."""
+    relaxed_row: int | None
+    """Row of the better pick if the limit were 10 % looser, None if that buys nothing."""
+
+
+def slacks(
+    limits: Sequence[Limit], quantities: Mapping[str, FloatArray], errors: FloatArray, possible: BoolArray, best: int
+) -> tuple[Slack, ...]:
+    """For each limit, all others kept: does it bind, and what does relaxing it by 10 % buy?"""
+    found = []
+    for limit in limits:
+        others = all_met([other for other in limits if other is not limit], quantities) & possible
+        better = others & (errors < errors[best])
+        relaxed = np.flatnonzero(better & limit.relaxed().met(quantities))
+        row = int(relaxed[np.argmin(errors[relaxed])]) if len(relaxed) else None
+        used = limit.share(float(quantities[limit.column][best]))
+        found.append(Slack(limit, used, bool(better.any()), row))
+    return tuple(found)

@@ -1,0 +1,63 @@
+"""What a pick rests on, in sentences: where it lies outside the data, and what has to hold for it."""
+
+from __future__ import annotations
+
+from planner.costs.flops import PAPER
+from planner.costs.stages import TEXT_FIRST, Workload
+from planner.laws.combined import Law
+from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
+from planner.models.catalog import family_of
+from planner.planning.request import Budget
+from planner.planning.result import Candidate
+from planner.quantities import format_factor, format_params, format_tokens
+
+
+def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
+    """Where the pick lies outside the law's data, in words."""
+    out = []
+    for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
+        size = quantity == "llm_params"
+        value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)
+        edge = "above the largest" if value > nearest else "below the smallest"
+        out.append(
+            f"{quantity} {form(value)} is {edge} measured, {form(nearest)}, by a factor of {format_factor(ratio)}"
+        )
+    return tuple(out)
+
+
+def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
+    """What has to hold for the law to speak of this pick, in sentences."""
+    out = []
+    if isinstance(law, FittedLaw) and "assumption" in law.joint:
+        out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
+    if law.n_runs and not law.compressors:
+        out.append(f"the compressor of the runs is not known, the plan is for {best.compressor.name}")
+    if law.status == NOT_IDENTIFIED:
+        out.append(f"the law is not identified: {law.advice}")
+    if law.compressors and best.compressor.name not in law.compressors:
+        measured = [name for name in law.compressors if name != "none"] or ["no compressor"]
+        out.append(
+            f"the law was measured with {', '.join(measured)}, the plan is for {best.compressor.name}: "
+            "the gain of a visual token differs between compressors"
+        )
+    families = {family_of(name) or name for name in law.llms}
+    if families and (family_of(best.llm.name) or best.llm.family) not in families:
+        out.append(
+            f"the law was measured on {', '.join(sorted(families))}, the pick is {best.llm.family}: "
+            "another family may stand higher or lower at the same size"
+        )
+    if law.vision and best.vision.name != law.vision:
+        out.append(f"the law was measured with {law.vision}, the plan is for {best.vision.name}")
+    limit = best.compressor.published_tokens_max
+    if limit is not None and best.visual_tokens > limit:
+        out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
+    if best.prompt_order == TEXT_FIRST:
+        out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
+    if workload.images > 1:
+        out.append(f"the law, measured with one image a request, holds for {workload.images}")
+    if budget.convention == PAPER:
+        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
+    if not 0 <= best.predicted_error <= 1:
+        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
+    out += best.llm.notes
+    return tuple(out)
