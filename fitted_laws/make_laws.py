@@ -21,13 +21,13 @@ RUNS = {
     "ocr": "qwen1.5_tokenpacker_ocr.csv",
 }
 COMPRESSORS = "vicuna7b_compressors_table1.csv"
-QUECC_SHARES: Mapping[str, tuple[str, ...]] = {
+BORROWED: Mapping[str, tuple[str, ...]] = {
     "additive": ("A", "alpha", "D"),
     "multiplicative": ("alpha", "D"),
     "log-linear": ("c1",),
 }
-"""What QueCC, measured at one LLM size, borrows from the Qwen1.5 reasoning runs: all that tells the effect of N."""
-QUECC_REMARK = (
+"""What a compressor of Table 1, measured at one LLM size, borrows from the Qwen1.5 reasoning runs: all that tells the effect of N."""
+TABLE1_REMARK = (
     "on the same eight tasks TokenPacker gains from tokens as QueCC does (ln error falls by .046 and .042 per ln T, by "
     ".015 on the reasoning runs): most of the step from the law reasoning to this one is the tasks', not QueCC's"
 )
@@ -42,19 +42,25 @@ def make_laws() -> dict[str, FittedLaw]:
     for form in FORMS:
         for name, file in RUNS.items():
             laws[f"{name}.{form}.json"] = fit(read_runs(HERE / "runs" / file), form, name=name, vision=VISION)
-        laws[f"quecc.{form}.json"] = _quecc(form)
+        laws[f"quecc.{form}.json"] = _of_table1("quecc", form)
+        laws[f"tokenpacker.{form}.json"] = _of_table1("tokenpacker", form)
     laws["paper.multiplicative.json"] = _published()
     return laws
 
 
-def _quecc(form: str) -> FittedLaw:
-    """QueCC's own tokens (Vicuna-1.5-7B, eight tasks) with the effect of N of the reasoning runs."""
+def _of_table1(compressor: str, form: str) -> FittedLaw:
+    """A compressor's own tokens (Vicuna-1.5-7B, eight tasks) with the effect of N of the reasoning runs."""
     import pandas as pd
 
     reasoning, compressors = (read_runs(HERE / "runs" / file) for file in (RUNS["reasoning"], COMPRESSORS))
-    table = pd.concat([reasoning.to_frame(), compressors.select(compressor="quecc").to_frame()], ignore_index=True)
-    law = fit(table, form, by="compressor", shared=QUECC_SHARES[form], vision=VISION)["quecc"]
-    return replace(law, remarks=(*law.remarks, QUECC_REMARK))
+    own = compressors.select(compressor=compressor).to_frame()
+    if compressor in (reasoning.compressor or ()):
+        own["compressor"] = group = f"{compressor}, Table 1"  # a group of its own beside the reasoning runs
+    else:
+        group = compressor
+    table = pd.concat([reasoning.to_frame(), own], ignore_index=True)
+    law = fit(table, form, by="compressor", shared=BORROWED[form], vision=VISION)[group]
+    return replace(law, name=compressor, compressors=(compressor,), remarks=(*law.remarks, TABLE1_REMARK))
 
 
 def _published() -> FittedLaw:

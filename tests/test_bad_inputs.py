@@ -733,7 +733,8 @@ PLANS = [
         "an unknown law",
         plan("zzz"),
         UnknownNameError,
-        "no shipped law is called 'zzz'; there are: ocr, paper, quecc, reasoning; a law file is named by its path",
+        "no shipped law is called 'zzz'; there are: ocr, paper, quecc, reasoning, tokenpacker; "
+        "a law file is named by its path",
     ),
     Bad(
         "a form that a shipped law does not have",

@@ -25,7 +25,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output file.")]
-Law = Annotated[str, typer.Option(help="Shipped law (reasoning, ocr, quecc, paper) or the path of a law file.")]
+Law = Annotated[str, typer.Option(help="Shipped law, as the catalog lists them, or the path of a law file.")]
 FormName = Annotated[
     str | None, typer.Option(help="Form of a shipped law: additive, multiplicative, log-linear or auto.")
 ]

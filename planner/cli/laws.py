@@ -81,7 +81,7 @@ def fit(
 
 @app.command()
 def show(
-    law: Annotated[str, typer.Argument(help="Shipped law (reasoning, quecc, ocr, paper) or the path of a law file.")],
+    law: Annotated[str, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")],
     form: FormName = None,
     intervals: Intervals = False,
     as_json: Json = False,

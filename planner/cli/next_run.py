@@ -31,7 +31,7 @@ DEFAULT_TOKENS = "1,4,16,36,64,144,576"
 
 @app.command(name="next-run")
 def next_run(
-    law: Annotated[str, typer.Argument(help="Shipped law (reasoning, ocr, quecc) or the path of a law file.")],
+    law: Annotated[str, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")],
     budget: BudgetText,
     query_tokens: QueryTokens,
     generated_tokens: GeneratedTokens,

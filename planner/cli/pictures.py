@@ -24,7 +24,7 @@ _TAKES = {
 @app.command()
 def plot(
     kind: Annotated[str, typer.Argument(help="law (over FLOPs), profiles, residuals, or frontier (of a plan).")],
-    law: Annotated[str, typer.Argument(help="Shipped law (reasoning, ocr, quecc, paper) or the path of a law file.")],
+    law: Annotated[str, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")],
     output: Annotated[str, typer.Option("-o", "--output", help="The picture: a .png, .svg or .pdf file.")],
     form: FormName = None,
     budget: Annotated[str | None, typer.Option(help="frontier: FLOPs of one request, such as 2TFLOPs.")] = None,

@@ -251,10 +251,11 @@ def error_text(candidate: Candidate) -> str:
 def tied_text(plan: Plan) -> str:
     """The tied candidates in a sentence, with the cheapest of them."""
     cheapest = plan.tied[0]
-    if cheapest.llm.name == plan.best.llm.name and cheapest.visual_tokens == plan.best.visual_tokens:
+    if cheapest == plan.best:
         ending = "the pick is the cheapest of them"
     else:
-        ending = f"the cheapest is {cheapest} at {format_flops(cheapest.total_flops)}"
+        other = "" if cheapest.compressor == plan.best.compressor else f" ({cheapest.compressor.name})"
+        ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
     told = "cannot be told from the best at 95 % under every form that the runs allow"
     return f"{len(plan.tied)} candidates {told}; {ending}"
 

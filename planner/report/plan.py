@@ -91,9 +91,9 @@ def memory_text(best: Candidate) -> str:
 def relaxed_text(one: SlackOfPick, best: Candidate) -> str:
     """What a little more of one limit would buy."""
     assert one.relaxed is not None
-    gain = best.predicted_error - one.relaxed.predicted_error
+    gain, looser = best.predicted_error - one.relaxed.predicted_error, one.limit.relaxed()
     return (
-        f"{format_percent(RELAXED_BY, 1.0)} looser {one.limit.title} ({one.limit.relaxed().show(one.limit.relaxed().value)}): "
+        f"{format_percent(RELAXED_BY, 1.0)} looser {one.limit.title} ({looser.show(looser.value)}): "
         f"{one.relaxed}, error {format_fraction(one.relaxed.predicted_error)}, lower by {format_fraction(gain)}"
     )
 

@@ -58,6 +58,9 @@ def test_names_and_forms() -> None:
         ("reasoning", "additive"),
         ("reasoning", "log-linear"),
         ("reasoning", "multiplicative"),
+        ("tokenpacker", "additive"),
+        ("tokenpacker", "log-linear"),
+        ("tokenpacker", "multiplicative"),
     )
     assert planner.load_law("reasoning").form == "additive"
     assert planner.load_law("reasoning", "log-linear").form == "log-linear"
