@@ -213,7 +213,9 @@ def host_cpu() -> Hardware:
             "memory_bytes": "read from the operating system",
             "bandwidth_bytes_per_s": f"{measured}: a copy of {_COPIED_BYTES // 2**20} MiB, read plus written",
         },
-        efficiency=Efficiency(**dict.fromkeys(SHARES, 1.0)),  # the peaks are measured: what is reached, not promised
+        efficiency=Efficiency.from_dict(
+            dict.fromkeys(SHARES, 1.0)
+        ),  # the peaks are measured: what is reached, not promised
         form_factor="host",
     )
 

@@ -26,7 +26,7 @@ def shipped_names() -> tuple[tuple[str, str], ...]:
 
 def shipped_laws() -> tuple[FittedLaw, ...]:
     """Every shipped law, in alphabetical order."""
-    return tuple(_load(file) for _, file in sorted(_files().items()))
+    return tuple(_load(name, form) for name, form in sorted(_files()))
 
 
 def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
@@ -64,7 +64,7 @@ def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
     chosen = form if form not in (None, AUTO) else DEFAULT_FORM if DEFAULT_FORM in forms else forms[0]
     if chosen not in forms:
         raise InputError(f"the shipped law {text!r} has no {chosen} form; there are: {', '.join(forms)}")
-    shipped = _load(files[text, chosen])
+    shipped = _load(text, chosen)
     return averaged(shipped) if form == AUTO else shipped
 
 
@@ -101,7 +101,8 @@ def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) ->
 
 
 @cache
-def _load(file: Traversable) -> FittedLaw:
+def _load(name: str, form: str) -> FittedLaw:
+    file = _files()[name, form]
     return FittedLaw.from_dict(json.loads(file.read_text("utf-8")), file.name)
 
 

@@ -1,0 +1,44 @@
+"""The model that a plan picks: a Hugging Face vision-language model with a query-aware compressor.
+
+Importing this package registers the model with the Auto classes, so that a saved folder loads by itself. The folder
+carries the modules too: they import nothing of this package but each other, and load with `trust_remote_code=True`
+where it is not installed.
+"""
+
+from __future__ import annotations
+
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
+
+from planner.vlm.baselines import COMPRESSORS, Matryoshka, TokenPacker, make_compressor
+from planner.vlm.configuration import PROMPT_ORDERS, QUERY_FEATURES, PlannerVlmConfig
+from planner.vlm.modeling import PlannerVlmForConditionalGeneration, PlannerVlmOutput
+from planner.vlm.processing import PlannerVlmProcessor, chat_template
+from planner.vlm.quecc import Compressor, Projector, QueCC, admissible_tokens, convert_reference_state_dict
+
+__all__ = [
+    "COMPRESSORS",
+    "PROMPT_ORDERS",
+    "QUERY_FEATURES",
+    "Compressor",
+    "Matryoshka",
+    "PlannerVlmConfig",
+    "PlannerVlmForConditionalGeneration",
+    "PlannerVlmOutput",
+    "PlannerVlmProcessor",
+    "Projector",
+    "QueCC",
+    "TokenPacker",
+    "admissible_tokens",
+    "chat_template",
+    "convert_reference_state_dict",
+    "make_compressor",
+]
+
+AutoConfig.register(PlannerVlmConfig.model_type, PlannerVlmConfig, exist_ok=True)
+AutoModel.register(PlannerVlmConfig, PlannerVlmForConditionalGeneration, exist_ok=True)
+AutoModelForImageTextToText.register(PlannerVlmConfig, PlannerVlmForConditionalGeneration, exist_ok=True)
+AutoProcessor.register(PlannerVlmConfig, PlannerVlmProcessor, exist_ok=True)
+
+PlannerVlmConfig.register_for_auto_class()
+PlannerVlmForConditionalGeneration.register_for_auto_class("AutoModelForImageTextToText")
+PlannerVlmProcessor.register_for_auto_class()
