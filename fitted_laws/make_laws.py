@@ -26,7 +26,8 @@ BORROWED: Mapping[str, tuple[str, ...]] = {
     "multiplicative": ("alpha", "D"),
     "log-linear": ("c1",),
 }
-"""What a compressor of Table 1, measured at one LLM size, borrows from the Qwen1.5 reasoning runs: all that tells the effect of N."""
+"""What a compressor of Table 1, measured at one LLM size, borrows from the Qwen1.5 reasoning runs: all that tells the
+effect of N."""
 TABLE1_REMARK = (
     "on the same eight tasks TokenPacker gains from tokens as QueCC does (ln error falls by .046 and .042 per ln T, by "
     ".015 on the reasoning runs): most of the step from the law reasoning to this one is the tasks', not QueCC's"
