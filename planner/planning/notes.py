@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planner.costs.efficiency import TRANSFERRED
 from planner.costs.flops import PAPER
 from planner.costs.stages import TEXT_FIRST, Workload
 from planner.laws.combined import Law
@@ -10,6 +11,9 @@ from planner.models.catalog import family_of
 from planner.planning.request import Budget
 from planner.planning.result import Candidate
 from planner.quantities import format_factor, format_params, format_tokens
+
+
+_MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 
 
 def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
@@ -53,6 +57,10 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
         out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
     if best.prompt_order == TEXT_FIRST:
         out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
+    if best.precision not in _MEASURED_PRECISIONS:
+        out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
+    if best.latency is not None and best.latency.source == TRANSFERRED:
+        out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
     if workload.images > 1:
         out.append(f"the law, measured with one image a request, holds for {workload.images}")
     if budget.convention == PAPER:
