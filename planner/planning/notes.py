@@ -12,7 +12,6 @@ from planner.planning.request import Budget
 from planner.planning.result import Candidate
 from planner.quantities import format_factor, format_params, format_tokens
 
-
 _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 
 
