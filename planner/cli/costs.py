@@ -112,7 +112,8 @@ def _one(llm: str | None, llm_config: str | None) -> LlmSpec:
     """The one language model that is named."""
     if (llm is None) == (llm_config is None):
         raise InputError("name one language model: LLM or --llm-config PATH/config.json, see vlm-planner catalog")
-    found = find_llms(llm_config if llm is None else llm)  # type: ignore[arg-type]  # one of them is there
+    name = llm or llm_config or ""
+    found = find_llms(name)
     if len(found) > 1:
-        raise InputError(f"{llm} names {len(found)} language models, expected one, such as {found[0].name}")
+        raise InputError(f"{name} names {len(found)} language models, expected one, such as {found[0].name}")
     return found[0]

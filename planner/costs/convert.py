@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from planner.costs.flops import CONVENTIONS, request_flops
 from planner.costs.stages import Workload
-from planner.errors import UnknownNameError
+from planner.errors import InputError, UnknownNameError
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 
 FASTV = "fastv"
@@ -74,8 +74,11 @@ def convert(value: float, counted: str, wanted: str, same_request: dict[str, flo
 
     Raises:
         UnknownNameError: no such way of counting.
+        InputError: that way counts nothing for this request.
     """
     for name in (counted, wanted):
         if name not in COUNTS:
             raise UnknownNameError("way of counting", name, COUNTS)
+    if not same_request[counted]:
+        raise InputError(f"the count {counted} is 0 for this request, so nothing can be converted from it")
     return value * same_request[wanted] / same_request[counted]

@@ -62,6 +62,10 @@ class Memory:
     peak: FloatArray | float
     per_request: FloatArray | float
     """What one more request in the batch adds at the peak."""
+    peak_stage: FloatArray | float
+    """Position in `STAGES` of the stage in which the peak is."""
+    peak_kv_cache: FloatArray | float
+    """KV cache held in that stage."""
 
     @property
     def activations(self) -> FloatArray | float:
@@ -79,17 +83,24 @@ class Memory:
         return fitting
 
     def owner(self) -> str:
-        """What takes the most at the peak of a single candidate: weights, KV cache, or a stage's activations."""
-        shares = {"weights": float(self.weights), "KV cache": float(self.kv_cache)}
-        shares |= {f"activations of {stage.replace('_', ' ')}": float(getattr(self, stage)) for stage in STAGES}
+        """What takes the most at the peak of a single candidate: weights, KV cache, or the stage's activations."""
+        stage = STAGES[int(self.peak_stage)]
+        shares = {
+            "weights": float(self.weights),
+            "KV cache": float(self.peak_kv_cache),
+            f"activations of {stage.replace('_', ' ')}": float(getattr(self, stage)),
+        }
         return max(shares, key=shares.__getitem__)
 
     def at(self, *index: int) -> Memory:
         """The numbers of one candidate."""
         return Memory(*(float(np.asarray(getattr(self, item.name))[index]) for item in fields(self)))
 
-    def to_dict(self) -> dict[str, float]:
-        return {f"{item.name}_bytes": float(getattr(self, item.name)) for item in fields(self)}
+    def to_dict(self) -> dict[str, float | str]:
+        sizes = {
+            f"{one.name}_bytes": float(getattr(self, one.name)) for one in fields(self) if one.name != "peak_stage"
+        }
+        return sizes | {"peak_stage": STAGES[int(self.peak_stage)], "owner": self.owner()}
 
 
 def request_memory(
@@ -149,7 +160,12 @@ def request_memory(
     decode = wide * decoder_width(llm, devices) + (wide + 4) * llm.vocab_size
     held = (before, before, before, after_prefill, at_end)
     needed = (encoder, squeezed, query_pass, prefill, decode)
-    per_request = reduce(np.maximum, [kv + own for kv, own in zip(held, needed, strict=True)])
+    per_stage = [np.asarray(kv + own, float) for kv, own in zip(held, needed, strict=True)]
+    per_request = reduce(np.maximum, per_stage)
+    peak_stage, at_peak = np.zeros(np.shape(per_request)), np.zeros(np.shape(per_request))
+    for position, (kv, whole) in enumerate(zip(held, per_stage, strict=True)):
+        there = whole == per_request
+        peak_stage, at_peak = np.where(there, position, peak_stage), np.where(there, kv, at_peak)
     shape = np.broadcast_shapes(np.shape(per_request), np.shape(weights), b.shape, devices.shape)
     zero = np.zeros(shape)
     return Memory(
@@ -163,6 +179,8 @@ def request_memory(
         reserve=CONTEXT_BYTES + zero,
         peak=weights + CONTEXT_BYTES + b * per_request + zero,
         per_request=per_request + zero,
+        peak_stage=peak_stage + zero,
+        peak_kv_cache=b * at_peak + zero,
     )
 
 
@@ -197,7 +215,7 @@ def compressor_params(
 
     Projector: d H + H + H^2 + H. QueCC: query MLP 2 d^2 + 4 d; key and value MLPs 2 ((k + 1) d^2 + 4 d); depth-wise
     convolution d s^2 + d; text feature H d + 3 d; attention 4 d^2 + 4 d. TokenPacker: the same without text feature and
-    convolution, its query MLP a single layer, d^2 + d, and norm, 2 d.
+    convolution, its query MLP a single layer without bias, d^2, and norm, 2 d.
     """
     d, k = float(vision.hidden_size), compressor.feature_layers
     h = np.asarray(llm_hidden_size, float)
@@ -208,5 +226,5 @@ def compressor_params(
         kernel = vision.patches / np.maximum(np.asarray(visual_tokens, float), 1.0)
         params = params + 2 * d * d + 4 * d + d * kernel + d + h * d + 3 * d
     elif compressor.name == "tokenpacker":
-        params = params + d * d + 3 * d
+        params = params + d * d + 2 * d
     return params

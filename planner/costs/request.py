@@ -11,7 +11,7 @@ from planner.costs.hardware import Hardware, find_hardware
 from planner.costs.latency import Latency, request_latency, speed_limit_tokens
 from planner.costs.memory import Memory, request_memory
 from planner.costs.stages import IMAGE_FIRST, STAGES, Workload
-from planner.errors import UnknownNameError
+from planner.errors import InputError, UnknownNameError
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.quantities import whole_number
@@ -136,7 +136,10 @@ def request_cost(
     """
     if latency_source not in LATENCY_SOURCES:
         raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
-    (spec,) = find_llms(llm)[:1]
+    found = find_llms(llm)
+    if len(found) > 1:
+        raise InputError(f"{llm} names {len(found)} language models, expected one, such as {found[0].name}")
+    spec = found[0]
     tower, squeezer = find_vision(vision), find_compressor(compressor)
     tokens = whole_number(visual_tokens, "visual_tokens", 0)
     card = None if hardware is None else find_hardware(hardware)
@@ -147,6 +150,11 @@ def request_cost(
         "batch": whole_number(batch, "batch", 1),
         "tensor_parallel": whole_number(tensor_parallel, "tensor_parallel", 1),
     }
+    if spec.num_heads % run["tensor_parallel"]:
+        raise InputError(
+            f"{spec.name} has {spec.num_heads} heads, which {run['tensor_parallel']} GPUs cannot share evenly; "
+            "expected tensor_parallel to divide them"
+        )
     latency = limit = None
     if card is not None:
         limit = int(speed_limit_tokens(spec, workload, hardware=card, **parts, **run))

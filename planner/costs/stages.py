@@ -86,7 +86,7 @@ def stage_tokens(workload: Workload, visual_tokens: FloatArray, query_aware: boo
     if prompt_order not in PROMPT_ORDERS:
         raise UnknownNameError("prompt order", prompt_order, PROMPT_ORDERS)
     extra_pass = query_aware and prompt_order == IMAGE_FIRST
-    runs_ahead = query_aware and prompt_order == TEXT_FIRST
+    runs_ahead = query_aware and prompt_order == TEXT_FIRST and workload.query_tokens > 0
     return StageTokens(
         query_pass=workload.query_tokens if extra_pass else 0,
         prefill=workload.prefilled_text_tokens + workload.images * visual_tokens,

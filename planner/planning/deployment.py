@@ -72,11 +72,11 @@ def as_deployment(
         )
     if budget.energy_joules is not None and card is not None and card.power_w is None:
         raise InputError(f"energy_joules: the power of {card.title} is not known; give power_w in a hardware profile")
-    precisions = several(precision) or (_default_precision(card),)
+    precisions = (_default_precision(card),) if precision is None else some(precision, "precision")
     for one in precisions:
         check_precisions(one, kv_precision)
-    devices = tuple(whole_number(count, "tensor_parallel", 1) for count in several(tensor_parallel))
-    batches = tuple(whole_number(count, "batch", 1) for count in several(batch))
+    devices = tuple(whole_number(count, "tensor_parallel", 1) for count in some(tensor_parallel, "tensor_parallel"))
+    batches = () if batch is None else tuple(whole_number(count, "batch", 1) for count in some(batch, "batch"))
     if not batches:
         shared = any(getattr(budget, name) is not None for name in _BATCHING_HELPS)
         batches = BATCHES_TRIED if shared else (1,)
@@ -110,3 +110,11 @@ def several(value: Any) -> tuple[Any, ...]:
         return ()
     one = isinstance(value, str) or not isinstance(value, Iterable)
     return (value,) if one else tuple(dict.fromkeys(value))
+
+
+def some(value: Any, name: str) -> tuple[Any, ...]:
+    """As `several`; raises InputError where there is none."""
+    found = several(value)
+    if not found:
+        raise InputError(f"{name}: expected at least one choice, got none")
+    return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from planner.costs.hardware import Hardware
 from planner.planning.request import Budget
-from planner.quantities import format_bytes, format_flops, format_seconds, format_significant
+from planner.quantities import format_bytes, format_flops, format_seconds
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -50,6 +50,11 @@ class Limit:
         return f"{self.title} {'at least' if self.at_least else 'at most'} {self.show(self.value)}"
 
 
+def _plain(number: float) -> str:
+    """A rate or a price to four digits, without powers of ten: "20.03", "20000"."""
+    return f"{number:.4g}" if number < 1e4 else f"{number:.0f}"
+
+
 _KINDS: dict[str, tuple[str, str, Callable[[float], str], bool]] = {
     "flops": ("total_flops", "FLOPs", format_flops, False),
     "ttft_s": ("ttft_s", "TTFT", format_seconds, False),
@@ -60,10 +65,10 @@ _KINDS: dict[str, tuple[str, str, Callable[[float], str], bool]] = {
     "price_per_million_requests": (
         "price_per_million_requests",
         "price of a million requests",
-        format_significant,
+        _plain,
         False,
     ),
-    "requests_per_second": ("requests_per_second", "requests per second", format_significant, True),
+    "requests_per_second": ("requests_per_second", "requests per second", _plain, True),
 }
 """Field of the Budget -> column, title, how to show a value, whether it is a least instead of a most."""
 

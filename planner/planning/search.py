@@ -25,7 +25,7 @@ from planner.models.catalog import (
     find_vision,
 )
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.deployment import Deployment, as_deployment, several
+from planner.planning.deployment import Deployment, as_deployment, several, some
 from planner.planning.doubt import DRAWS, Doubt
 from planner.planning.limits import Limit, all_met, conflict, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
@@ -112,9 +112,9 @@ def plan(
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
-    compressors = tuple(find_compressor(one) for one in several(compressor))
-    towers = tuple(find_vision(one) for one in several(vision))
-    orders = several(prompt_order)
+    compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
+    towers = tuple(find_vision(one) for one in some(vision, "vision"))
+    orders = some(prompt_order, "prompt_order")
     for order in orders:
         if order not in PROMPT_ORDERS:
             raise UnknownNameError("prompt order", order, PROMPT_ORDERS)
