@@ -22,4 +22,6 @@ for card in ("l4", "l40s", "h100-sxm"):
 
 frame = plan.to_frame()
 rows = plan.table.pareto("ttft_s", "peak_memory_bytes")
-print(f"{len(frame)} candidates, {len(rows)} of them with no better one in error, TTFT and memory at once")
+print(f"{len(frame)} candidates, {len(rows)} of them with no better one in error, TTFT and memory at once:")
+print(frame.loc[rows, ["llm", "visual_tokens", "precision", "predicted_error", "ttft_s"]].head())
+print(plan)

@@ -72,6 +72,11 @@ class Memory:
         """Of the stage that needs the most."""
         return reduce(np.maximum, [np.asarray(getattr(self, stage)) for stage in STAGES])
 
+    @property
+    def peak_activations(self) -> float:
+        """Of the stage in which the peak of a single candidate is."""
+        return float(getattr(self, STAGES[int(self.peak_stage)]))
+
     def fixed(self) -> FloatArray | float:
         """What does not grow with the batch."""
         return self.weights + self.reserve

@@ -133,7 +133,7 @@ class VisionSpec:
 
     @property
     def params_run(self) -> int:
-        """Parameters of the tower as it is built: the layers that run, embeddings, outer norms, no pooling head.
+        """Parameters of the tower as it is built: layers that run and embeddings, no last norm, no pooling head.
 
         A layer: four projections and two MLP matrices with biases, two norms. CLIP has a class token, a norm before the
         layers and no bias in its patch embedding.
@@ -142,7 +142,7 @@ class VisionSpec:
         layer = 4 * (d * d + d) + 2 * d * m + m + d + 4 * d
         patch_embedding = 3 * self.patch_size**2 * d + (0 if self.class_token else d)
         positions = (self.patches + self.class_token) * d
-        outer = (d + 4 * d) if self.class_token else 2 * d
+        outer = (d + 2 * d) if self.class_token else 0
         return self.layers_run * layer + patch_embedding + positions + outer
 
 

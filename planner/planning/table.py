@@ -75,7 +75,10 @@ class CandidateTable:
         return np.array(kept, np.intp)
 
     def to_frame(self) -> pd.DataFrame:
-        """A DataFrame with a row for each candidate, best first; what does not fit stands last."""
+        """A DataFrame with a row for each candidate, best first; what does not fit stands last.
+
+        The index is the row in this table, so that `frame.loc[table.pareto("ttft_s")]` are the rows that nothing beats.
+        """
         import pandas as pd
 
         columns = {
@@ -90,4 +93,4 @@ class CandidateTable:
             "fits": self.fits,
         }
         order = np.lexsort((self.predicted_error, ~self.fits))
-        return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
+        return pd.DataFrame(columns).iloc[order]

@@ -76,8 +76,9 @@ def print_cost(console: Console, cost: RequestCost) -> None:
         if cost.speed_limit_tokens is not None:
             console.print(plain(speed_limit_text(cost.speed_limit_tokens)))
     memory = cost.memory
-    table = new_table("memory of a device at the peak", "", "bytes", "share")
-    rows = {"weights": memory.weights, "KV cache": memory.kv_cache, "activations": memory.activations}
+    peak = STAGES[int(memory.peak_stage)].replace("_", " ")
+    table = new_table(f"memory at the peak: {peak}", "", "bytes", "share")
+    rows = {"weights": memory.weights, "KV cache": memory.peak_kv_cache, "activations": memory.peak_activations}
     for name, count in (rows | {"reserve": memory.reserve}).items():
         add_row(table, name, format_bytes(float(count)), format_percent(float(count), float(memory.peak)))
     table.add_section()
@@ -85,6 +86,9 @@ def print_cost(console: Console, cost: RequestCost) -> None:
     console.print(table)
     if cost.hardware is not None:
         console.print(plain(f"requests that fit at once: {cost.requests_that_fit}"))
+        if cost.requests_that_fit is not None and cost.requests_that_fit < cost.batch:
+            have = format_bytes(cost.hardware.memory_bytes)
+            console.print(plain(f"does not fit: {cost.hardware.title} has {have}"), style="bold red")
 
 
 def print_conventions(

@@ -80,10 +80,10 @@ def way_to_run(plan: Plan) -> str:
 def memory_text(best: Candidate) -> str:
     """Peak memory in a sentence, with what takes the most of it."""
     memory = best.memory
-    parts = f"weights {format_bytes(float(memory.weights))}, KV cache {format_bytes(float(memory.kv_cache))}"
+    parts = f"weights {format_bytes(float(memory.weights))}, KV cache {format_bytes(float(memory.peak_kv_cache))}"
     return (
         f"memory of a device: {format_bytes(float(memory.peak))} at the peak ({parts}, "
-        f"activations {format_bytes(float(memory.activations))}, reserve {format_bytes(float(memory.reserve))}); "
+        f"activations {format_bytes(memory.peak_activations)}, reserve {format_bytes(float(memory.reserve))}); "
         f"most of it: {memory.owner()}"
     )
 

@@ -215,6 +215,24 @@ def test_dictionary_names_bytes() -> None:
     assert content["peak_bytes"] == found.peak
 
 
+@pytest.mark.parametrize("order", PROMPT_ORDERS)
+@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+def test_weights_cache_and_activations_of_one_stage_make_the_peak(compressor: str, order: str) -> None:
+    requests = [Workload(50, 1), Workload(50, 500), Workload(5000, 9, images=4), Workload(0, 1, 3000)]
+    peaks = set()
+    for name, workload, batch in product(("SmolLM2-135M", "Qwen1.5-0.5B", "Qwen2.5-7B"), requests, (1, 256)):
+        found = memory(
+            llm_catalog()[name], 144, workload, compressor=COMPRESSORS[compressor], prompt_order=order, batch=batch
+        )
+        stage = STAGES[int(found.peak_stage)]
+        peaks.add(stage)
+        activations = float(getattr(found, stage))
+        assert found.peak == found.weights + found.reserve + found.peak_kv_cache + activations
+        parts = {"weights": found.weights, "KV cache": found.peak_kv_cache, f"activations of {stage}": activations}
+        assert found.owner() == max(parts, key=lambda part: float(parts[part])).replace("_", " ")
+    assert {"encoder", "prefill", "decode"} <= peaks
+
+
 # ---- brute force and properties ----------------------------------------------------------------------------------
 
 any_llm = st.sampled_from(list(llm_catalog().values()))
@@ -305,8 +323,8 @@ def test_tensor_parallel_never_needs_more_memory_of_a_gpu(
     ]
     for fewer, more in pairwise(found):
         assert more.peak < fewer.peak
-        for part in fields(Memory):
-            assert getattr(more, part.name) <= getattr(fewer, part.name), part.name
+        for part in ("weights", "kv_cache", *STAGES, "reserve", "per_request"):
+            assert getattr(more, part) <= getattr(fewer, part), part
 
 
 @settings(deadline=None)
