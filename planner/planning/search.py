@@ -32,6 +32,7 @@ from planner.planning.notes import assumptions, extrapolations
 from planner.planning.request import Budget, Load, as_budget, as_workload
 from planner.planning.result import Candidate, Plan, SlackOfPick
 from planner.planning.space import Axes, Space, evaluate
+from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
 from planner.quantities import format_flops, whole_number
 
@@ -138,7 +139,7 @@ def plan(
     def candidate(row: int) -> Candidate:
         return _candidate(space, row, deployment.kv_precision, doubt.facts(row))
 
-    ranking = _ranking(table.quantities, errors)
+    ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
     distinct = ranking[_firsts(space, ranking)]
     best_row = int(distinct[0])
@@ -221,12 +222,6 @@ def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str
         quantities={name: float(column[row]) for name, column in table.quantities.items()},
         **doubt,
     )
-
-
-def _ranking(quantities: Mapping[str, NDArray[np.float64]], errors: NDArray[np.float64]) -> NDArray[np.intp]:
-    """All rows, best first."""
-    keys = [quantities[name] for name in ("ttft_s", "price_per_million_requests", "total_flops") if name in quantities]
-    return np.lexsort((*keys, errors))
 
 
 def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:

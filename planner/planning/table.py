@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
+def ranking_keys(quantities: Mapping[str, FloatArray], errors: FloatArray) -> tuple[FloatArray, ...]:
+    """What candidates are ranked by, the last first, as `np.lexsort` takes it: error, FLOPs, price, TTFT."""
+    names = ("ttft_s", "price_per_million_requests", "total_flops")
+    return (*(quantities[name] for name in names if name in quantities), errors)
+
+
 @dataclass(frozen=True, eq=False)
 class CandidateTable:
     """Every candidate that was compared, one row each; what fits the budget and what does not."""
@@ -92,5 +98,5 @@ class CandidateTable:
             **self.quantities,
             "fits": self.fits,
         }
-        order = np.lexsort((self.predicted_error, ~self.fits))
+        order = np.lexsort((*ranking_keys(self.quantities, self.predicted_error), ~self.fits))
         return pd.DataFrame(columns).iloc[order]

@@ -82,11 +82,19 @@ def test_frame_has_a_row_for_each_candidate_best_first() -> None:
     assert fits.tolist() == sorted(fits, reverse=True)
     for part in (frame[fits], frame[~fits]):
         assert part["predicted_error"].is_monotonic_increasing
-    assert frame["predicted_error"][0] == result.best.predicted_error
+    assert frame["predicted_error"].iloc[0] == result.best.predicted_error
     ways = ["llm", "visual_tokens", "compressor", "vision", "prompt_order", "precision", "tensor_parallel", "batch"]
     assert {Way(*row) for row in frame[ways].itertuples(index=False)} == set(ways_of_table(result))
+    table_ways = ways_of_table(result)
+    assert [Way(*row) for row in frame[ways].itertuples(index=False)] == [table_ways[row] for row in frame.index]
     assert frame["visual_tokens"].dtype.kind == "i"
     assert set(frame["llm_params"]) == {llm_catalog()[name].nominal_params for name in WIDE.llms}
+
+
+def test_first_row_of_the_frame_is_the_pick() -> None:
+    result = WIDE.plan({"ttft_s": 0.4, "requests_per_second": 3.0})
+    ways = ["llm", "visual_tokens", "compressor", "vision", "prompt_order", "precision", "tensor_parallel", "batch"]
+    assert Way(*result.to_frame()[ways].iloc[0]) == way_of(result.best)
 
 
 def test_gpus_are_shared_out_in_whole_replicas() -> None:
