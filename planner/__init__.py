@@ -9,7 +9,13 @@ law = planner.fit(planner.read_runs("runs.csv")) # from one's own measured runs
 law.save("my-law.json")
 plan = planner.plan("my-law.json", budget=planner.Budget("2 TFLOPs"), llms="qwen2.5",
                     workload=planner.Workload(query_tokens=50, generated_tokens=32))
+
+model = planner.build(plan.best)                 # the model itself; needs vlm-planner[vlm]
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from planner.costs.flops import request_flops
 from planner.costs.stages import Workload
@@ -23,6 +29,9 @@ from planner.planning.request import Budget
 from planner.planning.result import Candidate, ContinuousOptimum, Plan
 from planner.planning.search import plan
 from planner.runs import Runs, read_runs, validate, write_runs
+
+if TYPE_CHECKING:
+    from planner.vlm.build import build as build
 
 __version__ = "0.1.0"
 
@@ -53,3 +62,15 @@ __all__ = [
     "vision_catalog",
     "write_runs",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`planner.build`, which loads torch and transformers only when it is asked for."""
+    if name != "build":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from planner.vlm.build import build
+    except ImportError as error:
+        which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
+        raise InputError(f"build needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
+    return build

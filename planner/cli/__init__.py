@@ -12,6 +12,7 @@ from planner.cli import (  # each adds its verbs to `app`
     costs,
     hardware,
     laws,
+    models,
     next_run,
     pictures,
     plans,
@@ -20,7 +21,19 @@ from planner.cli import (  # each adds its verbs to `app`
 from planner.cli.common import app
 from planner.errors import PlannerError
 
-__all__ = ["app", "catalog", "costs", "hardware", "laws", "main", "next_run", "pictures", "plans", "validation"]
+__all__ = [
+    "app",
+    "catalog",
+    "costs",
+    "hardware",
+    "laws",
+    "main",
+    "models",
+    "next_run",
+    "pictures",
+    "plans",
+    "validation",
+]
 
 
 def main() -> None:

@@ -1,0 +1,226 @@
+"""Verbs on models: build, ask, export. Only they need torch and transformers."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from planner.cli.common import Force, Json, app, json_text, make_console, parse_names
+from planner.errors import InputError
+from planner.quantities import shown, whole_number
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
+
+
+@app.command()
+def build(
+    plan_file: Annotated[str | None, typer.Option("--from", help="Plan that plan -o wrote: its best is built.")] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="Folder to write; must not exist.")] = None,
+    llm: Annotated[str | None, typer.Option(help="Language model; with --from, in place of the plan's.")] = None,
+    llm_config: Annotated[str | None, typer.Option(help="Path of a Hugging Face config.json instead.")] = None,
+    visual_tokens: Annotated[int | None, typer.Option(help="Visual tokens per image.")] = None,
+    vision: Annotated[str | None, typer.Option(help="Vision tower; default CLIP-ViT-L/14-336.")] = None,
+    compressor: Annotated[str | None, typer.Option(help="quecc (default), tokenpacker, average-pool, none.")] = None,
+    prompt_order: Annotated[str | None, typer.Option(help="image-first (default) or text-first.")] = None,
+    weights: Annotated[
+        str, typer.Option(help="random; pretrained (hub); or llm=PATH,vision=PATH: folder, GGUF file, hub id.")
+    ] = "random",
+    dtype: Annotated[str, typer.Option(help="bf16, fp16 or fp32.")] = "bf16",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or meta: no weights but with -o.")] = "cpu",
+    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Make the model of a plan, or of names: a folder that transformers loads, and its parameters."""
+    if output is None and device != "meta":
+        raise InputError("-o is missing: name the folder to write, or say --device meta for the parameters alone")
+    if llm is not None and llm_config is not None:
+        raise InputError(f"--llm {llm} and --llm-config {llm_config}: give one of them")
+    whole_number(seed, "--seed")
+    picked = None if plan_file is None else _read_plan(plan_file)
+    chosen = _read_weights(weights)
+    with _vlm("build"):
+        from planner.vlm.build import build_recipe, fitted, make_processor, params_table, read_device, weights_bytes
+        from planner.vlm.recipe import make_recipe
+        from planner.vlm.saving import check_output, save_model
+        from planner.vlm.weights import find_sources
+    if output is not None:
+        check_output(Path(output), force)
+    recipe = make_recipe(
+        picked,
+        llm=_config_file(llm_config) or llm,
+        visual_tokens=visual_tokens,
+        vision=vision,
+        compressor=compressor,
+        prompt_order=prompt_order,
+    )
+    sources = find_sources(chosen, recipe)
+    recipe = fitted(recipe, sources)
+    place = read_device(device)
+    in_memory = bool(sources) or output is None
+    with _progress() as progress:
+        # random weights are made on the way to the disk, layer by layer
+        model = build_recipe(
+            recipe, sources, dtype=dtype, device=place if in_memory else "meta", seed=seed, progress=progress
+        )
+        notes = []
+        if output is not None:
+            processor = make_processor(model, sources)
+            where = "cpu" if place.type == "meta" else place
+            save_model(model, processor, output, overwrite=force, seed=seed, device=where, progress=progress)
+            if "llm" not in sources:
+                notes.append("random weights have no tokenizer: one token a byte, made here")
+    table = params_table(model, recipe)
+    content = {
+        "output": output,
+        "llm": recipe.llm.name,
+        "visual_tokens": recipe.visual_tokens,
+        "vision": recipe.vision.name,
+        "compressor": recipe.compressor.name,
+        "prompt_order": recipe.prompt_order,
+        "dtype": dtype,
+        "weights": {part: str(sources[part]) if part in sources else "random" for part in ("llm", "vision")},
+        "weights_bytes": weights_bytes(model),
+        "params": {row.part.replace(" ", "_"): {"built": row.built, "predicted": row.predicted} for row in table},
+        "notes": notes,
+    }
+    if output is not None:
+        print(f"wrote {output}", file=sys.stderr)
+    if as_json:
+        print(json_text(content))
+        return
+    from planner.report.build import print_build
+
+    print_build(make_console(), content)
+
+
+@app.command()
+def ask(
+    model: Annotated[str, typer.Argument(help="Folder that build wrote.")],
+    image: Annotated[str, typer.Argument(help="Image file.")],
+    question: Annotated[str, typer.Argument(help="What to ask about it.")],
+    max_new_tokens: Annotated[int, typer.Option(help="Tokens of the answer, at most.")] = 32,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a built model about an image; prints its answer."""
+    whole_number(max_new_tokens, "--max-new-tokens", 1)
+    if not question.strip():
+        raise InputError("the question is empty: say what to ask about the image")
+    with _vlm("ask"):
+        import torch
+
+        from planner.vlm.answering import answer, read_image
+        from planner.vlm.build import default_device
+        from planner.vlm.saving import load_model
+    picture = read_image(image)
+    place = device or default_device()
+    with _progress() as progress:
+        progress(f"loading {model}", 0, 1)
+        # many CPUs compute in 16 bits only by detours
+        loaded, processor = load_model(model, place, torch.float32 if place == "cpu" else None)
+    start = time.perf_counter()
+    said = answer(loaded, processor, picture, question, max_new_tokens=max_new_tokens)
+    if not as_json:
+        print(said.text)
+        return
+    content = {
+        "answer": said.text,
+        "prompt_tokens": said.prompt_tokens,
+        "generated_tokens": said.generated_tokens,
+        "device": place,
+        "seconds": time.perf_counter() - start,
+    }
+    print(json_text(content))
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Folder that build wrote.")],
+    output: Annotated[str, typer.Option("-o", "--output", help="Folder to write; must not exist.")],
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write a built model's LLM as a plain checkpoint with its tokenizer, for engines that take prompt embeddings."""
+    with _vlm("export"):
+        from planner.vlm.saving import export_llm
+    with _progress() as progress:
+        progress(f"writing {output}", 0, 1)
+        folder = export_llm(model, output, overwrite=force)
+    content = {
+        "output": output,
+        "files": sorted(file.name for file in folder.iterdir()),
+        "bytes": sum(file.stat().st_size for file in folder.iterdir()),
+    }
+    if as_json:
+        print(json_text(content))
+        return
+    from planner.report.build import print_export
+
+    print_export(make_console(), content)
+
+
+def _read_plan(file: str) -> dict[str, Any]:
+    try:
+        content = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}; expected what vlm-planner plan -o wrote") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{file} is not JSON; expected what vlm-planner plan -o wrote") from None
+    if not isinstance(content, dict) or not isinstance(content.get("best"), dict):
+        raise InputError(f"{file} is no plan; expected what vlm-planner plan -o wrote")
+    return content
+
+
+def _read_weights(text: str) -> str | dict[str, str]:
+    """ "random", "pretrained", or sources by part: "llm=PATH,vision=PATH"."""
+    if "=" not in text:
+        return text
+    pairs = [part.partition("=") for part in parse_names(text)]
+    if not all(name and place for name, _, place in pairs):
+        raise InputError(f"--weights: expected random, pretrained or llm=PATH,vision=PATH, got {shown(text)}")
+    return {name: place for name, _, place in pairs}
+
+
+def _config_file(path: str | None) -> str | None:
+    """The path of a config, which must be one: a name would be taken from the catalogue."""
+    if path is not None and not Path(path).exists():
+        raise InputError(f"--llm-config {path}: no such file; expected a Hugging Face config.json")
+    return path
+
+
+@contextmanager
+def _vlm(verb: str) -> Iterator[None]:
+    """What imports torch and transformers: one sentence where they are missing; quiet where they are not."""
+    try:
+        yield
+        from transformers.utils import logging
+    except ImportError as error:
+        which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
+        raise InputError(f"{verb} needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows what is done on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            bars.update(task, description=what, completed=done, total=total if total > 1 else None)
+
+        yield show

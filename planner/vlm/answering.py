@@ -1,0 +1,57 @@
+"""One question about one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from planner.errors import InputError
+
+from .modeling import PlannerVlmForConditionalGeneration
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said."""
+
+    text: str
+    prompt_tokens: int
+    """Image tokens among them."""
+    generated_tokens: int
+
+
+def read_image(file: str) -> Image.Image:
+    """An image file in RGB. Raises InputError."""
+    try:
+        with Image.open(file) as image:
+            return image.convert("RGB")
+    except FileNotFoundError:
+        raise InputError(f"cannot read {file}: no such file") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file} is no image that can be read: {' '.join(str(error).split())[:120]}") from None
+
+
+@torch.no_grad()
+def answer(
+    model: PlannerVlmForConditionalGeneration,
+    processor: Any,
+    image: Image.Image,
+    question: str,
+    *,
+    max_new_tokens: int = 32,
+) -> Answer:
+    """The model's greedy answer, in its own chat template."""
+    content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
+    inputs = processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    ).to(model.device)
+    given = inputs["input_ids"].shape[1]
+    said = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)[0, given:]
+    return Answer(processor.decode(said, skip_special_tokens=True).strip(), given, len(said))

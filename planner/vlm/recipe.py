@@ -1,0 +1,200 @@
+"""What is to be built, by name: language model, tower, compressor, visual tokens, prompt order, with both configs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+
+from planner.errors import InputError, SpecError
+from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.models.configs import llm_spec, vision_spec
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.planning.result import Candidate, Plan
+from planner.quantities import shown, whole_number
+
+from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
+
+Picked = Candidate | Plan | Mapping[str, Any]
+"""A pick: a plan (its best), one of its candidates, or a plan as `Plan.to_dict` writes it."""
+
+_UNUSED = ("architectures", "transformers_version", "_name_or_path", "auto_map", "dtype", "torch_dtype")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model's parts, each known both as the planner counts it and as transformers builds it."""
+
+    llm: LlmSpec
+    vision: VisionSpec
+    compressor: CompressorSpec
+    visual_tokens: int
+    """Per image."""
+    prompt_order: str
+    """"image-first" or "text-first"."""
+    llm_config: Mapping[str, Any] = field(hash=False, repr=False)
+    """Values of the language model's Hugging Face config."""
+    vision_config: Mapping[str, Any] = field(hash=False, repr=False)
+    """The same of the whole tower."""
+
+    def __str__(self) -> str:
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
+        return f"{self.llm.name} with {tokens}"
+
+    def with_llm(self, config: PreTrainedConfig, place: str) -> Recipe:
+        """The same with the config of a checkpoint, which must be one of this language model.
+
+        Raises:
+            InputError: another architecture; the vocabulary may differ.
+        """
+        values = config.to_dict()
+        spec = llm_spec(
+            self.llm.name,
+            values,
+            family=self.llm.family,
+            nominal_params=self.llm.nominal_params,
+            hf_id=self.llm.hf_id,
+            source=place,
+        )
+        _check_same(spec, self.llm, ("num_kv_heads",), place)
+        return replace(self, llm=spec, llm_config=values)
+
+    def with_vision(self, config: PreTrainedConfig, place: str) -> Recipe:
+        """The same with the config of a tower's checkpoint. Raises InputError for another tower."""
+        values = getattr(config, "vision_config", config).to_dict()
+        spec = vision_spec(self.vision.name, values, params=self.vision.params, source=place)
+        _check_same(spec, self.vision, ("image_size", "patch_size"), place)
+        return replace(self, vision=spec, vision_config=values)
+
+    def config(self) -> PlannerVlmConfig:
+        """The model's configuration. Raises InputError where transformers does not know a part."""
+        try:
+            return PlannerVlmConfig(
+                vision_config=_hf_config(self.vision.model_type, self.vision_config, self.vision.name),
+                text_config=_hf_config(self.llm.model_type, self.llm_config, self.llm.name),
+                compressor=self.compressor.name,
+                visual_tokens=self.visual_tokens,
+                prompt_order=self.prompt_order,
+            )
+        except ValueError as error:
+            raise InputError(f"cannot build {self}: {_one_line(error)}") from None
+
+
+def make_recipe(
+    candidate: Picked | None = None,
+    *,
+    llm: str | LlmSpec | None = None,
+    visual_tokens: int | None = None,
+    vision: str | VisionSpec | None = None,
+    compressor: str | CompressorSpec | None = None,
+    prompt_order: str | None = None,
+) -> Recipe:
+    """A recipe from a pick, from names, or from a pick with some names put in its place.
+
+    Args:
+        candidate: a plan, one of its candidates, or a plan read from its JSON file.
+        llm: name, or path of a config.json.
+        visual_tokens: per image; by default all patches where there is no compressor.
+        vision: name or path of a config.json; CLIP-ViT-L/14-336 by default.
+        compressor: "quecc" by default.
+        prompt_order: "image-first" by default.
+
+    Raises:
+        InputError: a part that is not named, is not known, or does not go with the others.
+    """
+    picked = _picked(candidate)
+    llm = llm if llm is not None else picked.get("llm")
+    if llm is None:
+        raise InputError("no language model named: give a plan, or a name such as Qwen2.5-0.5B")
+    found = find_llms(llm)
+    if len(found) > 1:
+        raise InputError(f"{llm} names {len(found)} language models, expected one, such as {found[0].name}")
+    tower = find_vision(vision or picked.get("vision") or DEFAULT_VISION)
+    squeeze = find_compressor(compressor or picked.get("compressor") or DEFAULT_COMPRESSOR)
+    order = prompt_order or picked.get("prompt_order") or IMAGE_FIRST
+    if order not in PROMPT_ORDERS:
+        raise InputError(f"prompt_order: expected {' or '.join(PROMPT_ORDERS)}, got {shown(order)}")
+    tokens = visual_tokens if visual_tokens is not None else picked.get("visual_tokens")
+    if tokens is None and not squeeze.strides:
+        tokens = tower.patches
+    if tokens is None:
+        raise InputError("visual_tokens is missing: say how many tokens an image becomes")
+    tokens = whole_number(tokens, "visual_tokens", 1)
+    if tokens not in squeeze.visual_tokens(tower):
+        side = tower.grid_side
+        raise InputError(
+            f"{tower.name} has a grid of {side} x {side} patches, of which {squeeze.name} makes "
+            f"{', '.join(map(str, squeeze.visual_tokens(tower)))} visual tokens, not {tokens}"
+        )
+    return Recipe(
+        llm=found[0],
+        vision=tower,
+        compressor=squeeze,
+        visual_tokens=tokens,
+        prompt_order=order,
+        llm_config=_values("llm", found[0].name, found[0].source),
+        vision_config=_values("vision", tower.name, tower.source),
+    )
+
+
+def _picked(candidate: Picked | None) -> Mapping[str, Any]:
+    """The parts of a pick by name; specs where it holds them."""
+    if candidate is None:
+        return {}
+    names = ("llm", "visual_tokens", "vision", "compressor", "prompt_order")
+    if isinstance(candidate, Mapping):
+        best = candidate.get("best", candidate)
+        if not isinstance(best, Mapping) or not all(isinstance(best.get(name), (str, int)) for name in names):
+            raise InputError("expected a plan as vlm-planner plan -o writes it, with llm and visual_tokens of the best")
+        return best
+    best = candidate.best if isinstance(candidate, Plan) else candidate
+    if not isinstance(best, Candidate):
+        raise InputError(f"expected a plan or one of its candidates, got {shown(candidate)}")
+    return {name: getattr(best, name) for name in names}
+
+
+def _values(kind: str, name: str, source: str) -> Mapping[str, Any]:
+    """Config values of a part: the catalogue's, or those of the config.json that it was read from."""
+    content = json.loads(resources.files("planner.models").joinpath("catalog.json").read_text("utf-8"))
+    entry = content[kind].get(name)
+    if entry is not None and entry["source"] == source:
+        config: Mapping[str, Any] = entry["config"]
+        return config
+    path = Path(source)
+    try:
+        values = json.loads((path / "config.json" if path.is_dir() else path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise SpecError(f"cannot find the config of {name}: give the path of its config.json") from None
+    nested = values.get("text_config" if kind == "llm" else "vision_config")
+    return nested if isinstance(nested, Mapping) else values
+
+
+def _hf_config(model_type: str, values: Mapping[str, Any], name: str) -> PreTrainedConfig:
+    try:
+        return AutoConfig.for_model(
+            model_type, **{key: value for key, value in values.items() if key not in (*_UNUSED, "model_type")}
+        )
+    except Exception as error:  # validation of many kinds, by transformers and by its dataclasses
+        raise InputError(f"{name}: transformers cannot use its config: {_one_line(error)}") from None
+
+
+def _check_same(
+    found: LlmSpec | VisionSpec, expected: LlmSpec | VisionSpec, further: tuple[str, ...], place: str
+) -> None:
+    for name in ("num_layers", "hidden_size", "intermediate_size", "num_heads", *further):
+        there, wanted = getattr(found, name), getattr(expected, name)
+        if there != wanted:
+            what = name.replace("num_", "number of ").replace("_", " ")
+            raise InputError(
+                f"{place} is not {expected.name}: its {what} is {there}, expected {wanted}; name the model that it is, "
+                "or give its config.json"
+            )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
