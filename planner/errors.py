@@ -9,6 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_PART_MIN = 3  # letters of a name that are enough to look for it inside of longer ones
+_NEAR_MAX = 4  # names that a suggestion may list
+
 
 class PlannerError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -60,17 +63,18 @@ class OutputExistsError(InputError):
 class UnknownNameError(InputError):
     """A name that is in no list; `known` is the list and `suggestion` the nearest entry, if one is near.
 
-    `listed` replaces the list in the text where it would be too long.
+    `listed` replaces the list in the text where it would be too long. What is no text at all has no suggestion.
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str], listed: str = "") -> None:
+    def __init__(self, what: str, name: object, known: Iterable[str], listed: str = "") -> None:
         self.name = name
         self.known = tuple(known)
-        self.suggestion = nearest_name(name, self.known)
+        near = near_names(name, self.known)
+        self.suggestion = near[0] if near else None
+        *others, last = map(repr, near or [""])
+        meant = f"{', '.join(others)} or {last}" if others else last
         there = listed or f"there are: {', '.join(self.known)}"
-        super().__init__(
-            f"no {what} is called {name!r}; " + (f"did you mean {self.suggestion!r}?" if self.suggestion else there)
-        )
+        super().__init__(f"no {what} is called {name!r}; " + (f"did you mean {meant}?" if near else there))
 
 
 class NothingFitsError(PlannerError):
@@ -93,6 +97,18 @@ class NothingFitsError(PlannerError):
         self.budget_flops = budget_flops
         self.cheapest = cheapest
         self.cheapest_flops = cheapest_flops
+
+
+def near_names(name: object, known: Iterable[str]) -> tuple[str, ...]:
+    """What `name` was probably meant to be: the nearest entry of `known`, else those few that it is a part of."""
+    if not isinstance(name, str):
+        return ()
+    entries = tuple(known)
+    nearest = nearest_name(name, entries)
+    if nearest is not None:
+        return (nearest,)
+    holding = tuple(entry for entry in entries if name.strip().lower() in entry.lower())
+    return holding if len(name.strip()) >= _PART_MIN and len(holding) <= _NEAR_MAX else ()
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

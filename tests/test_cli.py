@@ -292,7 +292,7 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
         ([*PLAN, "--convention", "papers"], "no convention is called 'papers'; did you mean 'paper'?"),
         (
             [*PLAN, "--budget", "2 TFLOP/s"],
-            "budget: expected a positive number of FLOPs such as \"2 TFLOPs\" or 2e12, got '2 TFLOP/s': "
+            "--budget: expected a positive number of FLOPs such as \"2 TFLOPs\" or 2e12, got '2 TFLOP/s': "
             "'TFLOP/s' is a rate, a budget is a count of FLOPs for one request",
         ),
         (

@@ -108,6 +108,14 @@ def test_cost_fits_80_columns(run: Run, convention: str, more: tuple[object, ...
     assert_fits(run(*COST, "--convention", convention, *more))
 
 
+def test_cost_and_plan_take_16_bits_that_the_card_has(run: Run) -> None:
+    assert run(*COST, "--hardware", "t4", "--json").json["precision"] == "fp16"
+    assert run(*COST, "--hardware", "l4", "--json").json["precision"] == "bf16"
+    assert run(*COST, "--json").json["precision"] == "bf16"
+    planned = run("plan", *REQUEST, "--ttft", "1s", "--hardware", "t4", "--json").json
+    assert planned["best"]["precision"] == "fp16"
+
+
 # --- convention -------------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +334,40 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
         (*PLAN, "--price", 3),
         "price_per_million_requests: prices are not shipped; give what a GPU costs an hour with price_per_hour= "
         "(--price-per-hour)",
+    ),
+    "a time without a unit": ((*PLAN, "--ttft", "100"), "--ttft: '100' has no unit: write 100ms or 100s"),
+    "a power of ten without a unit": ((*PLAN, "--tpot", "2e-2"), "--tpot: '2e-2' has no unit: write 2e-2ms or 2e-2s"),
+    "a point without a unit": ((*PLAN, "--latency", "1."), "--latency: '1.' has no unit: write 1.ms or 1.s"),
+    "a budget without a unit": (
+        ("plan", *REQUEST, "--budget", 3),
+        "--budget: '3' is under a million FLOPs, less than any request costs: write 3TFLOPs or 3e12",
+    ),
+    "a budget of too few FLOPs": (
+        ("plan", *REQUEST, "--budget", "20kFLOPs"),
+        "--budget: '20kFLOPs' is under a million FLOPs, less than any request costs: write 2TFLOPs or 2e12",
+    ),
+    "a budget of an optimum without a unit": (
+        ("optimum", *REQUEST, "--budget", "0.5"),
+        "--budget: '0.5' is under a million FLOPs, less than any request costs: write 0.5TFLOPs or 0.5e12",
+    ),
+    "a budget of the next run without a unit": (
+        ("next-run", "reasoning", *REQUEST, "--budget", "3"),
+        "--budget: '3' is under a million FLOPs, less than any request costs: write 3TFLOPs or 3e12",
+    ),
+    "runs instead of a law": (
+        ("plan", *REQUEST, "--budget", "2T", "--law", "my/runs.csv"),
+        "expected a law, my/runs.csv is a table of runs by its name: fit it first: "
+        "vlm-planner fit my/runs.csv -o law.json",
+    ),
+    "half a tower": (
+        ("plan", *REQUEST, "--budget", "2T", "--vision", "SigLIP"),
+        "no vision tower is called 'SigLIP'; did you mean 'SigLIP-so400m/14-384', 'SigLIP-so400m/14-224' or "
+        "'SigLIP-B/16-224'?",
+    ),
+    "tokens that the compressor cannot make": (
+        ("cost", "Qwen2.5-7B", "--visual-tokens", 17, *REQUEST),
+        "QueCC cannot make 17 visual tokens from the 24 x 24 patches of CLIP-ViT-L/14-336; "
+        "it can make 1, 4, 9, 16, 36, 64, 144, 576",
     ),
     "no request": (
         ("plan", "--budget", "2TFLOPs"),

@@ -63,6 +63,27 @@ def test_an_unknown_name_with_no_near_one_lists_all() -> None:
     assert error.suggestion is None
 
 
+@pytest.mark.parametrize("name", ["CC", "no", ""])
+def test_two_letters_are_too_few_to_be_a_part_of_a_name(name: str) -> None:
+    assert UnknownNameError("compressor", name, ["quecc-large", "none-at-all"]).suggestion is None
+
+
+def test_a_part_of_several_names_suggests_them_all() -> None:
+    error = UnknownNameError("tower", "sigLIP", ["CLIP-L/14", "SigLIP-so400m/14-384", "SigLIP-so400m/14-224"])
+    assert str(error) == ("no tower is called 'sigLIP'; did you mean 'SigLIP-so400m/14-384' or 'SigLIP-so400m/14-224'?")
+    assert error.suggestion == "SigLIP-so400m/14-384"
+
+
+def test_a_part_of_too_many_names_gets_the_list() -> None:
+    known = [f"tower-of-size-{side}" for side in range(5)]
+    error = UnknownNameError("tower", "size", known)
+    assert (str(error), error.suggestion) == (f"no tower is called 'size'; there are: {', '.join(known)}", None)
+
+
+def test_what_is_no_text_gets_the_list() -> None:
+    assert str(UnknownNameError("form", 5, ["a", "b"])) == "no form is called 5; there are: a, b"
+
+
 def test_a_long_list_is_replaced_in_the_text_only() -> None:
     error = UnknownNameError("model", "zzz", ["quecc", "none"], "see the catalog")
     assert str(error) == "no model is called 'zzz'; see the catalog"

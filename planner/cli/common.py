@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import planner
+from planner.cli.quantities import checked_flops
 from planner.errors import InputError
 from planner.quantities import shown
 
@@ -29,7 +30,9 @@ Law = Annotated[str, typer.Option(help="Shipped law, as the catalog lists them, 
 FormName = Annotated[
     str | None, typer.Option(help="Form of a shipped law: additive, multiplicative, log-linear or auto.")
 ]
-BudgetText = Annotated[str, typer.Option("--budget", help="FLOPs of one request, such as 2TFLOPs or 5e11.")]
+BudgetText = Annotated[
+    str, typer.Option("--budget", callback=checked_flops, help="FLOPs of one request, such as 2TFLOPs or 5e11.")
+]
 QueryTokens = Annotated[int, typer.Option(help="New text tokens of a request.")]
 GeneratedTokens = Annotated[int, typer.Option(help="Answer tokens of a request.")]
 

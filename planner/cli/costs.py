@@ -39,7 +39,9 @@ def cost(
     convention: Annotated[str, typer.Option(help="full, paper or torch.")] = "full",
     prompt_order: PromptOrder = "image-first",
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu: adds times.")] = None,
-    precision: Annotated[str, typer.Option(help="Of the LLM: bf16, fp16, fp32, fp8, int8 or int4.")] = "bf16",
+    precision: Annotated[
+        str | None, typer.Option(help="Of the LLM: bf16, fp16, fp32, fp8, int8 or int4; default: bf16, on a T4 fp16.")
+    ] = None,
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
     batch: Annotated[int, typer.Option(help="Requests that run together.")] = 1,
     tensor_parallel: Annotated[int, typer.Option(help="GPUs that share the LLM.")] = 1,

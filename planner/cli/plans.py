@@ -24,11 +24,12 @@ from planner.cli.common import (
     parse_counts,
     parse_names,
 )
+from planner.cli.quantities import read_flops, read_seconds
 from planner.errors import InputError
 from planner.files import refuse_existing, write_text
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
-from planner.quantities import parse_bytes, parse_flops, parse_seconds, positive_number, shown
+from planner.quantities import parse_bytes, positive_number, shown
 
 
 @app.command()
@@ -50,7 +51,9 @@ def plan(
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu; its memory is a limit.")] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="Of one GPU, any currency.")] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs in all; default: those of one model.")] = None,
-    precision: Annotated[str | None, typer.Option(help="Of the LLM, as bf16,fp8,int4; default bf16.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of the LLM, as bf16,fp8,int4; default: bf16, on a T4 fp16.")
+    ] = None,
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
     tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",
     batch: Annotated[str | None, typer.Option(help="Requests that run together, as 1,8,32.")] = None,
@@ -92,11 +95,11 @@ def plan(
         _law(law) if mix is None else load_mix(mix, form),
         form=form if mix is None else None,
         budget=planner.Budget(
-            flops=None if budget is None else parse_flops(budget),
+            flops=read_flops(budget),
             convention=convention,
-            ttft_s=_read(ttft, parse_seconds, "--ttft"),
-            tpot_s=_read(tpot, parse_seconds, "--tpot"),
-            request_s=_read(latency, parse_seconds, "--latency"),
+            ttft_s=read_seconds(ttft, "--ttft"),
+            tpot_s=read_seconds(tpot, "--tpot"),
+            request_s=read_seconds(latency, "--latency"),
             memory_bytes=_read(memory, parse_bytes, "--memory"),
             energy_joules=_read(energy, positive_number, "--energy"),
             price_per_million_requests=_read(price, positive_number, "--price"),

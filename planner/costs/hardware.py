@@ -170,6 +170,8 @@ def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
     """
     if isinstance(name, Hardware):
         return name
+    if not isinstance(name, str | os.PathLike):
+        raise InputError(f"hardware: expected the name of a card, a profile's path or a Hardware, got {shown(name)}")
     if isinstance(name, os.PathLike) or name.lower().endswith(".json"):
         return Hardware.load(name)
     if name.strip().lower() == CPU:
@@ -184,6 +186,13 @@ def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
         raise InputError(f"{name!r} fits several accelerators; did you mean {one_of}?")
     known = [*hardware_catalog(), CPU]
     raise UnknownNameError("accelerator", name, known, f"there are {', '.join(known)}, and the path of any profile")
+
+
+def default_precision(card: Hardware | None) -> str:
+    """Of an LLM where none is asked for: bf16, or what stands in for it on cards that have none (T4)."""
+    if card is None or "bf16" in card.flops_per_s:
+        return "bf16"
+    return "fp16" if "fp16" in card.flops_per_s else "fp32"
 
 
 @cache
@@ -204,7 +213,7 @@ def host_cpu() -> Hardware:
     measured = "measured here with numpy"
     return Hardware(
         name=CPU,
-        title=f"{_processor()}, {os.cpu_count()} cores",
+        title=f"{host_name()}, {os.cpu_count()} cores",
         flops_per_s={"bf16": rate, "fp32": rate},
         memory_bytes=_host_memory_bytes(),
         bandwidth_bytes_per_s=bandwidth,
@@ -231,7 +240,7 @@ def _best_seconds(work: Callable[[], object]) -> float:
     return min(taken)
 
 
-def _processor() -> str:
+def host_name() -> str:
     """The name of this host's processor."""
     described = ""
     with suppress(OSError):

@@ -191,9 +191,9 @@ def request_memory(
 
 def check_precisions(precision: str, kv_precision: str | None) -> None:
     """Raises UnknownNameError for a precision that is not known."""
-    if precision not in WEIGHT_BYTES:
+    if not isinstance(precision, str) or precision not in WEIGHT_BYTES:
         raise UnknownNameError("precision", precision, PRECISIONS)
-    if kv_precision is not None and kv_precision not in KV_BYTES:
+    if kv_precision is not None and (not isinstance(kv_precision, str) or kv_precision not in KV_BYTES):
         raise UnknownNameError("precision of a KV cache", kv_precision, KV_BYTES)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.costs.flops import FULL, Flops, request_flops
-from planner.costs.hardware import Hardware, find_hardware
+from planner.costs.hardware import Hardware, default_precision, find_hardware
 from planner.costs.latency import Latency, request_latency, speed_limit_tokens
 from planner.costs.memory import Memory, request_memory
 from planner.costs.stages import IMAGE_FIRST, STAGES, Workload
@@ -100,6 +100,15 @@ class RequestCost:
         }
 
 
+def cannot_make(compressor: CompressorSpec, vision: VisionSpec, visual_tokens: int) -> str:
+    """Why a compressor cannot make a number of visual tokens, and which it can, in a sentence."""
+    side, listed = vision.grid_side, ", ".join(map(str, compressor.visual_tokens(vision)))
+    return (
+        f"{compressor.title} cannot make {visual_tokens} visual tokens from the {side} x {side} patches of "
+        f"{vision.name}; it can make {listed}"
+    )
+
+
 def request_cost(
     llm: str | Path | LlmSpec,
     visual_tokens: int,
@@ -109,7 +118,7 @@ def request_cost(
     compressor: str | CompressorSpec = DEFAULT_COMPRESSOR,
     convention: str = FULL,
     prompt_order: str = IMAGE_FIRST,
-    precision: str = "bf16",
+    precision: str | None = None,
     kv_precision: str | None = None,
     batch: int = 1,
     tensor_parallel: int = 1,
@@ -120,12 +129,13 @@ def request_cost(
 
     Args:
         llm: name, config.json path or spec of one language model.
-        visual_tokens: per image; what the compressor admits is not asked.
+        visual_tokens: per image, a number that the compressor can make from the tower's patches; 0: no image.
         workload: the request.
         vision, compressor: tower and compressor.
         convention: how FLOPs are counted.
         prompt_order: "image-first" or "text-first".
-        precision, kv_precision: of the LLM's matrices and of the KV cache.
+        precision: of the LLM's matrices; by default bf16, or fp16 on a card that has no bf16.
+        kv_precision: of the KV cache; by default that of what is not quantised.
         batch: requests that run together.
         tensor_parallel: GPUs that share the LLM.
         hardware: a card; without one there are no times.
@@ -142,7 +152,10 @@ def request_cost(
     spec = found[0]
     tower, squeezer = find_vision(vision), find_compressor(compressor)
     tokens = whole_number(visual_tokens, "visual_tokens", 0)
+    if tokens and tokens not in squeezer.visual_tokens(tower):
+        raise InputError(cannot_make(squeezer, tower, tokens))
     card = None if hardware is None else find_hardware(hardware)
+    precision = default_precision(card) if precision is None else precision
     parts: dict[str, Any] = {"vision": tower, "compressor": squeezer, "prompt_order": prompt_order}
     run: dict[str, Any] = {
         "precision": precision,

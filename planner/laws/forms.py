@@ -104,6 +104,6 @@ DEFAULT_FORM = ADDITIVE.name
 
 def get_form(name: str) -> Form:
     """The form of that name. Raises UnknownNameError."""
-    if name not in FORMS:
+    if not isinstance(name, str) or name not in FORMS:
         raise UnknownNameError("form", name, FORMS)
     return FORMS[name]

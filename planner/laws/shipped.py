@@ -44,7 +44,13 @@ def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
     """
     if form is not None and form != AUTO:
         get_form(form)
+    if not isinstance(name, str | os.PathLike):
+        raise InputError(f"law: expected the name of a shipped law, a law file's path or a law, got {shown(name)}")
     text = os.fspath(name)
+    if text.lower().endswith(".csv"):
+        raise InputError(
+            f"expected a law, {text} is a table of runs by its name: fit it first: vlm-planner fit {text} -o law.json"
+        )
     if text.endswith(".json") or os.sep in text:
         law = read_law(text)
         if form == AUTO and isinstance(law, FittedLaw):

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from planner.errors import InputError, SpecError, UnknownNameError
 from planner.models.configs import llm_spec, vision_spec
 from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
+from planner.quantities import shown
 
 DEFAULT_VISION = "CLIP-ViT-L/14-336"
 DEFAULT_COMPRESSOR = "quecc"
@@ -75,13 +76,16 @@ def find_llms(selection: Llms) -> tuple[LlmSpec, ...]:
         SpecError: a config.json that cannot be used.
         InputError: an empty selection, or two different models of one name.
     """
-    entries = [selection] if isinstance(selection, (str, os.PathLike, LlmSpec)) else list(selection)
+    one = isinstance(selection, str | os.PathLike | LlmSpec) or not isinstance(selection, Iterable)
+    entries: list[Any] = [selection] if one else list(selection)
     specs: list[LlmSpec] = []
     for entry in entries:
         if isinstance(entry, LlmSpec):
             specs.append(entry)
         elif isinstance(entry, os.PathLike):
             specs.append(load_llm_config(Path(entry)))
+        elif not isinstance(entry, str):
+            raise InputError(f"llms: expected names, families, paths of config.json or LlmSpecs, got {shown(entry)}")
         else:
             for name in filter(None, (part.strip() for part in entry.split(","))):
                 specs += _named(name)
@@ -98,6 +102,8 @@ def find_vision(name: str | VisionSpec) -> VisionSpec:
     """A vision tower by name or config.json path. Raises UnknownNameError or SpecError."""
     if isinstance(name, VisionSpec):
         return name
+    if not isinstance(name, str):
+        raise InputError(f"vision: expected the name of a tower, a config.json or a VisionSpec, got {shown(name)}")
     by_lower = {known.lower(): spec for known, spec in vision_catalog().items()}
     if name.lower() in by_lower:
         return by_lower[name.lower()]
@@ -110,7 +116,7 @@ def find_compressor(name: str | CompressorSpec) -> CompressorSpec:
     """A compressor by name. Raises UnknownNameError."""
     if isinstance(name, CompressorSpec):
         return name
-    if name.lower() not in COMPRESSORS:
+    if not isinstance(name, str) or name.lower() not in COMPRESSORS:
         raise UnknownNameError("compressor", name, COMPRESSORS)
     return COMPRESSORS[name.lower()]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planner.costs.hardware import Hardware, find_hardware
+from planner.costs.hardware import Hardware, default_precision, find_hardware
 from planner.costs.memory import check_precisions
 from planner.costs.request import LATENCY_SOURCES, ROOFLINE
 from planner.errors import InputError, UnknownNameError
@@ -15,7 +15,6 @@ from planner.planning.limits import NEEDS_HARDWARE
 from planner.planning.request import Budget
 from planner.quantities import positive_number, whole_number
 
-DEFAULT_PRECISION = "bf16"
 BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
 _BATCHING_HELPS = ("requests_per_second", "price_per_million_requests", "energy_joules")
 
@@ -72,7 +71,7 @@ def as_deployment(
         )
     if budget.energy_joules is not None and card is not None and card.power_w is None:
         raise InputError(f"energy_joules: the power of {card.title} is not known; give power_w in a hardware profile")
-    precisions = (_default_precision(card),) if precision is None else some(precision, "precision")
+    precisions = (default_precision(card),) if precision is None else some(precision, "precision")
     for one in precisions:
         check_precisions(one, kv_precision)
     devices = tuple(whole_number(count, "tensor_parallel", 1) for count in some(tensor_parallel, "tensor_parallel"))
@@ -97,19 +96,13 @@ def as_deployment(
     )
 
 
-def _default_precision(card: Hardware | None) -> str:
-    """bf16, or what stands in for it on cards that have none (T4)."""
-    if card is None or DEFAULT_PRECISION in card.flops_per_s:
-        return DEFAULT_PRECISION
-    return "fp16" if "fp16" in card.flops_per_s else "fp32"
-
-
 def several(value: Any) -> tuple[Any, ...]:
     """One value or several, each once, in the order given; nothing for None."""
     if value is None:
         return ()
-    one = isinstance(value, str) or not isinstance(value, Iterable)
-    return (value,) if one else tuple(dict.fromkeys(value))
+    one = isinstance(value, str | bytes) or not isinstance(value, Iterable)
+    found = [value] if one else list(value)
+    return tuple(entry for i, entry in enumerate(found) if entry not in found[:i])  # not a set: some cannot be hashed
 
 
 def some(value: Any, name: str) -> tuple[Any, ...]:

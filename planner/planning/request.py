@@ -8,7 +8,7 @@ from typing import Any
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload
 from planner.errors import QuantityError, UnknownNameError
-from planner.quantities import parse_bytes, parse_flops, parse_seconds, positive_number
+from planner.quantities import parse_bytes, parse_flops, parse_seconds, positive_number, shown
 
 __all__ = ["Budget", "Load", "Workload", "as_budget", "as_workload"]
 
@@ -66,7 +66,7 @@ def as_budget(budget: Budget | float | str, convention: str | None) -> Budget:
     """A Budget from what a user may pass; `convention` overrides a plain number's default."""
     if isinstance(budget, Budget):
         return budget if convention is None else replace(budget, convention=convention)
-    return Budget(budget, convention or FULL)  # type: ignore[arg-type]  # Budget reads texts
+    return Budget(budget, FULL if convention is None else convention)  # type: ignore[arg-type]  # Budget reads texts
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def as_workload(
 ) -> Workload:
     """A Workload from either way of giving one. Raises QuantityError where both or neither are given."""
     if workload is not None:
+        if not isinstance(workload, Workload):
+            raise QuantityError(f"workload: expected a Workload or a CSV's path, got {shown(workload)}", workload)
         if query_tokens is not None or generated_tokens is not None or cached_tokens:
             raise QuantityError("workload: give a Workload or token counts, not both", workload)
         return workload

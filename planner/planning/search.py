@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from planner.costs.hardware import Hardware
 from planner.costs.latency import speed_limit_tokens
+from planner.costs.request import cannot_make
 from planner.costs.stages import PROMPT_ORDERS, Workload
 from planner.errors import InputError, NothingFitsError, UnknownNameError
 from planner.laws.combined import Law
@@ -315,10 +316,7 @@ def _admissible(
     listed = ", ".join(map(str, able[first.name, tower.name]))
     for count in chosen:
         if not any(count in counts for counts in able.values()):
-            raise InputError(
-                f"{first.title} cannot make {count} visual tokens from the {tower.grid_side} x "
-                f"{tower.grid_side} patches of {tower.name}; it can make {listed}"
-            )
+            raise InputError(cannot_make(first, tower, count))
     if not chosen:
         raise InputError(f"visual_tokens: expected at least one of {listed}, got none")
     found = {key: tuple(count for count in chosen if count in counts) for key, counts in able.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.errors import UnknownNameError
 from planner.models.specs import LlmSpec
 
 if TYPE_CHECKING:
@@ -68,7 +69,13 @@ class CandidateTable:
         """Rows that fit and that no other fitting row equals or beats in the error and all named quantities.
 
         Of exact twins the first stays. Ascending by the first quantity. `requests_per_second` counts upwards.
+
+        Raises:
+            UnknownNameError: a quantity that these candidates do not have; without hardware there are no times.
         """
+        for name in quantities:
+            if not isinstance(name, str) or name not in self.quantities:
+                raise UnknownNameError("quantity of these candidates", name, self.quantities)
         rows = np.flatnonzero(self.fits)
         columns = [self.quantities[name] * (-1 if name == "requests_per_second" else 1) for name in quantities]
         points = np.column_stack([*columns, self.predicted_error])[rows]

@@ -409,7 +409,7 @@ def test_arrays_equal_one_by_one(order: str, precision: str) -> None:
         ({"precision": "int2"}, "no precision is called 'int2'; did you mean 'int8'?"),
         ({"precision": "4"}, "no precision is called '4'; there are: fp32, bf16, fp16, fp8, int8, int4"),
         ({"kv_precision": "int4"}, "no precision of a KV cache is called 'int4'; did you mean 'int8'?"),
-        ({"prompt_order": "text"}, "no prompt order is called 'text'; there are: image-first, text-first"),
+        ({"prompt_order": "text"}, "no prompt order is called 'text'; did you mean 'text-first'?"),
     ],
 )
 def test_unknown_names(option: dict[str, str], message: str) -> None:

@@ -166,6 +166,7 @@ def test_text_first_is_never_dearer_than_image_first(
     llm: str, tokens: int, workload: Workload, compressor: str, card: str, batch: int, gpus: int
 ) -> None:
     options = {"compressor": compressor, "hardware": card, "batch": batch, "tensor_parallel": gpus}
+    tokens = tokens if COMPRESSORS[compressor].strides else 576
     assume(llm_catalog()[llm].num_heads % gpus == 0)
     if not {"bf16", "fp16"} & hardware_catalog()[card].flops_per_s.keys():
         return
@@ -247,3 +248,27 @@ def test_a_family_is_not_one_model() -> None:
 def test_gpus_that_cannot_share_the_heads_are_refused() -> None:
     with pytest.raises(InputError):
         cost("Qwen2.5-7B", tensor_parallel=3, hardware="h100-sxm")
+
+
+@pytest.mark.parametrize(
+    ("compressor", "vision", "asked", "made"),
+    [
+        ("tokenpacker", "CLIP-ViT-L/14-336", 2, "1, 4, 9, 16, 36, 64, 144, 576"),
+        ("quecc", "SigLIP-so400m/14-384", 64, "1, 9, 81, 729"),
+        ("none", "CLIP-ViT-L/14-336", 144, "576"),
+    ],
+)
+def test_tokens_that_the_compressor_cannot_make_are_refused(
+    compressor: str, vision: str, asked: int, made: str
+) -> None:
+    with pytest.raises(InputError, match=rf" cannot make {asked} visual tokens .* of {vision}; it can make {made}$"):
+        cost(visual_tokens=asked, compressor=compressor, vision=vision)
+    for count in map(int, made.split(", ")):
+        assert cost(visual_tokens=count, compressor=compressor, vision=vision).visual_tokens == count
+    assert cost(visual_tokens=0, compressor=compressor, vision=vision).visual_tokens == 0
+
+
+def test_the_precision_asked_for_beats_that_of_the_card() -> None:
+    assert cost(hardware="t4").precision == "fp16"
+    for precision in ("bf16", "fp32", "int4"):
+        assert cost(hardware="t4", precision=precision).precision == precision
