@@ -1,0 +1,1 @@
+"""Model -> measurement -> verdict: what a pick really takes on a device, beside what was predicted."""

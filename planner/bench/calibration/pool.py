@@ -1,0 +1,230 @@
+"""What a calibration is made from: measurements of one environment, as columns, and the prediction of all of them.
+
+A shape is one model with one request: language model, tower, compressor, prompt order, visual tokens, workload, batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.bench.measurement import Measurement
+from planner.costs.hardware import Hardware
+from planner.costs.latency import LATENCY_STAGES, request_latency
+from planner.costs.memory import compressor_params
+from planner.costs.sizes import LlmArrays
+from planner.costs.stages import Workload
+from planner.errors import InputError, PlannerError
+from planner.models.catalog import find_compressor, find_llms, find_vision
+from planner.models.specs import LlmSpec, VisionSpec
+from planner.quantities import format_params, shown
+
+FloatArray = NDArray[np.float64]
+
+FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
+"""Entries of the environment that measurements must share."""
+TOTALS = ("ttft", "tpot")
+"""Judged beside the stages."""
+QUANTITIES = (*LATENCY_STAGES, *TOTALS)
+_PARAMS_OFF = 0.02
+"""Between the parameters of the measured model and those of its description; more is another model."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that one call predicts: they share all but language model, visual tokens, batch and devices."""
+
+    places: NDArray[np.intp]
+    """Of its measurements among all."""
+    llms: LlmArrays
+    """Columns of shape (n,)."""
+    visual_tokens: FloatArray
+    batch: FloatArray
+    tensor_parallel: FloatArray | int
+    workload: Workload
+    vision: VisionSpec
+    compressor: str
+    prompt_order: str
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Measurements of one environment."""
+
+    measurements: tuple[Measurement, ...]
+    groups: tuple[Group, ...]
+    shape_of: NDArray[np.intp]
+    """Measurement -> its shape; the same shape measured again has the same number."""
+    measured: FloatArray = field(repr=False)
+    """Seconds, (measurements, LATENCY_STAGES); NaN for what did not run."""
+    environment: Mapping[str, Any] = field(hash=False, repr=False)
+    """Of the first, with the latest time of all."""
+
+    @property
+    def precision(self) -> str:
+        return self.measurements[0].model.precision
+
+    @property
+    def shapes(self) -> int:
+        return int(self.shape_of.max()) + 1
+
+    def predict(self, hardware: Hardware, sets: int = 0) -> FloatArray:
+        """Seconds of every stage, (measurements, LATENCY_STAGES); 0 where nothing runs.
+
+        Args:
+            hardware: the profile.
+            sets: of numbers that the profile holds in columns, the first axis of what comes back; 0 for a plain one.
+        """
+        return self._predict(hardware, "seconds", sets)
+
+    def roofline(self, hardware: Hardware) -> FloatArray:
+        """The same at the bare peaks: max(FLOPs / peak, bytes / bandwidth) of the stage."""
+        return self._predict(hardware, "ideal_s")
+
+    def _predict(self, hardware: Hardware, what: str, sets: int = 0) -> FloatArray:
+        found = np.zeros((sets, *self.measured.shape) if sets else self.measured.shape)
+        for group in self.groups:
+            latency = request_latency(
+                group.llms,
+                group.visual_tokens,
+                group.workload,
+                vision=group.vision,
+                compressor=find_compressor(group.compressor),
+                hardware=hardware,
+                prompt_order=group.prompt_order,
+                precision=self.precision,
+                batch=group.batch,
+                tensor_parallel=group.tensor_parallel,
+            )
+            for column, stage in enumerate(LATENCY_STAGES):
+                found[..., group.places, column] = getattr(getattr(latency, stage), what)
+        return found
+
+
+def pool(
+    measurements: Iterable[Measurement],
+    llms: Iterable[LlmSpec] = (),
+    towers: Iterable[VisionSpec] = (),
+) -> Pool:
+    """Measurements as columns.
+
+    Args:
+        measurements: of one environment, of any models and shapes.
+        llms: language models that are not in the catalogue.
+        towers: vision towers that are not in the catalogue.
+
+    Raises:
+        InputError: no measurements, measurements of different environments, or of a model that is not known.
+    """
+    taken = tuple(measurements)
+    if not taken:
+        raise InputError("no measurements: take some with vlm-planner calibrate, or with measure -o")
+    check_same_environment(taken)
+    known_llms = {one.name: one for one in llms}
+    known_towers = {one.name: one for one in towers}
+    numbers: dict[tuple[Any, ...], int] = {}
+    shape_of = [numbers.setdefault(shape_key(one), len(numbers)) for one in taken]
+    members: dict[tuple[Any, ...], list[int]] = {}
+    for place, one in enumerate(taken):
+        facts = one.model
+        members.setdefault((one.workload, facts.vision, facts.compressor, facts.prompt_order), []).append(place)
+    groups = []
+    for (workload, vision, compressor, prompt_order), places in members.items():
+        own = [taken[place] for place in places]
+        tower = _tower(vision, known_towers)
+        specs = [_llm(one.model.llm, known_llms) for one in own]
+        for one, spec in zip(own, specs, strict=True):
+            _check_params(one, spec, tower)
+        gpus = np.array([one.model.tensor_parallel for one in own], float)
+        groups.append(
+            Group(
+                places=np.array(places),
+                llms=_columns(specs),
+                visual_tokens=np.array([one.model.visual_tokens for one in own], float),
+                batch=np.array([one.batch for one in own], float),
+                tensor_parallel=1 if (gpus == 1).all() else gpus,
+                workload=workload,
+                vision=tower,
+                compressor=compressor,
+                prompt_order=prompt_order,
+            )
+        )
+    return Pool(
+        measurements=taken,
+        groups=tuple(groups),
+        shape_of=np.array(shape_of),
+        measured=np.array([[one.seconds(stage) or np.nan for stage in LATENCY_STAGES] for one in taken]),
+        environment={
+            **taken[0].environment,
+            "measured_at": max(str(one.environment.get("measured_at", "")) for one in taken),
+        },
+    )
+
+
+def shape_key(measurement: Measurement) -> tuple[Any, ...]:
+    """What makes two measurements ones of the same shape."""
+    return (astuple(measurement.model), astuple(measurement.workload), measurement.batch)
+
+
+def check_same_environment(measurements: Iterable[Measurement]) -> None:
+    """Raises InputError, with both values, where two were made under different circumstances."""
+    first: Mapping[str, Any] | None = None
+    for one in measurements:
+        facts = circumstances(one)
+        first = facts if first is None else first
+        for name in FINGERPRINT:
+            if facts[name] != first[name]:
+                raise InputError(
+                    f"measurements of different environments are not pooled: {name} is {shown(first[name])} in one "
+                    f"and {shown(facts[name])} in another; calibrate each by itself"
+                )
+
+
+def circumstances(measurement: Measurement) -> dict[str, Any]:
+    """The entries of FINGERPRINT; mode and precision as the measurement itself states them."""
+    own = {"precision": measurement.model.precision, "mode": measurement.mode}
+    return {name: own.get(name, measurement.environment.get(name)) for name in FINGERPRINT}
+
+
+def _columns(specs: list[LlmSpec]) -> LlmArrays:
+    columns = LlmArrays.of(tuple(specs))
+    return LlmArrays(*(getattr(columns, name)[:, 0] for name in columns.__dataclass_fields__))
+
+
+def _llm(name: str, known: Mapping[str, LlmSpec]) -> LlmSpec:
+    if name in known:
+        return known[name]
+    try:
+        return find_llms(name)[0]
+    except PlannerError:
+        raise InputError(
+            f"the language model {shown(name)} was measured and is not in the catalogue: name its config.json with "
+            "--llm-config"
+        ) from None
+
+
+def _tower(name: str, known: Mapping[str, VisionSpec]) -> VisionSpec:
+    if name in known:
+        return known[name]
+    try:
+        return find_vision(name)
+    except PlannerError:
+        raise InputError(
+            f"the vision tower {shown(name)} was measured and is not in the catalogue: name its config.json with "
+            "--vision"
+        ) from None
+
+
+def _check_params(one: Measurement, llm: LlmSpec, tower: VisionSpec) -> None:
+    facts = one.model
+    extra = compressor_params(find_compressor(facts.compressor), tower, llm.hidden_size, facts.visual_tokens)
+    expected = llm.params + tower.params_run + float(extra)
+    if abs(facts.params / expected - 1) > _PARAMS_OFF:
+        raise InputError(
+            f"the measured model of {facts.llm} has {format_params(facts.params)} parameters, its description "
+            f"{format_params(expected)}: name the config.json that it was built from"
+        )

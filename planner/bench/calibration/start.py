@@ -1,0 +1,104 @@
+"""Where a calibration starts: the card of the catalogue that was measured, or a profile of the measured ceilings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from planner.bench.calibration.pool import Pool
+from planner.bench.measurement import Ceilings
+from planner.costs.efficiency import Efficiency
+from planner.costs.hardware import CPU, Hardware, find_hardware, hardware_catalog, host_cpu
+from planner.errors import InputError
+from planner.quantities import shown
+
+MEASURED = "measured"
+"""How the source of a peak begins that was measured, and may be raised."""
+_NAMES = (
+    # how drivers name a card -> its name in the catalogue; the first that fits
+    (r"h100.*(pcie|nvl)", "h100-pcie"),
+    (r"h100", "h100-sxm"),
+    (r"h200", "h200"),
+    (r"b200", "b200"),
+    (r"a100.*40 ?gb", "a100-40gb"),
+    (r"a100.*80 ?gb", "a100-80gb"),
+    (r"l40s", "l40s"),
+    (r"l4\b", "l4"),
+    (r"a10g", "a10g"),
+    (r"t4\b", "t4"),
+    (r"rtx 4090(?! ?(d\b|laptop))", "rtx-4090"),
+    (r"rtx 5090(?! ?(d\b|laptop))", "rtx-5090"),
+    (r"mi300x", "mi300x"),
+)
+
+
+def recognised(device: str) -> Hardware | None:
+    """The card of the catalogue that a driver calls so; None for one that is not there."""
+    for pattern, name in _NAMES:
+        if re.search(rf"(?<![a-z0-9]){pattern}", device, re.IGNORECASE) and "MIG" not in device:
+            return hardware_catalog()[name]
+    return None
+
+
+def start_of(pool: Pool, hardware: Hardware | str | None = None) -> Hardware:
+    """The profile that a calibration changes.
+
+    Args:
+        pool: the measurements.
+        hardware: a card or a profile to start from; by default the one that the device's name says, else the measured
+            ceilings.
+
+    Raises:
+        InputError: nothing says how much memory the device has.
+    """
+    if hardware is not None:
+        return find_hardware(hardware)
+    device = str(pool.environment.get("device", ""))
+    on_host = pool.environment.get("device_type", CPU) == CPU
+    card = None if on_host else recognised(device)
+    if card is not None and pool.precision in card.flops_per_s:
+        return card
+    return _measured(pool, device, on_host)
+
+
+def peaks_are_measured(hardware: Hardware) -> bool:
+    """Whether its peaks are what it reached once, so that a kernel may reach more."""
+    return str(hardware.source.get("flops_per_s", "")).startswith(MEASURED)
+
+
+def _measured(pool: Pool, device: str, on_host: bool) -> Hardware:
+    ceilings = [one.ceilings for one in pool.measurements]
+    rate = max(one.matmul_flops_per_s for one in ceilings)
+    bandwidth = best_bandwidth(ceilings)
+    precision = pool.precision
+    facts = pool.environment
+    where = "with PyTorch, before the models ran"
+    return Hardware(
+        name=CPU if on_host else re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") or "gpu",
+        title=f"{device or 'this device'}, {facts.get('threads')} threads" if on_host else device,
+        flops_per_s={precision: rate},
+        memory_bytes=_memory_bytes(pool, device, on_host),
+        bandwidth_bytes_per_s=bandwidth,
+        power_w=facts.get("power_limit_w"),
+        source={
+            "flops_per_s": f"{MEASURED} {where}: the best large matrix product in {precision}",
+            "bandwidth_bytes_per_s": f"{MEASURED} {where}: the best of a large copy (read plus written) and a sum",
+            "memory_bytes": "read from the operating system" if on_host else "as the driver reports it",
+        },
+        efficiency=Efficiency(),
+        form_factor="host" if on_host else "",
+    )
+
+
+def best_bandwidth(ceilings: Iterable[Ceilings]) -> float:
+    """Bytes per second of the best of all copies and sums."""
+    return max(max(one.copy_bytes_per_s, one.read_bytes_per_s) for one in ceilings)
+
+
+def _memory_bytes(pool: Pool, device: str, on_host: bool) -> float:
+    known = pool.environment.get("device_memory_bytes")
+    if isinstance(known, int | float) and known > 0:
+        return float(known)
+    if on_host:
+        return host_cpu().memory_bytes
+    raise InputError(f"the measurements do not say how much memory {shown(device)} has: name a card with --hardware")

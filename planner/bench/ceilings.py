@@ -1,0 +1,49 @@
+"""What a device reaches there and then: a large matrix product, a large copy, a large sum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from planner.bench.clock import Clock
+from planner.bench.measurement import Ceilings
+
+_SIDES = {"cuda": (4096, 8192), "cpu": (1024, 2048)}
+_MOVED_BYTES = {"cuda": 2**30, "cpu": 2**28}
+"""Beyond every cache."""
+_FEWEST, _MOST = 3, 30
+
+
+def measure_ceilings(device: torch.device, dtype: torch.dtype, seconds: float = 0.5) -> Ceilings:
+    """The best of a few runs of each, for about so many seconds a test.
+
+    Args:
+        device: where.
+        dtype: of the matrices.
+        seconds: for each of the tests.
+    """
+    clock = Clock(device)
+    kind = "cuda" if device.type == "cuda" else "cpu"
+    rate = 0.0
+    for side in _SIDES[kind]:
+        left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+        out = torch.empty_like(left)
+
+        def multiply(left: torch.Tensor = left, right: torch.Tensor = right, out: torch.Tensor = out) -> None:
+            torch.mm(left, right, out=out)
+
+        rate = max(rate, 2 * side**3 / _best(multiply, clock, seconds / len(_SIDES[kind])))
+    source = torch.ones(_MOVED_BYTES[kind] // 4, device=device)
+    target = torch.empty_like(source)
+    copied = 2 * _MOVED_BYTES[kind] / _best(lambda: target.copy_(source), clock, seconds)
+    read = _MOVED_BYTES[kind] / _best(lambda: source.sum(), clock, seconds)
+    return Ceilings(matmul_flops_per_s=rate, copy_bytes_per_s=copied, read_bytes_per_s=read)
+
+
+def _best(work: Callable[[], object], clock: Clock, seconds: float) -> float:
+    work()
+    once = clock.time(work)
+    rounds = min(max(math.ceil(seconds / max(once, 1e-9)), _FEWEST), _MOST)
+    return min(once, *(clock.time(work) for _ in range(rounds)))

@@ -1,0 +1,72 @@
+"""Where a measurement was made: what must be the same for two of them to be compared."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from planner.bench.meters import Gpu
+from planner.costs.hardware import host_name
+
+FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
+"""Entries that measurements must share to be pooled."""
+_PACKAGES = ("torch", "transformers", "numpy")
+
+
+def environment(device: torch.device, precision: str, mode: str, gpu: Gpu | None = None) -> dict[str, Any]:
+    """Device, driver, versions, and when: plain JSON types."""
+    on_gpu = device.type == "cuda"
+    facts: dict[str, Any] = {
+        "device": torch.cuda.get_device_name(device) if on_gpu else host_name(),
+        "device_type": device.type,
+        "precision": precision,
+        "mode": mode,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in _PACKAGES},
+        "vlm_planner": _own_version(),
+        "commit": _commit(),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if on_gpu:
+        facts |= {
+            "cuda": torch.version.cuda,
+            "device_memory_bytes": torch.cuda.get_device_properties(device).total_memory,
+            **(gpu or Gpu(device)).facts(),
+        }
+    return facts
+
+
+def fingerprint(facts: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same; an entry that is missing is None."""
+    return {name: facts.get(name) for name in FINGERPRINT}
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version("vlm-planner")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str | None:
+    """Of the checkout that this package runs from; None elsewhere."""
+    here = Path(__file__).parent
+    if not (here.parents[1] / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None

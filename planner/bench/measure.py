@@ -1,0 +1,339 @@
+"""measure(): one model on one device, stage by stage and as a whole."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from planner.bench.ceilings import measure_ceilings
+from planner.bench.clock import Clock, Task, take
+from planner.bench.environment import environment
+from planner.bench.measurement import MODES, Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
+from planner.bench.meters import CoreWait, Gpu, TensorBytes
+from planner.bench.samples import Samples
+from planner.bench.stages import Stages
+from planner.costs.stages import TEXT_FIRST, Workload
+from planner.errors import InputError, UnknownNameError
+from planner.quantities import shown, whole_number
+from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
+from planner.vlm.build import DTYPES, Progress, weights_bytes
+from planner.vlm.recipe import Recipe
+from planner.vlm.weights import byte_tokenizer
+
+MEMORY_STEPS = 16
+"""Decode steps of the request in which memory is watched, at most: the cache grows evenly."""
+_REQUESTS, _FEWEST_REQUESTS = 20, 3
+_ENERGY_S = 1.0  # NVML's counter moves in steps of up to 100 ms
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def measure(
+    model: PlannerVlmForConditionalGeneration,
+    recipe: Recipe,
+    workload: Workload,
+    *,
+    batch: int = 1,
+    mode: str = "eager",
+    seconds: float = 1.0,
+    seed: int = 0,
+    ceilings: Ceilings | None = None,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Times, memory, FLOPs and energy of a batch of equal requests, raw samples kept.
+
+    Times are by CUDA events on a GPU and by the host's clock elsewhere, after warm-up, on fresh random inputs.
+
+    Args:
+        model: in evaluation mode, on its device; weights may be random.
+        recipe: what it was built from, for the names of its parts; numbers are read off the model.
+        workload: one request.
+        batch: requests that run together.
+        mode: "eager"; "static" (static cache, the decode step as a CUDA graph on a GPU); "compile".
+        seconds: of sampling for each stage, about.
+        seed: of the inputs.
+        ceilings: of this device and precision, measured now if not given.
+        progress: told what is done.
+
+    Raises:
+        InputError: a mode, count or dtype that cannot be measured; text-first without a query; too little memory.
+    """
+    if mode not in MODES:
+        raise UnknownNameError("mode", mode, MODES)
+    whole_number(batch, "batch", 1)
+    if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
+        raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
+    if model.config.prefix_asks and not workload.query_tokens:
+        raise InputError("a text-first prompt asks the compressor by its query: expected query_tokens of at least 1")
+    facts = facts_of(model, recipe)
+    told = _Teller(progress)
+    try:
+        with torch.no_grad():
+            return _measure(model, facts, workload, batch, mode, seconds, seed, ceilings, told)
+    except torch.OutOfMemoryError:
+        raise InputError(
+            f"{recipe} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, or measure "
+            "it by slices"
+        ) from None
+
+
+def facts_of(model: PlannerVlmForConditionalGeneration, recipe: Recipe) -> ModelFacts:
+    """What the model itself says that it is. Raises InputError for weights of a dtype that is not measured."""
+    dtype = next(iter(model.language_model.parameters())).dtype
+    if dtype not in _NAMES:
+        raise InputError(f"weights in {dtype}: expected {', '.join(_NAMES.values())}")
+    config = model.config
+    return ModelFacts(
+        llm=recipe.llm.name,
+        visual_tokens=int(config.visual_tokens),
+        vision=recipe.vision.name,
+        compressor=str(config.compressor),
+        prompt_order=str(config.prompt_order),
+        precision=_NAMES[dtype],
+        params=sum(weight.numel() for weight in model.parameters()),
+        tensor_parallel=_tensor_parallel(),
+    )
+
+
+def _tensor_parallel() -> int:
+    there = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if there else 1
+
+
+class _Teller:
+    """Progress over the parts of a measurement."""
+
+    PARTS = 14
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._done = progress, 0
+
+    def __call__(self, what: str) -> None:
+        if self._progress is not None:
+            self._progress(what, self._done, self.PARTS)
+        self._done += 1
+
+
+def _measure(
+    model: PlannerVlmForConditionalGeneration,
+    facts: ModelFacts,
+    workload: Workload,
+    batch: int,
+    mode: str,
+    seconds: float,
+    seed: int,
+    ceilings: Ceilings | None,
+    told: _Teller,
+) -> Measurement:
+    device = next(iter(model.language_model.parameters())).device
+    gpu = Gpu(device) if device.type == "cuda" else None
+    clock = Clock(device)
+    told("ceilings of the device")
+    if ceilings is None:
+        ceilings = measure_ceilings(device, DTYPES[facts.precision])
+    told("counting FLOPs")
+    flops = count_flops(model, workload)
+    told("memory of a request")
+    memory = _memory(model, workload, batch, gpu)
+    stages = Stages(model, workload, batch, mode=mode, seed=seed)
+    samples: dict[str, Samples] = {}
+    notes: list[str] = []
+    told("preprocessing")
+    samples["preprocess"] = _preprocess(model, clock, min(seconds, 0.5))
+    for name, task in stages.tasks().items():
+        told(name.replace("_", " "))
+        samples[name] = take(task, clock, seconds, gpu)
+    told("whole requests")
+    samples |= _requests(stages, clock, seconds, gpu, notes)
+    told("energy")
+    energy = _energy(stages, gpu, samples)
+    gc.collect()
+    return Measurement(
+        model=facts,
+        workload=workload,
+        batch=batch,
+        mode=mode,
+        samples=samples,
+        flops=flops,
+        memory=memory,
+        energy=energy,
+        ceilings=ceilings,
+        method=Method(layers=_layers(model), layers_measured=(_layers(model),)),
+        environment=environment(device, facts.precision, mode, gpu),
+        notes=tuple(notes),
+    )
+
+
+def _layers(model: PlannerVlmForConditionalGeneration) -> int:
+    return int(model.config.text_config.num_hidden_layers)
+
+
+# ---- what is counted -------------------------------------------------------------------------------------------------
+
+
+def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -> dict[str, int]:
+    """FLOPs of one request by stage, counted while they run: on the model's device, or on the meta device for nothing.
+
+    Attention runs as plain matrix products here, which FlopCounterMode sees on every device.
+    """
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        stages = Stages(model, workload, 1)
+        found = {}
+        for name, task in stages.tasks().items():
+            if name == "decode_step":
+                continue
+            task.before(1)
+            with FlopCounterMode(display=False) as counter:
+                task.work(0)
+            found[name] = int(counter.get_total_flops())
+        cache = stages.fresh_cache()
+        if stages.prompt_tokens:
+            model.get_decoder()(
+                inputs_embeds=stages._normal(1, stages.prompt_tokens, model.config.text_config.hidden_size),
+                past_key_values=cache,
+                use_cache=True,
+            )
+        with FlopCounterMode(display=False) as counter:
+            stages.go_on(cache, workload.generated_tokens)
+        found["decode"] = int(counter.get_total_flops())
+    return found
+
+
+def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch: int, gpu: Gpu | None) -> MemoryUse:
+    """Of one request with a dynamic cache, its answer cut short where it is long."""
+    steps = min(workload.generated_tokens, MEMORY_STEPS)
+    stages = Stages(model, workload, batch)
+    stages.encoder(0)  # makes the inputs, which are not counted
+    weights = weights_bytes(model)
+    device = stages.device
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        kv_cache = _run_through(stages, steps)
+        torch.cuda.synchronize(device)
+        peak = torch.cuda.max_memory_allocated(device) - before + weights
+        reserved = torch.cuda.max_memory_reserved(device)
+    else:
+        with TensorBytes() as seen:
+            kv_cache = _run_through(stages, steps)
+        peak, reserved = seen.peak + weights, None
+    return MemoryUse(
+        weights_bytes=weights,
+        kv_cache_bytes=kv_cache,
+        peak_bytes=int(peak),
+        decode_read_bytes=_decode_read_bytes(model, stages, kv_cache),
+        generated_tokens=steps,
+        reserved_bytes=reserved,
+        driver_bytes=None if gpu is None else gpu.used_bytes(),
+    )
+
+
+def _run_through(stages: Stages, steps: int) -> int:
+    """Bytes of the cache after the prefill."""
+    cache = stages.begin(0)
+    held: int = sum(
+        value.numel() * value.element_size()
+        for layer in cache.layers
+        for value in (layer.keys, layer.values)
+        if isinstance(value, Tensor)
+    )
+    stages.go_on(cache, steps)
+    return held
+
+
+def _decode_read_bytes(model: PlannerVlmForConditionalGeneration, stages: Stages, kv_cache_bytes: int) -> int:
+    """Weights of the language model without its embedding, unless that is the head too; and the cache."""
+    llm = model.language_model
+    embedding, head = llm.get_input_embeddings().weight, llm.get_output_embeddings().weight
+    weights = sum(weight.numel() * weight.element_size() for weight in llm.parameters())
+    if embedding is not head:
+        weights -= embedding.numel() * embedding.element_size()
+    seen = stages.tokens.cached + stages.prompt_tokens
+    return int(weights + (kv_cache_bytes / seen * stages.mean_context if seen else 0))
+
+
+# ---- what is timed ---------------------------------------------------------------------------------------------------
+
+
+def _preprocess(model: PlannerVlmForConditionalGeneration, clock: Clock, seconds: float) -> Samples:
+    """Resizing and cutting an image of 640 x 480, and splitting a question into tokens, on the host."""
+    config = copy.deepcopy(model.config)  # the processor tells the config its image token
+    processor = PlannerVlmProcessor.from_config(config, byte_tokenizer(max(config.text_config.vocab_size, 512)))
+    pixels = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    image, text = Image.fromarray(pixels), f"{processor.image_token}\nwhat stands on the table?"
+    work: Callable[[int], object] = lambda turn: processor(images=image, text=text, return_tensors="pt")  # noqa: E731
+    return take(Task(work), Clock(torch.device("cpu")), seconds)
+
+
+def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, notes: list[str]) -> dict[str, Samples]:
+    """Whole requests: time to first token, time per output token, and all of it, as the model's own forward runs."""
+    steps = max(stages.workload.generated_tokens - 1, 0)
+    taken: dict[str, list[float]] = {"ttft": [], "tpot": [], "request": []}
+    stages.begin(0)
+    stages.go_on(stages.begin(1), min(steps, 2))
+    waited, start, turn = CoreWait(), time.perf_counter(), 2
+    while len(taken["request"]) < _FEWEST_REQUESTS or (
+        time.perf_counter() - start < seconds and len(taken["request"]) < _REQUESTS
+    ):
+        held: list[Any] = []
+        first = clock.time(lambda turn=turn, held=held: held.append(stages.begin(turn)))  # type: ignore[misc]
+        rest = clock.time(lambda held=held: stages.go_on(held[0], steps)) if steps else 0.0  # type: ignore[misc]
+        taken["ttft"].append(first)
+        taken["request"].append(first + rest)
+        if steps:
+            taken["tpot"].append(rest / steps)
+        turn += 1
+    share = None if clock.on_gpu else waited.share()
+    limits = tuple(sorted(gpu.clock_limits())) if gpu else ()
+    if stages.mode != "eager":
+        notes.append(
+            f"whole requests ran without the {stages.mode} mode's faster parts; TTFT and TPOT are of the stages"
+        )
+        return {"request": Samples(tuple(taken["request"]), waited=share, throttled=limits)}
+    return {name: Samples(tuple(found), waited=share, throttled=limits) for name, found in taken.items() if found}
+
+
+def _energy(stages: Stages, gpu: Gpu | None, samples: dict[str, Samples]) -> Energy:
+    """Requests one after the other until the counter has moved far enough."""
+    if gpu is None or gpu.energy_joules() is None:
+        return Energy(None, False, "this device has no energy counter that can be read")
+    steps = max(stages.workload.generated_tokens - 1, 0)
+    count = min(max(math.ceil(_ENERGY_S / max(samples["request"].median_s, 1e-6)), 1), 1000)
+    torch.cuda.synchronize(stages.device)
+    start, before = time.perf_counter(), gpu.energy_joules()
+    for turn in range(count):
+        stages.go_on(stages.begin(turn), steps)
+    torch.cuda.synchronize(stages.device)
+    after, took = gpu.energy_joules(), time.perf_counter() - start
+    if before is None or after is None:
+        return Energy(None, False, "the energy counter could not be read")
+    joules = (after - before) / (count * stages.batch)
+    valid = took >= _ENERGY_S / 2
+    return Energy(joules, valid, f"{count} batches in {took:.2f} s, idle power of the card included")
+
+
+def with_stage_totals(measurement: Measurement) -> Measurement:
+    """The same with TTFT as the sum of its stages, for modes in which whole requests run otherwise."""
+    if "ttft" in measurement.samples:
+        return measurement
+    before = [name for name in ("encoder", "compressor", "query_pass", "prefill") if name in measurement.samples]
+    fewest = min(len(measurement.samples[name].seconds) for name in before)
+    rows = [measurement.samples[name].seconds[:fewest] for name in before]
+    summed = Samples(tuple(map(sum, zip(*rows, strict=True))))
+    return replace(measurement, samples={**measurement.samples, "ttft": summed})
+
+
+__all__ = ["MEMORY_STEPS", "TEXT_FIRST", "count_flops", "facts_of", "measure", "with_stage_totals"]

@@ -1,0 +1,258 @@
+"""Measurement: one model on one device, raw samples with their circumstances, and what follows from them.
+
+TTFT         seconds from the pixels and token ids on the device to the first token of all requests of the batch
+TPOT         seconds of the G - 1 further tokens of a request, over G - 1
+throughput   batch / seconds of the whole request
+MFU          FLOPs of a stage / (seconds x peak FLOPs per second), FLOPs as FlopCounterMode counts them
+MBU          bytes that a decode step must read (weights, KV cache) / (seconds x bandwidth)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from planner.bench.samples import Samples, advice_for
+from planner.costs.stages import Workload
+from planner.errors import InputError
+from planner.files import write_text
+from planner.quantities import shown
+
+FILE_FORMAT = "vlm-planner measurement"
+FORMAT_VERSION = 1
+
+TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
+"""What is timed; a stage that a model does not run is left out."""
+MODES = ("eager", "static", "compile")
+WHOLE = "whole"
+SLICES = "slices"
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Which model was measured, read off the model itself."""
+
+    llm: str
+    visual_tokens: int
+    """Per image."""
+    vision: str
+    compressor: str
+    prompt_order: str
+    precision: str
+    """Of the LLM's weights: "bf16", "fp16", "fp32"."""
+    params: int
+    """Of the whole model, tied ones once."""
+    tensor_parallel: int = 1
+    """Devices that share the LLM."""
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What the device reached there and then in two short tests."""
+
+    matmul_flops_per_s: float
+    """Of a large matrix product in the model's precision."""
+    copy_bytes_per_s: float
+    """Of a large copy, read plus written."""
+    read_bytes_per_s: float
+    """Of a large sum, read only."""
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes on the device."""
+
+    weights_bytes: int
+    """Of all parameters of the model."""
+    kv_cache_bytes: int
+    """After the prefill."""
+    peak_bytes: int
+    """Most that tensors took at once in a request: the allocator's count, on the CPU the sum over live tensors."""
+    decode_read_bytes: int
+    """What a decode step cannot but read: the decoder's and the head's weights, and the KV cache at its mean length."""
+    generated_tokens: int
+    """Of the request in which the peak was taken."""
+    reserved_bytes: int | None = None
+    """Most that the allocator held."""
+    driver_bytes: int | None = None
+    """What the driver says is in use on the device, other programs included."""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Of one request of the batch, by the device's own counter."""
+
+    joules: float | None
+    """None where there is no counter."""
+    valid: bool
+    """Whether the region was long enough for the counter's steps, and nothing else ran."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Method:
+    """Whether the whole model ran, or slices of it."""
+
+    kind: str = WHOLE
+    """"whole", or "slices": the exact model with fewer decoder layers, extrapolated linearly to all."""
+    layers: int = 0
+    """Decoder layers of the model."""
+    layers_measured: tuple[int, ...] = ()
+    """Of the models that ran."""
+
+    @property
+    def text(self) -> str:
+        if self.kind == WHOLE:
+            return f"the whole model, {self.layers} decoder layers, ran"
+        ran = " and ".join(map(str, self.layers_measured))
+        return f"models of {ran} decoder layers ran; times and bytes are extrapolated linearly to all {self.layers}"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One model, one request shape, one device."""
+
+    model: ModelFacts
+    workload: Workload
+    batch: int
+    mode: str
+    """"eager", "static" (static cache, CUDA graphs on a GPU) or "compile"."""
+    samples: Mapping[str, Samples] = field(hash=False)
+    """By name in TIMED."""
+    flops: Mapping[str, int] = field(hash=False)
+    """Of one request by stage, as FlopCounterMode counts; decode of all G steps."""
+    memory: MemoryUse
+    energy: Energy
+    ceilings: Ceilings
+    method: Method
+    environment: Mapping[str, Any] = field(hash=False)
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+    def seconds(self, name: str) -> float | None:
+        """Median seconds of something in TIMED, None where it did not run."""
+        return self.samples[name].median_s if name in self.samples else None
+
+    @property
+    def ttft_s(self) -> float | None:
+        return self.seconds("ttft")
+
+    @property
+    def tpot_s(self) -> float | None:
+        return self.seconds("tpot") if "tpot" in self.samples else self.seconds("decode_step")
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """Of batches of this size, one after the other."""
+        whole = self.seconds("request")
+        return self.batch / whole if whole else None
+
+    @property
+    def complaints(self) -> dict[str, tuple[str, ...]]:
+        """By name in TIMED, why its times may not be trusted. Preprocessing is not judged."""
+        found = {name: one.complaints() for name, one in self.samples.items() if name != "preprocess"}
+        return {name: texts for name, texts in found.items() if texts}
+
+    @property
+    def stable(self) -> bool:
+        return not self.complaints
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        return advice_for(self.complaints)
+
+    def mfu(self, name: str, peak_flops_per_s: float | None = None) -> float | None:
+        """Share of a peak that a stage reached, by default of the measured matrix rate; None if it did not run."""
+        seconds = self.seconds(name)
+        if not seconds:
+            return None
+        flops = self.batch * self.flops.get(name, 0)
+        return flops / (seconds * (peak_flops_per_s or self.ceilings.matmul_flops_per_s))
+
+    def decode_mbu(self, bandwidth_bytes_per_s: float | None = None) -> float | None:
+        """Share of a bandwidth that a decode step reached, by default of the measured copy."""
+        seconds = self.seconds("decode_step")
+        if not seconds:
+            return None
+        return self.memory.decode_read_bytes / (seconds * (bandwidth_bytes_per_s or self.ceilings.copy_bytes_per_s))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that `from_dict` needs and what people read first, as plain JSON types."""
+        return {
+            "format": FILE_FORMAT,
+            "format_version": FORMAT_VERSION,
+            "summary": {
+                "ttft_s": self.ttft_s,
+                "tpot_s": self.tpot_s,
+                "requests_per_second": self.requests_per_second,
+                "median_s": {name: one.median_s for name, one in self.samples.items()},
+                "mfu_prefill": self.mfu("prefill"),
+                "mbu_decode": self.decode_mbu(),
+                "stable": self.stable,
+                "advice": list(self.advice),
+            },
+            "model": asdict(self.model),
+            "workload": asdict(self.workload),
+            "batch": self.batch,
+            "mode": self.mode,
+            "samples": {name: one.to_dict() for name, one in self.samples.items()},
+            "flops": dict(self.flops),
+            "memory": asdict(self.memory),
+            "energy": asdict(self.energy),
+            "ceilings": asdict(self.ceilings),
+            "method": {**asdict(self.method), "text": self.method.text},
+            "environment": dict(self.environment),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any, origin: str = "the measurement") -> Measurement:
+        """What `to_dict` wrote. Raises InputError."""
+        if not isinstance(content, Mapping) or content.get("format") != FILE_FORMAT:
+            raise InputError(f"{origin} is no measurement; expected what vlm-planner measure -o wrote")
+        if content.get("format_version") != FORMAT_VERSION:
+            version = shown(content.get("format_version"))
+            raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {version}")
+        try:
+            method = content["method"]
+            return cls(
+                model=_of(ModelFacts, content["model"]),
+                workload=_of(Workload, content["workload"]),
+                batch=int(content["batch"]),
+                mode=str(content["mode"]),
+                samples={name: Samples.from_dict(one) for name, one in content["samples"].items()},
+                flops={name: int(count) for name, count in content["flops"].items()},
+                memory=_of(MemoryUse, content["memory"]),
+                energy=_of(Energy, content["energy"]),
+                ceilings=_of(Ceilings, content["ceilings"]),
+                method=Method(method["kind"], method["layers"], tuple(method["layers_measured"])),
+                environment=dict(content["environment"]),
+                notes=tuple(content["notes"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); measure again") from None
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write as JSON, atomically. Raises OutputExistsError."""
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        return write_text(path, text + "\n", overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Measurement:
+        """Read what `save` wrote. Raises InputError."""
+        name = Path(path).name
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}; expected a measurement") from None
+        except (ValueError, RecursionError):
+            raise InputError(f"{name} is not JSON; expected what vlm-planner measure -o wrote") from None
+        return cls.from_dict(content, name)
+
+
+def _of(kind: Any, values: Mapping[str, Any]) -> Any:
+    return kind(**{item.name: values[item.name] for item in fields(kind)})
