@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = ("errors", "quantities", "files")
 LAW_SIDE = ("runs", "laws")
 COST_SIDE = ("models", "costs")
-TRUNK = ("planning", "vlm", "bench", "report", "", "cli")
+TRUNK = ("planning", "vlm", "bench", "report", "explore", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
 
@@ -34,8 +34,8 @@ def _may_import() -> dict[str, set[str]]:
 
 MAY_IMPORT = _may_import()
 
-HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy"}
-MAY_BE_HEAVY = ("vlm/", "bench/", "report/plots/")
+HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy", "starlette", "uvicorn"}
+MAY_BE_HEAVY = ("vlm/", "bench/", "report/plots/", "explore/serving/")
 
 
 @dataclass(frozen=True)

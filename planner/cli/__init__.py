@@ -10,6 +10,7 @@ import sys
 from planner.cli import (  # each adds its verbs to `app`
     catalog,
     costs,
+    explore,
     hardware,
     laws,
     models,
@@ -25,6 +26,7 @@ __all__ = [
     "app",
     "catalog",
     "costs",
+    "explore",
     "hardware",
     "laws",
     "main",

@@ -1,0 +1,123 @@
+"""The page: its controls, written from the offer into the page's frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+
+from planner.costs.hardware import hardware_catalog
+from planner.explore.offer import MIX, OWN, Offer
+from planner.explore.settings import ANY, BY_KEY, NONE
+from planner.models.specs import COMPRESSORS
+
+_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number with a slider beside it, logarithmic unless it is a share."""
+
+    key: str
+    title: str
+    low: float
+    """In `unit`."""
+    high: float
+    unit: str = ""
+    unit_size: float = 1.0
+    """Of the unit, in the base unit."""
+    kind: str = "limit"
+    """"limit": the right end is no limit; "count": from 0; "share": linear, in per cent."""
+    placeholder: str = ""
+    hint: str = ""
+
+    def html(self) -> str:
+        setting = BY_KEY[self.key]
+        data = {"for": self.key, "field": setting.field, "low": self.low, "high": self.high, "unit": self.unit}
+        data |= {"unit-size": self.unit_size} | {{"limit": "none", "count": "zero", "share": "linear"}[self.kind]: ""}
+        attributes = " ".join(f'data-{name}="{escape(str(value))}"' for name, value in data.items())
+        return (
+            f'<div class="control"><label for="{self.key}">{escape(self.title)}</label>'
+            f'<input type="text" id="{self.key}" name="{self.key}" placeholder="{escape(self.placeholder)}" '
+            f'inputmode="{"text" if self.unit else "numeric"}" maxlength="40">'
+            f'<input type="range" min="0" max="{_STEPS}" step="1" aria-label="{escape(self.title)}" {attributes}>'
+            f"{_hint(self.hint)}</div>"
+        )
+
+
+LIMITS = (
+    Slider("budget", "FLOPs of one request", 0.1, 1000, "TFLOPs", 1e12, placeholder="no limit"),
+    Slider("ttft", "Time to first token, at most", 3, 10_000, "ms", 1e-3, placeholder="no limit", hint="needs a GPU"),
+    Slider("memory", "Memory of a GPU, at most", 1, 256, "GiB", 2.0**30, placeholder="no limit"),
+    Slider("price", "Price of a million requests, at most", 1, 10_000, placeholder="no limit", hint="needs a GPU"),
+)
+REQUEST = (
+    Slider("query_tokens", "Query tokens", 0, 2000, kind="count"),
+    Slider("generated_tokens", "Generated tokens", 0, 2000, kind="count"),
+    Slider("cached_tokens", "Cached text tokens", 0, 20_000, kind="count", hint="already in the KV cache: no prefill"),
+)
+HOUR = Slider("price_per_hour", "Price of a GPU hour", 0.1, 20, placeholder="unknown", hint="in any currency")
+OCR = Slider("ocr_percent", "Share of reading tasks (OCR), %", 0, 100, kind="share")
+
+
+def page_of(offer: Offer, downloads: str = "") -> str:
+    """The page for an offer."""
+    frame = resources.files(__package__).joinpath("page", "index.html").read_text("utf-8")
+    return frame.replace("{{controls}}", "\n".join(_groups(offer))).replace("{{downloads}}", downloads)
+
+
+def _groups(offer: Offer) -> Iterable[str]:
+    yield _group("Limits", *(slider.html() for slider in LIMITS))
+    yield _group("Request", *(slider.html() for slider in REQUEST))
+    laws = [(name, _law_title(name, offer)) for name in offer.laws]
+    mixed = f'<div data-when="law={MIX}" hidden>{OCR.html()}</div>'
+    yield _group("Tasks", _select("law", "Law", laws), mixed)
+    cards = [(NONE, "none: no times"), *((name, hardware_catalog()[name].title) for name in offer.hardware)]
+    batches = [*((str(count), str(count)) for count in offer.batches), (ANY, f"any up to {offer.batches[-1]}")]
+    yield _group(
+        "Deployment",
+        _select("hardware", "GPU", cards),
+        _select("batch", "Batch", batches),
+        f'<div data-when="hardware=!{NONE}" hidden>{HOUR.html()}</div>',
+        _chips("precision", "Precision of the LLM", offer.precisions, "none chosen: the one that the GPU has"),
+    )
+    titles = {name: COMPRESSORS[name].title.partition(" (")[0] for name in offer.compressors}
+    yield _group(
+        "Candidates",
+        _chips("llms", "Language models", offer.llms, "none chosen: the family that the law was measured on"),
+        _chips("compressor", "Compressor", offer.compressors, "of several the best is picked", titles),
+        _chips("prompt_order", "Prompt order", offer.prompt_orders, "text-first: the query pass becomes the prefix"),
+    )
+
+
+def _law_title(name: str, offer: Offer) -> str:
+    if name == MIX:
+        return "a mix: reasoning and ocr"
+    law = offer.laws[name]
+    return f"own: {law.name or 'the law file'}" if name == OWN and law is not None else name
+
+
+def _group(title: str, *parts: str) -> str:
+    return f"<fieldset><legend>{escape(title)}</legend>{''.join(parts)}</fieldset>"
+
+
+def _select(key: str, title: str, choices: Iterable[tuple[str, str]]) -> str:
+    options = "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in choices)
+    label = f'<label for="{key}">{escape(title)}</label>'
+    return f'<div class="control">{label}<select id="{key}" name="{key}">{options}</select></div>'
+
+
+def _chips(key: str, title: str, names: Iterable[str], hint: str, titles: dict[str, str] | None = None) -> str:
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{escape(name)}"><span>{escape((titles or {}).get(name, name))}</span>'
+        "</label>"
+        for name in names
+    )
+    label = f'<span class="label" id="{key}-label">{escape(title)}</span>'
+    group = f'<div class="chips" role="group" data-name="{key}" aria-labelledby="{key}-label">{boxes}</div>'
+    return f'<div class="control">{label}{group}{_hint(hint)}</div>'
+
+
+def _hint(text: str) -> str:
+    return f'<p class="hint">{escape(text)}</p>' if text else ""

@@ -1,0 +1,88 @@
+"""A state <-> the query string of a link, and the same plan as a command.
+
+A link says the budget, the request and the law always, the rest where it is not as on a fresh page:
+    ?budget=2TFLOPs&query_tokens=50&generated_tokens=32&law=reasoning
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from planner.errors import InputError
+from planner.explore.offer import MIX, Offer, mix_text
+from planner.explore.settings import BY_KEY, SETTINGS, fresh_state
+from planner.explore.state import State
+from planner.quantities import shown
+
+ALWAYS = ("budget", "query_tokens", "generated_tokens", "law")
+PAIRS_MAX = 40
+
+
+def read_link(query: str, offer: Offer) -> tuple[State, tuple[str, ...]]:
+    """The state of a query string, and a sentence for each part that cannot be used and stays as on a fresh page."""
+    state, wrong = fresh_state(offer), []
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=PAIRS_MAX)
+    except ValueError:
+        return state, (f"the link has more than {PAIRS_MAX} parts; none of them is used",)
+    read: dict[str, Any] = {}
+    seen: set[str] = set()
+    for key, text in pairs:
+        setting = BY_KEY.get(key)
+        if setting is None:
+            wrong.append(f"the link sets {shown(key)}, which this page does not have; it is left out")
+        elif key in seen:
+            wrong.append(f"the link sets {key} twice; the first counts")
+        else:
+            seen.add(key)
+            try:
+                read[setting.field] = setting.read(text, offer)
+            except InputError as error:
+                wrong.append(f"{error}; it stays at {setting.write(getattr(state, setting.field)) or 'none'}")
+    return replace(state, **read), tuple(wrong)
+
+
+def write_link(state: State, offer: Offer) -> str:
+    """The query string of a state, without the question mark; `read_link` gives the state back."""
+    fresh, texts = fresh_state(offer), texts_of(state)
+    kept = {
+        setting.key: texts[setting.key]
+        for setting in SETTINGS
+        if setting.key in ALWAYS or getattr(state, setting.field) != getattr(fresh, setting.field)
+    }
+    return urlencode(kept, safe=",/")
+
+
+def texts_of(state: State) -> dict[str, str]:
+    """Every setting as text, by its key."""
+    return {setting.key: setting.write(getattr(state, setting.field)) for setting in SETTINGS}
+
+
+def command_of(state: State, offer: Offer) -> str:
+    """The command that prints the same plan."""
+    texts = texts_of(state)
+    parts = ["vlm-planner", "plan"]
+    limits = {"budget": state.budget_flops, "ttft": state.ttft_s, "memory": state.memory_bytes, "price": state.price}
+    for key, value in {**limits, "price_per_hour": state.price_per_hour, "hardware": state.hardware}.items():
+        if value is not None:
+            parts += [f"--{key.replace('_', '-')}", texts[key]]
+    parts += ["--query-tokens", texts["query_tokens"], "--generated-tokens", texts["generated_tokens"]]
+    if state.cached_tokens:
+        parts += ["--cached-tokens", texts["cached_tokens"]]
+    batches = offer.batches if state.batch is None else (state.batch,)
+    if batches != (1,):
+        parts += ["--batch", ",".join(map(str, batches))]
+    fresh = State()
+    for key in ("compressor", "prompt_order", "precision"):
+        if getattr(state, BY_KEY[key].field) != getattr(fresh, BY_KEY[key].field):
+            parts += [f"--{key.replace('_', '-')}", texts[key]]
+    for family in state.llms:
+        parts += ["--llms", family]
+    if state.law == MIX:
+        parts += ["--mix", mix_text(state.ocr_percent)]
+    elif offer.laws[state.law] is not None and state.law != fresh.law:
+        parts += ["--law", offer.law_file or "" if state.law == "own" else state.law]
+    return shlex.join(parts)

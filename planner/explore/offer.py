@@ -1,0 +1,81 @@
+"""The fixed lists that the page chooses from: a name from a link reaches the planner only if it stands in one of them.
+
+The planner takes paths where it takes names of laws, models and cards. A page must not: a link comes from anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from planner.costs.hardware import hardware_catalog
+from planner.costs.memory import PRECISIONS
+from planner.costs.stages import PROMPT_ORDERS
+from planner.laws.combined import Law
+from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
+from planner.models.catalog import llm_catalog
+from planner.models.specs import COMPRESSORS
+from planner.planning.deployment import BATCHES_TRIED
+
+MIX = "mix"
+"""The law that weighs visual reasoning and reading."""
+OWN = "own"
+"""The law file that the explorer was started with."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What can be chosen, each list in the order in which it is shown."""
+
+    laws: Mapping[str, Law | None]
+    """By the name in a link; None is the mix, which depends on its shares."""
+    law: str
+    """The one that a fresh page has."""
+    law_file: str | None
+    """Path of the own law, for the command that does the same; None without one."""
+    llms: tuple[str, ...]
+    """Families."""
+    hardware: tuple[str, ...]
+    compressors: tuple[str, ...]
+    prompt_orders: tuple[str, ...]
+    precisions: tuple[str, ...]
+    """Of the LLM."""
+    batches: tuple[int, ...]
+
+    def law_of(self, name: str, ocr_percent: int) -> Law:
+        """The law of a name in `laws`."""
+        law = self.laws[name]
+        return mixed_law(ocr_percent) if law is None else law
+
+
+def make_offer(law: str | None = None) -> Offer:
+    """All that is shipped, and a law more where the path of one is given. Raises InputError for a bad law."""
+    shipped = sorted({name for name, _ in shipped_names()}, key=lambda name: (name != DEFAULT_LAW, name))
+    laws: dict[str, Law | None] = {name: load_law(name) for name in shipped} | {MIX: None}
+    own = law is not None and law not in shipped
+    if law is not None and own:
+        laws[OWN] = load_law(law)
+    return Offer(
+        laws=laws,
+        law=OWN if own else law or DEFAULT_LAW,
+        law_file=law if own else None,
+        llms=tuple(dict.fromkeys(spec.family for spec in llm_catalog().values())),
+        hardware=tuple(hardware_catalog()),
+        compressors=tuple(COMPRESSORS),
+        prompt_orders=PROMPT_ORDERS,
+        precisions=PRECISIONS,
+        batches=BATCHES_TRIED,
+    )
+
+
+def mix_text(ocr_percent: int) -> str:
+    """A mix as `--mix` reads it: "reasoning=0.7,ocr=0.3"; a task without a share is left out."""
+    shares = {"reasoning": 100 - ocr_percent, "ocr": ocr_percent}
+    return ",".join(f"{name}={percent / 100}" for name, percent in shares.items() if percent)
+
+
+@cache
+def mixed_law(ocr_percent: int) -> Law:
+    """Reasoning and reading, weighted. The same share gives the same object: what is known of a law is kept with it."""
+    return load_mix(mix_text(ocr_percent))

@@ -1,0 +1,198 @@
+"use strict";
+// Controls -> query string -> the planner's answer -> page. No number is computed here but the value of a slider.
+
+const byId = (id) => document.getElementById(id);
+const form = byId("controls");
+const STEPS = 1000;
+let answer = null, busy = false, waiting = null;
+
+// ---- sliders: position <-> text in the slider's unit, on a logarithmic scale; the right end may mean "no limit" ----
+
+function sliderText(slider) {
+  const { low, high, unit, none, zero } = slider.dataset;
+  const position = Number(slider.value) / STEPS;
+  if (none !== undefined && position === 1) return "";
+  if (zero !== undefined) return String(Number(Math.expm1(position * Math.log1p(Number(high))).toPrecision(2)) | 0);
+  if (slider.dataset.linear !== undefined) return String(Math.round(position * Number(high) / 5) * 5);
+  const value = Number(low) * (Number(high) / Number(low)) ** position;
+  return `${Number(value.toPrecision(3))} ${unit}`.trim();
+}
+
+function placeSlider(slider, number) {
+  const { low, high, unitSize, none, zero, linear } = slider.dataset;
+  let position;
+  if (number === null || number === undefined) position = none === undefined ? 0 : 1;
+  else if (zero !== undefined) position = Math.log1p(number) / Math.log1p(Number(high));
+  else if (linear !== undefined) position = number / Number(high);
+  else position = Math.log(number / Number(unitSize) / Number(low)) / Math.log(Number(high) / Number(low));
+  if (number !== null && none !== undefined) position = Math.min(position, (STEPS - 1) / STEPS);
+  slider.value = String(Math.round(Math.min(Math.max(position, 0), 1) * STEPS));
+}
+
+// ---- controls <-> texts ----
+
+function query() {
+  const parts = new URLSearchParams();
+  for (const control of form.elements) {
+    if (!control.name || control.type === "checkbox") continue;
+    parts.set(control.name, control.value.trim() || "none");
+  }
+  for (const group of form.querySelectorAll(".chips")) {
+    const chosen = [...group.querySelectorAll("input:checked")].map((box) => box.value);
+    parts.set(group.dataset.name, chosen.join(","));
+  }
+  return parts.toString();
+}
+
+function fill(texts, numbers, keep) {
+  for (const [name, text] of Object.entries(texts)) {
+    const control = form.elements.namedItem(name);
+    if (control && control !== keep && control.tagName) {
+      const spaced = text.replace(/^([\d.]+(?:e[+-]?\d+)?)([A-Za-z])/, "$1 $2");
+      control.value = control.tagName === "INPUT" ? (text === "none" ? "" : spaced) : text;
+    }
+    const slider = form.querySelector(`input[type=range][data-for="${name}"]`);
+    if (slider && slider !== keep) placeSlider(slider, numbers[slider.dataset.field] ?? null);
+  }
+  for (const group of form.querySelectorAll(".chips")) {
+    const chosen = texts[group.dataset.name].split(",");
+    for (const box of group.querySelectorAll("input")) box.checked = chosen.includes(box.value);
+  }
+  for (const part of form.querySelectorAll("[data-when]")) {
+    const [name, value] = part.dataset.when.split("=");
+    part.hidden = value.startsWith("!") ? texts[name] === value.slice(1) : texts[name] !== value;
+  }
+}
+
+// ---- the answer ----
+
+function item(text, tag = "li") {
+  const node = document.createElement(tag);
+  node.textContent = text;
+  return node;
+}
+
+function list(id, texts) {
+  byId(id).replaceChildren(...texts.map((text) => item(text)));
+  byId(id).hidden = !texts.length;
+}
+
+function bar(share) {
+  const cell = document.createElement("td");
+  const svg = svgNode("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
+  svg.append(svgNode("rect", { class: "back", width: 100, height: 10 }));
+  svg.append(svgNode("rect", { width: Math.max(100 * share, 0.5), height: 10 }));
+  cell.append(svg);
+  return cell;
+}
+
+function table(content) {
+  const box = document.createElement("div"), node = document.createElement("table");
+  box.className = "table";
+  box.tabIndex = 0;
+  const caption = node.createCaption();
+  caption.textContent = content.title;
+  if (content.note) caption.append(" ", item(content.note, "small"));
+  const bars = content.shares.length > 0;
+  const line = (cells, tag) => {
+    const row = document.createElement("tr");
+    row.append(...cells.map((cell) => item(cell, tag)));
+    return row;
+  };
+  const head = node.createTHead();
+  head.append(line(bars ? [...content.head, ""] : content.head, "th"));
+  const body = node.createTBody();
+  content.rows.forEach((cells, i) => {
+    const row = line(cells, "td");
+    if (bars) row.append(bar(content.shares[i]));
+    body.append(row);
+  });
+  if (content.foot.length) node.createTFoot().append(line(bars ? [...content.foot, ""] : content.foot, "td"));
+  box.append(node);
+  return box;
+}
+
+function show(found, keep) {
+  answer = found;
+  const { view } = found;
+  fill(found.texts, found.numbers, keep);
+  list("complaints", found.complaints);
+  byId("message").textContent = view.message;
+  byId("message").hidden = !view.message;
+  byId("pick-box").hidden = Boolean(view.message);
+  byId("plan").classList.toggle("stale", Boolean(view.message));
+  byId("pick").textContent = view.pick;
+  byId("sentence").textContent = view.sentence;
+  list("facts", view.facts);
+  list("cautions", [...view.extrapolates.map((text) => `extrapolates: ${text}`),
+    ...view.assumptions.map((text) => `assumes: ${text}`)]);
+  byId("warnings").hidden = byId("cautions").hidden;
+  byId("tables").replaceChildren(...view.tables.map(table));
+  list("remarks", view.remarks);
+  byId("chart").setAttribute("aria-label", `predicted error of every candidate. ${view.sentence}`);
+  drawChart(byId("chart"), byId("tip"), view.chart);
+  const search = `?${found.link}`;
+  history.replaceState(null, "", search);
+  byId("link").href = search;
+  byId("link").textContent = location.href;
+  byId("command").textContent = found.command;
+  for (const [id, file] of [["get-plan", "plan.json"], ["get-report", "recommendation.html"]]) {
+    const link = byId(id);
+    if (!link) continue;
+    link.href = file + search;
+    link.setAttribute("aria-disabled", String(Boolean(view.message)));
+  }
+  byId("timing").textContent = `computed in ${Math.ceil(1000 * found.computed_in_s)} ms`;
+  document.body.dataset.ready = found.link;
+}
+
+async function ask(search, keep) {
+  if (busy) {
+    waiting = [search, keep];  // the latest setting is answered, those between are passed over
+    return;
+  }
+  busy = true;
+  try {
+    const reply = await fetch(`plan?${search}`);
+    if (!reply.ok) throw new Error((await reply.text()).trim());
+    const found = await reply.json();
+    if (!waiting) show(found, keep);
+  } catch (error) {
+    const stopped = error instanceof TypeError;
+    byId("message").textContent = stopped ? "The explorer has stopped: start it again with vlm-planner explore." : error.message;
+    byId("message").hidden = false;
+  }
+  busy = false;
+  if (waiting) {
+    const next = waiting;
+    waiting = null;
+    ask(...next);
+  }
+}
+
+// ---- events ----
+
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", (event) => {
+  const control = event.target;
+  if (control.type === "range") form.elements.namedItem(control.dataset.for).value = sliderText(control);
+  else if (control.type === "text") return;  // half a number is no number: wait for the whole
+  ask(query(), control);
+});
+form.addEventListener("change", (event) => {
+  if (event.target.type === "text") ask(query(), null);
+});
+byId("copy-link").addEventListener("click", async (event) => {
+  const button = event.target;
+  try {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = "copied";
+  } catch {
+    getSelection().selectAllChildren(byId("link"));
+    button.textContent = "selected below: copy it";
+  }
+  setTimeout(() => { button.textContent = "copy link"; }, 1500);
+});
+byId("reset").addEventListener("click", () => ask("", null));
+new ResizeObserver(() => answer && drawChart(byId("chart"), byId("tip"), answer.view.chart)).observe(byId("chart"));
+ask(location.search.slice(1), null);

@@ -1,0 +1,1 @@
+"""The explorer over HTTP, to this host alone. Needs starlette and uvicorn (extra `[app]`)."""

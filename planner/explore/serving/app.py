@@ -1,0 +1,93 @@
+"""What is served: the page, its script and style, plans, and downloads. A fixed list of addresses, none of which is a
+path of this host; nothing is uploaded, nothing is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from planner.errors import PlannerError
+from planner.explore.controls import page_of
+from planner.explore.link import command_of, read_link, texts_of, write_link
+from planner.explore.offer import Offer
+from planner.explore.serving.guard import Guard
+from planner.explore.view import plan_of, view_of
+
+ASSETS = {
+    "app.js": "text/javascript",
+    "chart.js": "text/javascript",
+    "style.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
+
+
+def make_app(offer: Offer, port: int) -> Guard:
+    """The application, for requests to this host and port only."""
+
+    async def page(_: Request) -> Response:
+        return Response(whole, media_type="text/html")
+
+    async def plan(request: Request) -> Response:
+        return JSONResponse(answer(request.url.query, offer))
+
+    async def plan_file(request: Request) -> Response:
+        return _download(request, offer, "vlm-plan.json", "application/json", _plan_json)
+
+    whole = page_of(offer)
+    routes = [
+        Route("/", page, methods=["GET"]),
+        Route("/plan", plan, methods=["GET"]),
+        Route("/plan.json", plan_file, methods=["GET"]),
+        *[Route(f"/{name}", _asset(name, kind), methods=["GET"]) for name, kind in ASSETS.items()],
+    ]
+    return Guard(Starlette(routes=routes), port)
+
+
+def answer(query: str, offer: Offer) -> dict[str, Any]:
+    """All that the page needs of a query string."""
+    start = time.perf_counter()
+    state, complaints = read_link(query, offer)
+    view = view_of(state, offer)
+    return {
+        "complaints": complaints,
+        "link": write_link(state, offer),
+        "command": command_of(state, offer),
+        "texts": texts_of(state),
+        "numbers": {name: value for name, value in asdict(state).items() if isinstance(value, int | float)},
+        "view": asdict(view),
+        "computed_in_s": time.perf_counter() - start,
+    }
+
+
+def _asset(name: str, kind: str) -> Callable[[Request], Any]:
+    content = resources.files("planner.explore").joinpath("page", name).read_bytes()
+
+    async def asset(_: Request) -> Response:
+        return Response(content, media_type=kind)
+
+    return asset
+
+
+def _download(request: Request, offer: Offer, name: str, kind: str, make: Callable[[Any], str]) -> Response:
+    """A file of the plan of a link; none for a link that cannot be read in full: it would be that of another plan."""
+    state, complaints = read_link(request.url.query, offer)
+    if complaints:
+        return PlainTextResponse("\n".join(complaints) + "\n", 400)
+    try:
+        content = make(plan_of(state, offer))
+    except PlannerError as error:
+        return PlainTextResponse(f"{error}\n", 409)
+    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _plan_json(plan: Any) -> str:
+    return json.dumps(plan.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,42 @@
+"""What the page is set to: plain numbers and names from the fixed lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.costs.stages import IMAGE_FIRST
+from planner.models.catalog import DEFAULT_COMPRESSOR
+
+
+@dataclass(frozen=True)
+class State:
+    """One setting of every control; the defaults are those of a fresh page."""
+
+    budget_flops: float | None = 2e12
+    """Of one request, full count; None: no limit."""
+    ttft_s: float | None = None
+    """Longest time to first token; None: no limit."""
+    memory_bytes: float | None = None
+    """Most on one device; None: that of the hardware."""
+    price: float | None = None
+    """Most for a million requests, in the currency of the price of an hour; None: no limit."""
+    price_per_hour: float | None = None
+    """Of one GPU."""
+    query_tokens: int = 50
+    generated_tokens: int = 32
+    cached_tokens: int = 0
+    """Text tokens already in the KV cache."""
+    hardware: str | None = None
+    """Card of the catalogue; None: FLOPs and memory only."""
+    batch: int | None = 1
+    """Requests that run together; None: 1 to 64 are tried."""
+    compressors: tuple[str, ...] = (DEFAULT_COMPRESSOR,)
+    prompt_orders: tuple[str, ...] = (IMAGE_FIRST,)
+    llms: tuple[str, ...] = ()
+    """Families; none: those that the law was measured on."""
+    precisions: tuple[str, ...] = ()
+    """Of the LLM; none: the one that the hardware has by default."""
+    law: str = "reasoning"
+    """Name in the offer."""
+    ocr_percent: int = 30
+    """Share of reading tasks, where the law is the mix."""

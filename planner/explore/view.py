@@ -1,0 +1,237 @@
+"""A state -> a plan -> what the page shows: sentences, tables of texts, the chart. Numbers are `planner.plan`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from planner.costs.stages import STAGES, Workload
+from planner.errors import InputError, PlannerError
+from planner.explore.chart import Chart, chart_of
+from planner.explore.offer import Offer
+from planner.explore.state import State
+from planner.models.catalog import family_of
+from planner.planning.limits import RELAXED_BY
+from planner.planning.request import Budget
+from planner.planning.result import Candidate, Plan, error_text, law_title, tied_text
+from planner.planning.search import plan as search
+from planner.planning.words import way_to_run, why_text
+from planner.quantities import format_flops, format_fraction, format_percent, format_seconds
+from planner.report.cost import STAGE_TITLES, speed_limit_text
+from planner.report.plan import memory_text, relaxed_text
+
+TIED_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as texts; a number a row for a bar beside it, between 0 and 1, where `shares` has any."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    shares: tuple[float, ...] = ()
+    foot: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page shows of one state."""
+
+    message: str = ""
+    """Why there is no plan; empty where there is one."""
+    pick: str = ""
+    sentence: str = ""
+    """The pick with its interval and its odds."""
+    facts: tuple[str, ...] = ()
+    """How it runs, which law speaks, what is tied, what binds."""
+    extrapolates: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Memory, and what a looser limit would buy."""
+    chart: Chart | None = None
+
+
+def plan_of(state: State, offer: Offer) -> Plan:
+    """The plan of a state. Raises PlannerError: nothing fits, or settings that need one another."""
+    _check(state, offer)
+    return search(
+        offer.law_of(state.law, state.ocr_percent),
+        budget=Budget(
+            flops=state.budget_flops,
+            ttft_s=state.ttft_s,
+            memory_bytes=state.memory_bytes,
+            price_per_million_requests=state.price,
+        ),
+        workload=Workload(state.query_tokens, state.generated_tokens, state.cached_tokens),
+        llms=list(state.llms) or None,
+        compressor=state.compressors,
+        prompt_order=state.prompt_orders,
+        hardware=state.hardware,
+        precision=state.precisions or None,
+        batch=offer.batches if state.batch is None else state.batch,
+        price_per_hour=state.price_per_hour,
+    )
+
+
+def _check(state: State, offer: Offer) -> None:
+    """What the planner would refuse, in the words of the page."""
+    if state.budget_flops is None and state.ttft_s is None and state.memory_bytes is None and state.price is None:
+        raise InputError("there is no limit: set the budget, the time to first token, the memory or the price")
+    if state.hardware is None and (state.ttft_s is not None or state.price is not None):
+        raise InputError("a limit on the time to first token or on the price needs a GPU: choose one")
+    if state.price is not None and state.price_per_hour is None:
+        raise InputError("a limit on the price needs the price of a GPU hour: prices are not shipped")
+    if not state.llms and not any(family_of(name) for name in offer.law_of(state.law, state.ocr_percent).llms):
+        raise InputError("the law names no language models that are known here: choose some families")
+
+
+def view_of(state: State, offer: Offer) -> View:
+    """What the page shows of a state; where there is no plan, why."""
+    try:
+        plan = plan_of(state, offer)
+    except PlannerError as error:
+        return View(message=str(error))
+    return view_plan(plan)
+
+
+def view_plan(plan: Plan) -> View:
+    """What the page shows of a plan."""
+    best = plan.best
+    tied = [tied_text(plan)] if len(plan.tied) > 1 else []
+    facts = (way_to_run(plan), why_text(plan), *tied, binding_text(plan), law_title(plan.law))
+    return View(
+        pick=str(best),
+        sentence=sentence_of(plan),
+        facts=tuple(text for text in facts if text),
+        extrapolates=plan.extrapolates,
+        assumptions=plan.assumptions,
+        tables=tuple(table for table in _tables(plan) if table.rows),
+        remarks=tuple(_remarks(plan)),
+        chart=chart_of(plan),
+    )
+
+
+def sentence_of(plan: Plan) -> str:
+    """The pick in a sentence: under what, with which error and interval, how likely the best."""
+    best = plan.best
+    asked = [one.limit for one in plan.limits if getattr(plan.budget, one.limit.name) is not None]
+    under = ", ".join(format_flops(limit.value) if limit.name == "flops" else str(limit) for limit in asked)
+    odds = "" if best.probability_best is None else f"; the best with {format_percent(best.probability_best, 1.0)}"
+    unknown = "; no interval: how sure it is, is not known" if best.interval is None else ""
+    return f"Best under {under}: {best}, predicted error {error_text(best)}{odds}{unknown}."
+
+
+def binding_text(plan: Plan) -> str:
+    """Which limits hold the pick down."""
+    held = [one.limit.title for one in plan.limits if one.binds]
+    if held:
+        return f"binds: {', '.join(held)}"
+    together = len(plan.limits) > 1 and plan.fitting_count < plan.candidates_count
+    better = plan.table.predicted_error.min() < plan.best.predicted_error
+    if together and better:
+        return "binds: no limit alone, several together"
+    return "binds: nothing, no better candidate was tried"
+
+
+def _remarks(plan: Plan) -> Iterable[str]:
+    yield memory_text(plan.best)
+    if plan.speed_limit_tokens is not None:
+        yield speed_limit_text(plan.speed_limit_tokens)
+    relaxed = [relaxed_text(one, plan.best) for one in plan.limits if one.relaxed is not None]
+    yield from relaxed or [f"{format_percent(RELAXED_BY, 1.0)} more of any one limit buys nothing"]
+    up = plan.next_up
+    if up is not None and up not in [one.relaxed for one in plan.limits]:
+        limit = plan.limits[0].limit
+        yield f"a better pick from {limit.title} {limit.show(up.quantities[limit.column])} on: {up}, error " + (
+            format_fraction(up.predicted_error)
+        )
+
+
+def _tables(plan: Plan) -> Iterable[Table]:
+    yield _stages(plan)
+    yield _limits(plan)
+    yield _candidates("best that fit", (plan.best, *plan.runners_up), plan)
+    if len(plan.tied) > 1:
+        note = "" if len(plan.tied) <= TIED_SHOWN else f"the {TIED_SHOWN} cheapest of {len(plan.tied)}"
+        yield _candidates("cannot be told from the best", plan.tied[:TIED_SHOWN], plan, note)
+    if plan.best_of_each:
+        yield _each(plan)
+
+
+def _stages(plan: Plan) -> Table:
+    best, latency = plan.best, plan.best.latency
+    whole = best.total_flops
+    rows, shares = [], []
+    for stage in STAGES:
+        counted = float(getattr(best.flops, stage))
+        timed = () if latency is None else _stage_time(best, stage)
+        if counted == 0 and timed in ((), ("-", "", "")):
+            continue  # it does not run
+        rows.append((STAGE_TITLES[stage], format_flops(counted), format_percent(counted, whole), *timed))
+        shares.append(counted / whole if whole else 0.0)
+    note = f"of one request, {plan.budget.convention} count"
+    note += f"; times of a batch of {best.batch}" if latency is not None and best.batch > 1 else ""
+    times = () if latency is None else (format_seconds(float(latency.request_s)), "", latency.source)
+    if latency is not None:
+        ttft, tpot = format_seconds(float(latency.ttft_s)), format_seconds(float(latency.tpot_s))
+        note += f"; TTFT {ttft}, TPOT {tpot}"
+    return Table(
+        title="cost by stage",
+        head=("stage", "FLOPs", "share", *(("time", "bound", "source") if latency is not None else ())),
+        rows=tuple(rows),
+        shares=tuple(shares),
+        foot=("total", format_flops(whole), "", *times),
+        note=note,
+    )
+
+
+def _stage_time(best: Candidate, stage: str) -> tuple[str, str, str]:
+    """Seconds of a stage, what bounds it, where the number comes from."""
+    latency = best.latency
+    assert latency is not None
+    decode = stage == "decode"
+    name = "decode_step" if decode else stage
+    steps = max(latency.generated_tokens - 1, 0) if decode else 1
+    part = getattr(latency, name)
+    seconds = steps * float(part.seconds)
+    return (format_seconds(seconds), str(part.bound), latency.sources[name]) if seconds else ("-", "", "")
+
+
+def _limits(plan: Plan) -> Table:
+    rows = []
+    for one in plan.limits:
+        limit = one.limit
+        allowed = ("at least " if limit.at_least else "") + limit.show(limit.value)
+        pick = limit.show(plan.best.quantities[limit.column])
+        rows.append((limit.title, allowed, pick, format_percent(one.used, 1.0), "binds" if one.binds else ""))
+    used = tuple(min(one.used, 1.0) for one in plan.limits)
+    return Table("limits", ("limit", "allowed", "pick", "used", ""), tuple(rows), used)
+
+
+def _candidates(title: str, candidates: Iterable[Candidate], plan: Plan, note: str = "") -> Table:
+    """Candidates with what is known of their error and what they take of the first limit."""
+    found, limit = list(candidates), plan.limits[0].limit
+    named = len({setup["compressor"] for setup in plan.table.setups}) > 1
+    bounded, drawn = found[0].interval is not None, found[0].probability_best is not None
+    head = ["LLM", "tokens", *["compressor"] * named, "error", *["95 % interval"] * bounded, *["best"] * drawn]
+    rows = []
+    for one in found:
+        cells = [one.llm.name, str(one.visual_tokens), *[one.compressor.name] * named]
+        cells.append(format_fraction(one.predicted_error))
+        if one.interval is not None:
+            cells.append(" to ".join(map(format_fraction, one.interval)))
+        if one.probability_best is not None:
+            cells.append(format_percent(one.probability_best, 1.0))
+        rows.append((*cells, limit.show(one.quantities[limit.column])))
+    return Table(title, (*head, limit.title), tuple(rows), note=note)
+
+
+def _each(plan: Plan) -> Table:
+    rows = []
+    for one in plan.best_of_each:
+        error = format_fraction(one.predicted_error)
+        rows.append((one.compressor.name, one.prompt_order, one.llm.name, str(one.visual_tokens), error))
+    return Table("best of each, same limits", ("compressor", "prompt", "LLM", "tokens", "error"), tuple(rows))
