@@ -15,6 +15,9 @@ model = planner.build(plan.best)                 # the model itself; needs vlm-p
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.costs.flops import request_flops
@@ -26,7 +29,7 @@ from planner.laws.shipped import load_law, load_mix, shipped_names
 from planner.models.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
 from planner.planning.optimum import optimum
 from planner.planning.request import Budget
-from planner.planning.result import Candidate, ContinuousOptimum, Plan
+from planner.planning.result import Candidate, ContinuousOptimum, Plan, set_report_writer
 from planner.planning.search import plan
 from planner.runs import Runs, read_runs, validate, write_runs
 
@@ -60,8 +63,35 @@ __all__ = [
     "shipped_names",
     "validate",
     "vision_catalog",
+    "write_report",
     "write_runs",
 ]
+
+
+def write_report(
+    plan: Plan | Mapping[str, Any] | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    verdict: Any = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write the deployment recommendation of a plan: .html, .md or .json, by the suffix; as `Plan.report`.
+
+    Args:
+        plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same.
+        path: the file to write.
+        verdict: what was measured of the pick, if it was: a Verdict, its dictionary, or its JSON file.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        InputError: another suffix, a plan or verdict that cannot be read, or a file that cannot be written.
+    """
+    from planner.report.recommendation import write_recommendation
+
+    return write_recommendation(plan, path, verdict, overwrite=overwrite)
+
+
+set_report_writer(write_report)  # Plan.report: planning may not import the later room
 
 
 def __getattr__(name: str) -> Any:

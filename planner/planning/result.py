@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.costs.flops import Flops
@@ -15,8 +17,10 @@ from planner.laws.fitted import FittedLaw
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.deployment import Deployment
 from planner.planning.limits import RELAXED_BY, Limit
+from planner.planning.record import record
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
+from planner.planning.words import load_text, way_to_run
 from planner.quantities import (
     format_bytes,
     format_flops,
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_WRITERS: list[Callable[..., Path]] = []  # what writes a plan's page: a later room, which planner/__init__ names here
 _TIMES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "request": "request_s"}
 
 
@@ -89,6 +94,7 @@ class Candidate:
             "compressor": self.compressor.name,
             "prompt_order": self.prompt_order,
             "precision": self.precision,
+            "kv_precision": self.kv_precision,
             "tensor_parallel": self.tensor_parallel,
             "batch": self.batch,
             **{name: value for name, value in self.quantities.items() if name != "total_flops"},
@@ -112,6 +118,9 @@ class SlackOfPick:
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "title": self.limit.title,
+            "quantity": self.limit.column,
+            "at_least": self.limit.at_least,
             "limit": self.limit.value,
             "used": self.used,
             "binds": self.binds,
@@ -169,39 +178,23 @@ class Plan:
         return int(self.table.fits.sum())
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as plain JSON types."""
-        best = self.best
-        return {
-            "best": best.to_dict(),
-            "runners_up": [candidate.to_dict() for candidate in self.runners_up],
-            "tied": [candidate.to_dict() for candidate in self.tied],
-            "frontier": [candidate.to_dict() for candidate in self.frontier],
-            "next_up": self.next_up.to_dict() if self.next_up else None,
-            "extrapolates": list(self.extrapolates),
-            "assumptions": list(self.assumptions),
-            "convention": self.budget.convention,
-            "budget": {one.limit.name: one.limit.value for one in self.limits},
-            "limits": {one.limit.name: one.to_dict() for one in self.limits},
-            "best_of_each": [candidate.to_dict() for candidate in self.best_of_each],
-            "workload": {**vars(self.workload)},
-            **({"workload_p95": {**vars(self.load.tail)}} if self.load.tail != self.load.mean else {}),
-            "hardware": None if self.deployment.hardware is None else self.deployment.hardware.name,
-            "latency_s": None if best.latency is None else best.latency.to_dict(),
-            "memory_bytes": best.memory.to_dict(),
-            "speed_limit_tokens": self.speed_limit_tokens,
-            "vision": best.vision.name,
-            "compressor": best.compressor.name,
-            "prompt_order": best.prompt_order,
-            "law": {
-                "name": self.law.name,
-                "form": self.law.form,
-                "status": self.law.status,
-                "advice": self.law.advice,
-                "at_bound": list(self.law.at_bound),
-                "runs_sha256": self.law.runs_sha256,
-            },
-            "candidates": {"compared": self.candidates_count, "fitting": self.fitting_count},
-        }
+        """The plan as plain JSON types: the answer, what it rests on, and what gives it again."""
+        return record(self)
+
+    def report(self, path: str | os.PathLike[str], verdict: Any = None, *, overwrite: bool = False) -> Path:
+        """Write the deployment recommendation: a page (.html), the same as text (.md), or all its numbers (.json).
+
+        Args:
+            path: the file; its suffix says which kind.
+            verdict: what was measured of the pick: a Verdict, its dictionary, or its JSON file. Without it the page
+                says that nothing is measured yet, and how to measure.
+            overwrite: whether a file that is there may be replaced.
+
+        Raises:
+            InputError: another suffix, a verdict that cannot be read, or a file that cannot be written.
+            OutputExistsError: the file exists and `overwrite` is false.
+        """
+        return _WRITERS[-1](self, path, verdict, overwrite=overwrite)
 
     def to_frame(self) -> pd.DataFrame:
         """Every candidate as a row of a DataFrame, best first; see `CandidateTable.to_frame`."""
@@ -219,6 +212,7 @@ class Plan:
         )
         lines = [
             f"best under the budget: {best}",
+            *filter(None, (way_to_run(self), load_text(self.load))),
             f"predicted error {error_text(best)} ({law_title(self.law)})",
             f"cost: {cost}: {stages}",
         ]
@@ -237,6 +231,11 @@ class Plan:
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)
+
+
+def set_report_writer(writer: Callable[..., Path]) -> None:
+    """Name what `Plan.report` calls. It stands in a room that this one may not import; `planner` itself names it."""
+    _WRITERS.append(writer)
 
 
 def error_text(candidate: Candidate) -> str:

@@ -1,0 +1,73 @@
+"""A plan as its JSON file holds it, checked: nothing is missing, nothing was changed after it was made."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from planner.errors import InputError
+from planner.laws.combined import AVERAGE, MIX, CombinedLaw, Law
+from planner.laws.combined import FILE_FORMAT as COMBINED_LAW
+from planner.laws.fitted import FittedLaw
+from planner.planning.record import FILE_FORMAT, FORMAT_VERSION, HASH, content_hash
+from planner.planning.result import Plan
+from planner.quantities import shown
+from planner.report.recommendation.fields import Fields, read_json
+
+EXPECTED = "a plan that vlm-planner plan -o wrote"
+AGAIN = "make it again with vlm-planner plan -o"
+
+PlanLike = Plan | Mapping[str, Any] | str | os.PathLike[str]
+
+
+def read_plan(plan: PlanLike) -> Fields:
+    """A plan's dictionary from the plan, the dictionary, or the path of its JSON file.
+
+    Raises:
+        InputError: no plan, one of an earlier or a newer version, or one that was changed after it was made.
+    """
+    origin = "the plan"
+    if isinstance(plan, Plan):
+        content: Any = json.loads(json.dumps(plan.to_dict()))
+    elif isinstance(plan, Mapping):
+        try:
+            content = json.loads(json.dumps(dict(plan), allow_nan=False))
+        except (TypeError, ValueError, RecursionError):
+            raise InputError(f"the plan holds what JSON cannot; expected the dictionary of {EXPECTED}") from None
+    elif isinstance(plan, str | os.PathLike):
+        content, origin = read_json(plan, EXPECTED), shown(Path(plan).name)
+    else:
+        raise InputError(f"plan: expected a Plan, its dictionary or the path of its file, got {shown(plan)}")
+    if not isinstance(content, dict) or not isinstance(content.get("best"), dict):
+        raise InputError(f"{origin} is no plan; expected {EXPECTED}")
+    if "format" not in content:
+        raise InputError(f"{origin} was written by an earlier vlm-planner, which kept too little for a page; {AGAIN}")
+    if content["format"] != FILE_FORMAT:
+        raise InputError(f"{origin} is no plan: its format is {shown(content['format'])}; expected {EXPECTED}")
+    version = content.get("format_version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise InputError(
+            f"{origin} has format version {shown(version)}, this vlm-planner reads {FORMAT_VERSION}; {AGAIN}"
+        )
+    if content.get(HASH) != content_hash(content):
+        raise InputError(f"{origin} was changed after it was made: its content does not match its {HASH}; {AGAIN}")
+    return Fields(content, origin, AGAIN)
+
+
+def law_of(plan: Fields) -> Law:
+    """The law that the plan rests on. Raises LawFileError."""
+    return _law(dict(plan.part("law_file").content), f"the law in {plan.origin}")
+
+
+def _law(content: dict[str, Any], origin: str) -> Law:
+    if content.get("format") != COMBINED_LAW:
+        return FittedLaw.from_dict(content, origin)
+    fields = Fields(content, origin, AGAIN)
+    kind = fields.text("kind")
+    if kind not in (AVERAGE, MIX):
+        raise InputError(f"{origin} is damaged: kind {shown(kind)} is not known; {AGAIN}")
+    members = tuple(_law(dict(member.content), origin) for member in fields.parts("members"))
+    return CombinedLaw(kind, members, fields.numbers("weights"), fields.text("name"))

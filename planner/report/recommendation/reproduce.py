@@ -1,0 +1,190 @@
+"""The command that makes the plan again, from what its file says was asked for."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from planner.costs.hardware import hardware_catalog
+from planner.errors import InputError
+from planner.laws.combined import MIX, CombinedLaw, Law
+from planner.laws.shipped import load_law, load_mix
+from planner.models.catalog import family_of, find_llms
+from planner.quantities import (
+    format_bytes,
+    format_flops,
+    format_seconds,
+    parse_bytes,
+    parse_flops,
+    parse_seconds,
+)
+from planner.report.recommendation.candidates import Pick
+from planner.report.recommendation.document import Block, Bullets, Command, Facts, Inline, Line, Section, foreign, line
+from planner.report.recommendation.fields import Fields
+
+PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
+MODEL = "my-vlm"
+_LIMITS = {
+    "flops": "--budget",
+    "ttft_s": "--ttft",
+    "tpot_s": "--tpot",
+    "request_s": "--latency",
+    "memory_bytes": "--memory",
+    "energy_joules": "--energy",
+    "price_per_million_requests": "--price",
+    "requests_per_second": "--requests-per-second",
+}
+_TEXTS: dict[str, tuple[Callable[[float], str], Callable[[str], float]]] = {
+    "flops": (format_flops, parse_flops),
+    "memory_bytes": (format_bytes, parse_bytes),
+    **dict.fromkeys(("ttft_s", "tpot_s", "request_s"), (format_seconds, parse_seconds)),
+}
+
+
+@dataclass(frozen=True)
+class Again:
+    """How a plan is made again."""
+
+    command: str
+    files: tuple[str, ...]
+    """Files that the command reads and that `report --artefacts` writes."""
+    missing: tuple[str, ...]
+    """What the plan's file does not hold, in sentences."""
+
+
+def again(plan: Fields, law: Law) -> Again:
+    """The command, with every default spelled out. Raises InputError for a damaged plan."""
+    asked = plan.part("inputs")
+    words, missing = ["vlm-planner", "plan"], []
+    for name, limit in asked.part("limits").content.items():
+        if name in _LIMITS and limit is not None:
+            words += [_LIMITS[name], _exact(name, asked.number("limits", name))]
+    if asked.whole("requests") > 1 or asked.part("workload").content != asked.part("workload_p95").content:
+        words += ["--workload", "requests.csv"]
+        missing.append("the file of requests is not part of the plan: put the one that was planned for in its place")
+    else:
+        for name in ("query_tokens", "generated_tokens", "cached_tokens", "system_tokens", "images"):
+            number = asked.whole("workload", name)
+            if number != {"images": 1}.get(name, 0) or name in ("query_tokens", "generated_tokens"):
+                words += [f"--{name.replace('_', '-')}", str(number)]
+    files: list[str] = []
+    words += _law(law, files)
+    if not asked.flag("one_law"):
+        missing.append(
+            "the laws of the other compressors are not part of the plan: name them, as --law quecc=LAW,none=LAW"
+        )
+    words += _llms(asked.parts("llms"))
+    words += ["--visual-tokens", ",".join(str(int(one)) for one in asked.numbers("visual_tokens"))]
+    vision = asked.maybe_text("vision_source")
+    words += ["--vision", ",".join(asked.texts("vision")) if vision is None else vision]
+    words += ["--compressor", ",".join(asked.texts("compressor"))]
+    words += ["--prompt-order", ",".join(asked.texts("prompt_order"))]
+    words += ["--convention", asked.text("convention"), *_deployment(plan, asked, files, missing)]
+    return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), tuple(missing))
+
+
+def reproduce(plan: Fields, found: Again, law: Law) -> Section:
+    """The section."""
+    versions: list[tuple[Inline, Line]] = [
+        (foreign(name, "package"), (foreign(plan.text("made_with", name), "version"),))
+        for name in plan.part("made_with").content
+    ]
+    hashes: list[tuple[Inline, Line]] = [
+        ("SHA-256 of the plan", (foreign(plan.text("sha256"), "hash of the plan"),)),
+        ("SHA-256 of the runs", (foreign(law.runs_sha256 or "none", "hash of the runs"),)),
+    ]
+    notes = [line("The command writes the plan that this page was made from; the same plan has the same hash.")]
+    notes += [line(f"{name} is written by vlm-planner report --artefacts.") for name in found.files]
+    notes += [line("Not exact: ", foreign(text, "what is missing"), ".") for text in found.missing]
+    blocks: tuple[Block, ...] = (
+        Command((found.command,), "Make the plan again"),
+        Bullets(tuple(notes)),
+        Command(build_commands(), "Make the model"),
+        Facts((*hashes, *versions)),
+    )
+    return Section("reproduce", "How to reproduce", blocks)
+
+
+def build_commands() -> tuple[str, ...]:
+    """From the plan to the model."""
+    return (f"vlm-planner build --from {PLAN_FILE} -o {MODEL}",)
+
+
+def measure_commands(best: Pick) -> tuple[str, ...]:
+    """What measures the pick."""
+    return (*build_commands(), f"vlm-planner verify {MODEL} --plan {PLAN_FILE} -o verdict.json")
+
+
+def _exact(name: str, value: float) -> str:
+    """A limit as people write it, where that is exact, else at full precision."""
+    if name in _TEXTS:
+        show, parse = _TEXTS[name]
+        text = show(value).replace(" ", "")
+        if parse(text) == value:
+            return text
+    return repr(int(value)) if value.is_integer() and value < 1e15 else repr(value)
+
+
+def _law(law: Law, files: list[str]) -> list[str]:
+    """A shipped law by name, else its file."""
+    text = law.to_dict()
+    tries: list[tuple[list[str], Callable[[], Law]]] = []
+    if isinstance(law, CombinedLaw) and law.kind == MIX:
+        tries += [(["--mix", law.name, *form], _mix(law.name, form)) for form in ([], ["--form", "auto"])]
+    else:
+        tries.append((["--law", law.name, "--form", law.form], lambda: load_law(law.name, law.form)))
+    for words, load in tries:
+        try:
+            if law.name and load().to_dict() == text:
+                return words
+        except (InputError, OSError):
+            continue
+    files.append(LAW_FILE)
+    return ["--law", LAW_FILE]
+
+
+def _mix(name: str, form: list[str]) -> Callable[[], Law]:
+    return lambda: load_mix(name, *form[1:])
+
+
+def _llms(llms: tuple[Fields, ...]) -> list[str]:
+    """A family by name where it is tried whole, else each model; a path where there was one."""
+    names = [one.text("name") for one in llms]
+    family = family_of(names[0]) if names else None
+    if family and all(one.maybe_text("source") is None for one in llms):
+        whole = [one.name for one in find_llms([family])]
+        if whole == names:
+            return ["--llms", family]
+    words: list[str] = []
+    for one in llms:
+        words += ["--llms", one.maybe_text("source") or one.text("name")]
+    return words
+
+
+def _deployment(plan: Fields, asked: Fields, files: list[str], missing: list[str]) -> list[str]:
+    words = ["--precision", ",".join(asked.texts("precision"))]
+    words += ["--tensor-parallel", ",".join(str(int(one)) for one in asked.numbers("tensor_parallel"))]
+    words += ["--batch", ",".join(str(int(one)) for one in asked.numbers("batch"))]
+    card = plan.maybe_part("hardware_profile")
+    if card is not None:
+        known: Any = hardware_catalog().get(card.text("name"))
+        if known is not None and known.to_dict() == card.content:
+            words += ["--hardware", known.name]
+        else:
+            files.append(HARDWARE_FILE)
+            words += ["--hardware", HARDWARE_FILE]
+    for name in ("gpus", "price_per_hour"):
+        number = asked.maybe_number(name)
+        if number is not None:
+            words += [f"--{name.replace('_', '-')}", _exact(name, number)]
+    kv = asked.maybe_text("kv_precision")
+    if kv is not None:
+        words += ["--kv-precision", kv]
+    source = asked.text("latency_source")
+    if source != "roofline":
+        words += ["--latency-source", source]
+    if any(one.maybe_text("source") is not None for one in asked.parts("llms")):
+        missing.append("a candidate came from a config.json of its own, which has to be where it was")
+    return words

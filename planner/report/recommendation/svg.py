@@ -1,0 +1,168 @@
+"""A Chart as an SVG picture. Colours are the page's own, so that it is read in light, in dark and in print."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from planner.report.recommendation.document import Axis, Chart, Curve, Line, Mark, Tick, plain, visible
+
+WIDTH, HEIGHT = 400, 290
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 42
+_LABEL_ROOM = 44  # beside curves that are named at their end
+_LETTER = 6.6  # mean width of a digit of 12 pixels
+
+
+def draw(chart: Chart) -> str:
+    """The picture; its title and what it tells are read out in its place."""
+    right = RIGHT + (_LABEL_ROOM if any(curve.label for curve in chart.curves) else 0)
+    plot = _Plot(chart.x, chart.y, WIDTH - right)
+    title, told = f"{chart.key}-picture-title", f"{chart.key}-picture-told"
+    body = [*_axes(chart, plot)]
+    for rule in chart.rules:
+        at = plot.x(rule.at)
+        end = at > (LEFT + plot.right) / 2
+        body.append(f'<line class="rule" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+        anchor, shift = ("end", -4) if end else ("start", 4)
+        place = f'x="{at + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}"'
+        body.append(f'<text class="rule-label" {place}>{_text(rule.label)}</text>')
+    body += [_curve(curve, plot) for curve in chart.curves]
+    body += _curve_labels(chart.curves, plot)
+    body += [_mark(mark, plot) for mark in chart.marks if not mark.ring]
+    body += [_mark(mark, plot) for mark in chart.marks if mark.ring]
+    inside = "\n".join(body)
+    return f"""<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{title} {told}">
+<title id="{title}">{_text(chart.caption)}</title>
+<desc id="{told}">{_text(chart.alt)}</desc>
+{inside}
+</svg>"""
+
+
+def symbol(shape: str) -> str:
+    """A sign of the legend."""
+    if shape == "line":
+        inside = '<line class="law" x1="1" x2="19" y1="10" y2="10"/>'
+    elif shape == "bar":
+        inside = _bar(10, 2, 18)
+    elif shape in ("ring", "ring-tied"):
+        inside = f'<circle class="{shape}" cx="10" cy="10" r="{7 if shape == "ring" else 6}"/>'
+    elif shape == "hollow":
+        inside = _shape("circle", 10, 10, "hollow")
+    else:
+        inside = _shape(shape, 10, 10, "")
+    return f'<svg class="symbol" viewBox="0 0 20 20" aria-hidden="true">{inside}</svg>'
+
+
+class _Plot:
+    """Where values stand, in pixels."""
+
+    def __init__(self, x: Axis, y: Axis, right: float) -> None:
+        self._x, self._y, self.right = x, y, right
+
+    def x(self, value: float) -> float:
+        return LEFT + _share(self._x, value) * (self.right - LEFT)
+
+    def y(self, value: float) -> float:
+        return HEIGHT - BOTTOM - _share(self._y, value) * (HEIGHT - BOTTOM - TOP)
+
+
+def _share(axis: Axis, value: float) -> float:
+    if axis.log:
+        return math.log(value / axis.low) / math.log(axis.high / axis.low)
+    return (value - axis.low) / (axis.high - axis.low)
+
+
+def _axes(chart: Chart, plot: _Plot) -> list[str]:
+    bottom, found = HEIGHT - BOTTOM, []
+    for tick in chart.y.ticks:
+        at = plot.y(tick.at)
+        found.append(f'<line class="grid" x1="{LEFT}" x2="{plot.right}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        found.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_words(tick.value.text)}</text>')
+    for tick in _with_room(chart.x.ticks, plot):
+        at = plot.x(tick.at)
+        found.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
+        found.append(f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{_words(tick.value.text)}</text>')
+    found.append(f'<line class="axis" x1="{LEFT}" x2="{plot.right}" y1="{bottom}" y2="{bottom}"/>')
+    middle = (LEFT + plot.right) / 2
+    found.append(
+        f'<text class="label" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{_text(chart.x.label)}</text>'
+    )
+    height = (TOP + bottom) / 2
+    turned = f'transform="rotate(-90 11 {height:.1f})"'
+    found.append(
+        f'<text class="label" x="11" y="{height:.1f}" text-anchor="middle" {turned}>{_text(chart.y.label)}</text>'
+    )
+    return found
+
+
+def _with_room(ticks: tuple[Tick, ...], plot: _Plot) -> list[Tick]:
+    """The ticks whose numbers do not touch the one before."""
+    kept: list[Tick] = []
+    end = -math.inf
+    for tick in ticks:
+        half = _LETTER * len(tick.value.text) / 2
+        at = plot.x(tick.at)
+        if at - half >= end + 6:
+            kept.append(tick)
+            end = at + half
+    return kept
+
+
+def _curve(curve: Curve, plot: _Plot) -> str:
+    points = " ".join(f"{plot.x(x):.1f},{plot.y(y):.1f}" for x, y in curve.points)
+    return f'<polyline class="{curve.kind}" points="{points}"/>'
+
+
+def _curve_labels(curves: tuple[Curve, ...], plot: _Plot) -> list[str]:
+    """Names at the right ends, moved apart where they would touch."""
+    named = sorted(((plot.y(curve.points[-1][1]), curve) for curve in curves if curve.label), key=lambda pair: pair[0])
+    found, last = [], -math.inf
+    for height, curve in named:
+        at = max(height, last + 13)
+        last = at
+        assert curve.label is not None
+        x = plot.x(curve.points[-1][0]) + 5
+        found.append(f'<text class="{curve.kind}-label" x="{x:.1f}" y="{at + 4:.1f}">{_words(curve.label.text)}</text>')
+    return found
+
+
+def _mark(mark: Mark, plot: _Plot) -> str:
+    x, y = plot.x(mark.x), plot.y(mark.y)
+    parts = [f"<title>{_text(mark.tip)}</title>"]
+    if mark.low is not None and mark.high is not None:
+        parts.append(_bar(x, plot.y(mark.high), plot.y(mark.low)))
+    parts.append(_shape(mark.shape, x, y, "hollow" if mark.hollow else ""))
+    if mark.ring:
+        name, radius = ("ring", 9) if mark.ring == "pick" else ("ring-tied", 7.5)
+        parts.append(f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>')
+    return f"<g>{''.join(parts)}</g>"
+
+
+def _bar(x: float, top: float, bottom: float) -> str:
+    ends = "".join(f"M{x - 3:.1f} {at:.1f}h6" for at in (top, bottom))
+    return f'<path class="bar" d="M{x:.1f} {top:.1f}V{bottom:.1f}{ends}"/>'
+
+
+def _shape(shape: str, x: float, y: float, kind: str) -> str:
+    name = f"mark {kind}".strip()
+    if shape == "dot":
+        return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>'
+    if shape == "circle":
+        return f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+    corners = {
+        "square": "-3.6,-3.6 3.6,-3.6 3.6,3.6 -3.6,3.6",
+        "up": "0,-4.8 4.6,3.6 -4.6,3.6",
+        "down": "0,4.8 4.6,-3.6 -4.6,-3.6",
+        "diamond": "0,-5.2 5.2,0 0,5.2 -5.2,0",
+        "cross": "-1.5,-4.5 1.5,-4.5 1.5,-1.5 4.5,-1.5 4.5,1.5 1.5,1.5 "
+        "1.5,4.5 -1.5,4.5 -1.5,1.5 -4.5,1.5 -4.5,-1.5 -1.5,-1.5",
+    }[shape]
+    return f'<polygon class="{name}" points="{corners}" transform="translate({x:.1f} {y:.1f})"/>'
+
+
+def _text(parts: Line) -> str:
+    return _words(plain(parts))
+
+
+def _words(text: str) -> str:
+    return escape(visible(text, 10**9), quote=True)

@@ -1,0 +1,117 @@
+"""Numbers of a page: each formatter of `quantities` with the number that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from planner.planning.limits import Limit, limits_of
+from planner.planning.request import Budget
+from planner.quantities import (
+    format_bytes,
+    format_factor,
+    format_flops,
+    format_fraction,
+    format_params,
+    format_percent,
+    format_seconds,
+    format_significant,
+    format_tokens,
+)
+from planner.report.recommendation.document import Line, Value, line, visible
+
+
+def flops(value: float, what: str, strong: bool = False) -> Value:
+    return Value(format_flops(value), value, what, "FLOPs", strong)
+
+
+def seconds(value: float, what: str, strong: bool = False) -> Value:
+    return Value(format_seconds(value), value, what, "s", strong)
+
+
+def size(value: float, what: str, strong: bool = False) -> Value:
+    """Bytes."""
+    return Value(format_bytes(value), value, what, "bytes", strong)
+
+
+def share(part: float, whole: float, what: str, strong: bool = False) -> Value:
+    return Value(format_percent(part, whole), part / whole if whole else 0.0, what, "share", strong)
+
+
+def error(value: float, what: str = "predicted error", strong: bool = False) -> Value:
+    return Value(format_fraction(value), value, what, "error, 1 - score", strong)
+
+
+def significant(value: float, what: str, unit: str = "") -> Value:
+    return Value(format_significant(value), value, what, unit)
+
+
+def params(value: float, what: str) -> Value:
+    return Value(format_params(value), value, what, "parameters")
+
+
+def tokens(value: float, what: str, strong: bool = False) -> Value:
+    return Value(format_tokens(value), value, what, "tokens", strong)
+
+
+def count(value: int, what: str, strong: bool = False) -> Value:
+    """A number of things."""
+    return Value(f"{value:,}", value, what, "", strong)
+
+
+def factor(value: float, what: str) -> Value:
+    return Value(format_factor(value), value, what, "ratio")
+
+
+def level() -> Value:
+    """Of all intervals."""
+    return Value("95 %", 0.95, "level of the intervals", "share")
+
+
+def level_of_tail() -> Value:
+    """Of the long request that times and memory are planned for."""
+    return Value("95th", 0.95, "percentile of the long request", "share")
+
+
+def interval(low: float, high: float, what: str) -> Line:
+    """Two ends in words."""
+    return line(error(low, f"lower end of the interval of {what}"), " to ", error(high, f"upper end, {what}"))
+
+
+def visual_tokens(number: int, strong: bool = False) -> Line:
+    """ "64 visual tokens"."""
+    return line(tokens(number, "visual tokens per image", strong), " visual token" if number == 1 else " visual tokens")
+
+
+def limit_kind(name: str, value: float) -> Limit:
+    """A limit of that name, which knows its title and how its values are shown."""
+    found: Any = limits_of(Budget(**{name: value}), None)  # type: ignore[arg-type]  # the name is a field
+    return next(one for one in found if one.name == name)  # type: ignore[no-any-return]
+
+
+def of(limit: Limit, value: Value) -> Line:
+    """ "TTFT of 30 ms"; FLOPs name themselves."""
+    return line("" if limit.name == "flops" else f"{limit.title} of ", value)
+
+
+def odds(value: float, what: str, strong: bool = False) -> Value:
+    """A probability that draws told: they know no nought and no one."""
+    text = "over 99 %" if value > 0.99 else "under 1 %" if value < 0.01 else format_percent(value, 1.0)
+    return Value(text, value, what, "share", strong)
+
+
+def limited(limit: Limit, value: float, what: str, strong: bool = False) -> Value:
+    """A quantity that a limit holds, as the limit shows it."""
+    units = {"total_flops": "FLOPs", "peak_memory_bytes": "bytes", "energy_joules": "joules"}
+    unit = units.get(limit.column, "s" if limit.column.endswith("_s") else "")
+    return Value(visible(limit.show(value)), value, what, unit, strong)
+
+
+BY_UNIT: dict[str, Callable[[float, str], Value]] = {
+    "s": seconds,
+    "bytes": size,
+    "FLOPs": flops,
+    "parameters": lambda value, what: Value(f"{value:,.0f}", value, what, "parameters"),
+    "joules": lambda value, what: limited(limit_kind("energy_joules", 1.0), value, what),
+}
+"""How the quantities of a verdict are shown."""
