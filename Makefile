@@ -1,9 +1,10 @@
 # The two commands of the README. Each sets up what it needs in .venv, from a fresh clone and a Python of 3.11 or later.
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: plan test benchmark laws clean
+.PHONY: plan test benchmark laws docs clean
 
 plan: $(VENV)/.main            ## the main job: the best (LLM, visual tokens) pair for 2 TFLOPs
 	$(BIN)/vlm-planner plan --budget 2TFLOPs --query-tokens 50 --generated-tokens 32
@@ -12,7 +13,7 @@ test: $(VENV)/.test            ## lint, types and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal  # a worker a core: one thread in each
 
 benchmark: $(VENV)/.test       ## what we measure about ourselves, into benchmarks/results/
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
@@ -21,6 +22,9 @@ benchmark: $(VENV)/.test       ## what we measure about ourselves, into benchmar
 
 laws: $(VENV)/.main            ## fit the shipped laws again from fitted_laws/runs/
 	$(BIN)/python -m fitted_laws.make_laws
+
+docs: $(VENV)/.test            ## write docs/cli.md and docs/api.md again from the code
+	$(BIN)/python docs/make_reference.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("vlm-planner needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another with: make PYTHON=python3.12 ...")'
@@ -32,7 +36,7 @@ $(VENV)/.main: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.main
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch  # first: no CUDA packages
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[vlm,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[vlm,test,app]'
 	touch $@
 
 clean:

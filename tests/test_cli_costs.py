@@ -63,13 +63,14 @@ def test_cost_promises_its_json(run: Run, hardware: tuple[object, ...]) -> None:
 
 def test_cost_is_what_python_says(run: Run) -> None:
     content = run(
-        *COST, "--cached-tokens", 20, "--system-tokens", 9, "--images", 2, "--vision", "SigLIP-so400m/14-384",
+        "cost", "Qwen2.5-7B", "--visual-tokens", 81, *REQUEST,
+        "--cached-tokens", 20, "--system-tokens", 9, "--images", 2, "--vision", "SigLIP-so400m/14-384",
         "--compressor", "tokenpacker", "--convention", "torch", "--prompt-order", "text-first", "--hardware", "h200",
         "--precision", "fp8", "--kv-precision", "int8", "--batch", 4, "--tensor-parallel", 2, "--json",
     ).json  # fmt: skip
     expected = request_cost(
         "Qwen2.5-7B",
-        16,
+        81,
         Workload(50, 32, 20, 9, 2),
         vision="SigLIP-so400m/14-384",
         compressor="tokenpacker",

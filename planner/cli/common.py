@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,8 +47,11 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def make_console() -> Console:
+    """The terminal for tables. Characters that its encoding lacks are shown as escapes, such as \\xb5s for µs."""
     from rich.console import Console
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     return Console(highlight=False)
 
 

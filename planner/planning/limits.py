@@ -76,15 +76,16 @@ NEEDS_HARDWARE = tuple(name for name in _KINDS if name not in ("flops", "memory_
 
 
 def limits_of(budget: Budget, hardware: Hardware | None) -> tuple[Limit, ...]:
-    """The limits of a budget; the memory of the hardware is one too."""
-    found = []
+    """The limits of a budget; the memory of the hardware is one too, the last where it is not asked for."""
+    found, given = [], []
     for name, (column, title, show, at_least) in _KINDS.items():
         value = getattr(budget, name)
         if name == "memory_bytes" and hardware is not None:
             value = hardware.memory_bytes if value is None else min(value, hardware.memory_bytes)
         if value is not None:
-            found.append(Limit(name, column, title, value, show, at_least))
-    return tuple(found)
+            asked = getattr(budget, name) is not None
+            (found if asked else given).append(Limit(name, column, title, value, show, at_least))
+    return (*found, *given)
 
 
 def all_met(limits: Sequence[Limit], quantities: Mapping[str, FloatArray]) -> BoolArray:

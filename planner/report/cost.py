@@ -24,13 +24,22 @@ STAGE_TITLES = {
 
 
 def stage_table(
-    flops: Flops, latency: Latency | None, batch: int, convention: str, budget_flops: float | None = None
+    flops: Flops,
+    latency: Latency | None,
+    batch: int,
+    convention: str,
+    budget_flops: float | None = None,
+    of_many: bool = False,
 ) -> Table:
-    """FLOPs of each stage with its share; where the hardware is known the time too, what bounds it, and its source."""
+    """FLOPs of each stage with its share; where the hardware is known the time too, what bounds it, and its source.
+
+    `of_many`: the FLOPs are those of the mean of many requests, the times those of the long one.
+    """
     timed = ["time", "bound", "source"] if latency is not None else []
-    head = f"one request, {convention} count"
-    if latency is not None and batch > 1:
-        head += f"; times of a batch of {batch}"
+    head = f"{'mean' if of_many else 'one'} request, {convention} count"
+    times_of = ["95th percentile"] * of_many + [f"a batch of {batch}"] * (batch > 1)
+    if latency is not None and times_of:
+        head += f"; times of {', '.join(times_of)}"
     table = new_table(head, "stage", "FLOPs", "share", *timed)
     whole = float(flops.total)
     for stage in STAGES:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from planner.planning.limits import RELAXED_BY
 from planner.planning.result import Candidate, Plan, SlackOfPick, error_text, law_title, tied_text
+from planner.planning.words import load_text, way_to_run, why_text
 from planner.quantities import format_bytes, format_flops, format_fraction, format_percent
+from planner.report.chart import ASCII, UNICODE, frontier_chart, has_chart
 from planner.report.console import add_row, new_table, plain
 from planner.report.cost import speed_limit_text, stage_table
 
@@ -18,42 +21,73 @@ _SHORT = {"image-first": "image", "text-first": "text"}
 
 
 def print_plan(console: Console, plan: Plan, frontier: bool = False) -> None:
-    """A plan: the pick, what it rests on, what it costs, what stands beside it."""
-    best, budget = plan.best, plan.budget
+    """A plan as a story: the pick and what it rests on; how sure it is; its cost; its limits; the frontier.
+
+    The frontier is drawn where the console has room for it; `frontier` adds its table.
+    """
+    _pick(console, plan)
+    _doubt(console, plan)
+    _costs(console, plan)
+    _what_holds(console, plan)
+    if has_chart(plan, console.width):
+        console.print(plain(_frontier_title(plan)), style="bold")
+        for line in frontier_chart(plan, console.width, ASCII if console.options.ascii_only else UNICODE):
+            console.print(line)
+    if frontier:
+        console.print(_candidates(_frontier_title(plan), plan.frontier, plan, console.width))
+
+
+def _pick(console: Console, plan: Plan) -> None:
+    """What was picked, how it would run, its error, and where the law is used beyond what it was fitted to."""
+    best = plan.best
     pick = plain(str(best))
     pick.stylize("bold green")
-    asked = [one.limit for one in plan.limits if getattr(budget, one.limit.name) is not None]
+    asked = [one.limit for one in plan.limits if getattr(plan.budget, one.limit.name) is not None]
     under = ", ".join(format_flops(limit.value) if limit.name == "flops" else str(limit) for limit in asked)
     console.print(Text.assemble("best under ", plain(under), ": ", pick))
-    ways = way_to_run(plan)
-    if ways:
-        console.print(plain(ways))
-    console.print(plain(f"predicted error {error_text(best)}"))
-    console.print(plain(law_title(plan.law)))
+    for text in (way_to_run(plan), load_text(plan.load), f"predicted error {error_text(best)}", law_title(plan.law)):
+        if text:
+            console.print(plain(text))
     if best.interval is None:
         console.print(plain("no interval: the law was given or has constraints, so how sure it is, is not known"))
-    if len(plan.tied) > 1:
-        console.print(plain(tied_text(plan)))
     _sentences(console, "extrapolates", plan.extrapolates)
     _sentences(console, "assumes", plan.assumptions)
-    console.print(stage_table(best.flops, best.latency, best.batch, budget.convention, budget.flops))
+
+
+def _doubt(console: Console, plan: Plan) -> None:
+    """Why it is the pick, what cannot be told from it, what comes next."""
+    console.print(plain(why_text(plan)))
+    if len(plan.tied) > 1:
+        console.print(plain(tied_text(plan)))
+    console.print(_candidates("best that fit", (plan.best, *plan.runners_up), plan, console.width))
+    if plan.best_of_each:
+        console.print(_each(plan.best_of_each))
+
+
+def _costs(console: Console, plan: Plan) -> None:
+    """Its cost by stage, and its memory."""
+    best, budget, load = plan.best, plan.budget, plan.load
+    console.print(
+        stage_table(best.flops, best.latency, best.batch, budget.convention, budget.flops, load.mean != load.tail)
+    )
     if plan.speed_limit_tokens is not None:
         console.print(plain(speed_limit_text(plan.speed_limit_tokens)))
     console.print(plain(memory_text(best)))
+
+
+def _what_holds(console: Console, plan: Plan) -> None:
+    """Its limits, and what a little more of each would buy."""
+    best, budget = plan.best, plan.budget
     if len(plan.limits) > 1 or budget.flops is None:
         console.print(_limits(plan.limits, best))
     for one in plan.limits:
         if one.relaxed is not None:
             console.print(plain(relaxed_text(one, best)))
-    if len(plan.limits) > 1 and not any(one.relaxed for one in plan.limits):
-        console.print(plain(f"{format_percent(RELAXED_BY, 1.0)} more of any one limit buys nothing"))
-    console.print(_candidates("best that fit", (best, *plan.runners_up), plan))
-    if plan.best_of_each:
-        console.print(_each(plan.best_of_each))
-    if frontier:
-        title = f"frontier: least error for the {plan.limits[0].limit.title}"
-        console.print(_candidates(title, plan.frontier, plan))
-    if plan.next_up is not None and budget.flops is not None:
+    if not any(one.relaxed for one in plan.limits):
+        any_one = "of any one limit" if len(plan.limits) > 1 else f"of the {plan.limits[0].limit.title}"
+        console.print(plain(f"{format_percent(RELAXED_BY, 1.0)} more {any_one} buys nothing"))
+    told = [one.relaxed for one in plan.limits]
+    if plan.next_up is not None and budget.flops is not None and plan.next_up not in told:
         console.print(
             plain(
                 f"a larger budget: from {format_flops(plan.next_up.total_flops)} on {plan.next_up}, "
@@ -62,19 +96,9 @@ def print_plan(console: Console, plan: Plan, frontier: bool = False) -> None:
         )
 
 
-def way_to_run(plan: Plan) -> str:
-    """Hardware, precision, GPUs and batch of the pick in a line; empty where none was asked for."""
-    best, card = plan.best, plan.deployment.hardware
-    parts = [card.title] if card is not None else []
-    if best.tensor_parallel > 1:
-        parts.append(f"{best.tensor_parallel} GPUs, tensor parallel")
-    if parts or len(plan.deployment.precisions) > 1 or best.precision != "bf16":
-        parts.append(best.precision)
-    if parts and (best.batch > 1 or len(plan.deployment.batches) > 1):
-        parts.append(f"batch {best.batch}")
-    if len(plan.best_of_each) > 1:
-        parts.append(f"{best.compressor.title}, {best.prompt_order}")
-    return ", ".join(parts)
+def _frontier_title(plan: Plan) -> str:
+    limit = plan.limits[0].limit
+    return f"frontier: least error for the {limit.title}" + (" of one request" if limit.name == "flops" else "")
 
 
 def memory_text(best: Candidate) -> str:
@@ -91,10 +115,12 @@ def memory_text(best: Candidate) -> str:
 def relaxed_text(one: SlackOfPick, best: Candidate) -> str:
     """What a little more of one limit would buy."""
     assert one.relaxed is not None
-    gain, looser = best.predicted_error - one.relaxed.predicted_error, one.limit.relaxed()
+    limit, gain = one.limit, best.predicted_error - one.relaxed.predicted_error
+    looser = limit.relaxed().value
     return (
-        f"{format_percent(RELAXED_BY, 1.0)} looser {one.limit.title} ({looser.show(looser.value)}): "
-        f"{one.relaxed}, error {format_fraction(one.relaxed.predicted_error)}, lower by {format_fraction(gain)}"
+        f"{format_percent(RELAXED_BY, 1.0)} looser {limit.title} ({limit.show(looser)}): {one.relaxed} at "
+        f"{limit.show(one.relaxed.quantities[limit.column])}, error {format_fraction(one.relaxed.predicted_error)}, "
+        f"lower by {format_fraction(gain)}"
     )
 
 
@@ -109,25 +135,44 @@ def _limits(limits: Iterable[SlackOfPick], best: Candidate) -> Table:
     return table
 
 
-def _candidates(title: str, candidates: Iterable[Candidate], plan: Plan) -> Table:
+def _candidates(title: str, candidates: Iterable[Candidate], plan: Plan, width: int) -> Table:
     """Candidates with what is known of their error and what they take of the first limit.
 
-    Columns of the unknown are left out; so are the odds where several compressors need the room for their names.
+    A column stands where rows differ in it, or where it is known; where room is short, odds, interval and cost go.
     """
     rows, limit = list(candidates), plan.limits[0].limit
-    several = len({one.compressor.name for one in plan.best_of_each}) > 1
-    bounded = all(row.interval is not None for row in rows)
-    drawn = all(row.probability_best is not None for row in rows) and not several
-    names = [*["compressor"] * several]
-    doubts = [*["95 % interval"] * bounded, *["best"] * drawn]
-    table = new_table(title, "LLM", "tokens", *names, "error", *doubts, limit.title)
-    for row in rows:
-        doubt = ["-".join(map(format_fraction, row.interval))] if bounded and row.interval else []
-        doubt += [format_percent(row.probability_best or 0.0, 1.0)] if drawn else []
-        name = [row.compressor.name] if several else []
-        error, cost = format_fraction(row.predicted_error), limit.show(row.quantities[limit.column])
-        add_row(table, row.llm.name, str(row.visual_tokens), *name, error, *doubt, cost)
+
+    def differ(texts: list[str]) -> bool:
+        return len(set(texts)) > 1
+
+    setups = {
+        "compressor": [row.compressor.name for row in rows],
+        "tower": [row.vision.name for row in rows],
+        "prompt": [_SHORT[row.prompt_order] for row in rows],
+        "precision": [row.precision for row in rows],
+        "GPUs": [str(row.tensor_parallel) for row in rows],
+        "batch": [str(row.batch) for row in rows],
+    }
+    columns = {"LLM": [row.llm.name for row in rows], "tokens": [str(row.visual_tokens) for row in rows]}
+    columns |= {name: texts for name, texts in setups.items() if differ(texts)}
+    columns["error"] = [format_fraction(row.predicted_error) for row in rows]
+    if all(row.interval is not None for row in rows):
+        columns["95 % interval"] = ["-".join(map(format_fraction, row.interval or ())) for row in rows]
+    if all(row.probability_best is not None for row in rows):
+        columns["best"] = [format_percent(row.probability_best or 0.0, 1.0) for row in rows]
+    columns[limit.title] = [limit.show(row.quantities[limit.column]) for row in rows]
+    for name in ("best", "95 % interval", limit.title):
+        if _width(columns) > width:
+            columns.pop(name, None)
+    table = new_table(title, *columns)
+    for cells in zip(*columns.values(), strict=True):
+        add_row(table, *cells)
     return table
+
+
+def _width(columns: dict[str, list[str]]) -> int:
+    """Of a table, in characters: cells with a blank on each side, and a line between any two."""
+    return sum(max(map(cell_len, (name, *texts))) + 3 for name, texts in columns.items()) + 1
 
 
 def _each(candidates: Iterable[Candidate]) -> Table:

@@ -224,11 +224,12 @@ def drawn_limits(data: st.DataObject, rows: list[Row]) -> dict[str, float]:
 
 
 def limits_that_hold(setting: Setting, limits: dict[str, float]) -> dict[str, float]:
-    """With the memory of the card, in the order of the budget."""
-    if setting.hardware is not None:
-        room = hardware_catalog()[setting.hardware].memory_bytes
-        limits = limits | {"memory_bytes": min(room, limits.get("memory_bytes", room))}
-    return {name: limits[name] for name in COLUMNS if name in limits}
+    """In the order of the budget, with the memory of the card, which stands last where it is not asked for."""
+    asked = {name: limits[name] for name in COLUMNS if name in limits}
+    if setting.hardware is None:
+        return asked
+    room = hardware_catalog()[setting.hardware].memory_bytes
+    return asked | {"memory_bytes": min(room, limits.get("memory_bytes", room))}
 
 
 def ascending(names: tuple[str, ...], rows: list[Row]) -> list[list[Row]]:

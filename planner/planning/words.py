@@ -1,0 +1,56 @@
+"""A plan in sentences, for whatever shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.planning.request import Load
+from planner.quantities import format_fraction, format_percent
+
+if TYPE_CHECKING:
+    from planner.planning.result import Plan
+
+_NO_GAP = 5e-5  # errors are shown to four digits
+
+
+def way_to_run(plan: Plan) -> str:
+    """Hardware, GPUs, precision and batch of the pick in a line; empty where nothing was asked of them."""
+    best, card = plan.best, plan.deployment.hardware
+    parts = [card.title] if card is not None else []
+    if best.tensor_parallel > 1:
+        parts.append(f"{best.tensor_parallel} GPUs, tensor parallel")
+    if parts or len(plan.deployment.precisions) > 1 or best.precision != "bf16":
+        parts.append(best.precision)
+    if best.kv_precision is not None:
+        parts.append(f"KV cache in {best.kv_precision}")
+    if best.batch > 1 or len(plan.deployment.batches) > 1:
+        parts.append(f"batch {best.batch}")
+    if len(plan.best_of_each) > 1:
+        parts.append(f"{best.compressor.title}, {best.prompt_order}")
+    return ", ".join(parts)
+
+
+def load_text(load: Load) -> str:
+    """What was planned for, where that is more than one request; else empty."""
+    if load.requests == 1 and load.tail == load.mean:
+        return ""
+    mean, tail = load.mean, load.tail
+    return (
+        f"planned for {load.requests} requests: FLOPs, throughput, energy and price on the mean one "
+        f"({mean.query_tokens} query and {mean.generated_tokens} generated tokens), times and memory on the "
+        f"95th percentile ({tail.query_tokens} and {tail.generated_tokens})"
+    )
+
+
+def why_text(plan: Plan) -> str:
+    """Why it is the pick: among how many it has the least error, how far the next one is, how sure that is."""
+    best, tried, fit = plan.best, plan.candidates_count, plan.fitting_count
+    parts = [f"why: least error of the {fit} that fit, of {tried} tried" if fit > 1 else f"why: alone fits, of {tried}"]
+    if plan.runners_up:
+        second = plan.runners_up[0]
+        name = str(second) + ("" if second.compressor == best.compressor else f" ({second.compressor.name})")
+        gap = second.predicted_error - best.predicted_error
+        parts.append(f"next: {name}, " + (f"{format_fraction(gap)} worse" if gap > _NO_GAP else "equal in error"))
+    if best.probability_best is not None:
+        parts.append(f"odds of being the best: {format_percent(best.probability_best, 1.0)}")
+    return "; ".join(parts)
