@@ -69,6 +69,27 @@ def test_plot_draws_what_python_draws(run: Run, tmp_path: Path) -> None:
         assert (tmp_path / f"{i}.png").read_bytes() == expected.read_bytes()
 
 
+def test_a_frontier_takes_what_a_plan_takes(run: Run, tmp_path: Path) -> None:
+    plan = planner.plan(
+        planner.load_mix("reasoning=0.7,ocr=0.3"),
+        budget="5 TFLOPs",
+        query_tokens=50,
+        generated_tokens=32,
+        vision="CLIP-ViT-L/14-224",
+        compressor=["tokenpacker", "quecc"],
+        prompt_order="text-first",
+        convention="torch",
+    )
+    expected = plots.save(plots.frontier(plan), tmp_path / "python.png")
+    done = run(
+        "plot", "frontier", "--mix", "reasoning=0.7,ocr=0.3", "--budget", "5T", *REQUEST, "--vision",
+        "CLIP-ViT-L/14-224", "--compressor", "tokenpacker,quecc", "--prompt-order", "text-first", "--convention",
+        "torch", "-o", tmp_path / "shell.png",
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "")
+    assert (tmp_path / "shell.png").read_bytes() == expected.read_bytes()
+
+
 def test_plot_takes_a_law_file_and_writes_other_formats(run: Run, tmp_path: Path) -> None:
     law = planner.load_law("reasoning")
     law.save(tmp_path / "law.json")
@@ -121,6 +142,23 @@ def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: 
         (
             ["plot", "frontier", "reasoning", "--budget", "2T"],
             "plot frontier needs what plan needs: give --query-tokens, --generated-tokens too",
+        ),
+        (
+            ["plot", "law", "reasoning", "--prompt-order", "text-first"],
+            "plot law takes no --prompt-order, which is for plot frontier: leave it out",
+        ),
+        (["plot", "law"], "plot law needs a law: name one, such as reasoning"),
+        (
+            [*FRONTIER, "--mix", "reasoning=0.7,ocr=0.3"],
+            "LAW reasoning and --mix reasoning=0.7,ocr=0.3: give one of them; a mix names its laws itself",
+        ),
+        (
+            [*FRONTIER, "--compressor", "qecc"],
+            "no compressor is called 'qecc'; did you mean 'quecc'?",
+        ),
+        (
+            ["plot", "frontier", "reasoning", "--budget", "3", *REQUEST],
+            "--budget: '3' is under a million FLOPs, less than any request costs: write 3TFLOPs or 3e12",
         ),
         (
             ["plot", "frontier", "reasoning", *REQUEST],

@@ -9,23 +9,27 @@ from typing import Annotated
 import typer
 
 import planner
-from planner.cli.common import Force, FormName, Json, app, json_text
+from planner.cli.common import Force, FormName, Json, app, json_text, parse_names
+from planner.cli.quantities import read_flops
 from planner.errors import InputError, UnknownNameError
 from planner.files import refuse_existing
+from planner.laws.shipped import load_mix
+from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 KINDS = ("law", "profiles", "residuals", "frontier")
-_TAKES = {
-    "law": {"--query-tokens", "--generated-tokens"},
-    "frontier": {"--query-tokens", "--generated-tokens", "--budget", "--llms"},
-}
+_REQUEST = ("--query-tokens", "--generated-tokens")
+_OF_A_PLAN = ("--llms", "--mix", "--vision", "--compressor", "--prompt-order", "--convention")
+_TAKES = {"law": {*_REQUEST}, "frontier": {*_REQUEST, "--budget", *_OF_A_PLAN}}
 """Options of a request, by the kinds of picture that they mean anything to."""
 
 
 @app.command()
 def plot(
     kind: Annotated[str, typer.Argument(help="law (over FLOPs), profiles, residuals, or frontier (of a plan).")],
-    law: Annotated[str, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")],
     output: Annotated[str, typer.Option("-o", "--output", help="The picture: a .png, .svg or .pdf file.")],
+    law: Annotated[
+        str | None, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")
+    ] = None,
     form: FormName = None,
     budget: Annotated[str | None, typer.Option(help="frontier: FLOPs of one request, such as 2TFLOPs.")] = None,
     query_tokens: Annotated[int | None, typer.Option(help="frontier, law: new text tokens; 50 for law.")] = None,
@@ -34,6 +38,17 @@ def plot(
         list[str] | None,
         typer.Option(help="frontier: models, families, 'all' or config.json paths; default: the family of the law."),
     ] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="frontier: mix of tasks instead of LAW, as reasoning=0.7,ocr=0.3.")
+    ] = None,
+    vision: Annotated[str | None, typer.Option(help="frontier: vision towers, separated by commas.")] = None,
+    compressor: Annotated[
+        str | None, typer.Option(help="frontier: quecc, tokenpacker, average-pool, none; several by commas.")
+    ] = None,
+    prompt_order: Annotated[
+        str | None, typer.Option(help="frontier: image-first, text-first, or both by commas.")
+    ] = None,
+    convention: Annotated[str | None, typer.Option(help="frontier: full, paper or torch.")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -45,24 +60,42 @@ def plot(
         "--query-tokens": query_tokens,
         "--generated-tokens": generated_tokens,
         "--llms": llms or None,
+        "--mix": mix,
+        "--vision": vision,
+        "--compressor": compressor,
+        "--prompt-order": prompt_order,
+        "--convention": convention,
     }
     given = {name for name, value in request.items() if value is not None}
     for name in sorted(given - _TAKES.get(kind, set())):
         kinds = " and ".join(f"plot {taker}" for taker, names in _TAKES.items() if name in names)
         raise InputError(f"plot {kind} takes no {name}, which is for {kinds}: leave it out")
+    if (law is None) == (mix is None):
+        mixed = f"LAW {law} and --mix {mix}: give one of them; a mix names its laws itself"
+        raise InputError(mixed if law is not None else f"plot {kind} needs a law: name one, such as reasoning")
     from planner.report import plots
 
     plots.picture_kind(Path(output))
     refuse_existing(Path(output), force)
     if kind == "frontier":
         if budget is None or query_tokens is None or generated_tokens is None:
-            missing = [name for name in request if name not in given | {"--llms"}]
+            missing = [name for name in ("--budget", *_REQUEST) if name not in given]
             raise InputError(f"plot frontier needs what plan needs: give {', '.join(missing)} too")
         picked = planner.plan(
-            law, form=form, budget=budget, query_tokens=query_tokens, generated_tokens=generated_tokens, llms=llms
+            law if mix is None else load_mix(mix, form),
+            form=form if mix is None else None,
+            budget=read_flops(budget) or budget,
+            query_tokens=query_tokens,
+            generated_tokens=generated_tokens,
+            llms=llms,
+            convention=convention,
+            vision=parse_names(vision or DEFAULT_VISION),
+            compressor=parse_names(compressor or DEFAULT_COMPRESSOR),
+            prompt_order=parse_names(prompt_order or "image-first"),
         )
         figure, shown_law = plots.frontier(picked), picked.law
     else:
+        assert law is not None
         shown_law = planner.load_law(law, form)
         if kind == "law":
             query, generated = 50 if query_tokens is None else query_tokens, generated_tokens or 0
