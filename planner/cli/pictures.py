@@ -89,9 +89,9 @@ def plot(
             generated_tokens=generated_tokens,
             llms=llms,
             convention=convention,
-            vision=parse_names(vision or DEFAULT_VISION),
-            compressor=parse_names(compressor or DEFAULT_COMPRESSOR),
-            prompt_order=parse_names(prompt_order or "image-first"),
+            vision=parse_names(DEFAULT_VISION if vision is None else vision),
+            compressor=parse_names(DEFAULT_COMPRESSOR if compressor is None else compressor),
+            prompt_order=parse_names("image-first" if prompt_order is None else prompt_order),
         )
         figure, shown_law = plots.frontier(picked), picked.law
     else:

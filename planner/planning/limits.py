@@ -77,7 +77,8 @@ NEEDS_HARDWARE = tuple(name for name in _KINDS if name not in ("flops", "memory_
 
 def limits_of(budget: Budget, hardware: Hardware | None) -> tuple[Limit, ...]:
     """The limits of a budget; the memory of the hardware is one too, the last where it is not asked for."""
-    found, given = [], []
+    found: list[Limit] = []
+    given: list[Limit] = []
     for name, (column, title, show, at_least) in _KINDS.items():
         value = getattr(budget, name)
         if name == "memory_bytes" and hardware is not None:
