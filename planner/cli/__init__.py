@@ -17,6 +17,7 @@ from planner.cli import (  # each adds its verbs to `app`
     next_run,
     pictures,
     plans,
+    report,
     validation,
 )
 from planner.cli.common import app
@@ -34,6 +35,7 @@ __all__ = [
     "next_run",
     "pictures",
     "plans",
+    "report",
     "validation",
 ]
 

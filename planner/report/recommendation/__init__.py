@@ -2,11 +2,25 @@
 
 story       plan (and verdict) -> Document: what is said, as data; every number with what it stands for
 html, markdown, write     Document -> a file
-artefacts   what is needed to build, serve and load the pick
+artefacts   what is needed to build, serve and load the pick, in a folder
 """
 
-from planner.report.recommendation.document import Document, as_json
+from planner.report.recommendation.artefacts import check_folder, write_artefacts
+from planner.report.recommendation.document import Document, as_json, plain
+from planner.report.recommendation.plan_file import read_plan
 from planner.report.recommendation.story import tell
 from planner.report.recommendation.write import SUFFIXES, as_text, page_kind, write_recommendation
 
-__all__ = ["SUFFIXES", "Document", "as_json", "as_text", "page_kind", "tell", "write_recommendation"]
+__all__ = [
+    "SUFFIXES",
+    "Document",
+    "as_json",
+    "as_text",
+    "check_folder",
+    "page_kind",
+    "plain",
+    "read_plan",
+    "tell",
+    "write_artefacts",
+    "write_recommendation",
+]

@@ -51,11 +51,7 @@ def _stages(plan: Fields, best: Pick) -> Table:
         flops = v.flops(counted[stage], f"FLOPs of the {title}")
         part = v.share(counted[stage], best.total_flops, f"share of the {title}")
         rows.append((line(title), (flops,), (part,), *times))
-    budget = next((limit for limit in limits_in(plan) if limit.name == "flops"), None)
-    used: Line = ()
-    if budget is not None:
-        used = (v.share(best.total_flops, budget.value, "share of the FLOP budget"), " of the budget")
-    whole: list[Line] = [line("total"), (v.flops(best.total_flops, "FLOPs of one request"),), used]
+    whole: list[Line] = [line("total"), (v.flops(best.total_flops, "FLOPs of one request"),), ()]
     if latency is not None:
         source = foreign(latency.text("source"), "source of the times")
         whole += [(v.seconds(latency.number("request_s"), "seconds of the whole answer"),), (), (source,)]
@@ -135,10 +131,15 @@ def _limits(plan: Fields, best: Pick) -> Table:
     for limit, (_, one) in zip(limits_in(plan), plan.items("limits"), strict=True):
         allowed = line("at least " if limit.at_least else "", v.limited(limit, limit.value, f"limit: {limit.title}"))
         used = v.share(one.number("used"), 1.0, f"share of the limit that is used: {limit.title}")
-        binds = "yes: a better one lies behind it" if one.flag("binds") else "no"
+        binds = "yes" if one.flag("binds") else "no"
         rows.append((line(limit.title), allowed, (best.cost(limit, f"{limit.title} of the pick"),), (used,), (binds,)))
     columns = ("limit", "allowed", "pick", "used", "binding")
-    return Table(line("The limits"), columns, tuple(rows), words=frozenset({columns[-1]}))
+    return Table(
+        line("The limits; behind a binding one lies a better configuration"),
+        columns,
+        tuple(rows),
+        words=frozenset({columns[-1]}),
+    )
 
 
 def _more(plan: Fields, best: Pick) -> list[Block]:

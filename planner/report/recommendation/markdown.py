@@ -71,11 +71,11 @@ def _line(parts: Line) -> str:
 def _inline(part: Inline) -> str:
     if isinstance(part, Code):
         return f"`{part.text}`"
-    text = _safe(str(part))
+    text = literal(str(part))
     return f"**{text}**" if isinstance(part, Value) and part.strong else text
 
 
-def _safe(text: str) -> str:
+def literal(text: str) -> str:
     """A text as text: no markup, no links, no control characters."""
     shown = _SPECIAL.sub(r"\\\1", visible(text, _UNCUT))
     return _LINK.sub(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import InputError
+from planner.planning.record import HASH
 from planner.quantities import shown
 from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import NAME_MAX, Pick
@@ -29,6 +30,7 @@ from planner.report.recommendation.document import (
     line,
 )
 from planner.report.recommendation.fields import Fields, read_json
+from planner.report.recommendation.plan_file import file_hash
 
 FORMAT = "vlm-planner verdict"
 EXPECTED = "a verdict that vlm-planner verify wrote"
@@ -94,21 +96,30 @@ class Verdict:
         for name, number in self.fields.part("workload").content.items():
             if name in work.content and number != work.content[name]:
                 found.append(line(_words(name), " ", _any(number), " measured, ", _any(work.content[name]), " planned"))
-        card, planned = self.fields.part("hardware").text("name"), plan.maybe_text("hardware")
-        if planned is not None and card != planned:
-            found.append(line("hardware ", _any(card), " measured, ", _any(planned), " planned"))
+        card, planned = self.fields.maybe_part("hardware"), plan.maybe_text("hardware")
+        if card is not None and planned is not None and card.text("name") != planned:
+            found.append(line("hardware ", _any(card.text("name")), " measured, ", _any(planned), " planned"))
+        named = self.fields.maybe_text("plan_sha256")
+        if named is not None and named not in (plan.text(HASH), file_hash(plan.content)):
+            found.append(line("the verdict names another plan file, with the SHA ", _any(named)))
         return tuple(found)
 
+    @property
+    def device(self) -> str:
+        """What it was measured on."""
+        card = self.fields.maybe_part("hardware")
+        return card.text("title") if card is not None else self.fields.part("environment").text("device")
+
     def tone(self, best: Pick, plan: Fields) -> str:
-        if self.differences(best, plan):
-            return "warn"
-        return "good" if self.passed and self.stable else "bad" if not self.passed else "warn"
+        if not self.passed:
+            return "bad"
+        return "good" if self.stable and not self.differences(best, plan) else "warn"
 
     def summary(self, best: Pick, plan: Fields) -> Line:
         """The verdict in a sentence."""
         judged = [check for check in self.checks if check.passed is not None]
         good = v.count(sum(bool(check.passed) for check in judged), "checks passed")
-        card = foreign(self.fields.part("hardware").text("title"), "measured on", NAME_MAX)
+        card = foreign(self.device, "measured on", NAME_MAX)
         ended = "the predictions held" if self.passed else "a prediction failed"
         text = line(
             "Measured on ", card, f": {ended}, ", good, " of ", v.count(len(judged), "checks judged"), " checks passed"
@@ -163,7 +174,7 @@ def measured(plan: Fields, best: Pick, verdict: Verdict | None, commands: tuple[
     different = verdict.differences(best, plan)
     if different:
         blocks.append(Bullets(different))
-    blocks += [_table(verdict), Facts(tuple(_circumstances(verdict.fields)))]
+    blocks += [_table(verdict), Facts(tuple(_circumstances(verdict)))]
     advice = verdict.fields.texts("advice")
     if advice:
         blocks.append(Bullets(tuple((foreign(one, "advice", 400),) for one in advice)))
@@ -174,7 +185,9 @@ def _table(verdict: Verdict) -> Table:
     columns = ("quantity", "predicted", "measured", "prediction is", "allowed", "")
     rows = []
     for check in verdict.checks:
-        words = "" if check.passed is None else "passed" if check.passed else "failed"
+        words: Inline = "" if check.passed is None else "passed"
+        if check.passed is False:
+            words = Value("failed", False, "result of the check", strong=True)
         note: Line = (foreign(check.note, "note"),) if check.note else ()
         allowed: Line = () if check.tolerance is None else (v.share(check.tolerance, 1.0, "tolerance"),)
         told = line(words, " (" if words and note else "", note, ")" if words and note else "")
@@ -206,9 +219,9 @@ def _off(error: float | None) -> Line:
     return line(number, " high" if error > 0 else " low")
 
 
-def _circumstances(fields: Fields) -> list[tuple[Inline, Line]]:
+def _circumstances(verdict: Verdict) -> list[tuple[Inline, Line]]:
     """How it was measured."""
-    method = fields.part("method")
+    method = verdict.fields.part("method")
     layers = [v.count(int(one), "layers measured") for one in method.numbers("layers_measured")]
     whole = method.text("kind") == "whole"
     kind = line("the whole model") if whole else line(
@@ -216,12 +229,12 @@ def _circumstances(fields: Fields) -> list[tuple[Inline, Line]]:
         " layers, extended to the whole",
     )  # fmt: skip
     found: list[tuple[Inline, Line]] = [
-        ("Hardware", (foreign(fields.part("hardware").text("title"), "measured on"),)),
+        ("Hardware", (foreign(verdict.device, "measured on"),)),
         ("Method", line(kind, ", ", foreign(method.text("mode"), "mode of running"))),
     ]
     if method.text("text"):
         found.append(("In words", (foreign(method.text("text"), "how it was measured", 400),)))
-    for name, value in fields.part("environment").content.items():
+    for name, value in verdict.fields.part("environment").content.items():
         if isinstance(value, str | int | float | bool):
             found.append((_words(name), (_any(value),)))
     return found

@@ -8,7 +8,11 @@ from planner.report.recommendation.document import Block, Facts, Line, Paragraph
 from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.measured import Verdict
 
-_TIMES = (("ttft_s", "Time to first token"), ("tpot_s", "Time per output token"), ("request_s", "Whole answer"))
+_TIMES = (
+    ("ttft_s", "Time to first token (TTFT)"),
+    ("tpot_s", "Time per output token (TPOT)"),
+    ("request_s", "Whole answer"),
+)
 
 
 def heading(best: Pick) -> Line:
@@ -35,7 +39,7 @@ def _reason(plan: Fields, best: Pick) -> Line:
     error = v.error(best.error, strong=True)
     return line(
         "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, ". ",
-        compared, " were compared.",
+        compared, " were compared in all.",
     )  # fmt: skip
 
 

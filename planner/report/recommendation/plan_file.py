@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from planner.report.recommendation.fields import Fields, read_json
 EXPECTED = "a plan that vlm-planner plan -o wrote"
 AGAIN = "make it again with vlm-planner plan -o"
 
-PlanLike = Plan | Mapping[str, Any] | str | os.PathLike[str]
+PlanLike = Plan | Fields | Mapping[str, Any] | str | os.PathLike[str]
 
 
 def read_plan(plan: PlanLike) -> Fields:
@@ -29,6 +30,8 @@ def read_plan(plan: PlanLike) -> Fields:
     Raises:
         InputError: no plan, one of an earlier or a newer version, or one that was changed after it was made.
     """
+    if isinstance(plan, Fields):
+        return plan  # it was read before
     origin = "the plan"
     if isinstance(plan, Plan):
         content: Any = json.loads(json.dumps(plan.to_dict()))
@@ -55,6 +58,16 @@ def read_plan(plan: PlanLike) -> Fields:
     if content.get(HASH) != content_hash(content):
         raise InputError(f"{origin} was changed after it was made: its content does not match its {HASH}; {AGAIN}")
     return Fields(content, origin, AGAIN)
+
+
+def file_text(content: Mapping[str, Any]) -> str:
+    """The plan's file, letter by letter as `vlm-planner plan -o` writes it."""
+    return json.dumps(dict(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def file_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256 of that file, by which a verdict may name the plan."""
+    return hashlib.sha256(file_text(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def law_of(plan: Fields) -> Law:

@@ -20,7 +20,6 @@ from planner.quantities import (
     parse_flops,
     parse_seconds,
 )
-from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.document import Block, Bullets, Command, Facts, Inline, Line, Section, foreign, line
 from planner.report.recommendation.fields import Fields
 
@@ -101,20 +100,26 @@ def reproduce(plan: Fields, found: Again, law: Law) -> Section:
     blocks: tuple[Block, ...] = (
         Command((found.command,), "Make the plan again"),
         Bullets(tuple(notes)),
-        Command(build_commands(), "Make the model"),
+        Command((build_command(plan),), "Make the model"),
         Facts((*hashes, *versions)),
     )
     return Section("reproduce", "How to reproduce", blocks)
 
 
-def build_commands() -> tuple[str, ...]:
-    """From the plan to the model."""
-    return (f"vlm-planner build --from {PLAN_FILE} -o {MODEL}",)
+def build_command(plan: Fields) -> str:
+    """From the plan to the model; parts that came from a config.json are named by it."""
+    words = ["vlm-planner", "build", "--from", PLAN_FILE]
+    name, asked = plan.text("best", "llm"), plan.part("inputs")
+    source = next((one.maybe_text("source") for one in asked.parts("llms") if one.text("name") == name), None)
+    tower = asked.maybe_text("vision_source")
+    words += ["--llm-config", source] if source else []
+    words += ["--vision", tower] if tower else []
+    return shlex.join([*words, "-o", MODEL])
 
 
-def measure_commands(best: Pick) -> tuple[str, ...]:
+def measure_commands(plan: Fields) -> tuple[str, ...]:
     """What measures the pick."""
-    return (*build_commands(), f"vlm-planner verify {MODEL} --plan {PLAN_FILE} -o verdict.json")
+    return (build_command(plan), f"vlm-planner verify {MODEL} --plan {PLAN_FILE} -o verdict.json")
 
 
 def _exact(name: str, value: float) -> str:

@@ -36,7 +36,7 @@ def tell(plan: PlanLike, verdict: Any = None) -> Document:
             why(content, best, law),
             costs(content, best),
             charts(content, best, law),
-            measured(content, best, found, measure_commands(best)),
+            measured(content, best, found, measure_commands(content)),
             assumptions(content),
             reproduce(content, command, law),
             next_steps(content, best, law, found is not None),

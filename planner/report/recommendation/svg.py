@@ -8,7 +8,7 @@ from html import escape
 from planner.report.recommendation.document import Axis, Chart, Curve, Line, Mark, Tick, plain, visible
 
 WIDTH, HEIGHT = 400, 290
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 42
+LEFT, RIGHT, TOP, BOTTOM = 48, 14, 26, 42
 _LABEL_ROOM = 44  # beside curves that are named at their end
 _LETTER = 6.6  # mean width of a digit of 12 pixels
 
@@ -87,11 +87,7 @@ def _axes(chart: Chart, plot: _Plot) -> list[str]:
     found.append(
         f'<text class="label" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{_text(chart.x.label)}</text>'
     )
-    height = (TOP + bottom) / 2
-    turned = f'transform="rotate(-90 11 {height:.1f})"'
-    found.append(
-        f'<text class="label" x="11" y="{height:.1f}" text-anchor="middle" {turned}>{_text(chart.y.label)}</text>'
-    )
+    found.append(f'<text class="label" x="0" y="12">{_text(chart.y.label)}</text>')
     return found
 
 

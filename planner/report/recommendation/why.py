@@ -41,19 +41,18 @@ def _law(law: Law) -> tuple[Block, ...]:
     if isinstance(law, CombinedLaw):
         kind = "form of the law" if law.kind == AVERAGE else "task"
         names = [one.form if law.kind == AVERAGE else one.name or one.form for one in law.members]
-        rows = [
+        rows: list[tuple[Line, ...]] = [
             ((foreign(name, kind),), (_formula(member),), (v.share(weight, 1.0, f"weight of {kind}"),))
             for name, member, weight in zip(names, law.members, law.weights, strict=True)
         ]
         caption = line("The law is a weighted mean")
         table = Table(caption, (kind, "formula", "weight"), tuple(rows), words=frozenset({"formula"}))
         return Paragraph(head), table, Facts(tuple(_data(law)))
-    rows = [(line(name), *cells) for name, cells in _parameters(law)]
     columns = ("parameter", "value", "interval", "")
     caption = line(_formula(law), ", with intervals at ", v.level())
     return (
         Paragraph(head),
-        Table(caption, columns, tuple(rows), words=frozenset({"", "interval"})),
+        Table(caption, columns, tuple(_parameters(law)), words=frozenset({""})),
         Facts(tuple(_data(law))),
     )
 
@@ -67,37 +66,36 @@ def _formula(law: Law) -> Value:
     return foreign(get_form(law.form).formula if isinstance(law, FittedLaw) else law.form, "form of the law")
 
 
-def _parameters(law: FittedLaw) -> list[tuple[Value, tuple[Line, Line, Line]]]:
+def _parameters(law: FittedLaw) -> list[tuple[Line, ...]]:
+    """A row for each parameter: name, value, interval, remarks."""
     try:
         found = profiler(law).parameters()
     except (FitError, InputError):
         found = {}
-    rows = []
+    rows: list[tuple[Line, ...]] = []
     for name, number in law.params.items():
         notes = ["at its bound"] if name in law.at_bound else []
         imposed = law.constraints.get(name, {})
         notes += ["shared"] if "value" in imposed and law.joint else ["fixed"] if "value" in imposed else []
         ends: Line = ("not known",)
         if name in found:
-            low, high = (None if one != one else v.significant(one, f"end, {name}") for one in _ends(found[name]))
+            low, high = (
+                None if end is None else v.significant(end, f"end of the interval of {name}")
+                for end in found[name].to_list()
+            )
             if low is None or high is None:
                 notes.append("not identified")
-            ends = (
-                line(low, " to ", high)
-                if low is not None and high is not None
-                else line("at most ", high)
-                if high is not None
-                else line("at least ", low)
-                if low is not None
-                else ("any value",)
-            )
+            ends = _between(low, high)
         title = Value(name, name, "parameter of the law")
-        rows.append((title, (line(v.significant(number, f"law parameter {name}")), ends, (", ".join(notes),))))
+        rows.append(((title,), (v.significant(number, f"law parameter {name}"),), ends, (", ".join(notes),)))
     return rows
 
 
-def _ends(found: object) -> tuple[float, float]:
-    return getattr(found, "low"), getattr(found, "high")  # noqa: B009
+def _between(low: Value | None, high: Value | None) -> Line:
+    """An interval in words; None is an open end."""
+    if low is None:
+        return ("any value",) if high is None else line("at most ", high)
+    return line("at least ", low) if high is None else line(low, " to ", high)
 
 
 def _data(law: Law) -> list[tuple[str, Line]]:
@@ -201,7 +199,8 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     text = line(
         v.count(len(tied), "candidates tied with the pick"),
         " other configurations cannot be told from it at ", v.level(), ". The cheapest of them, ", first.title,
-        ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal.",
+        ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
+        "asks each form of the law that the runs allow; the odds weigh the forms by their evidence.)",
     )  # fmt: skip
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
@@ -227,7 +226,7 @@ def _table(
     sure = all(one.interval is not None for one in rows)
     drawn = all(one.odds is not None for one in rows)
     names = ["compressor", "prompt"] if ways else []
-    columns = ["language model", "visual tokens", *names, "error", *["interval"] * sure, *["best"] * drawn, limit.title]
+    columns = ["language model", "tokens", *names, "error", *["interval"] * sure, *["best"] * drawn, limit.title]
     body = []
     for one in rows:
         way: list[Line] = [(compressor_title(one.compressor),), (foreign(one.prompt_order, "prompt order"),)]

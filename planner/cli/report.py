@@ -1,0 +1,54 @@
+"""The verb on pages: report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from planner.cli.common import Force, Json, app, json_text, make_console
+from planner.errors import InputError
+from planner.files import refuse_existing, write_text
+
+
+@app.command()
+def report(
+    plan_file: Annotated[str, typer.Argument(metavar="PLAN", help="Plan that plan -o wrote.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="Page to write: .html, .md or .json, by the suffix.")
+    ] = None,
+    verdict: Annotated[str | None, typer.Option(help="What verify -o measured of the pick.")] = None,
+    artefacts: Annotated[
+        str | None, typer.Option(help="Folder to make: build, serve and load the pick; must not exist, or be empty.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write a plan as a page: the pick, why, what it costs, what was measured, how to build and serve it."""
+    from planner.report.recommendation import as_json as content_of
+    from planner.report.recommendation import as_text, check_folder, page_kind, plain, read_plan, tell, write_artefacts
+
+    if output is None and artefacts is None and not as_json:
+        raise InputError("-o is missing: name the page to write, as recommendation.html, or say --json")
+    kind = None
+    if output is not None:
+        kind = page_kind(output)
+        refuse_existing(Path(output), force)
+    if artefacts is not None:
+        check_folder(artefacts)
+    plan = read_plan(plan_file)
+    document = tell(plan, verdict)
+    if output is not None and kind is not None:
+        write_text(output, as_text(document, kind), overwrite=force)
+        print(f"wrote {output}", file=sys.stderr)
+    if artefacts is not None:
+        files = write_artefacts(plan, artefacts)
+        print(f"wrote {artefacts}: {', '.join(files)}", file=sys.stderr)
+    if as_json:
+        print(json_text(content_of(document)))
+        return
+    from planner.report.console import plain as literal
+
+    make_console().print(literal(f"{plain(document.pick)}."))
