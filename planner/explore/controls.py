@@ -93,7 +93,7 @@ def _groups(offer: Offer) -> Iterable[str]:
 
 def _law_title(name: str, offer: Offer) -> str:
     if name == MIX:
-        return "a mix: reasoning and ocr"
+        return "mix of tasks"
     law = offer.laws[name]
     return f"own: {law.name or 'the law file'}" if name == OWN and law is not None else name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import DecimalException
@@ -50,26 +51,32 @@ def fresh_state(offer: Offer) -> State:
     return State(law=offer.law)
 
 
-def _quantity(key: str, parse: Callable[[Any, str], float]) -> Read:
+def _quantity(key: str, parse: Callable[[Any, str], float], unit: str = "", bare_min: float = 0.0) -> Read:
+    """A quantity, or none. A number without a unit is taken from `bare_min` on: below, its unit was forgotten."""
+
     def read(text: str, _: Offer) -> float | None:
-        if text.strip().lower() in ("", NONE):
+        text = text.strip()
+        if text.lower() in ("", NONE):
             return None
         try:
-            return parse(text, key)
+            value = parse(text, key)
         except DecimalException:  # an exponent beyond all numbers
             raise InputError(f"{key}: expected a number that can be, got {shown(text)}") from None
+        if value < bare_min and not text[-1].isalpha():
+            raise InputError(f"{key}: {shown(text)} has no unit: write {text}{unit}")
+        return value
 
     return read
 
 
-def _exact(show: Callable[[float], str], parse: Callable[[Any], float]) -> Callable[[float | None], str]:
+def _exact(show: Callable[[float], str], parse: Callable[[Any], float], unit: str) -> Callable[[float | None], str]:
     """A quantity as it is shown to people where that is all of it, else in its base unit at full precision."""
 
     def write(value: float | None) -> str:
         if value is None:
             return NONE
         text = show(value).replace(" ", "").replace("µ", "u")
-        return text if parse(text) == value else repr(value)
+        return text if parse(text) == value else f"{value!r}{unit}"
 
     return write
 
@@ -143,12 +150,24 @@ def _or(missing: str) -> Callable[[Any], str]:
 
 
 _join = ",".join
-_write_price = _exact(_show_plain, float)
+_write_price = _exact(_show_plain, float, "")
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("budget", "budget_flops", _quantity("budget", parse_flops), _exact(format_flops, parse_flops)),
-    Setting("ttft", "ttft_s", _quantity("ttft", parse_seconds), _exact(format_seconds, parse_seconds)),
-    Setting("memory", "memory_bytes", _quantity("memory", parse_bytes), _exact(format_bytes, parse_bytes)),
+    Setting(
+        "budget",
+        "budget_flops",
+        _quantity("budget", parse_flops, "TFLOPs", 1e6),
+        _exact(format_flops, parse_flops, "FLOPs"),
+    ),
+    Setting(
+        "ttft", "ttft_s", _quantity("ttft", parse_seconds, "ms", math.inf), _exact(format_seconds, parse_seconds, "s")
+    ),
+    Setting(
+        "memory",
+        "memory_bytes",
+        _quantity("memory", parse_bytes, "GiB", math.inf),
+        _exact(format_bytes, parse_bytes, "B"),
+    ),
     Setting("price", "price", _quantity("price", _plain), _write_price),
     Setting("price_per_hour", "price_per_hour", _quantity("price_per_hour", _plain), _write_price),
     Setting("query_tokens", "query_tokens", _count("query_tokens", TOKENS_MAX), str),

@@ -43,9 +43,9 @@ class View:
     """Why there is no plan; empty where there is one."""
     pick: str = ""
     sentence: str = ""
-    """The pick with its interval and its odds."""
+    """The pick with its interval."""
     facts: tuple[str, ...] = ()
-    """How it runs, which law speaks, what is tied, what binds."""
+    """How it runs, why it is the pick, what is tied, what binds, which law speaks."""
     extrapolates: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
@@ -115,13 +115,12 @@ def view_plan(plan: Plan) -> View:
 
 
 def sentence_of(plan: Plan) -> str:
-    """The pick in a sentence: under what, with which error and interval, how likely the best."""
+    """The pick in a sentence: under what, with which error and interval."""
     best = plan.best
     asked = [one.limit for one in plan.limits if getattr(plan.budget, one.limit.name) is not None]
     under = ", ".join(format_flops(limit.value) if limit.name == "flops" else str(limit) for limit in asked)
-    odds = "" if best.probability_best is None else f"; the best with {format_percent(best.probability_best, 1.0)}"
     unknown = "; no interval: how sure it is, is not known" if best.interval is None else ""
-    return f"Best under {under}: {best}, predicted error {error_text(best)}{odds}{unknown}."
+    return f"Best under {under}: {best}, predicted error {error_text(best)}{unknown}."
 
 
 def binding_text(plan: Plan) -> str:

@@ -11,6 +11,8 @@ import uvicorn
 from planner.errors import InputError
 from planner.explore.offer import Offer
 from planner.explore.serving.app import make_app
+from planner.explore.settings import fresh_state
+from planner.explore.view import view_of
 
 HOST = "127.0.0.1"
 """Nowhere else: the page is for this host's user."""
@@ -50,6 +52,7 @@ def make_server(offer: Offer, listening: socket.socket) -> uvicorn.Server:
 def serve(offer: Offer, listening: socket.socket, started: Callable[[str], None]) -> None:
     """Serve until Ctrl-C; `started` gets the address once connections are taken up."""
     with listening:
+        view_of(fresh_state(offer), offer)  # what is known of the law is worked out once, before anybody waits for it
         started(f"http://{HOST}:{listening.getsockname()[1]}/")
         try:
             make_server(offer, listening).run(sockets=[listening])

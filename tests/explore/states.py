@@ -1,0 +1,42 @@
+"""Any state that the page can be in."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from planner.explore.offer import Offer
+from planner.explore.state import State
+
+
+def states(offer: Offer, *, usual: bool = False) -> st.SearchStrategy[State]:
+    """States over all that is on offer; `usual` ones have numbers near those that people ask for, and are cheap."""
+
+    def number(low: float, high: float) -> st.SearchStrategy[float | None]:
+        given = st.floats(low, high) if usual else st.floats(1e-300, 1e300)
+        return st.none() | given
+
+    def some(names: tuple[str, ...], least: int) -> st.SearchStrategy[tuple[str, ...]]:
+        most = 2 if usual else len(names)
+        chosen = st.sets(st.sampled_from(names), min_size=least, max_size=most)
+        return chosen.map(lambda found: tuple(name for name in names if name in found))
+
+    counts = st.integers(0, 3000 if usual else 1_000_000)
+    return st.builds(
+        State,
+        budget_flops=number(2e11, 1e14),
+        ttft_s=number(0.01, 1.0),
+        memory_bytes=number(2e9, 1e11),
+        price=number(1.0, 1e4),
+        price_per_hour=number(0.5, 5.0),
+        query_tokens=counts,
+        generated_tokens=counts,
+        cached_tokens=counts,
+        hardware=st.none() | st.sampled_from(offer.hardware),
+        batch=st.none() | st.sampled_from(offer.batches),
+        compressors=some(offer.compressors, 1),
+        prompt_orders=some(offer.prompt_orders, 1),
+        llms=some(offer.llms, 0),
+        precisions=some(offer.precisions, 0),
+        law=st.sampled_from(list(offer.laws)),
+        ocr_percent=st.integers(0, 100),
+    )

@@ -1,0 +1,191 @@
+"""What the page shows is what `planner.plan` says."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from explore.states import states
+from hypothesis import Phase, given, settings
+
+import planner
+from planner.explore.chart import FITS, MOST_TICKS, OVER, PICK, TIED
+from planner.explore.offer import make_offer, mix_text, mixed_law
+from planner.explore.settings import fresh_state
+from planner.explore.state import State
+from planner.explore.view import TIED_SHOWN, Table, View, view_of
+from planner.planning.result import error_text
+from planner.quantities import format_flops, format_seconds
+
+OFFER = make_offer()
+BUSY = State(
+    budget_flops=8e12, ttft_s=0.06, hardware="l40s", llms=("Qwen1.5", "Qwen2.5", "Qwen3"), law="mix", ocr_percent=30
+)
+
+
+def table(view: View, title: str) -> Table:
+    (found,) = [one for one in view.tables if one.title == title]
+    return found
+
+
+def test_a_fresh_page_shows_the_pick_of_the_readme() -> None:
+    view = view_of(State(), OFFER)
+    assert view.message == ""
+    assert view.pick == "Qwen1.5-4B with 64 visual tokens"
+    assert view.sentence == (
+        "Best under 2 TFLOPs: Qwen1.5-4B with 64 visual tokens, predicted error 0.5019, 95 % interval 0.5000 to 0.5047."
+    )
+    stages = table(view, "cost by stage")
+    assert [row[0] for row in stages.rows] == [
+        "vision encoder", "compressor and projector", "query pass", "prefill", "decode",
+    ]  # fmt: skip
+    assert stages.head == ("stage", "FLOPs", "share")
+    assert stages.rows[0] == ("vision encoder", "366 GFLOPs", "22 %")
+    assert math.isclose(sum(stages.shares), 1.0)
+    assert stages.foot == ("total", "1.66 TFLOPs", "")
+    assert "binds: FLOPs" in view.facts
+    assert any("QueCC has published results up to 36" in text for text in view.assumptions)
+
+
+def test_limits_on_a_gpu_are_those_of_the_python_api() -> None:
+    plan = planner.plan(
+        planner.load_mix("reasoning=0.7,ocr=0.3"),
+        budget=planner.Budget(8e12, ttft_s=0.06),
+        query_tokens=50,
+        generated_tokens=32,
+        llms=["qwen1.5", "qwen2.5", "qwen3"],
+        hardware="l40s",
+    )
+    view = view_of(BUSY, OFFER)
+    assert view.pick == str(plan.best)
+    assert error_text(plan.best) in view.sentence
+    assert view.extrapolates == plan.extrapolates
+    assert view.assumptions == plan.assumptions
+    held = [one.limit.title for one in plan.limits if one.binds]
+    assert f"binds: {', '.join(held)}" in view.facts
+    latency = plan.best.latency
+    assert latency is not None
+    stages = table(view, "cost by stage")
+    assert stages.foot == (
+        "total", format_flops(plan.best.total_flops), "", format_seconds(float(latency.request_s)), "", latency.source,
+    )  # fmt: skip
+    assert f"TTFT {format_seconds(float(latency.ttft_s))}" in stages.note
+    by_stage = {row[0]: row for row in stages.rows}
+    assert by_stage["prefill"][3:] == (
+        format_seconds(float(latency.prefill.seconds)), str(latency.prefill.bound), latency.sources["prefill"],
+    )  # fmt: skip
+    assert by_stage["decode"][3] == format_seconds(31 * float(latency.decode_step.seconds))
+    limits = table(view, "limits")
+    assert [row[0] for row in limits.rows] == ["FLOPs", "TTFT", "memory of a device"]
+    assert [row[1] for row in limits.rows] == ["8 TFLOPs", "60 ms", "45 GiB"]
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (State(budget_flops=1e9), "nothing fits 1 GFLOPs (full count): the cheapest candidate is "),
+        (State(budget_flops=None), "there is no limit: set the budget, the time to first token, the memory or the "),
+        (State(ttft_s=0.1), "a limit on the time to first token or on the price needs a GPU: choose one"),
+        (State(price=20.0), "a limit on the time to first token or on the price needs a GPU: choose one"),
+        (State(price=20.0, hardware="l4"), "a limit on the price needs the price of a GPU hour: prices are not ship"),
+        (State(hardware="a100-40gb", precisions=("fp8",)), "does not compute in fp8"),
+    ],
+)
+def test_where_there_is_no_plan_the_page_says_why(state: State, message: str) -> None:
+    view = view_of(state, OFFER)
+    assert message in view.message
+    assert view == View(message=view.message)
+
+
+def test_a_law_that_names_no_models_asks_for_families_and_takes_them(tmp_path: Path) -> None:
+    given_law = planner.FittedLaw.given("additive", {"A": 0.4, "alpha": 0.1, "B": 0.2, "beta": 0.05, "D": 0.0})
+    offer = make_offer(str(given_law.save(tmp_path / "given.json")))
+    state = fresh_state(offer)
+    assert view_of(state, offer).message == "the law names no language models that are known here: choose some families"
+    view = view_of(replace(state, llms=("Qwen2.5",)), offer)
+    plan = planner.plan(given_law, budget=2e12, query_tokens=50, generated_tokens=32, llms="qwen2.5")
+    assert view.pick == str(plan.best)
+    assert "no interval: how sure it is, is not known" in view.sentence
+
+
+def test_ties_are_listed() -> None:
+    state = State(budget_flops=2e13, llms=OFFER.llms)
+    plan = planner.plan(budget=2e13, query_tokens=50, generated_tokens=32, llms="all")
+    assert 1 < len(plan.tied) <= TIED_SHOWN
+    view = view_of(state, OFFER)
+    tied = table(view, "cannot be told from the best")
+    assert [row[:2] for row in tied.rows] == [(one.llm.name, str(one.visual_tokens)) for one in plan.tied]
+    assert view.chart is not None
+    assert sum(point.kind == TIED for point in view.chart.points) == len(plan.tied) - 1
+
+
+def test_several_compressors_are_compared() -> None:
+    state = State(compressors=("quecc", "tokenpacker"), prompt_orders=OFFER.prompt_orders)
+    plan = planner.plan(
+        budget=2e12, query_tokens=50, generated_tokens=32, compressor=["quecc", "tokenpacker"],
+        prompt_order=["image-first", "text-first"],
+    )  # fmt: skip
+    each = table(view_of(state, OFFER), "best of each, same limits")
+    assert [row[:2] for row in each.rows] == [(one.compressor.name, one.prompt_order) for one in plan.best_of_each]
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"),
+    [(30, "reasoning=0.7,ocr=0.3"), (0, "reasoning=1.0"), (100, "ocr=1.0"), (1, "reasoning=0.99,ocr=0.01")],
+)
+def test_a_mix_is_that_of_the_command(percent: int, text: str) -> None:
+    assert mix_text(percent) == text
+    law, alone = mixed_law(percent), planner.load_mix(text)
+    assert law.predict(7e9, 36.0) == alone.predict(7e9, 36.0)
+    assert mixed_law(percent) is law
+
+
+# ---- the chart ---------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(states(OFFER, usual=True))
+def test_the_chart_is_true(state: State) -> None:
+    """The pick has the least error of what fits, the frontier falls, ticks and points lie on their axes."""
+    view = view_of(state, OFFER)
+    if view.message:
+        return
+    chart = view.chart
+    assert chart is not None
+    (pick,) = [point for point in chart.points if point.kind == PICK]
+    assert pick == chart.points[-1]
+    assert pick.text.startswith(view.pick.split(" with ")[0] + ", ")
+    fitting = [point for point in chart.points if point.kind != OVER]
+    assert pick.error == min(point.error for point in fitting)
+    assert all(low[0] < high[0] and low[1] > high[1] for low, high in itertools.pairwise(chart.frontier))
+    assert chart.frontier[-1][1] == pick.error
+    assert all(x <= chart.limit.at for x, _ in chart.frontier)
+    for axis in (chart.x, chart.y):
+        assert len(axis.ticks) <= MOST_TICKS
+        assert all(axis.low <= tick.at <= axis.high for tick in axis.ticks)
+    assert all(chart.x.low <= point.x <= chart.x.high for point in chart.points)
+    assert all(chart.y.low <= point.error <= chart.y.high for point in chart.points)
+
+
+def test_points_of_the_chart_are_the_candidates() -> None:
+    chart, plan = view_of(State(), OFFER).chart, planner.plan(budget=2e12, query_tokens=50, generated_tokens=32)
+    assert chart is not None
+    frame = plan.to_frame()
+    assert sorted((point.x, point.error) for point in chart.points) == sorted(
+        zip(frame["total_flops"], frame["predicted_error"], strict=True)
+    )
+    assert sum(point.kind in (FITS, PICK) for point in chart.points) == plan.fitting_count
+    assert chart.frontier == tuple((one.total_flops, one.predicted_error) for one in plan.frontier)
+    assert (chart.limit.at, chart.limit.text) == (2e12, "FLOPs at most 2 TFLOPs")
+    assert chart.x.title == "FLOPs of one request"
+
+
+def test_a_memory_axis_counts_in_powers_of_two() -> None:
+    chart = view_of(State(budget_flops=None, memory_bytes=16 * 2.0**30), OFFER).chart
+    assert chart is not None
+    assert chart.x.title == "memory of a device"
+    assert all(math.log2(tick.at).is_integer() for tick in chart.x.ticks)
+    assert any(tick.text.endswith("GiB") for tick in chart.x.ticks)
