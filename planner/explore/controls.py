@@ -61,10 +61,10 @@ HOUR = Slider("price_per_hour", "Price of a GPU hour", 0.1, 20, placeholder="unk
 OCR = Slider("ocr_percent", "Share of reading tasks (OCR), %", 0, 100, kind="share")
 
 
-def page_of(offer: Offer, downloads: str = "") -> str:
+def page_of(offer: Offer) -> str:
     """The page for an offer."""
     frame = resources.files(__package__).joinpath("page", "index.html").read_text("utf-8")
-    return frame.replace("{{controls}}", "\n".join(_groups(offer))).replace("{{downloads}}", downloads)
+    return frame.replace("{{controls}}", "\n".join(_groups(offer)))
 
 
 def _groups(offer: Offer) -> Iterable[str]:

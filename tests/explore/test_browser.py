@@ -146,12 +146,8 @@ def test_it_loads_with_the_pick_and_moving_the_budget_moves_it(page: Page) -> No
         assert page.text("pick") == str(plan.best)
         assert error_text(plan.best) in page.text("sentence")
         assert page.script("return document.querySelectorAll('#chart circle.pick').length") == 1
-        assert (
-            page.script("return document.querySelectorAll('#chart circle.fits').length")
-            == plan.fitting_count - len(plan.tied)
-            if len(plan.tied) > 1
-            else True
-        )
+        others = plan.fitting_count - max(len(plan.tied), 1)
+        assert page.script("return document.querySelectorAll('#chart circle.fits').length") == others
         picks.add(str(plan.best))
     assert len(picks) >= 3
 
@@ -199,13 +195,15 @@ def test_bad_values_are_named_and_the_rest_stands(page: Page) -> None:
     assert page.text("message").startswith("nothing fits 1 GFLOPs")
 
 
-def test_the_plan_is_downloaded(page: Page, folder: Path) -> None:
+def test_plan_and_recommendation_are_downloaded(page: Page, folder: Path, tmp_path: Path) -> None:
     page.open("budget=5TFLOPs&query_tokens=50&generated_tokens=32&law=ocr")
-    page.browser.find_element("id", "get-plan").click()
-    file = folder / "vlm-plan.json"
-    until(file.exists, "the file")
     plan = planner.plan("ocr", budget=5e12, query_tokens=50, generated_tokens=32)
-    assert json.loads(file.read_text(encoding="utf-8")) == json.loads(json.dumps(plan.to_dict()))
+    for name in ("vlm-plan.json", "recommendation.html", "recommendation.md"):
+        page.browser.find_element("css selector", f"a[download='{name}']").click()
+        until((folder / name).exists, name)
+    assert json.loads((folder / "vlm-plan.json").read_text("utf-8")) == json.loads(json.dumps(plan.to_dict()))
+    for name in ("recommendation.html", "recommendation.md"):
+        assert (folder / name).read_bytes() == plan.report(tmp_path / name).read_bytes()
 
 
 def test_a_dot_is_read_where_it_is_pointed_at(page: Page) -> None:

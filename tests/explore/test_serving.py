@@ -37,7 +37,16 @@ def test_the_plan_can_be_downloaded(ask: Ask) -> None:
     assert json.loads(reply.body) == json.loads(json.dumps(plan.to_dict()))
 
 
-@pytest.mark.parametrize("file", ["plan.json"])
+@pytest.mark.parametrize("name", ["recommendation.html", "recommendation.md"])
+def test_the_recommendation_is_that_of_the_plan(ask: Ask, tmp_path: Path, name: str) -> None:
+    reply = ask(f"/{name}?{QUERY}")
+    plan = planner.plan(budget=5e12, query_tokens=50, generated_tokens=32, llms="Qwen2.5")
+    assert reply.status == 200
+    assert reply.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert reply.body == plan.report(tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("file", ["plan.json", "recommendation.html", "recommendation.md"])
 def test_no_download_of_another_plan_than_that_of_the_link(ask: Ask, file: str) -> None:
     bad, nothing = ask(f"/{file}?budget=much"), ask(f"/{file}?budget=1e9")
     assert (bad.status, nothing.status) == (400, 409)

@@ -136,10 +136,8 @@ function show(found, keep) {
   byId("link").href = search;
   byId("link").textContent = location.href;
   byId("command").textContent = found.command;
-  for (const [id, file] of [["get-plan", "plan.json"], ["get-report", "recommendation.html"]]) {
-    const link = byId(id);
-    if (!link) continue;
-    link.href = file + search;
+  for (const link of document.querySelectorAll("a[download]")) {
+    link.search = search;
     link.setAttribute("aria-disabled", String(Boolean(view.message)));
   }
   byId("timing").textContent = `computed in ${Math.ceil(1000 * found.computed_in_s)} ms`;

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from importlib import resources
-from typing import Any
+from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +21,10 @@ from planner.explore.link import command_of, read_link, texts_of, write_link
 from planner.explore.offer import Offer
 from planner.explore.serving.guard import Guard
 from planner.explore.view import plan_of, view_of
+from planner.planning.result import Plan
+from planner.report.recommendation import as_text, tell
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 ASSETS = {
     "app.js": "text/javascript",
@@ -39,14 +43,11 @@ def make_app(offer: Offer, port: int) -> Guard:
     async def plan(request: Request) -> Response:
         return JSONResponse(answer(request.url.query, offer))
 
-    async def plan_file(request: Request) -> Response:
-        return _download(request, offer, "vlm-plan.json", "application/json", _plan_json)
-
     whole = page_of(offer)
     routes = [
         Route("/", page, methods=["GET"]),
         Route("/plan", plan, methods=["GET"]),
-        Route("/plan.json", plan_file, methods=["GET"]),
+        *[Route(f"/{path}", _download(offer, *download), methods=["GET"]) for path, download in DOWNLOADS.items()],
         *[Route(f"/{name}", _asset(name, kind), methods=["GET"]) for name, kind in ASSETS.items()],
     ]
     return Guard(Starlette(routes=routes), port)
@@ -68,7 +69,7 @@ def answer(query: str, offer: Offer) -> dict[str, Any]:
     }
 
 
-def _asset(name: str, kind: str) -> Callable[[Request], Any]:
+def _asset(name: str, kind: str) -> Endpoint:
     content = resources.files("planner.explore").joinpath("page", name).read_bytes()
 
     async def asset(_: Request) -> Response:
@@ -77,17 +78,29 @@ def _asset(name: str, kind: str) -> Callable[[Request], Any]:
     return asset
 
 
-def _download(request: Request, offer: Offer, name: str, kind: str, make: Callable[[Any], str]) -> Response:
+def _download(offer: Offer, name: str, kind: str, make: Callable[[Plan], str]) -> Endpoint:
     """A file of the plan of a link; none for a link that cannot be read in full: it would be that of another plan."""
-    state, complaints = read_link(request.url.query, offer)
-    if complaints:
-        return PlainTextResponse("\n".join(complaints) + "\n", 400)
-    try:
-        content = make(plan_of(state, offer))
-    except PlannerError as error:
-        return PlainTextResponse(f"{error}\n", 409)
-    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    async def download(request: Request) -> Response:
+        state, complaints = read_link(request.url.query, offer)
+        if complaints:
+            return PlainTextResponse("\n".join(complaints) + "\n", 400)
+        try:
+            content = make(plan_of(state, offer))
+        except PlannerError as error:
+            return PlainTextResponse(f"{error}\n", 409)
+        return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+    return download
 
 
-def _plan_json(plan: Any) -> str:
+def _plan_json(plan: Plan) -> str:
     return json.dumps(plan.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+DOWNLOADS: dict[str, tuple[str, str, Callable[[Plan], str]]] = {
+    "plan.json": ("vlm-plan.json", "application/json", _plan_json),
+    "recommendation.html": ("recommendation.html", "text/html", lambda plan: as_text(tell(plan), ".html")),
+    "recommendation.md": ("recommendation.md", "text/markdown", lambda plan: as_text(tell(plan), ".md")),
+}
+"""Address -> name of the file, its type, and how it is made; in memory: no file is written here."""
