@@ -1,0 +1,327 @@
+"""Write docs/cli.md and docs/api.md from the code. `--check` writes nothing and ends with 1 where they are out of date.
+
+The command line is read from the typer app, whatever verbs are registered. The Python names are those of
+`planner.__all__` and those that `planner` loads when they are asked for; they are read from the sources, so that
+neither torch nor transformers is loaded.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import planner
+from planner import cli
+
+DOCS = Path(__file__).parent
+REWRITE = "python docs/make_reference.py"
+_NOTE = f"<!-- Written by `{REWRITE}` from the code: change the code, not this file. -->"
+_SECTIONS = ("Args:", "Raises:", "Returns:", "Yields:", "Attributes:")
+_SIGNATURE_MAX = 110  # characters on one line
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def cli_reference() -> str:
+    """Every verb: what it does, how it is called, every option."""
+    group: Any = typer.main.get_command(cli.app)
+    verbs = sorted(_verbs(group, "vlm-planner"))
+    lines = [
+        "# The command line",
+        "",
+        _NOTE,
+        "",
+        "Every verb with `--json` prints one JSON document on stdout and everything else on stderr. Exit codes: 0 "
+        "done, 1 nothing fits the budget or a check failed, 2 bad input (one sentence on stderr).",
+        "",
+        "| verb | what it does |",
+        "|---|---|",
+    ]
+    for name, command in verbs:
+        anchor = name.replace(" ", "-")
+        lines.append(f"| [`{name.removeprefix('vlm-planner ')}`](#{anchor}) | {_cell(_paragraphs(command.help)[0])} |")
+    for name, command in verbs:
+        lines += ["", f"## {name}", "", *_spaced(_paragraphs(command.help)), "", *_usage(name, command)]
+        lines += _table("argument", [one for one in command.params if one.param_type_name == "argument"])
+        lines += _table("option", [one for one in command.params if one.param_type_name == "option"])
+    return "\n".join(lines) + "\n"
+
+
+def _verbs(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from _verbs(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def _usage(name: str, command: Any) -> list[str]:
+    words = [name]
+    for one in command.params:
+        if one.param_type_name == "argument":
+            title = one.name.upper() + ("..." if one.nargs == -1 else "")
+            words.append(title if one.required else f"[{title}]")
+        elif one.required:
+            words.append(f"{one.opts[-1]} {_kind(one)}")
+    return ["```text", " ".join([*words, "[OPTIONS]"]), "```"]
+
+
+def _table(what: str, params: list[Any]) -> list[str]:
+    """A row for each parameter; nothing where there is none."""
+    shown = [one for one in params if not getattr(one, "hidden", False)]
+    if not shown:
+        return []
+    rows = [f"| {what} | default | |", "|---|---|---|"]
+    for one in shown:
+        name = one.name.upper() if what == "argument" else ", ".join([*one.opts, *one.secondary_opts])
+        takes = "" if what == "argument" or getattr(one, "is_flag", False) else f" {_kind(one)}"
+        rows.append(f"| `{name}{takes}` | {_default(one)} | {_cell(one.help or '')} |")
+    return ["", *rows]
+
+
+def _kind(param: Any) -> str:
+    """What an option takes: TEXT, INTEGER, NUMBER."""
+    annotation = param.type_descriptor.annotation
+    return {int: "INTEGER", float: "NUMBER", Path: "PATH"}.get(annotation, "TEXT")
+
+
+def _default(param: Any) -> str:
+    if param.required:
+        return "required"
+    value = param.default
+    if value is None or value is False or callable(value) or (isinstance(value, list | tuple) and not value):
+        return ""
+    return f"`{value}`" if value != "" else ""
+
+
+# --- Python -----------------------------------------------------------------------------------------------------------
+
+
+def api_reference() -> str:
+    """Every public name: signature, docstring; of classes their fields, properties and methods."""
+    names, late = _public(), _late()
+    lines = [
+        "# From Python",
+        "",
+        _NOTE,
+        "",
+        "`import planner`; every name below is `planner.NAME`. Errors are `planner.InputError` (a value that cannot be "
+        "used; one sentence) or `planner.NothingFitsError`, both of them `planner.PlannerError`.",
+        "",
+        "```python",
+        *inspect.cleandoc(planner.__doc__ or "").split("\n\n", 1)[1].splitlines(),
+        "```",
+        "",
+        "| name | |",
+        "|---|---|",
+    ]
+    found = {name: _source(module, name) for name, module in names.items()}
+    headings: list[str] = []
+    for name, node in found.items():
+        twins = headings.count(name.lower())  # Plan and plan
+        headings.append(name.lower())
+        anchor = f"{name.lower()}-{twins}" if twins else name.lower()
+        lines.append(f"| [`{name}`](#{anchor}) | {_cell(_paragraphs(ast.get_docstring(node))[0])} |")
+    for name, node in found.items():
+        lines += ["", f"## {name}", ""]
+        if isinstance(node, ast.ClassDef):
+            lines += _of_class(node)
+        else:
+            lines += _of_function(node, _constants(import_path(names[name]), name in late))
+    return "\n".join(lines) + "\n"
+
+
+def _public() -> dict[str, str]:
+    """Public name -> the module that defines it."""
+    found = {name: str(getattr(planner, name).__module__) for name in planner.__all__ if name not in _late()}
+    return dict(sorted((found | _late()).items(), key=lambda item: item[0].lower()))
+
+
+def _late() -> dict[str, str]:
+    """Names that `planner/__init__.py` imports for type checkers only: it loads them when they are asked for."""
+    tree = ast.parse(Path(planner.__file__).read_text(encoding="utf-8"))
+    found: dict[str, str] = {}
+    for block in tree.body:
+        if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING"):
+            for node in block.body:
+                if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("planner"):
+                    found |= {alias.name: node.module for alias in node.names if alias.asname == alias.name}
+    return found
+
+
+def import_path(module: str) -> Path:
+    """The source file of a module of `planner`, found without importing it."""
+    base = Path(planner.__file__).parent.joinpath(*module.split(".")[1:])
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _source(module: str, name: str) -> Any:
+    """The definition of a name; a package may only pass it on from one of its modules."""
+    path = import_path(module)
+    for node in reversed(ast.parse(path.read_text(encoding="utf-8")).body):  # the last one: overloads come before it
+        if isinstance(node, (*_FUNCTION, ast.ClassDef)) and node.name == name:
+            return node
+        passes_on = isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names)
+        if passes_on and isinstance(node, ast.ImportFrom) and node.module:
+            return _source(node.module, name)
+    raise LookupError(f"{name} is not defined in {path}")
+
+
+def _of_function(node: Any, constants: dict[str, str] | None = None, owner: str = "") -> list[str]:
+    return ["```python", _signature(node, owner, constants or {}), "```", "", *_docstring(ast.get_docstring(node))]
+
+
+def _constants(path: Path, late: bool) -> dict[str, str]:
+    """Names that defaults may use -> their values. Of a module that is not to be loaded, those that it sets itself."""
+    if late:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        set_here = [node for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
+        return {ast.unparse(node.targets[0]): ast.unparse(node.value) for node in set_here}
+    parts = path.relative_to(Path(planner.__file__).parents[1]).with_suffix("").parts
+    known = vars(sys.modules[".".join(parts).removesuffix(".__init__")])
+    return {name: repr(value) for name, value in known.items() if isinstance(value, str | int | float | tuple)}
+
+
+def _signature(node: Any, owner: str, constants: dict[str, str]) -> str:
+    """`plan(law=None, *, budget, ...) -> Plan`, an argument a line where it is long."""
+    a = node.args
+    own = [*a.posonlyargs, *a.args]
+    if owner and own and own[0].arg in ("self", "cls"):
+        own = own[1:]
+    defaults: list[Any] = [None] * (len(own) - len(a.defaults)) + a.defaults
+    parts = [_argument(one, default, constants) for one, default in zip(own, defaults, strict=True)]
+    if a.vararg is not None:
+        parts.append("*" + _argument(a.vararg, None, constants))
+    elif a.kwonlyargs:
+        parts.append("*")
+    parts += [_argument(one, default, constants) for one, default in zip(a.kwonlyargs, a.kw_defaults, strict=True)]
+    if a.kwarg is not None:
+        parts.append("**" + _argument(a.kwarg, None, constants))
+    name = f"{owner}.{node.name}" if owner else node.name
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
+    whole = f"{name}({', '.join(parts)}){returns}"
+    if len(whole) <= _SIGNATURE_MAX:
+        return whole
+    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){returns}"])
+
+
+def _argument(one: ast.arg, default: Any, constants: dict[str, str]) -> str:
+    text = one.arg if one.annotation is None else f"{one.arg}: {ast.unparse(one.annotation)}"
+    if default is None:
+        return text
+    said = ast.unparse(default)
+    said = constants.get(said, said)
+    return f"{text} = {said}" if one.annotation is not None else f"{text}={said}"
+
+
+def _of_class(node: ast.ClassDef) -> list[str]:
+    """Docstring; fields with what they are; properties; public methods."""
+    bases = ", ".join(map(ast.unparse, node.bases))
+    lines = ["```python", f"class {node.name}" + (f"({bases})" if bases else ""), "```", ""]
+    lines += _docstring(ast.get_docstring(node))
+    fields: list[tuple[str, str, str]] = []
+    for i, entry in enumerate(node.body):
+        if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name) and entry.target.id[0] != "_":
+            following = node.body[i + 1] if i + 1 < len(node.body) else None
+            said = ""
+            if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+                said = str(following.value.value)
+            default = "" if entry.value is None else _default_of_field(entry.value)
+            fields.append((entry.target.id, ast.unparse(entry.annotation) + default, said))
+    methods = [entry for entry in node.body if isinstance(entry, _FUNCTION) and entry.name[0] != "_"]
+    properties = [one for one in methods if any(ast.unparse(tag) == "property" for tag in one.decorator_list)]
+    fields += [
+        (one.name, "" if one.returns is None else ast.unparse(one.returns), ast.get_docstring(one) or "")
+        for one in properties
+    ]
+    if fields:
+        rows = (f"| `{name}` | `{kind.replace('|', chr(92) + '|')}` | {_cell(text)} |" for name, kind, text in fields)
+        lines += ["", "| field | type | |", "|---|---|---|", *rows]
+    for one in methods:
+        if one not in properties:
+            lines += ["", f"### {node.name}.{one.name}", "", *_of_function(one, owner=node.name)]
+    return lines
+
+
+def _default_of_field(value: ast.expr) -> str:
+    text = ast.unparse(value)
+    if not (isinstance(value, ast.Call) and text.startswith("field(")):
+        return f" = {text}"
+    given = {one.arg: ast.unparse(one.value) for one in value.keywords}
+    made = given.get("default") or (f"{given['default_factory']}()" if "default_factory" in given else "")
+    return f" = {made}" if made else ""
+
+
+def _docstring(text: str | None) -> list[str]:
+    """A docstring as Markdown: paragraphs as they are, sections of arguments and errors as lists."""
+    lines: list[str] = []
+    in_section = False
+    for line in (text or "").splitlines():
+        if line.strip() in _SECTIONS:
+            lines += ["", f"**{line.strip().removesuffix(':')}**", ""]
+            in_section = True
+        elif in_section and line.startswith("    ") and not line.startswith("     "):
+            name, colon, rest = line.strip().partition(": ")
+            marked = ", ".join(f"`{part}`" for part in name.split(", "))
+            lines.append(f"- {marked}: {rest}" if colon else f"- {line.strip()}")
+        elif in_section and line.startswith("     "):
+            lines[-1] += f" {line.strip()}"
+        else:
+            in_section = in_section and not line.strip()
+            lines.append(line)
+    text = "\n".join(lines)
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip("\n").splitlines()
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    """Paragraphs of a text, each on one line."""
+    return [" ".join(part.split()) for part in inspect.cleandoc(text or "").split("\n\n")]
+
+
+def _spaced(paragraphs: list[str]) -> list[str]:
+    return "\n\n".join(paragraphs).splitlines()
+
+
+def _cell(text: str) -> str:
+    """A text in a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+PAGES = {"cli.md": cli_reference, "api.md": api_reference}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or say which of them are out of date."""
+    import_module("planner.cli")
+    stale = []
+    for name, make in PAGES.items():
+        text, file = make(), DOCS / name
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            stale.append(f"docs/{name}")
+            if arguments != ["--check"]:
+                file.write_text(text, encoding="utf-8")
+    if arguments == ["--check"] and stale:
+        print(f"{' and '.join(stale)} out of date: run {REWRITE}", file=sys.stderr)
+        return 1
+    print(f"wrote {' and '.join(stale)}" if stale else "docs/cli.md and docs/api.md are up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
