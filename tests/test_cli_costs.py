@@ -202,7 +202,7 @@ def test_plan_json_says_what_each_limit_does(run: Run) -> None:
     content = run(*PLAN, "--ttft", "100ms", "--json").json
     assert list(content["limits"]) == list(content["budget"]) == ["ttft_s", "memory_bytes"]
     limit = content["limits"]["ttft_s"]
-    assert list(limit) == ["limit", "used", "binds", "relaxed_by", "relaxed"]
+    assert list(limit) == ["title", "quantity", "at_least", "limit", "used", "binds", "relaxed_by", "relaxed"]
     assert (limit["limit"], limit["relaxed_by"], limit["binds"]) == (0.1, 0.1, True)
     assert limit["used"] == content["best"]["ttft_s"] / 0.1
     if limit["relaxed"] is not None:
@@ -346,6 +346,10 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     "a budget of too few FLOPs": (
         ("plan", *REQUEST, "--budget", "20kFLOPs"),
         "--budget: '20kFLOPs' is under a million FLOPs, less than any request costs: write 2TFLOPs or 2e12",
+    ),
+    "memory without a unit": (
+        (*PLAN, "--memory", 24),
+        "--memory: '24' is under a million bytes, less than any request costs: write 24GiB or 24e9",
     ),
     "a budget of an optimum without a unit": (
         ("optimum", *REQUEST, "--budget", "0.5"),

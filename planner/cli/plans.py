@@ -24,12 +24,12 @@ from planner.cli.common import (
     parse_counts,
     parse_names,
 )
-from planner.cli.quantities import read_flops, read_seconds
+from planner.cli.quantities import read_bytes, read_flops, read_seconds
 from planner.errors import InputError
 from planner.files import refuse_existing, write_text
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
-from planner.quantities import parse_bytes, positive_number, shown
+from planner.quantities import positive_number, shown
 
 
 @app.command()
@@ -77,7 +77,7 @@ def plan(
     prompt_order: Annotated[
         str, typer.Option(help="image-first, text-first (query pass free), or both by commas.")
     ] = "image-first",
-    frontier: Annotated[bool, typer.Option("--frontier", help="Show the frontier too.")] = False,
+    frontier: Annotated[bool, typer.Option("--frontier", help="List the frontier too, beside its picture.")] = False,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the plan to this JSON file.")] = None,
     force: Force = False,
     as_json: Json = False,
@@ -100,7 +100,7 @@ def plan(
             ttft_s=read_seconds(ttft, "--ttft"),
             tpot_s=read_seconds(tpot, "--tpot"),
             request_s=read_seconds(latency, "--latency"),
-            memory_bytes=_read(memory, parse_bytes, "--memory"),
+            memory_bytes=read_bytes(memory, "--memory"),
             energy_joules=_read(energy, positive_number, "--energy"),
             price_per_million_requests=_read(price, positive_number, "--price"),
             requests_per_second=_read(requests_per_second, positive_number, "--requests-per-second"),

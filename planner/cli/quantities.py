@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from planner.errors import QuantityError
-from planner.quantities import parse_flops, parse_seconds, shown
+from planner.quantities import parse_bytes, parse_flops, parse_seconds, shown
 
-_FEWEST_FLOPS = 1e6  # no request of any model costs so little
+_FEWEST = 1e6  # FLOPs or bytes: no request of any model costs so little
 
 
 def read_seconds(text: str | None, option: str) -> float | None:
@@ -23,14 +23,27 @@ def read_flops(text: str | None, option: str = "--budget") -> float | None:
     """FLOPs from "2 TFLOPs" or 5e11. Raises QuantityError for so few that the unit must have been forgotten."""
     if text is None:
         return None
-    flops = parse_flops(text, option)
-    if flops < _FEWEST_FLOPS:
-        number = text.strip()
-        meant = f"{number}TFLOPs or {number}e12" if number.replace(".", "", 1).isdigit() else "2TFLOPs or 2e12"
-        raise QuantityError(
-            f"{option}: {shown(number)} is under a million FLOPs, less than any request costs: write {meant}", text
-        )
-    return flops
+    return _enough(parse_flops(text, option), text, option, ("FLOPs", "TFLOPs", "e12", "2"))
+
+
+def read_bytes(text: str | None, option: str) -> float | None:
+    """Bytes from "24 GiB" or 24e9. Raises QuantityError for so few that the unit must have been forgotten."""
+    if text is None:
+        return None
+    return _enough(parse_bytes(text, option), text, option, ("bytes", "GiB", "e9", "24"))
+
+
+def _enough(value: float, text: str, option: str, words: tuple[str, str, str, str]) -> float:
+    if value >= _FEWEST:
+        return value
+    what, unit, power, example = words
+    number = text.strip()
+    meant = number if number.replace(".", "", 1).isdigit() else example
+    raise QuantityError(
+        f"{option}: {shown(number)} is under a million {what}, less than any request costs: "
+        f"write {meant}{unit} or {meant}{power}",
+        text,
+    )
 
 
 def checked_flops(text: str) -> str:
