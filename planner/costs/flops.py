@@ -8,7 +8,8 @@
             every pass is charged all its S (C + S) pairs of new and known tokens, causal or not.
 
 Letters: P_lin weights of the decoder's matrices, P_head of the output head, L layers, w query heads x head dimension;
-S new tokens, C cached before them, d width of the tower, k feature layers, H width of the LLM, V visual tokens.
+S new tokens, C cached before them; d width of the tower, P its patches, k feature layers, a heads of the compressor;
+H width of the LLM, V visual tokens.
 """
 
 from __future__ import annotations
@@ -151,19 +152,22 @@ def compressor_flops(
     """Compressor and projector over one image.
 
     Projector, all kinds: two layers d -> H -> H over V tokens, 2 V (d H + H^2).
-    QueCC and TokenPacker: key and value MLPs k d -> d -> d and the key and value projections d -> d over all P patches,
-    2 * 2 P (k d^2 + 2 d^2); query and output projections, 2 * 2 V d^2; each patch is attended to once, 4 P d.
-    QueCC's queries: text feature H -> d, 2 H d; query MLP d -> d -> d over all patches, 4 P d^2; depth-wise
-    convolution, 2 P d. TokenPacker's queries: interpolation (not counted) and one layer over V tokens, 2 V d^2.
+    QueCC and TokenPacker: key and value MLPs k d -> d -> d over all P patches, 2 * 2 P (k d^2 + d^2); query and output
+    projections, 2 * 2 V d^2. Key and value projections d -> d with the attention of each patch once: over all patches,
+    4 P d^2 + 4 P d, or absorbed into the queries and the outputs of the a heads, 4 V d^2 + 4 a P d. The smaller runs.
+    QueCC's queries: text feature H -> d, 2 H d; query MLP d -> d -> d over all patches, 4 P d^2; their weighted sums
+    over the regions are element-wise. TokenPacker's queries: interpolation (not counted) and one layer over V tokens,
+    2 V d^2.
     """
     d, patches, v = float(vision.hidden_size), float(vision.patches), visual_tokens
     h = np.asarray(llm_hidden_size, float)
     flops: FloatArray = 2 * v * (d * h + h * h)
     if compressor.name in ("quecc", "tokenpacker"):
-        keys_and_values = 2 * 2 * patches * d * d * (compressor.feature_layers + 2)
-        flops = flops + keys_and_values + 4 * v * d * d + 4 * patches * d
+        keys_and_values = 2 * 2 * patches * d * d * (compressor.feature_layers + 1)
+        attention = np.minimum(patches * (d + 1), v * d + patches * compressor.heads)
+        flops = flops + keys_and_values + 4 * v * d * d + 4 * d * attention
     if compressor.name == "quecc":
-        flops = flops + 2 * h * d + 4 * patches * d * d + 2 * patches * d
+        flops = flops + 2 * h * d + 4 * patches * d * d
     elif compressor.name == "tokenpacker":
         flops = flops + 2 * v * d * d
     return flops

@@ -41,13 +41,18 @@ def compressor_time(
     h = np.asarray(llm_hidden_size, float)
     clock = StageClock(rates)
     if compressor.name in ("quecc", "tokenpacker"):
-        clock.matmuls(patches, [(2, k * d, d), (4, d, d)])  # key and value MLPs, key and value projections
-        clock.matmuls(tokens, [(2, d, d)])  # query and output projections
-        clock.elementwise(5, patches, 2 * 4 * d + 2 * d)  # activation and norm of both MLPs; regional attention
+        # key and value projections over all patches, or absorbed into queries and outputs: the fewer FLOPs
+        absorbed = visual_tokens * d + vision.patches * compressor.heads < vision.patches * (d + 1)
+        clock.matmuls(patches, [(2, k * d, d), (np.where(absorbed, 2, 4), d, d)])  # key and value MLPs, projections
+        clock.matmuls(tokens, [(np.where(absorbed, 4, 2), d, d)])  # query and output projections, what is absorbed
+        # each patch once; where absorbed, each head sees its full width
+        clock.attention(1, patches, np.where(absorbed, compressor.heads, 1) * patches, d, d)
+        clock.elementwise(4, patches, 2 * 4 * d)  # activation and norm of both MLPs
     if compressor.name == "quecc":
         clock.matmuls(images, [(1, h, d)])  # the text feature
         clock.matmuls(patches, [(2, d, d)])  # query MLP
-        clock.elementwise(4, patches, 2 * d + 4 * d + 2 * d)  # text added, activation and norm, convolution
+        # text added, activation and norm; in the weighted sums a copy by region, products, and sums
+        clock.elementwise(6, patches, 2 * d + 4 * d + (2 + 2 + 1) * d)
     elif compressor.name == "tokenpacker":
         clock.matmuls(tokens, [(1, d, d)])  # query layer
         clock.elementwise(1, patches, d)  # interpolation

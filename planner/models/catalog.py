@@ -60,7 +60,12 @@ def vision_catalog() -> dict[str, VisionSpec]:
     """The shipped vision towers by name."""
     return {
         name: vision_spec(
-            name, entry["config"], model_type=entry["model_type"], params=entry["params"], source=entry["source"]
+            name,
+            entry["config"],
+            model_type=entry["model_type"],
+            params=entry["params"],
+            hf_id=entry["hf_id"],
+            source=entry["source"],
         )
         for name, entry in _content()["vision"].items()
     }
@@ -76,8 +81,9 @@ def find_llms(selection: Llms) -> tuple[LlmSpec, ...]:
         SpecError: a config.json that cannot be used.
         InputError: an empty selection, or two different models of one name.
     """
-    one = isinstance(selection, str | os.PathLike | LlmSpec) or not isinstance(selection, Iterable)
-    entries: list[Any] = [selection] if one else list(selection)
+    entries: list[Any] = [selection]
+    if isinstance(selection, Iterable) and not isinstance(selection, str | os.PathLike):
+        entries = list(selection)
     specs: list[LlmSpec] = []
     for entry in entries:
         if isinstance(entry, LlmSpec):

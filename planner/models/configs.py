@@ -136,7 +136,13 @@ def llm_spec(
 
 
 def vision_spec(
-    name: str, config: Mapping[str, Any], *, model_type: str = "", params: int = 0, source: str = ""
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    model_type: str = "",
+    params: int = 0,
+    hf_id: str = "",
+    source: str = "",
 ) -> VisionSpec:
     """The spec of a CLIP or SigLIP tower from its config values. Raises SpecError."""
     if isinstance(config.get("vision_config"), Mapping):
@@ -159,6 +165,7 @@ def vision_spec(
         patch_size=count("patch_size"),
         class_token=model_type.startswith("clip"),
         params=params,
+        hf_id=hf_id,
         source=source,
     )
     if spec.grid_side < 1 or spec.num_layers < 2:

@@ -115,6 +115,8 @@ class VisionSpec:
     """Whether a class token runs along with the patches (CLIP)."""
     params: int = 0
     """Exact parameter count of the whole tower, 0 if unknown."""
+    hf_id: str = ""
+    """Repository on the Hugging Face hub, "" if there is none."""
     source: str = ""
 
     @property
@@ -158,6 +160,8 @@ class CompressorSpec:
     """Whether it merges stride x stride patches into one token; otherwise every patch is a token."""
     feature_layers: int = 1
     """Layers of the tower that it reads, concatenated."""
+    heads: int = 8
+    """Of its attention."""
     published_tokens_max: int | None = None
     """Most visual tokens with published results, None if the question does not arise."""
 

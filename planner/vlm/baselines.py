@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .quecc import NORM_EPS, Compressor, QueCC, RegionAttention, by_region, region_side, token_mlp
+from .attention import RegionAttention
+from .quecc import NORM_EPS, Compressor, QueCC, by_region, region_side, token_mlp
 
 
 class AllPatches(Compressor):

@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from .attention import RegionAttention
 
 NORM_EPS = 1e-6
 
@@ -92,7 +93,7 @@ class QueCC(Compressor):
         self.query_mlp = token_mlp(width, width)
         self.key_mlp = token_mlp(levels * width, width)
         self.value_mlp = token_mlp(levels * width, width)
-        self.downsample = nn.Conv2d(width, width, kernel_size=side, stride=side, groups=width)
+        self.downsample = RegionConv2d(width, side)
         self.attention = RegionAttention(width, heads)
 
     @property
@@ -114,29 +115,24 @@ class QueCC(Compressor):
         return self.attention(queries, self.key_mlp(regions), self.value_mlp(regions))
 
 
-class RegionAttention(nn.Module):
-    """Multi-head attention of each query to the patches of its own region: one fused call, regions as batch."""
+class RegionConv2d(nn.Conv2d):
+    """Depth-wise convolution with kernel = stride = r, as the weighted sum over each region that it is.
 
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        if heads < 1 or width % heads:
-            raise ValueError(f"expected attention heads that divide the width {width}, got {heads}")
-        self.heads = heads
-        self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, width)
-        self.v_proj = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, width)
+    torch's own convolution takes the same time forward; backward, in bf16, it takes longer than all the rest together.
+    """
 
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Queries (B, T, d), keys and values (B, P, d) in the order of `by_region` -> (B, T, d)."""
-        batch, tokens, width = queries.shape
-        heads = (self.heads, width // self.heads)
-        # (B, T, d) -> (B T, 1, h, d/h) -> (B T, h, 1, d/h), and (B, P, d) -> (B T, R, h, d/h) -> (B T, h, R, d/h)
-        q = self.q_proj(queries).view(batch * tokens, 1, *heads).transpose(1, 2)
-        k = self.k_proj(keys).view(batch * tokens, -1, *heads).transpose(1, 2)
-        v = self.v_proj(values).view(batch * tokens, -1, *heads).transpose(1, 2)
-        mixed = functional.scaled_dot_product_attention(q, k, v)  # (B T, h, 1, d/h)
-        return self.out_proj(mixed.reshape(batch, tokens, width))
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__(width, width, kernel_size=side, stride=side, groups=width)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """(B, d, g, g) -> (B, d, s, s)."""
+        side = self.stride[0]
+        s = grid.shape[-1] // side
+        rows = grid.permute(0, 2, 3, 1).unflatten(2, (s, side)).unflatten(1, (s, side))  # (B, s, r, s, r, d)
+        regions = rows.transpose(2, 3).flatten(3, 4)  # (B, s, s, R, d)
+        weights = self.weight.flatten(1).t().contiguous()  # (R, d)
+        tokens = (regions * weights).sum(3) + self.bias
+        return tokens.permute(0, 3, 1, 2)
 
 
 class Projector(nn.Module):

@@ -40,17 +40,6 @@ PRETRAINED = "pretrained"
 Weights = str | Mapping[str, str]
 """"random", "pretrained" (the hub ids of the catalogue), or {"llm": PATH_OR_ID, "vision": PATH_OR_ID}."""
 
-HUB_TOWERS = {
-    "CLIP-ViT-L/14-336": "openai/clip-vit-large-patch14-336",
-    "CLIP-ViT-L/14-224": "openai/clip-vit-large-patch14",
-    "CLIP-ViT-B/16-224": "openai/clip-vit-base-patch16",
-    "CLIP-ViT-B/32-224": "openai/clip-vit-base-patch32",
-    "SigLIP-so400m/14-384": "google/siglip-so400m-patch14-384",
-    "SigLIP-so400m/14-224": "google/siglip-so400m-patch14-224",
-    "SigLIP-B/16-224": "google/siglip-base-patch16-224",
-}
-"""Towers of the catalogue on the Hugging Face hub."""
-
 _PARTS = {"llm": "language model", "vision": "vision tower"}
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -159,7 +148,7 @@ def find_sources(weights: Weights, recipe: Recipe | None = None) -> dict[str, So
             raise InputError(f"weights: expected random, pretrained or llm=PATH,vision=PATH, got {shown(weights)}")
         if recipe is None:
             raise InputError("weights pretrained: name the language model")
-        ids = {"llm": recipe.llm.hf_id, "vision": HUB_TOWERS.get(recipe.vision.name, "")}
+        ids = {"llm": recipe.llm.hf_id, "vision": recipe.vision.hf_id}
         for part, name in (("llm", recipe.llm.name), ("vision", recipe.vision.name)):
             if not ids[part]:
                 raise InputError(f"no hub id of {name} is known: give its folder, as {part}=PATH")

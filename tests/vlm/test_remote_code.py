@@ -15,6 +15,7 @@ from vlm.tiny import answers, asked, batch, image, model, pixels, processor, tex
 import planner.vlm
 
 CARRIED = {
+    "attention",
     "baselines",
     "configuration",
     "encoding",
