@@ -31,6 +31,8 @@ class Slider:
     """"limit": the right end is no limit; "count": from 0; "share": linear, in per cent."""
     placeholder: str = ""
     hint: str = ""
+    hint_when: str = ""
+    """Setting with the value at which the hint is shown; always by default."""
 
     def html(self) -> str:
         setting = BY_KEY[self.key]
@@ -42,15 +44,33 @@ class Slider:
             f'<input type="text" id="{self.key}" name="{self.key}" placeholder="{escape(self.placeholder)}" '
             f'inputmode="{"text" if self.unit else "numeric"}" maxlength="40">'
             f'<input type="range" min="0" max="{_STEPS}" step="1" aria-label="{escape(self.title)}" {attributes}>'
-            f"{_hint(self.hint)}</div>"
+            f"{_hint(self.hint, self.hint_when)}</div>"
         )
 
 
 LIMITS = (
     Slider("budget", "FLOPs of one request", 0.1, 1000, "TFLOPs", 1e12, placeholder="no limit"),
-    Slider("ttft", "Time to first token, at most", 3, 10_000, "ms", 1e-3, placeholder="no limit", hint="needs a GPU"),
-    Slider("memory", "Memory of a GPU, at most", 1, 256, "GiB", 2.0**30, placeholder="no limit"),
-    Slider("price", "Price of a million requests, at most", 1, 10_000, placeholder="no limit", hint="needs a GPU"),
+    Slider(
+        "ttft",
+        "Time to first token",
+        3,
+        10_000,
+        "ms",
+        1e-3,
+        placeholder="no limit",
+        hint="needs a GPU",
+        hint_when="hardware=none",
+    ),
+    Slider("memory", "Memory of a GPU", 1, 256, "GiB", 2.0**30, placeholder="no limit"),
+    Slider(
+        "price",
+        "Price of a million requests",
+        1,
+        10_000,
+        placeholder="no limit",
+        hint="needs a GPU",
+        hint_when="hardware=none",
+    ),
 )
 REQUEST = (
     Slider("query_tokens", "Query tokens", 0, 2000, kind="count"),
@@ -68,7 +88,7 @@ def page_of(offer: Offer) -> str:
 
 
 def _groups(offer: Offer) -> Iterable[str]:
-    yield _group("Limits", *(slider.html() for slider in LIMITS))
+    yield _group("Limits, at most", *(slider.html() for slider in LIMITS))
     yield _group("Request", *(slider.html() for slider in REQUEST))
     laws = [(name, _law_title(name, offer)) for name in offer.laws]
     mixed = f'<div data-when="law={MIX}" hidden>{OCR.html()}</div>'
@@ -119,5 +139,6 @@ def _chips(key: str, title: str, names: Iterable[str], hint: str, titles: dict[s
     return f'<div class="control">{label}{group}{_hint(hint)}</div>'
 
 
-def _hint(text: str) -> str:
-    return f'<p class="hint">{escape(text)}</p>' if text else ""
+def _hint(text: str, when: str = "") -> str:
+    shown = f' data-when="{when}"' if when else ""
+    return f'<p class="hint"{shown}>{escape(text)}</p>' if text else ""

@@ -169,7 +169,8 @@ def _stages(plan: Plan) -> Table:
         timed = () if latency is None else _stage_time(best, stage)
         if counted == 0 and timed in ((), ("-", "", "")):
             continue  # it does not run
-        rows.append((STAGE_TITLES[stage], format_flops(counted), format_percent(counted, whole), *timed))
+        title = STAGE_TITLES[stage] if latency is None else stage.replace("_", " ")
+        rows.append((title, format_flops(counted), format_percent(counted, whole), *timed))
         shares.append(counted / whole if whole else 0.0)
     note = f"of one request, {plan.budget.convention} count"
     note += f"; times of a batch of {best.batch}" if latency is not None and best.batch > 1 else ""

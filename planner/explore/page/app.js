@@ -78,11 +78,17 @@ function list(id, texts) {
 }
 
 function bar(share) {
-  const cell = document.createElement("td");
+  const cell = blank("td");
   const svg = svgNode("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
   svg.append(svgNode("rect", { class: "back", width: 100, height: 10 }));
   svg.append(svgNode("rect", { width: Math.max(100 * share, 0.5), height: 10 }));
   cell.append(svg);
+  return cell;
+}
+
+function blank(tag) {
+  const cell = item("", tag);
+  cell.className = "bar";
   return cell;
 }
 
@@ -100,14 +106,19 @@ function table(content) {
     return row;
   };
   const head = node.createTHead();
-  head.append(line(bars ? [...content.head, ""] : content.head, "th"));
+  head.append(line(content.head, "th"));
+  if (bars) head.rows[0].append(blank("th"));
   const body = node.createTBody();
   content.rows.forEach((cells, i) => {
     const row = line(cells, "td");
     if (bars) row.append(bar(content.shares[i]));
     body.append(row);
   });
-  if (content.foot.length) node.createTFoot().append(line(bars ? [...content.foot, ""] : content.foot, "td"));
+  if (content.foot.length) {
+    const foot = node.createTFoot();
+    foot.append(line(content.foot, "td"));
+    if (bars) foot.rows[0].append(blank("td"));
+  }
   box.append(node);
   return box;
 }

@@ -48,8 +48,9 @@ function drawChart(svg, tip, chart) {
     const steps = others.map(([x, y]) => `H${toX(x)}V${toY(y)}`).join("");
     parts.push(svgNode("path", { class: "frontier", d: `M${toX(first[0])} ${toY(first[1])}${steps}` }));
   }
+  const scale = width < 500 ? 0.75 : 1;
   const places = chart.points.map((point) => [toX(point.x), toY(point.error), point]);
-  for (const [cx, cy, point] of places) parts.push(svgNode("circle", { class: point.kind, cx, cy, r: RADIUS[point.kind] }));
+  for (const [cx, cy, point] of places) parts.push(svgNode("circle", { class: point.kind, cx, cy, r: RADIUS[point.kind] * scale }));
   const near = svgNode("circle", { class: "near", r: 8, visibility: "hidden" });
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(...parts, near);
