@@ -48,6 +48,9 @@ class Pick:
             prompt_order=fields.text("prompt_order"),
         )
 
+    def __str__(self) -> str:
+        return f"{self.llm} with {self.visual_tokens} visual tokens"
+
     @property
     def key(self) -> tuple[object, ...]:
         """What makes two candidates the same."""
@@ -66,7 +69,7 @@ class Pick:
 
     @property
     def error_value(self) -> Value:
-        return v.error(self.error)
+        return v.error(self.error, f"predicted error of {self}")
 
     @property
     def interval_text(self) -> Line:
@@ -80,7 +83,7 @@ class Pick:
 
     def cost(self, limit: Limit, what: str = "") -> Value:
         """What it takes of a limit."""
-        return v.limited(limit, self.quantity(limit.column), what or limit.title)
+        return v.limited(limit, self.quantity(limit.column), what or f"{limit.title} of {self}")
 
     def stage_flops(self) -> dict[str, float]:
         return {stage: self.fields.number("flops", stage) for stage in STAGES}

@@ -46,12 +46,13 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
     tied = {one.key for one in picks(plan, "tied")}
     following = plan.maybe_part("next_up")
     after = [] if following is None else [Pick.of(following)]
-    drawn = [*steps, *after]
+    off = [best] * all(one.key != best.key for one in steps)  # one of equal error may need less of this limit
+    drawn = [*steps, *off, *after]
     models = list(dict.fromkeys(one.llm for one in sorted(drawn, key=lambda one: one.llm_params)))
     shape = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(models)}
     marks = tuple(_mark(one, limit, law, shape[one.llm], best, tied) for one in drawn)
     costs = [one.quantity(limit.column) for one in drawn]
-    far = not max(costs) / _FAR <= limit.value <= max(costs) * _FAR
+    far = not min(costs) / _FAR <= limit.value <= max(costs) * _FAR
     x = _axis(
         line(f"{limit.title} of a request" if limit.name == "flops" else limit.title, ", logarithmic"),
         [*costs, *([] if far else [limit.value])],
@@ -76,9 +77,7 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
     legend += [("hollow", line("outside of the law's data"))] * any(mark.hollow for mark in marks)
     legend += [("bar", line(v.level(), " interval"))] * any(mark.low is not None for mark in marks)
     caption = line(
-        "The frontier: the least error for every ",
-        "number of FLOPs" if limit.name == "flops" else limit.title,
-        ". Each mark is a configuration that nothing cheaper beats.",
+        f"The frontier: the least error by {limit.title}. Each mark is a configuration that none beats in both."
     )
     return Chart(
         key="frontier",

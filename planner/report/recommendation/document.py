@@ -253,6 +253,8 @@ def _lines(block: Block) -> Iterator[Line]:
         yield block.caption
         for row in (*block.rows, *block.foot):
             yield from row
+    elif isinstance(block, Command):
+        yield tuple(Value(one, one, block.title) for one in block.lines)
     elif isinstance(block, Chart):
         yield from (block.caption, block.alt, block.x.label, block.y.label)
         for axis in (block.x, block.y):

@@ -128,7 +128,7 @@ def is_number(value: Any) -> bool:
 
 def read_json(path: str | os.PathLike[str], expected: str) -> Any:
     """The content of a JSON file. Raises InputError."""
-    name = shown(os.fspath(path))
+    name = shown(Path(path).name)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_constant=_no_constant)
     except OSError as error:

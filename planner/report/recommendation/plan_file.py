@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,13 @@ def file_hash(content: Mapping[str, Any]) -> str:
 
 def law_of(plan: Fields) -> Law:
     """The law that the plan rests on. Raises LawFileError."""
-    return _law(dict(plan.part("law_file").content), f"the law in {plan.origin}")
+    return _law_of_text(json.dumps(dict(plan.part("law_file").content)), f"the law in {plan.origin}")
+
+
+@lru_cache(maxsize=8)
+def _law_of_text(text: str, origin: str) -> Law:
+    """The same law for the same text: what is known of a law is remembered by its identity."""
+    return _law(json.loads(text), origin)
 
 
 def _law(content: dict[str, Any], origin: str) -> Law:

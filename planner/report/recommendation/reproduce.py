@@ -20,7 +20,18 @@ from planner.quantities import (
     parse_flops,
     parse_seconds,
 )
-from planner.report.recommendation.document import Block, Bullets, Command, Facts, Inline, Line, Section, foreign, line
+from planner.report.recommendation.document import (
+    Block,
+    Bullets,
+    Command,
+    Facts,
+    Inline,
+    Line,
+    Section,
+    Value,
+    foreign,
+    line,
+)
 from planner.report.recommendation.fields import Fields
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
@@ -35,11 +46,15 @@ _LIMITS = {
     "price_per_million_requests": "--price",
     "requests_per_second": "--requests-per-second",
 }
+_TIMES = ("ttft_s", "tpot_s", "request_s")
 _TEXTS: dict[str, tuple[Callable[[float], str], Callable[[str], float]]] = {
     "flops": (format_flops, parse_flops),
     "memory_bytes": (format_bytes, parse_bytes),
-    **dict.fromkeys(("ttft_s", "tpot_s", "request_s"), (format_seconds, parse_seconds)),
+    **dict.fromkeys(_TIMES, (format_seconds, parse_seconds)),
 }
+
+
+_SHA = Value("SHA-256", "SHA-256", "kind of a hash")
 
 
 @dataclass(frozen=True)
@@ -91,8 +106,8 @@ def reproduce(plan: Fields, found: Again, law: Law) -> Section:
         for name in plan.part("made_with").content
     ]
     hashes: list[tuple[Inline, Line]] = [
-        ("SHA-256 of the plan", (foreign(plan.text("sha256"), "hash of the plan"),)),
-        ("SHA-256 of the runs", (foreign(law.runs_sha256 or "none", "hash of the runs"),)),
+        ("Hash of the plan", (_SHA, " ", foreign(plan.text("sha256"), "hash of the plan"))),
+        ("Hash of the runs", (_SHA, " ", foreign(law.runs_sha256 or "none", "hash of the runs"))),
     ]
     notes = [line("The command writes the plan that this page was made from; the same plan has the same hash.")]
     notes += [line(f"{name} is written by vlm-planner report --artefacts.") for name in found.files]
@@ -129,7 +144,8 @@ def _exact(name: str, value: float) -> str:
         text = show(value).replace(" ", "")
         if parse(text) == value:
             return text
-    return repr(int(value)) if value.is_integer() and value < 1e15 else repr(value)
+    number = repr(int(value)) if value.is_integer() and value < 1e15 else repr(value)
+    return f"{number}s" if name in _TIMES else number
 
 
 def _law(law: Law, files: list[str]) -> list[str]:
@@ -155,13 +171,13 @@ def _mix(name: str, form: list[str]) -> Callable[[], Law]:
 
 
 def _llms(llms: tuple[Fields, ...]) -> list[str]:
-    """A family by name where it is tried whole, else each model; a path where there was one."""
+    """Families by name where they are tried whole, else each model; a path where there was one."""
     names = [one.text("name") for one in llms]
-    family = family_of(names[0]) if names else None
-    if family and all(one.maybe_text("source") is None for one in llms):
-        whole = [one.name for one in find_llms([family])]
+    families = list(dict.fromkeys(family for name in names if (family := family_of(name))))
+    if families and all(one.maybe_text("source") is None for one in llms):
+        whole = [one.name for one in find_llms(families)]
         if whole == names:
-            return ["--llms", family]
+            return ["--llms", ",".join(families)]
     words: list[str] = []
     for one in llms:
         words += ["--llms", one.maybe_text("source") or one.text("name")]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from planner.errors import InputError
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.charts import charts
 from planner.report.recommendation.costs import costs
 from planner.report.recommendation.document import Document
-from planner.report.recommendation.measured import measured, read_verdict
+from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.measured import Verdict, measured, read_verdict
 from planner.report.recommendation.next_steps import assumptions, next_steps
 from planner.report.recommendation.opening import heading, opening
-from planner.report.recommendation.plan_file import PlanLike, law_of, read_plan
+from planner.report.recommendation.plan_file import AGAIN, PlanLike, law_of, read_plan
 from planner.report.recommendation.reproduce import again, measure_commands, reproduce
 from planner.report.recommendation.why import why
 
@@ -26,6 +30,17 @@ def tell(plan: PlanLike, verdict: Any = None) -> Document:
     """
     content = read_plan(plan)
     found = read_verdict(verdict)
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return _told(content, found)
+    except InputError:
+        raise
+    except (ArithmeticError, ValueError, LookupError) as error:  # a file of a right hash, made by hand
+        reason = " ".join(str(error).split())[:80]
+        raise InputError(f"{content.origin} is damaged: it holds numbers that cannot be ({reason}); {AGAIN}") from None
+
+
+def _told(content: Fields, found: Verdict | None) -> Document:
     law, best = law_of(content), Pick.of(content.part("best"))
     command = again(content, law)
     return Document(

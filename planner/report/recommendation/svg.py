@@ -9,7 +9,7 @@ from planner.report.recommendation.document import Axis, Chart, Curve, Line, Mar
 
 WIDTH, HEIGHT = 400, 290
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 26, 42
-_LABEL_ROOM = 44  # beside curves that are named at their end
+_LABEL_ROOM = 52  # beside curves that are named at their end
 _LETTER = 6.6  # mean width of a digit of 12 pixels
 
 
@@ -117,7 +117,7 @@ def _curve_labels(curves: tuple[Curve, ...], plot: _Plot) -> list[str]:
         at = max(height, last + 13)
         last = at
         assert curve.label is not None
-        x = plot.x(curve.points[-1][0]) + 5
+        x = plot.x(curve.points[-1][0]) + 12
         found.append(f'<text class="{curve.kind}-label" x="{x:.1f}" y="{at + 4:.1f}">{_words(curve.label.text)}</text>')
     return found
 

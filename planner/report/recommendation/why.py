@@ -7,6 +7,7 @@ from planner.laws.combined import AVERAGE, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import profiler
+from planner.laws.memo import remembered
 from planner.laws.uncertainty import uncertainty
 from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, compressor_title, limits_in, picks
@@ -66,6 +67,7 @@ def _formula(law: Law) -> Value:
     return foreign(get_form(law.form).formula if isinstance(law, FittedLaw) else law.form, "form of the law")
 
 
+@remembered
 def _parameters(law: FittedLaw) -> list[tuple[Line, ...]]:
     """A row for each parameter: name, value, interval, remarks."""
     try:
@@ -185,12 +187,13 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     tied = [one for one in picks(plan, "tied") if one.key != best.key]
     if best.interval is None:
         return ()
+    plural = "" if len(tied) == 1 else "s"
     cheaper = [one for one in tied if one.total_flops < best.total_flops]
     if not tied:
         return (Paragraph(line("Nothing else that fits is tied with it: every other configuration is worse."), "good"),)
     if not cheaper:
         number = v.count(len(tied), "candidates tied with the pick")
-        text = line(number, " other configurations cannot be told from it at ", v.level(), "; none of them is cheaper.")
+        text = line(number, f" other configuration{plural} cannot be told from it at ", v.level(), "; none is cheaper.")
         return (Paragraph(text),)
     first = cheaper[0]
     saved = v.share(
@@ -198,7 +201,7 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     )
     text = line(
         v.count(len(tied), "candidates tied with the pick"),
-        " other configurations cannot be told from it at ", v.level(), ". The cheapest of them, ", first.title,
+        f" other configuration{plural} cannot be told from it at ", v.level(), ". The cheapest, ", first.title,
         ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
         "asks each form of the law that the runs allow; the odds weigh the forms by their evidence.)",
     )  # fmt: skip
@@ -225,14 +228,16 @@ def _table(
     limit = limits_in(plan)[0]
     sure = all(one.interval is not None for one in rows)
     drawn = all(one.odds is not None for one in rows)
-    names = ["compressor", "prompt"] if ways else []
+    several = ways or len({one.compressor for one in rows}) > 1
+    names = [*["compressor"] * several, *["prompt"] * ways]
     columns = ["language model", "tokens", *names, "error", *["interval"] * sure, *["best"] * drawn, limit.title]
     body = []
     for one in rows:
-        way: list[Line] = [(compressor_title(one.compressor),), (foreign(one.prompt_order, "prompt order"),)]
+        way: list[Line] = [(compressor_title(one.compressor),)] if several else []
+        way += [(foreign(one.prompt_order, "prompt order"),)] if ways else []
         doubt: list[Line] = [one.interval_text] if sure else []
         if drawn:
             doubt.append((v.odds(one.odds or 0.0, "probability that nothing that fits is better"),))
-        cells = ((one.name,), (v.tokens(one.visual_tokens, "visual tokens per image"),), *(way if ways else []))
+        cells = ((one.name,), (v.tokens(one.visual_tokens, "visual tokens per image"),), *way)
         body.append((*cells, (one.error_value,), *doubt, (one.cost(limit),)))
     return Table(caption, tuple(columns), tuple(body), words=frozenset({"compressor", "prompt"}), marked=marked)
