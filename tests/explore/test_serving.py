@@ -8,12 +8,19 @@ import socket
 from pathlib import Path
 
 import pytest
-from explore.conftest import Ask
+from hypothesis import Phase, given, settings
 
 import planner
+from explore.conftest import Ask
+from explore.states import states
+from planner.explore.link import write_link
+from planner.explore.offer import make_offer
 from planner.explore.state import State
 
 pytest.importorskip("starlette", reason="needs the extra [app]")
+from planner.explore.serving.app import answer
+
+OFFER = make_offer()
 QUERY = "budget=5TFLOPs&query_tokens=50&generated_tokens=32&law=reasoning&llms=Qwen2.5"
 
 
@@ -35,6 +42,16 @@ def test_the_plan_can_be_downloaded(ask: Ask) -> None:
     assert reply.status == 200
     assert reply.headers["content-disposition"] == 'attachment; filename="vlm-plan.json"'
     assert json.loads(reply.body) == json.loads(json.dumps(plan.to_dict()))
+
+
+@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(states(OFFER))
+def test_every_state_has_an_answer_that_is_json(state: State) -> None:
+    """However large the numbers: a plan, or why there is none."""
+    found = answer(write_link(state, OFFER), OFFER)
+    assert found["complaints"] == ()
+    assert bool(found["view"]["message"]) != bool(found["view"]["pick"])
+    json.dumps(found, allow_nan=False)
 
 
 @pytest.mark.parametrize("name", ["recommendation.html", "recommendation.md"])
