@@ -227,7 +227,7 @@ def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch
         peak = torch.cuda.max_memory_allocated(device) - before + weights
         reserved = torch.cuda.max_memory_reserved(device)
     else:
-        with TensorBytes() as seen:
+        with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs]) as seen:
             kv_cache = _run_through(stages, steps)
         peak, reserved = seen.peak + weights, None
     return MemoryUse(

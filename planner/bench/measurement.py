@@ -132,6 +132,8 @@ class Measurement:
     environment: Mapping[str, Any] = field(hash=False)
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
+    slices: tuple[Measurement, ...] = ()
+    """Of the smaller models that this one is extrapolated from."""
 
     def seconds(self, name: str) -> float | None:
         """Median seconds of something in TIMED, None where it did not run."""
@@ -207,6 +209,7 @@ class Measurement:
             "method": {**asdict(self.method), "text": self.method.text},
             "environment": dict(self.environment),
             "notes": list(self.notes),
+            "slices": [one.to_dict() for one in self.slices],
         }
 
     @classmethod
@@ -232,6 +235,7 @@ class Measurement:
                 method=Method(method["kind"], method["layers"], tuple(method["layers_measured"])),
                 environment=dict(content["environment"]),
                 notes=tuple(content["notes"]),
+                slices=tuple(cls.from_dict(one, origin) for one in content["slices"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); measure again") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,12 @@ class CoreWait:
 class TensorBytes(TorchDispatchMode):
     """Most bytes that the tensors made inside took at the same time; what a kernel needs inside itself is not seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[Tensor] = ()) -> None:
+        """`known` were made before and are not counted, nor are views of them."""
         super().__init__()
         self.live = 0
         self.peak = 0
-        self._seen: set[int] = set()
+        self._seen = {value.untyped_storage()._cdata for value in known}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))

@@ -124,6 +124,11 @@ class Stages:
         """One token of each request; `rewind` comes before."""
         return self._decode()
 
+    @property
+    def inputs(self) -> list[Tensor]:
+        """What was made for the calls so far."""
+        return [*self._pixels, *self._queries, *self._prompts, self._token]
+
     # ---- caches --------------------------------------------------------------------------------------------------
 
     @property

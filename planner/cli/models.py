@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from planner.cli.common import Force, Json, app, json_text, make_console, parse_names
+from planner.cli.running import needs_torch, progress_bar
 from planner.errors import InputError
 from planner.quantities import shown, whole_number
 
@@ -46,7 +45,7 @@ def build(
     whole_number(seed, "--seed")
     picked = None if plan_file is None else _read_plan(plan_file)
     chosen = _read_weights(weights)
-    with _vlm("build"):
+    with needs_torch("build"):
         from planner.vlm.build import build_recipe, fitted, make_processor, params_table, read_device, weights_bytes
         from planner.vlm.recipe import make_recipe
         from planner.vlm.saving import check_output, save_model
@@ -65,7 +64,7 @@ def build(
     recipe = fitted(recipe, sources)
     place = read_device(device)
     in_memory = bool(sources) or output is None
-    with _progress() as progress:
+    with progress_bar() as progress:
         # random weights are made on the way to the disk, layer by layer
         model = build_recipe(
             recipe, sources, dtype=dtype, device=place if in_memory else "meta", seed=seed, progress=progress
@@ -114,7 +113,7 @@ def ask(
     whole_number(max_new_tokens, "--max-new-tokens", 1)
     if not question.strip():
         raise InputError("the question is empty: say what to ask about the image")
-    with _vlm("ask"):
+    with needs_torch("ask"):
         import torch
 
         from planner.vlm.answering import answer, read_image
@@ -122,7 +121,7 @@ def ask(
         from planner.vlm.saving import load_model
     picture = read_image(image)
     place = device or default_device()
-    with _progress() as progress:
+    with progress_bar() as progress:
         progress(f"loading {model}", 0, 1)
         # many CPUs compute in 16 bits only by detours
         loaded, processor = load_model(model, place, torch.float32 if place == "cpu" else None)
@@ -149,9 +148,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a built model's LLM as a plain checkpoint with its tokenizer, for engines that take prompt embeddings."""
-    with _vlm("export"):
+    with needs_torch("export"):
         from planner.vlm.saving import export_llm
-    with _progress() as progress:
+    with progress_bar() as progress:
         progress(f"writing {output}", 0, 1)
         folder = export_llm(model, output, overwrite=force)
     content = {
@@ -194,33 +193,3 @@ def _config_file(path: str | None) -> str | None:
     if path is not None and not Path(path).exists():
         raise InputError(f"--llm-config {path}: no such file; expected a Hugging Face config.json")
     return path
-
-
-@contextmanager
-def _vlm(verb: str) -> Iterator[None]:
-    """What imports torch and transformers: one sentence where they are missing; quiet where they are not."""
-    try:
-        yield
-        from transformers.utils import logging
-    except ImportError as error:
-        which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
-        raise InputError(f"{verb} needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Shows what is done on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task("", total=None)
-
-        def show(what: str, done: int, total: int) -> None:
-            bars.update(task, description=what, completed=done, total=total if total > 1 else None)
-
-        yield show

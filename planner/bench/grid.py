@@ -1,0 +1,200 @@
+"""The pick and its neighbours in (LLM, visual tokens): is the order of candidates right too?
+
+Every finished cell lies on disk before the next one begins, so that a run that was ended goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from planner.bench.environment import environment
+from planner.bench.expected import Expected
+from planner.bench.meters import Gpu
+from planner.bench.sweep import file_name, kept_measurement
+from planner.bench.verdict import Verdict
+from planner.bench.verify import judge, verify
+from planner.errors import InputError
+from planner.models.catalog import llm_catalog
+from planner.quantities import format_seconds
+from planner.vlm.build import Progress, default_device, read_device
+from planner.vlm.recipe import make_recipe
+
+FILE_FORMAT = "vlm-planner grid"
+FORMAT_VERSION = 1
+_ORDERED = ("ttft_s", "tpot_s")
+_TOLD_APART = 0.05
+"""Two cells whose medians differ by less are called equally fast, as are those whose middle halves overlap."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Whether predictions put the cells in the order in which measurements do."""
+
+    name: str
+    """"ttft_s" or "tpot_s"."""
+    pairs: int
+    """Pairs of cells that the measurements tell apart."""
+    agreeing: int
+    """Those that the predictions order alike."""
+    inverted: tuple[str, ...]
+    """The others, in words."""
+
+    @property
+    def passed(self) -> bool:
+        return not self.inverted
+
+
+@dataclass(frozen=True)
+class GridVerdict:
+    """Verdicts of all cells, and of their order."""
+
+    cells: tuple[Verdict, ...]
+    """The pick first."""
+    orders: tuple[Order, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check of any cell failed, and no two cells stand in the wrong order."""
+        return all(cell.passed for cell in self.cells) and all(order.passed for order in self.orders)
+
+    @property
+    def stable(self) -> bool:
+        return all(cell.stable for cell in self.cells)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format": FILE_FORMAT,
+            "format_version": FORMAT_VERSION,
+            "passed": self.passed,
+            "stable": self.stable,
+            "orders": [
+                {
+                    "name": order.name,
+                    "pairs": order.pairs,
+                    "agreeing": order.agreeing,
+                    "inverted": list(order.inverted),
+                    "passed": order.passed,
+                }
+                for order in self.orders
+            ],
+            "cells": [cell.to_dict() for cell in self.cells],
+        }
+
+
+def neighbours(wanted: Expected) -> tuple[Expected, ...]:
+    """The pick, and what stands beside it: the next smaller and larger LLM of its family, the next fewer and more
+    visual tokens, and both at once."""
+    r = wanted.recipe
+    family = sorted(
+        (llm for llm in llm_catalog().values() if llm.family == r.llm.family), key=lambda llm: llm.nominal_params
+    )
+    names = [llm.name for llm in family]
+    llms = [r.llm.name] if r.llm.name not in names else _beside(names, r.llm.name)
+    counts = _beside(list(r.compressor.visual_tokens(r.vision)), r.visual_tokens)
+    cells = [(llm, count) for llm in llms for count in counts]
+    cells.sort(key=lambda cell: cell != (r.llm.name, r.visual_tokens))
+    found = []
+    for llm, count in cells:
+        if llm == r.llm.name:
+            recipe = replace(r, visual_tokens=count)
+        else:
+            other = make_recipe(
+                llm=llm,
+                visual_tokens=count,
+                vision=r.vision,
+                compressor=r.compressor,
+                prompt_order=r.prompt_order,
+            )
+            recipe = replace(other, vision_config=r.vision_config)
+        found.append(replace(wanted, recipe=recipe))
+    return tuple(found)
+
+
+def verify_grid(
+    wanted: Expected,
+    folder: str | Path,
+    *,
+    device: str | None = None,
+    mode: str = "eager",
+    progress: Progress | None = None,
+    **options: Any,
+) -> GridVerdict:
+    """Verifies the pick and its neighbours; measurements are kept in a folder and taken from there if they fit.
+
+    Args:
+        wanted: the pick as it was planned.
+        folder: is made if it is not there.
+        device: where to build.
+        mode: "eager", "static" or "compile".
+        progress: told what is done.
+        **options: of `verify`.
+
+    Raises:
+        InputError: a folder that cannot be written, or what `verify` raises.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {place}: {error.strerror or error}; name another folder") from None
+    target = read_device(device or default_device())
+    here = environment(target, wanted.precision, mode, Gpu(target) if target.type == "cuda" else None)
+    tolerance = options.pop("tolerance", None)
+    verdicts = []
+    cells = neighbours(wanted)
+    for step, cell in enumerate(cells):
+        file = place / file_name(cell)
+        kept = kept_measurement(file, cell, here)
+        if kept is None:
+            if progress is not None:
+                progress(f"{cell.recipe}", step, len(cells))
+            verdict = verify(None, cell, device=target, mode=mode, **options)
+            verdict.measurement.save(file)
+            kept = verdict.measurement
+        verdicts.append(judge(cell, kept, tolerance=tolerance))
+    return GridVerdict(tuple(verdicts), tuple(order_of(verdicts, name) for name in _ORDERED))
+
+
+def order_of(verdicts: Sequence[Verdict], name: str) -> Order:
+    """Every pair of cells that the measurements tell apart, and whether the predictions order it alike."""
+    pairs = agreeing = 0
+    inverted = []
+    for one, other in combinations(verdicts, 2):
+        measured = [_measured(cell, name) for cell in (one, other)]
+        predicted = [cell.check(name).predicted if name in cell.names else None for cell in (one, other)]
+        if None in predicted or None in measured:
+            continue
+        (low_a, a, high_a), (low_b, b, high_b) = measured  # type: ignore[misc]
+        if abs(a - b) < _TOLD_APART * max(a, b) or max(low_a, low_b) <= min(high_a, high_b):
+            continue
+        pairs += 1
+        if (predicted[0] < predicted[1]) == (a < b):  # type: ignore[operator]
+            agreeing += 1
+            continue
+        fast, slow = (one, other) if a < b else (other, one)
+        times = f"{format_seconds(min(a, b))} against {format_seconds(max(a, b))}"
+        inverted.append(f"{_title(fast)} is faster than {_title(slow)} ({times}), predicted the other way")
+    return Order(name, pairs, agreeing, tuple(inverted))
+
+
+def _measured(cell: Verdict, name: str) -> tuple[float, float, float] | None:
+    """Lower quartile, median, upper quartile."""
+    samples = cell.measurement.samples.get(name.removesuffix("_s"))
+    if samples is None or name not in cell.names:
+        return None
+    low, high = samples.quartiles_s
+    return low, samples.median_s, high
+
+
+def _title(cell: Verdict) -> str:
+    model = cell.measurement.model
+    return f"{model.llm} with {model.visual_tokens}"
+
+
+def _beside(values: list[Any], value: Any) -> list[Any]:
+    place = values.index(value)
+    return values[max(place - 1, 0) : place + 2]

@@ -1,0 +1,155 @@
+"""Models too large for a device, measured by slices: the exact model with k and with 2 k decoder layers.
+
+    y(L) = y(k) + (y(2k) - y(k)) / k * (L - k)
+
+for every time, byte and FLOP of the language model: its layers are alike and run one after the other, all else in it
+(embedding, output head) is there once. Tower, compressor and preprocessing are those of the whole model as they are.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+
+from planner.bench.measure import measure
+from planner.bench.measurement import SLICES, Ceilings, Energy, Measurement, MemoryUse, Method
+from planner.bench.samples import Samples
+from planner.costs.stages import Workload
+from planner.errors import InputError
+from planner.quantities import whole_number
+from planner.vlm.build import Progress, build_recipe
+from planner.vlm.recipe import Recipe
+
+LAYERS = 4
+"""k, where the layers are all of one kind."""
+GROWING = ("query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
+"""Times that grow with the layers."""
+
+
+def measure_by_slices(
+    recipe: Recipe,
+    workload: Workload,
+    *,
+    layers: int | None = None,
+    batch: int = 1,
+    dtype: str | torch.dtype = "bf16",
+    device: str | torch.device = "cpu",
+    mode: str = "eager",
+    seconds: float = 1.0,
+    seed: int = 0,
+    ceilings: Ceilings | None = None,
+    progress: Progress | None = None,
+) -> Measurement:
+    """As `measure`, of a model that need not fit: two models of fewer layers run, one after the other.
+
+    Args:
+        recipe: of the whole model.
+        workload: one request.
+        layers: k; 4 by default, a whole period where layers of several kinds alternate.
+        batch, mode, seconds, seed, ceilings, progress: as `measure` takes them.
+        dtype, device: as `build` takes them.
+
+    Raises:
+        InputError: a model of fewer than 2 k layers, or slices that do not fit either.
+    """
+    whole = recipe.llm.num_layers
+    k = slice_layers(recipe) if layers is None else whole_number(layers, "layers", 1)
+    if 2 * k > whole:
+        raise InputError(f"{recipe.llm.name} has {whole} layers: expected slices of {k} and {2 * k}; measure it whole")
+    found: list[Measurement] = []
+    for count in (k, 2 * k):
+        part = with_layers(recipe, count)
+        model = build_recipe(part, {}, dtype=dtype, device=device, seed=seed)
+        found.append(
+            measure(
+                model,
+                part,
+                workload,
+                batch=batch,
+                mode=mode,
+                seconds=seconds,
+                seed=seed,
+                ceilings=found[0].ceilings if found else ceilings,
+                progress=progress,
+            )
+        )
+        del model
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return extrapolated(found[0], found[1], whole)
+
+
+def slice_layers(recipe: Recipe) -> int:
+    """k: at least 4, and a multiple of the period in which kinds of layers alternate."""
+    kinds = list(recipe.llm_config.get("layer_types") or [])
+    period = next((p for p in range(1, len(kinds)) if kinds[p:] == kinds[:-p]), 1)
+    return -(-LAYERS // period) * period
+
+
+def with_layers(recipe: Recipe, layers: int) -> Recipe:
+    """The same model with fewer decoder layers."""
+    values: dict[str, Any] = {**recipe.llm_config, "num_hidden_layers": layers}
+    if values.get("layer_types"):
+        values["layer_types"] = list(values["layer_types"])[:layers]
+    if isinstance(values.get("max_window_layers"), int):
+        values["max_window_layers"] = min(values["max_window_layers"], layers)
+    return replace(recipe, llm=replace(recipe.llm, num_layers=layers), llm_config=values)
+
+
+def extrapolated(small: Measurement, large: Measurement, layers: int) -> Measurement:
+    """The measurement of the whole model from those of k and 2 k layers, sample by sample."""
+    k = small.method.layers
+    share = (layers - k) / (large.method.layers - k)
+
+    def line(a: float, b: float) -> float:
+        return a + (b - a) * share
+
+    def whole(a: int | None, b: int | None) -> Any:
+        return None if a is None or b is None else a + (b - a) * (layers - k) // (large.method.layers - k)
+
+    samples = {}
+    for name, one in small.samples.items():
+        other = large.samples[name]
+        if name in GROWING:
+            samples[name] = _paired(one, other, share)
+        else:
+            samples[name] = replace(one, seconds=one.seconds + other.seconds)
+    memory = {
+        item.name: whole(getattr(small.memory, item.name), getattr(large.memory, item.name))
+        for item in fields(MemoryUse)
+    }
+    memory["generated_tokens"] = small.memory.generated_tokens
+    joules = (small.energy.joules, large.energy.joules)
+    energy = (
+        small.energy
+        if joules[0] is None or joules[1] is None
+        else Energy(line(*joules), small.energy.valid and large.energy.valid, large.energy.note)  # type: ignore[arg-type]
+    )
+    flops = {name: whole(count, large.flops[name]) for name, count in small.flops.items()}
+    return replace(
+        small,
+        model=replace(small.model, params=whole(small.model.params, large.model.params)),
+        samples=samples,
+        flops=flops,
+        memory=MemoryUse(**memory),
+        energy=energy,
+        method=Method(SLICES, layers, (k, large.method.layers)),
+        slices=(small, large),
+    )
+
+
+def _paired(small: Samples, large: Samples, share: float) -> Samples:
+    """Samples in the order in which they were taken, one of each model; never below the larger slice's."""
+    both: Sequence[tuple[float, float]] = list(zip(small.seconds, large.seconds, strict=False))
+    waits = [one.waited for one in (small, large) if one.waited is not None]
+    return Samples(
+        tuple(max(b, a + (b - a) * share) for a, b in both),
+        calls_per_sample=1,
+        waited=max(waits) if waits else None,
+        throttled=tuple(sorted({*small.throttled, *large.throttled})),
+    )

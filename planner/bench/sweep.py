@@ -1,0 +1,143 @@
+"""Several shapes of one language model, measured one after the other; what is on disk is not measured again."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from planner.bench.environment import environment, fingerprint
+from planner.bench.expected import Expected
+from planner.bench.measure import measure
+from planner.bench.measurement import Measurement
+from planner.bench.meters import Gpu
+from planner.bench.slices import measure_by_slices
+from planner.bench.verify import AUTO, METHODS, SLICES, WHOLE, fits
+from planner.costs.stages import Workload
+from planner.errors import InputError
+from planner.quantities import shown, whole_number
+from planner.vlm.build import DTYPES, Progress, build_recipe, default_device, read_device
+from planner.vlm.recipe import make_recipe
+
+
+def sweep(
+    llm: str,
+    visual_tokens: Sequence[int],
+    batches: Sequence[int],
+    workload: Workload,
+    *,
+    vision: str | None = None,
+    compressor: str | None = None,
+    prompt_order: str | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+    method: str = AUTO,
+    mode: str = "eager",
+    seconds: float = 1.0,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Measurement, ...]:
+    """All combinations of visual tokens and batches.
+
+    Args:
+        llm: name or path of a config.json.
+        visual_tokens: per image, each that the compressor can make.
+        batches: requests that run together.
+        workload: one request.
+        vision, compressor, prompt_order: as `make_recipe` takes them.
+        precision: "bf16" on a GPU and "fp32" elsewhere by default.
+        device: a GPU where there is one.
+        method: "whole", "slices" or "auto".
+        mode, seconds, seed: as `measure` takes them.
+        folder: gets a file for each shape as soon as it is measured, and is read first.
+        progress: told what is done.
+
+    Raises:
+        InputError: what cannot be built or measured; a folder of measurements from another environment.
+    """
+    place = read_device(device or default_device())
+    chosen = precision or ("bf16" if place.type == "cuda" else "fp32")
+    if chosen not in DTYPES:
+        raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(chosen)}")
+    if method not in METHODS:
+        raise InputError(f"method: expected {', '.join(METHODS)}, got {shown(method)}")
+    if folder is not None:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write {folder}: {error.strerror or error}; name another folder") from None
+    parts: dict[str, Any] = {"vision": vision, "compressor": compressor, "prompt_order": prompt_order}
+    recipes = [make_recipe(llm=llm, visual_tokens=whole_number(v, "visual_tokens", 1), **parts) for v in visual_tokens]
+    here = environment(place, chosen, mode, Gpu(place) if place.type == "cuda" else None)
+    found: list[Measurement] = []
+    for recipe in recipes:
+        model: Any = None
+        for batch in batches:
+            wanted = Expected(recipe, workload, whole_number(batch, "batch", 1), chosen, 1, None)
+            file = None if folder is None else folder / file_name(wanted)
+            kept = None if file is None else kept_measurement(file, wanted, here)
+            if kept is None:
+                options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "seed": seed}
+                options |= {"progress": _titled(progress, f"{recipe}, batch {batch}: ")}
+                options |= {"ceilings": found[-1].ceilings if found else None}
+                if method == SLICES or (method == AUTO and not fits(wanted, place)):
+                    model = None
+                    kept = measure_by_slices(recipe, workload, dtype=chosen, device=place, **options)
+                else:
+                    if model is None:
+                        model = build_recipe(recipe, {}, dtype=chosen, device=place, seed=seed)
+                    kept = measure(model, recipe, workload, **options)
+                if file is not None:
+                    kept.save(file)
+            found.append(kept)
+        del model
+        gc.collect()
+    return tuple(found)
+
+
+def file_name(wanted: Expected) -> str:
+    """Of a cell, in a folder of measurements."""
+    w, r = wanted.workload, wanted.recipe
+    request = "-".join(str(count) for count in vars(w).values())
+    text = f"{r.llm.name}-{r.compressor.name}-{r.visual_tokens}-{r.prompt_order}-b{wanted.batch}-q{request}"
+    return re.sub(r"[^\w.-]+", "_", text) + ".json"
+
+
+def kept_measurement(file: Path, wanted: Expected, here: dict[str, Any]) -> Measurement | None:
+    """What an earlier run measured here of this very cell; None if it measured none. Raises InputError for a
+    measurement of another model or environment: they are never mixed."""
+    if not file.exists():
+        return None
+    found, r = Measurement.load(file), wanted.recipe
+    model = found.model
+    asked = (r.llm.name, r.visual_tokens, r.vision.name, r.compressor.name, r.prompt_order, wanted.precision)
+    there = (
+        model.llm,
+        model.visual_tokens,
+        model.vision,
+        model.compressor,
+        model.prompt_order,
+        model.precision,
+    )
+    if asked != there or found.workload != wanted.workload or found.batch != wanted.batch:
+        raise InputError(f"{file} holds a measurement of another model or request; name a new folder")
+    mine, theirs = fingerprint(here), fingerprint(dict(found.environment))
+    for name, value in mine.items():
+        if theirs[name] != value:
+            raise InputError(
+                f"{file} was measured with {name} {theirs[name]}, here it is {value}: they are never mixed; name a new "
+                "folder"
+            )
+    return found
+
+
+def _titled(progress: Progress | None, title: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda what, done, total: progress(title + what, done, total)
+
+
+__all__ = ["WHOLE", "file_name", "kept_measurement", "sweep"]

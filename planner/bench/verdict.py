@@ -1,0 +1,177 @@
+"""Verdict: predicted beside measured, a tolerance for each, and what to make of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from planner.bench.measurement import Measurement
+from planner.errors import InputError
+from planner.files import write_text
+from planner.quantities import shown
+
+FILE_FORMAT = "vlm-planner verdict"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number, predicted and measured."""
+
+    name: str
+    """"ttft_s", "flops_prefill", ...; with its unit."""
+    title: str
+    """For people: "TTFT"."""
+    unit: str
+    """"s", "bytes", "FLOPs", "parameters", "joules"; "" where the check is not one of numbers."""
+    predicted: float | None
+    measured: float | None
+    tolerance: float | None
+    """Relative: |predicted / measured - 1| at most. None where nothing is judged."""
+    passed: bool | None
+    """None: shown, not judged."""
+    note: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """Predicted over measured, less 1; None where that is not a number."""
+        if self.predicted is None or self.measured is None:
+            return None
+        if not self.measured:
+            return 0.0 if not self.predicted else None
+        return self.predicted / self.measured - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "error": self.error}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of verifying one configuration."""
+
+    checks: tuple[Check, ...]
+    measurement: Measurement
+    hardware: Mapping[str, str] | None = field(hash=False)
+    """Name, title and source of the profile that predicted the times; None without one."""
+    plan_sha256: str | None = None
+    """Of the plan's file."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether no judged check failed."""
+        return all(check.passed is not False for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.passed is False)
+
+    @property
+    def stable(self) -> bool:
+        """Whether the times may be trusted."""
+        return self.measurement.stable
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to do about instability, and about predictions that miss."""
+        found = list(self.measurement.advice)
+        late = any(check.unit == "s" and check.passed is False for check in self.checks)
+        if late and (self.hardware or {}).get("source") != "calibrated":
+            found.append(
+                "times were predicted with a profile that is not calibrated to this device: vlm-planner calibrate -o "
+                "my-device.json, then plan and verify with --hardware my-device.json"
+            )
+        return tuple(found)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the checks."""
+        return tuple(check.name for check in self.checks)
+
+    def check(self, name: str) -> Check:
+        """Raises KeyError for a check that was not made."""
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(f"no check is called {name!r}; there are: {', '.join(self.names)}")
+
+    def __str__(self) -> str:
+        model, failed = self.measurement.model, self.failed
+        head = f"{model.llm} with {model.visual_tokens} visual tokens on {self.measurement.environment['device']}"
+        judged = sum(check.passed is not None for check in self.checks)
+        told = "all passed" if not failed else f"{len(failed)} failed: {', '.join(check.title for check in failed)}"
+        steady = "" if self.stable else "; the measurement is unstable"
+        return f"{head}: {judged} checks, {told}{steady}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, the raw samples included."""
+        measured = self.measurement
+        return {
+            "format": FILE_FORMAT,
+            "format_version": FORMAT_VERSION,
+            "passed": self.passed,
+            "stable": self.stable,
+            "model": {**asdict(measured.model), "batch": measured.batch},
+            "workload": asdict(measured.workload),
+            "hardware": None if self.hardware is None else dict(self.hardware),
+            "method": {
+                "kind": measured.method.kind,
+                "mode": measured.mode,
+                "layers_measured": list(measured.method.layers_measured),
+                "layers": measured.method.layers,
+                "text": measured.method.text,
+            },
+            "checks": [check.to_dict() for check in self.checks],
+            "advice": list(self.advice),
+            "environment": dict(measured.environment),
+            "plan_sha256": self.plan_sha256,
+            "measurement": measured.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any, origin: str = "the verdict") -> Verdict:
+        """What `to_dict` wrote. Raises InputError."""
+        if not isinstance(content, Mapping) or content.get("format") != FILE_FORMAT:
+            raise InputError(f"{origin} is no verdict; expected what vlm-planner verify -o wrote")
+        if content.get("format_version") != FORMAT_VERSION:
+            version = shown(content.get("format_version"))
+            raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {version}")
+        try:
+            return cls(
+                checks=tuple(_check(one) for one in content["checks"]),
+                measurement=Measurement.from_dict(content["measurement"], origin),
+                hardware=None if content["hardware"] is None else dict(content["hardware"]),
+                plan_sha256=content["plan_sha256"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); verify again") from None
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write as JSON, atomically. Raises OutputExistsError."""
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        return write_text(path, text + "\n", overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Verdict:
+        """Read what `save` wrote. Raises InputError."""
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}; expected a verdict") from None
+        except (ValueError, RecursionError):
+            raise InputError(f"{Path(path).name} is not JSON; expected what vlm-planner verify -o wrote") from None
+        return cls.from_dict(content, Path(path).name)
+
+
+def _check(content: Mapping[str, Any]) -> Check:
+    values = {name: content[name] for name in Check.__dataclass_fields__}
+    for name in ("predicted", "measured", "tolerance"):
+        if values[name] is not None and not math.isfinite(float(values[name])):
+            raise ValueError(f"{name} of {content['name']} is no number")
+    return Check(**values)

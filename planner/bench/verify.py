@@ -1,0 +1,266 @@
+"""verify(): predicted against measured, for one configuration.
+
+Parameters, FLOPs, and bytes of weights and KV cache must be equal; memory at the peak within 5 % or 300 MB; times
+within a tolerance that depends on where the prediction comes from. A stage may miss by more where it hardly counts: by
+less than 5 % of the measured TTFT.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from planner.bench.devices import is_device, recognise
+from planner.bench.expected import Expected, expected
+from planner.bench.measure import facts_of, measure, with_stage_totals
+from planner.bench.measurement import Measurement
+from planner.bench.slices import measure_by_slices
+from planner.bench.verdict import Check, Verdict
+from planner.costs.hardware import CPU, Hardware, find_hardware
+from planner.costs.request import RequestCost
+from planner.errors import InputError
+from planner.planning.result import Plan
+from planner.quantities import format_bytes
+from planner.vlm import PlannerVlmForConditionalGeneration
+from planner.vlm.build import Progress, build_recipe, default_device, free_bytes, read_device
+
+CALIBRATED_TOLERANCE = 0.15
+UNCALIBRATED_TOLERANCE = 0.5
+"""Of times, by where the profile's efficiencies come from."""
+STAGE_FACTOR = 1.5
+"""A stage alone may miss by so much more: errors of stages cancel in part."""
+NEGLIGIBLE = 0.05
+"""Of the measured TTFT: a stage that misses by less passes."""
+MEMORY_TOLERANCE, MEMORY_SLACK_BYTES = 0.05, 300e6
+WHOLE, SLICES, AUTO = "whole", "slices", "auto"
+METHODS = (AUTO, WHOLE, SLICES)
+_ROOM = 1.15
+"""Of the predicted peak, that must be free for a model to be measured whole."""
+
+_STAGES = (
+    ("encoder_s", "encoder", "encoder"),
+    ("compressor_s", "compressor", "compressor"),
+    ("query_pass_s", "query pass", "query_pass"),
+    ("prefill_s", "prefill", "prefill"),
+    ("decode_step_s", "decode step", "decode_step"),
+)
+
+
+def verify(
+    model: PlannerVlmForConditionalGeneration | None,
+    plan: Plan | Mapping[str, Any] | str | Path | Expected,
+    *,
+    hardware: str | Path | Hardware | None = None,
+    device: str | torch.device | None = None,
+    method: str = AUTO,
+    mode: str = "eager",
+    seconds: float = 1.0,
+    tolerance: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Builds the pick with random weights, unless a model is given, measures it, and judges the plan's numbers.
+
+    Args:
+        model: of `build`, on the device where it is to be measured; None to build it here.
+        plan: a plan, its dictionary or file; the pick is verified.
+        hardware: a profile to predict times with, in place of the plan's.
+        device: where to build; a GPU where there is one.
+        method: "whole", "slices", or "auto": by slices where the whole does not fit the device.
+        mode: "eager", "static" or "compile".
+        seconds: of sampling for each stage, about.
+        tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated profile, 50 % else.
+        seed: of weights and inputs.
+        progress: told what is done.
+
+    Raises:
+        InputError: a plan that cannot be built or measured here, in one sentence.
+    """
+    wanted = plan if isinstance(plan, Expected) else expected(plan, hardware=hardware)
+    if method not in METHODS:
+        raise InputError(f"method: expected {', '.join(METHODS)}, got {method!r}")
+    if wanted.tensor_parallel > 1:
+        raise InputError(
+            f"the plan shares the LLM among {wanted.tensor_parallel} devices; one is measured here: plan with "
+            "tensor_parallel 1, or verify by slices what one device holds"
+        )
+    options: dict[str, Any] = {"batch": wanted.batch, "mode": mode, "seconds": seconds, "seed": seed}
+    if model is not None:
+        found = measure(model, wanted.recipe, wanted.workload, progress=progress, **options)
+    else:
+        place = read_device(device or default_device())
+        if method == SLICES or (method == AUTO and not fits(wanted, place)):
+            found = measure_by_slices(
+                wanted.recipe, wanted.workload, dtype=wanted.precision, device=place, progress=progress, **options
+            )
+        else:
+            built = build_recipe(wanted.recipe, {}, dtype=wanted.precision, device=place, seed=seed, progress=progress)
+            found = measure(built, wanted.recipe, wanted.workload, progress=progress, **options)
+            del built
+            gc.collect()
+    return judge(wanted, found, tolerance=tolerance)
+
+
+def fits(wanted: Expected, device: torch.device) -> bool:
+    """Whether a model can be measured whole on a device."""
+    free = free_bytes(device)
+    needed = wanted.memory(wanted.workload.generated_tokens)
+    return free is None or _ROOM * float(needed.peak - needed.reserve) <= free
+
+
+def judge(wanted: Expected, measurement: Measurement, *, tolerance: float | None = None) -> Verdict:
+    """A measurement beside what was expected.
+
+    Args:
+        wanted: the configuration as it was planned.
+        measurement: of a model that should be that one.
+        tolerance: of TTFT, TPOT and the request's time, relative.
+    """
+    found = with_stage_totals(measurement)
+    cost = wanted.cost()
+    checks = (
+        *_identity(wanted, found),
+        *_counts(wanted, found, cost),
+        *_bytes(wanted, found),
+        *_times(wanted, found, cost, tolerance),
+        _energy(found, cost),
+    )
+    card = wanted.hardware
+    told = None
+    if card is not None:
+        source = "roofline" if card.efficiency.source == "default" else card.efficiency.source
+        told = {"name": card.name, "title": card.title, "source": source}
+    return Verdict(checks, found, told, wanted.plan_sha256)
+
+
+def _identity(wanted: Expected, found: Measurement) -> Iterator[Check]:
+    """Whether the model and the device are those of the plan; a check for each that is not."""
+    r, model = wanted.recipe, found.model
+    same = {
+        "LLM": (r.llm.name, model.llm),
+        "visual tokens": (r.visual_tokens, model.visual_tokens),
+        "vision tower": (r.vision.name, model.vision),
+        "compressor": (r.compressor.name, model.compressor),
+        "prompt order": (r.prompt_order, model.prompt_order),
+        "precision": (wanted.precision, model.precision),
+        "batch": (wanted.batch, found.batch),
+        "request": (wanted.workload, found.workload),
+    }
+    for title, (planned, built) in same.items():
+        if planned != built:
+            note = f"planned {planned}, measured {built}"
+            yield Check(title.replace(" ", "_").lower(), title, "", None, None, None, False, note)
+    card = wanted.hardware
+    if card is not None and not is_device(card, found.environment):
+        there = recognise(found.environment)
+        known = f", {there.name} in the catalogue" if there else ""
+        note = f"planned for {card.title}, measured on {found.environment['device']}{known}"
+        yield Check("hardware", "hardware", "", None, None, None, False, note)
+
+
+def _counts(wanted: Expected, found: Measurement, cost: RequestCost) -> Iterator[Check]:
+    """Parameters and FLOPs: equal, or wrong."""
+    yield _equal("params", "parameters", "parameters", wanted.params, found.model.params)
+    for stage in ("encoder", "compressor", "query_pass", "prefill", "decode"):
+        predicted, counted = float(getattr(cost.flops, stage)), found.flops.get(stage, 0)
+        if predicted or counted:
+            yield _equal(f"flops_{stage}", f"FLOPs of {stage.replace('_', ' ')}", "FLOPs", predicted, counted)
+
+
+def _bytes(wanted: Expected, found: Measurement) -> Iterator[Check]:
+    memory = found.memory
+    yield _equal("weights_bytes", "weights", "bytes", float(wanted.memory(0).weights), memory.weights_bytes)
+    yield _equal(
+        "kv_cache_bytes",
+        "KV cache",
+        "bytes",
+        float(wanted.memory(0).kv_cache),
+        memory.kv_cache_bytes,
+        "after the prefill",
+    )
+    expected_memory = wanted.memory(memory.generated_tokens)
+    peak = float(expected_memory.peak) - float(expected_memory.reserve)
+    off = abs(peak - memory.peak_bytes)
+    slack = max(MEMORY_TOLERANCE * memory.peak_bytes, MEMORY_SLACK_BYTES)
+    note = f"tensors of a request of {memory.generated_tokens} tokens; or within {format_bytes(MEMORY_SLACK_BYTES)}"
+    yield Check(
+        "peak_memory_bytes",
+        "peak memory",
+        "bytes",
+        peak,
+        float(memory.peak_bytes),
+        MEMORY_TOLERANCE,
+        off <= slack,
+        note,
+    )
+    if memory.driver_bytes is not None:
+        note = "as the driver reports it, context and other programs included"
+        measured = float(memory.driver_bytes)
+        yield Check("driver_bytes", "memory in use", "bytes", float(expected_memory.peak), measured, None, None, note)
+
+
+def _times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: float | None) -> Iterator[Check]:
+    latency, card = cost.latency, wanted.hardware
+    calibrated = card is not None and card.efficiency.source == "calibrated"
+    whole = tolerance or (CALIBRATED_TOLERANCE if calibrated else UNCALIBRATED_TOLERANCE)
+    ttft = found.ttft_s or 0.0
+    for name, title, stage in _STAGES:
+        measured = found.seconds(stage)
+        predicted = None if latency is None else float(getattr(latency, stage).seconds)
+        if measured is not None or predicted:
+            slack_s = 0.0 if stage == "decode_step" else NEGLIGIBLE * ttft
+            yield _time(name, title, predicted, measured, STAGE_FACTOR * whole, slack_s)
+    totals = {
+        "ttft_s": ("TTFT", "ttft_s", found.ttft_s),
+        "tpot_s": ("TPOT", "tpot_s", found.tpot_s if wanted.workload.generated_tokens > 1 else None),
+        "request_s": ("request", "request_s", found.seconds("request") if found.mode == "eager" else None),
+    }
+    for name, (title, attribute, measured) in totals.items():
+        if measured is not None:
+            predicted = None if latency is None else float(getattr(latency, attribute))
+            yield _time(name, title, predicted, measured, whole, 0.0)
+
+
+def _time(
+    name: str, title: str, predicted: float | None, measured: float | None, tolerance: float, slack_s: float
+) -> Check:
+    if predicted is None or measured is None:
+        why = "no hardware was planned for: nothing to compare with" if predicted is None else "did not run"
+        return Check(name, title, "s", predicted, measured, None, None, why)
+    off = abs(predicted - measured)
+    within = off <= tolerance * measured
+    note = "" if within or off > slack_s else "a small part of the TTFT"
+    return Check(name, title, "s", predicted, measured, tolerance, within or off <= slack_s, note)
+
+
+def _energy(found: Measurement, cost: RequestCost) -> Check:
+    energy, card = found.energy, cost.hardware
+    predicted = None
+    if card is not None and card.power_w is not None and cost.latency is not None:
+        predicted = card.power_w * cost.tensor_parallel / float(cost.latency.throughput_requests_per_s)
+    note = energy.note if energy.valid or energy.joules is None else f"not reliable: {energy.note}"
+    return Check("energy_joules", "energy of a request", "joules", predicted, energy.joules, None, None, note)
+
+
+def _equal(name: str, title: str, unit: str, predicted: float, measured: float, note: str = "") -> Check:
+    return Check(name, title, unit, float(predicted), float(measured), 0.0, float(predicted) == float(measured), note)
+
+
+def with_device_profile(wanted: Expected, device: str | torch.device | None = None) -> Expected:
+    """The same, with times predicted for this device where the plan names no hardware."""
+    if wanted.hardware is not None:
+        return wanted
+    place = read_device(device or default_device())
+    if place.type != "cuda":
+        return replace(wanted, hardware=find_hardware(CPU))
+    properties = torch.cuda.get_device_properties(place)
+    facts = {"device": properties.name, "device_type": "cuda", "device_memory_bytes": properties.total_memory}
+    return replace(wanted, hardware=recognise(facts))
+
+
+__all__ = ["facts_of", "judge", "verify", "with_device_profile"]

@@ -1,0 +1,156 @@
+"""Verbs that run models to measure them: measure, verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import planner
+from planner.cli.common import Force, GeneratedTokens, Json, QueryTokens, app, json_text, make_console, parse_counts
+from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision
+from planner.cli.running import needs_torch, progress_bar
+from planner.costs.hardware import find_hardware
+from planner.errors import InputError
+from planner.files import refuse_existing, write_text
+from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.quantities import positive_number, whole_number
+
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
+Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]
+Seconds = Annotated[float, typer.Option(help="Of sampling for each stage, about.")]
+MethodName = Annotated[str, typer.Option("--method", help="whole; slices (k and 2k decoder layers); auto.")]
+
+
+@app.command()
+def measure(
+    visual_tokens: Annotated[str, typer.Option(help="Visual tokens per image, as 1,16,144.")],
+    query_tokens: QueryTokens,
+    generated_tokens: GeneratedTokens,
+    llm: OneLlm = None,
+    llm_config: LlmConfig = None,
+    cached_tokens: Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")] = 0,
+    system_tokens: Annotated[int, typer.Option(help="Further text tokens that every request prefills.")] = 0,
+    images: Images = 1,
+    vision: Vision = DEFAULT_VISION,
+    compressor: Compressor = DEFAULT_COMPRESSOR,
+    prompt_order: PromptOrder = "image-first",
+    precision: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32; default bf16 on a GPU, else fp32.")] = None,
+    batch: Annotated[str, typer.Option(help="Requests that run together, as 1,8.")] = "1",
+    device: Device = None,
+    method: MethodName = "auto",
+    mode: Mode = "eager",
+    seconds: Seconds = 1.0,
+    seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="Folder for one JSON file a shape.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a model with random weights on this device, stage by stage; several shapes answer questions."""
+    if (llm is None) == (llm_config is None):
+        raise InputError("name one language model: LLM or --llm-config PATH/config.json, see vlm-planner catalog")
+    counts, batches = parse_counts(visual_tokens), parse_counts(batch, "--batch")
+    positive_number(seconds, "--seconds")
+    workload = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
+    with needs_torch("measure"):
+        from planner.bench.answers import answers_of
+        from planner.bench.sweep import sweep
+    with progress_bar() as progress:
+        found = sweep(
+            llm or llm_config or "",
+            counts,
+            batches,
+            workload,
+            vision=vision,
+            compressor=compressor,
+            prompt_order=prompt_order,
+            precision=precision,
+            device=device,
+            method=method,
+            mode=mode,
+            seconds=seconds,
+            seed=whole_number(seed, "--seed"),
+            folder=None if output is None else Path(output),
+            progress=progress,
+        )
+    answers = answers_of(found)
+    if output is not None:
+        print(f"wrote {len(found)} measurements into {output}", file=sys.stderr)
+    if as_json:
+        content = [one.to_dict() for one in found]
+        print(json_text({"measurements": content, "answers": [answer.to_dict() for answer in answers]}))
+        return
+    from planner.report.measurement import print_measurements
+
+    print_measurements(make_console(), found, answers)
+
+
+@app.command()
+def verify(
+    plan_file: Annotated[str, typer.Argument(metavar="PLAN", help="Plan that plan -o wrote.")],
+    model: Annotated[str | None, typer.Option(help="Folder that build wrote; default: built here, random.")] = None,
+    llm_config: LlmConfig = None,
+    vision: Annotated[str | None, typer.Option(help="config.json of a tower that the catalogue lacks.")] = None,
+    hardware: Annotated[str | None, typer.Option(help="Card or profile (.json) to predict times with.")] = None,
+    precision: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32, in place of the plan's.")] = None,
+    grid: Annotated[str | None, typer.Option(help="Verify neighbours in (LLM, tokens) too; folder of cells.")] = None,
+    device: Device = None,
+    method: MethodName = "auto",
+    mode: Mode = "eager",
+    seconds: Seconds = 1.0,
+    tolerance: Annotated[float | None, typer.Option(help="Of times, relative; default .15 or .5.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="Write the verdict to this JSON file.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails."""
+    if output is not None:
+        refuse_existing(Path(output), force)
+    positive_number(seconds, "--seconds")
+    if tolerance is not None:
+        positive_number(tolerance, "--tolerance")
+    if grid is not None and model is not None:
+        raise InputError("--grid builds each neighbour itself: leave out --model")
+    with needs_torch("verify"):
+        from planner.bench.expected import expected
+        from planner.bench.grid import verify_grid
+        from planner.bench.verify import verify as verified
+        from planner.bench.verify import with_device_profile
+    card = None if hardware is None else find_hardware(hardware)
+    wanted = expected(plan_file, llm=llm_config, vision=vision, hardware=card, precision=precision)
+    wanted = with_device_profile(wanted, device)
+    options: dict[str, Any] = {
+        "device": device,
+        "method": method,
+        "mode": mode,
+        "seconds": seconds,
+        "tolerance": tolerance,
+        "seed": whole_number(seed, "--seed"),
+    }
+    with progress_bar() as progress:
+        if grid is not None:
+            result: Any = verify_grid(wanted, grid, progress=progress, **options)
+        else:
+            given = None if model is None else _load(model, device)
+            result = verified(given, wanted, progress=progress, **options)
+    content = result.to_dict()
+    if output is not None:
+        write_text(output, json_text(content) + "\n", overwrite=force)
+        print(f"wrote {output}", file=sys.stderr)
+    if as_json:
+        print(json_text(content))
+    else:
+        from planner.report.verdict import print_grid, print_verdict
+
+        (print_verdict if grid is None else print_grid)(make_console(), result)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _load(folder: str, device: str | None) -> Any:
+    from planner.vlm.build import default_device
+    from planner.vlm.saving import load_model
+
+    return load_model(folder, device or default_device())[0]
