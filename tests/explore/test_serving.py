@@ -8,11 +8,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from explore.conftest import Ask
+from explore.states import states
 from hypothesis import Phase, given, settings
 
 import planner
-from explore.conftest import Ask
-from explore.states import states
 from planner.explore.link import write_link
 from planner.explore.offer import make_offer
 from planner.explore.state import State
