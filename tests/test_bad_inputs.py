@@ -800,7 +800,7 @@ PLANS = [
         "a budget that nothing fits",
         plan(budget="1 GFLOPs"),
         NothingFitsError,
-        "nothing fits 1 GFLOPs (full count): the cheapest candidate is Qwen1.5-0.5B with 1 visual token at 476 GFLOPs; "
+        "nothing fits 1 GFLOPs (full count): the cheapest candidate is Qwen1.5-0.5B with 1 visual token at 473 GFLOPs; "
         "raise the budget or name smaller models",
     ),
     Bad(

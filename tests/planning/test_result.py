@@ -245,7 +245,7 @@ def test_text_of_a_plan() -> None:
         "best under the budget: Qwen1.5-4B with 64 visual tokens",
         "predicted error 0.5025 (law mine, additive, given)",
         "cost: 1.66 TFLOPs of 2 TFLOPs (full count): "
-        "encoder 22 %, compressor 1 %, query pass 19 %, prefill 44 %, decode 14 %",
+        "encoder 22 %, compressor 1.0 %, query pass 19 %, prefill 44 %, decode 14 %",
         "next best: Qwen1.5-4B with 36 visual tokens, error 0.5071",
         f"assumes: {OTHER_COMPRESSOR}",
         "assumes: QueCC has published results up to 36 visual tokens only",
