@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.bench.calibration.fit import Fit, fit, without
-from planner.bench.calibration.parameters import OF_BANDWIDTH, OF_COMPUTE, PRIOR_OVERHEAD, PRIOR_SHARE
+from planner.bench.calibration.parameters import OF_BANDWIDTH, OF_COMPUTE, OVERLAP
 from planner.bench.calibration.pool import Pool, pool
 from planner.bench.calibration.result import Calibration, Parameter, ShapeTimes
 from planner.bench.calibration.start import start_of
 from planner.bench.measurement import Measurement
-from planner.costs.efficiency import SHARES
 from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES
 from planner.errors import InputError
@@ -118,6 +117,7 @@ def _shapes(taken: Pool, seconds: Mapping[str, FloatArray]) -> tuple[ShapeTimes,
         shapes.append(
             ShapeTimes(
                 llm=facts.llm,
+                params=facts.params,
                 visual_tokens=facts.visual_tokens,
                 vision=facts.vision,
                 compressor=facts.compressor,
@@ -181,15 +181,14 @@ def _warnings(taken: Pool, found: Fit) -> list[str]:
         notes.append(f"only {taken.shapes} shapes: from {ENOUGH_SHAPES} on the intervals can be trusted")
     unstable = sum(not one.stable for one in taken.measurements)
     if unstable:
-        notes.append(f"{unstable} of {len(taken.measurements)} measurements were disturbed, see their advice")
-    at_bound = [name for name, bound in zip(found.scale.names, found.at_bound, strict=True) if bound]
+        advice = next(text for one in taken.measurements for text in one.advice)
+        notes.append(f"{unstable} of {len(taken.measurements)} measurements were disturbed, such as: {advice}")
+    at_bound = [
+        name for name, bound in zip(found.scale.names, found.at_bound, strict=True) if bound and name != OVERLAP
+    ]
     if at_bound:
         which = ", ".join(name.removesuffix("_s").replace("_", " ") for name in at_bound)
         notes.append(f"at a bound: {which}; the peaks of {found.scale.start.title} may not be those of this device")
-    sent = [name for name, told in zip(found.scale.names, found.identified, strict=True) if not told]
-    if sent:
-        which = ", ".join(name.removesuffix("_s").replace("_", " ") for name in sent)
-        words = f"{PRIOR_SHARE:g} for shares, {PRIOR_OVERHEAD:g} for launch costs"
-        kinds = words if any(name in SHARES for name in sent) else f"{PRIOR_OVERHEAD:g}"
-        notes.append(f"not told apart by these shapes, near the start: {which} (prior of logarithms: {kinds})")
+    if not found.identified.all():
+        notes.append("what is not told apart by these shapes stays near its value before, as far as they allow")
     return notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from planner.cli import (  # each adds its verbs to `app`
+    calibrate,
     catalog,
     costs,
     explore,
@@ -25,6 +26,7 @@ from planner.errors import PlannerError
 
 __all__ = [
     "app",
+    "calibrate",
     "catalog",
     "costs",
     "explore",

@@ -70,6 +70,9 @@ class Efficiency:
     """Added to each all-reduce of two GPUs."""
     all_reduce_growth: float = 0.2
     """Exponent: n GPUs take (n / 2) ** this of that time."""
+    overlap: float = 2.0
+    """Exponent p of (C^p + B^p)^(1/p), with C computing and B memory traffic of a kernel: 1 where one waits for the
+    other, as on a CPU; without end where the longer hides the shorter."""
     source: str = DEFAULT
     """"default", "calibrated" (fitted to data of this card) or "transferred" (fitted to data of a similar one)."""
     origin: str = ""
@@ -84,6 +87,8 @@ class Efficiency:
                 raise InputError(f"efficiency: {item.name}: expected a number of at least 0, got {shown(value)}")
             if item.name in SHARES and not 0 < value <= 1:
                 raise InputError(f"efficiency: {item.name}: expected a share above 0 and up to 1, got {shown(value)}")
+        if self.overlap < 1:
+            raise InputError(f"efficiency: overlap: expected a number of at least 1, got {shown(self.overlap)}")
         if self.source not in SOURCES:
             raise InputError(f"efficiency: source: expected one of {', '.join(SOURCES)}, got {shown(self.source)}")
 

@@ -1,6 +1,6 @@
 """How long the kernels of one stage take on one GPU: a roofline with the card's efficiencies and launch costs.
 
-    matrix product   t = sqrt(C^2 + B^2) + overhead, with C = 2 m k n / (peak x efficiency) and
+    matrix product   t = (C^p + B^p)^(1/p) + overhead, with C = 2 m k n / (peak x efficiency) and
                      B = (k n w + m (k i + n o)) / (bandwidth x efficiency); in fp8 and int8 an element-wise kernel
                      more, which quantises the inputs
     attention        the same, with C = 4 x pairs x width / (...), B = its queries, keys, values and outputs
@@ -8,9 +8,9 @@
     element-wise     B + overhead
     all-reduce       2 (n - 1) / n x bytes / (interconnect x efficiency) + overhead (a ring of n GPUs)
 
-The root of squares stands for the usual max(C, B): where both take equally long they overlap only in part, and it fits
-measured kernels better. Letters: m rows (tokens of all requests), k and n the matrix's input and output width;
-w, i, o bytes of a weight, an input and an output value.
+The root of squares (overlap p = 2) stands for the usual max(C, B): where both take equally long they overlap only in
+part, and it fits measured kernels better; on a CPU nothing overlaps, p = 1. Letters: m rows (tokens of all requests),
+k and n the matrix's input and output width; w, i, o bytes of a weight, an input and an output value.
 """
 
 from __future__ import annotations
@@ -142,8 +142,11 @@ class StageClock:
             values = k * r.input_bytes + n * r.output_bytes
             c = products / (peak * share)
             b, b0 = values / (bandwidth * e.matmul_bandwidth), weights / (bandwidth * e.matmul_bandwidth)
-            # sqrt((c m)^2 + (b m + b0)^2) as a quadratic in m: few operations on the full grid
-            seconds = seconds + times * np.sqrt(((c * c + b * b) * rows + 2 * b * b0) * rows + b0 * b0)
+            if np.all(e.overlap == 2):
+                # sqrt((c m)^2 + (b m + b0)^2) as a quadratic in m: few operations on the full grid
+                seconds = seconds + times * np.sqrt(((c * c + b * b) * rows + 2 * b * b0) * rows + b0 * b0)
+            else:
+                seconds = seconds + times * _overlapping(c * rows, b * rows + b0, e.overlap)
             row_flops, row_bytes = row_flops + times * products, row_bytes + times * values
             weight_bytes, launches = weight_bytes + times * weights, launches + times
             row_inputs = row_inputs + times * k
@@ -175,7 +178,7 @@ class StageClock:
         bandwidth = moved / (card.bandwidth_bytes_per_s * e.attention_bandwidth)
         overhead = times * (e.attention_overhead_s + qk_norm * e.qk_norm_overhead_s)
         self._add(
-            seconds=np.sqrt(compute * compute + bandwidth * bandwidth) + overhead,
+            seconds=_overlapping(compute, bandwidth, e.overlap) + overhead,
             bytes=moved,
             peak_s=flops / r.attention_flops_per_s,
             compute=compute,
@@ -214,6 +217,14 @@ class StageClock:
     def _add(self, **amounts: Number) -> None:
         for name, amount in amounts.items():
             self._sums[name] = self._sums[name] + amount if name in self._sums else amount
+
+
+def _overlapping(compute_s: Number, traffic_s: Number, overlap: float) -> Number:
+    """Seconds of a kernel that computes and moves bytes: (C^p + B^p)^(1/p)."""
+    if np.all(overlap == 2):
+        return np.sqrt(compute_s * compute_s + traffic_s * traffic_s)
+    found: Number = (compute_s**overlap + traffic_s**overlap) ** (1 / overlap)
+    return found
 
 
 def _link(hardware: Hardware) -> float:

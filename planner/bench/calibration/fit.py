@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from planner.bench.calibration.parameters import FITTED, Scale
 from planner.bench.calibration.pool import Pool
 from planner.costs.hardware import Hardware
+from planner.laws.student import two_sided_quantile
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 LEVEL = 0.95
-IDENTIFIED_BELOW = 0.5
-"""Share of the prior's width: an interval that is not that much narrower is the prior's, not the data's."""
+IDENTIFIED_WITHIN = 2.0
+"""A number is identified if its interval ends within this factor on both sides."""
 _BEND = 2.0  # in s, where the loss turns from square to linear
 _FIRST_NOISE = 0.15
 _LEAST_NOISE = 1e-4
@@ -61,8 +62,6 @@ class Fit:
 
 def fit(pool: Pool, start: Hardware) -> Fit:
     """The optimum for all measurements and without each shape, intervals."""
-    from scipy.stats import t as student
-
     scale = _sensitive(pool, Scale(start))
     everything = np.ones(len(pool.measurements), bool)
     logs, noise = scale.centre, _FIRST_NOISE
@@ -77,6 +76,7 @@ def fit(pool: Pool, start: Hardware) -> Fit:
     left_out = np.array([without(pool, scale, noise, logs, pool.shape_of == shape) for shape in range(pool.shapes)])
     by_jacobian, freedom = problem.standard_errors(logs)
     errors = np.maximum(by_jacobian, _jackknife(left_out))
+    t = two_sided_quantile(LEVEL, max(min(freedom, pool.shapes - 1), 1))
     low, high = scale.bounds
     at_bound = (logs <= low + 1e-6) | (logs >= high - 1e-6)
     return Fit(
@@ -86,8 +86,8 @@ def fit(pool: Pool, start: Hardware) -> Fit:
         left_out=left_out,
         errors=errors,
         at_bound=at_bound,
-        identified=errors < IDENTIFIED_BELOW * scale.width,
-        t=float(student.ppf((1 + LEVEL) / 2, max(min(freedom, pool.shapes - 1), 1))),
+        identified=t * errors < np.log(IDENTIFIED_WITHIN),
+        t=t,
     )
 
 

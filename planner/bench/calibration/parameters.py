@@ -35,6 +35,7 @@ FITTED = (
     "cache_overhead_s",
     "elementwise_overhead_s",
     "all_reduce_overhead_s",
+    "overlap",
 )
 """Entries of Efficiency that measurements may change: those on which a measured time depends."""
 OF_COMPUTE = ("matmul_compute", "quantised_compute", "attention_compute")
@@ -42,9 +43,10 @@ OF_COMPUTE = ("matmul_compute", "quantised_compute", "attention_compute")
 OF_BANDWIDTH = ("matmul_bandwidth", "attention_bandwidth", "cache_bandwidth", "elementwise_bandwidth")
 """Shares of the memory's bandwidth."""
 HEADROOM = 16.0
-PRIOR_SHARE, PRIOR_OVERHEAD = 1.0, 2.0
-"""Standard deviations of the prior, of natural logarithms: what the data do not tell stays within a factor of 3, 7."""
-_LEAST_SHARE, _LEAST_OVERHEAD_S, _MOST_OVERHEAD_S = 1e-3, 1e-8, 1.0
+OVERLAP = "overlap"
+PRIOR_SHARE, PRIOR_OVERHEAD, PRIOR_OVERLAP = 1.0, 2.0, 0.5
+"""Standard deviations of the prior, of natural logarithms: about a factor of 3 for shares, 7 for launch costs."""
+_LEAST_SHARE, _LEAST_OVERHEAD_S, _MOST_OVERHEAD_S, _MOST_OVERLAP = 1e-3, 1e-8, 1.0, 8.0
 _UNKNOWN_OVERHEAD_S = 1e-6
 """Stands for a launch cost of 0, which has no logarithm."""
 
@@ -71,16 +73,19 @@ class Scale:
     @property
     def width(self) -> FloatArray:
         """Standard deviations of the prior."""
-        return np.array([PRIOR_SHARE if name in SHARES else PRIOR_OVERHEAD for name in self.names])
+        return np.array([_prior(name) for name in self.names])
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        low = [_LEAST_SHARE if name in SHARES else _LEAST_OVERHEAD_S for name in self.names]
-        high = [self._most(name) if name in SHARES else _MOST_OVERHEAD_S for name in self.names]
-        return np.log(low), np.log(high)
+        low, high = np.log([self._ends(name) for name in self.names]).T if self.names else np.zeros((2, 0))
+        return low, high
 
-    def _most(self, name: str) -> float:
-        return self.headroom if name in (*OF_COMPUTE, *OF_BANDWIDTH) else 1.0
+    def _ends(self, name: str) -> tuple[float, float]:
+        if name == OVERLAP:
+            return 1.0, _MOST_OVERLAP
+        if name in SHARES:
+            return _LEAST_SHARE, self.headroom if name in (*OF_COMPUTE, *OF_BANDWIDTH) else 1.0
+        return _LEAST_OVERHEAD_S, _MOST_OVERHEAD_S
 
     def hardware(self, logs: FloatArray) -> Hardware:
         """The profile with these numbers, its peaks raised by the headroom: for predictions."""
@@ -131,3 +136,9 @@ class Scale:
         precision = next(iter(self.start.flops_per_s))
         compute = hardware.flops_per_s[precision] / self.start.flops_per_s[precision]
         return compute, hardware.bandwidth_bytes_per_s / self.start.bandwidth_bytes_per_s
+
+
+def _prior(name: str) -> float:
+    if name == OVERLAP:
+        return PRIOR_OVERLAP
+    return PRIOR_SHARE if name in SHARES else PRIOR_OVERHEAD

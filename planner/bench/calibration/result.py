@@ -52,7 +52,10 @@ class ShapeTimes:
     """One shape: what was measured and what was predicted."""
 
     llm: str
+    params: int
+    """Of the whole model."""
     visual_tokens: int
+    """Per image."""
     vision: str
     compressor: str
     prompt_order: str

@@ -6,38 +6,15 @@ import re
 from collections.abc import Iterable
 
 from planner.bench.calibration.pool import Pool
+from planner.bench.devices import recognise
 from planner.bench.measurement import Ceilings
 from planner.costs.efficiency import Efficiency
-from planner.costs.hardware import CPU, Hardware, find_hardware, hardware_catalog, host_cpu
+from planner.costs.hardware import CPU, Hardware, find_hardware, host_cpu
 from planner.errors import InputError
 from planner.quantities import shown
 
 MEASURED = "measured"
 """How the source of a peak begins that was measured, and may be raised."""
-_NAMES = (
-    # how drivers name a card -> its name in the catalogue; the first that fits
-    (r"h100.*(pcie|nvl)", "h100-pcie"),
-    (r"h100", "h100-sxm"),
-    (r"h200", "h200"),
-    (r"b200", "b200"),
-    (r"a100.*40 ?gb", "a100-40gb"),
-    (r"a100.*80 ?gb", "a100-80gb"),
-    (r"l40s", "l40s"),
-    (r"l4\b", "l4"),
-    (r"a10g", "a10g"),
-    (r"t4\b", "t4"),
-    (r"rtx 4090(?! ?(d\b|laptop))", "rtx-4090"),
-    (r"rtx 5090(?! ?(d\b|laptop))", "rtx-5090"),
-    (r"mi300x", "mi300x"),
-)
-
-
-def recognised(device: str) -> Hardware | None:
-    """The card of the catalogue that a driver calls so; None for one that is not there."""
-    for pattern, name in _NAMES:
-        if re.search(rf"(?<![a-z0-9]){pattern}", device, re.IGNORECASE) and "MIG" not in device:
-            return hardware_catalog()[name]
-    return None
 
 
 def start_of(pool: Pool, hardware: Hardware | str | None = None) -> Hardware:
@@ -55,7 +32,7 @@ def start_of(pool: Pool, hardware: Hardware | str | None = None) -> Hardware:
         return find_hardware(hardware)
     device = str(pool.environment.get("device", ""))
     on_host = pool.environment.get("device_type", CPU) == CPU
-    card = None if on_host else recognised(device)
+    card = recognise(pool.environment)
     if card is not None and pool.precision in card.flops_per_s:
         return card
     return _measured(pool, device, on_host)

@@ -1,0 +1,175 @@
+"""Taking the measurements of a calibration, one after the other, and reading those that were taken before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from planner.bench.calibration.pool import check_same_environment
+from planner.bench.calibration.shapes import ON_CPU, ON_GPU, Shape, plan_shapes
+from planner.bench.measurement import Measurement
+from planner.costs.stages import IMAGE_FIRST, Workload
+from planner.errors import InputError
+from planner.models.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
+from planner.models.specs import LlmSpec
+
+Progress = Callable[[str, int, int], None]
+"""(what is done, steps done, steps in all)."""
+Sweep = Callable[..., Sequence[Measurement]]
+"""`planner.bench.sweep.sweep`."""
+
+
+def take(
+    shapes: Sequence[Shape],
+    workload: Workload,
+    *,
+    sweep: Sweep,
+    keep: Path | None = None,
+    sources: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[Measurement, ...]:
+    """Measurements of shapes, each on the whole model with random weights.
+
+    Args:
+        shapes: what to measure.
+        workload: one request.
+        sweep: what measures one model in several batches.
+        keep: folder that gets each measurement as soon as it is taken, and is read first: a run that was ended goes on
+            where it stopped.
+        sources: language model -> its config.json, for those that are not in the catalogue.
+        progress: told what is done.
+        **options: of `sweep`.
+
+    Raises:
+        InputError: what cannot be built or measured; kept measurements of another environment.
+    """
+    found: list[Measurement] = []
+    for (llm, tokens), group in groupby(shapes, key=lambda shape: (shape.llm, shape.visual_tokens)):
+        batches = [shape.batch for shape in group]
+        found += sweep(
+            _name(llm, sources or {}),
+            [tokens],
+            batches,
+            workload,
+            method="whole",
+            folder=keep,
+            progress=_counted(progress, len(found), len(shapes)),
+            **options,
+        )
+        check_same_environment(found)  # before hours are spent on what is not pooled
+    return tuple(found)
+
+
+def measure_device(
+    llms: Sequence[LlmSpec] = (),
+    *,
+    visual_tokens: Sequence[int] | None = None,
+    batches: Sequence[int] | None = None,
+    query_tokens: int | None = None,
+    generated_tokens: int | None = None,
+    vision: str | None = None,
+    compressor: str = DEFAULT_COMPRESSOR,
+    prompt_order: str = IMAGE_FIRST,
+    precision: str | None = None,
+    device: str | None = None,
+    mode: str = "eager",
+    seconds: float | None = None,
+    seed: int = 0,
+    keep: Path | None = None,
+    sources: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    """Measures the shapes that fit, and says which do not; what is left out has the defaults of `shapes`.
+
+    Args:
+        llms: language models.
+        visual_tokens, batches: every combination.
+        query_tokens, generated_tokens: of a request.
+        vision: name of a tower, or the path of its config.json.
+        compressor, prompt_order: as `make_recipe` takes them.
+        precision: "bf16" on a GPU and "fp32" elsewhere by default.
+        device: a GPU where there is one.
+        mode, seconds, seed: as `measure` takes them.
+        keep, sources, progress: as `take` takes them.
+        say: told in a sentence what will be measured, and what is left out.
+
+    Returns:
+        Measurements, and what was left out.
+
+    Raises:
+        InputError: what cannot be built or measured, or nothing that fits.
+    """
+    from planner.bench.sweep import sweep
+    from planner.vlm.build import default_device, free_bytes, read_device
+
+    place = read_device(device or default_device())
+    default = ON_GPU if place.type == "cuda" else ON_CPU
+    tower, kind = vision or default.vision, precision or default.precision
+    squeeze, spec = find_compressor(compressor), find_vision(tower)
+    workload = Workload(
+        default.workload.query_tokens if query_tokens is None else query_tokens,
+        default.workload.generated_tokens if generated_tokens is None else generated_tokens,
+    )
+    made = squeeze.visual_tokens(spec)
+    plan = plan_shapes(
+        free_bytes(place),
+        llms or (find_llms(list(default.llms)) if default.llms else ()),
+        visual_tokens or [count for count in default.visual_tokens if count in made] or made,
+        batches or default.batches,
+        workload=workload,
+        vision=spec,
+        compressor=squeeze,
+        prompt_order=prompt_order,
+        precision=kind,
+    )
+    for note in plan.notes:
+        say(note)
+    say(f"measuring {len(plan.shapes)} shapes on {place}, {kind}, {mode}")
+    found = take(
+        plan.shapes,
+        workload,
+        sweep=sweep,
+        keep=keep,
+        sources=sources,
+        progress=progress,
+        vision=tower,
+        compressor=squeeze.name,
+        prompt_order=prompt_order,
+        precision=kind,
+        device=str(place),
+        mode=mode,
+        seconds=seconds or default.seconds,
+        seed=seed,
+    )
+    return found, plan.notes
+
+
+def read_folder(folder: str | Path) -> tuple[Measurement, ...]:
+    """All measurements of a folder. Raises InputError for one that holds none, or a file that is none."""
+    place = Path(folder)
+    if not place.is_dir():
+        raise InputError(f"{place}: no such folder; expected one of measurements, as measure -o or --keep writes it")
+    files = sorted(place.glob("*.json"))
+    if not files:
+        raise InputError(f"{place} holds no measurements; expected files that measure -o or --keep wrote")
+    return tuple(Measurement.load(file) for file in files)
+
+
+def _name(llm: LlmSpec, sources: Mapping[str, str]) -> str:
+    return sources.get(llm.name, llm.name)
+
+
+def _counted(progress: Progress | None, before: int, shapes: int) -> Progress | None:
+    """The parts of a measurement within the count of all of them."""
+    if progress is None:
+        return None
+
+    def told(what: str, done: int, total: int) -> None:
+        share = done / total if total else 0.0
+        progress(f"{before + 1} of {shapes}: {what}", round(100 * (before + share)), 100 * shapes)
+
+    return told

@@ -1,0 +1,127 @@
+"""The verb that fits a hardware profile to measurements: calibrate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from planner.cli.common import Force, Json, app, json_text, make_console, parse_counts, parse_names
+from planner.cli.running import needs_torch, progress_bar
+from planner.costs.hardware import Hardware, find_hardware
+from planner.errors import InputError
+from planner.files import refuse_existing
+from planner.models.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
+from planner.models.specs import LlmSpec, VisionSpec
+from planner.quantities import positive_number, whole_number
+
+if TYPE_CHECKING:
+    from planner.bench.measurement import Measurement
+
+
+@app.command()
+def calibrate(
+    output: Annotated[str, typer.Option("-o", "--output", help="Profile to write, such as my-gpu.json.")],
+    llms: Annotated[str | None, typer.Option(help="Language models; default: three sizes that fit.")] = None,
+    llm_config: Annotated[list[str] | None, typer.Option(help="Path of a config.json; may be said again.")] = None,
+    visual_tokens: Annotated[str | None, typer.Option(help="Per image, as 1,16,144.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Requests that run together, as 1,8.")] = None,
+    query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request.")] = None,
+    generated_tokens: Annotated[int | None, typer.Option(help="Answer tokens of a request.")] = None,
+    vision: Annotated[str | None, typer.Option(help="Vision tower, or the path of its config.json.")] = None,
+    compressor: Annotated[str, typer.Option(help="quecc, tokenpacker, average-pool or none.")] = DEFAULT_COMPRESSOR,
+    prompt_order: Annotated[str, typer.Option(help="image-first or text-first.")] = "image-first",
+    precision: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32; default bf16 on a GPU, else fp32.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")] = None,
+    mode: Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step); compile.")] = "eager",
+    seconds: Annotated[float | None, typer.Option(help="Of sampling for each stage, about.")] = None,
+    hardware: Annotated[
+        str | None, typer.Option(help="Card or profile to start from; default: by the device's name.")
+    ] = None,
+    taken: Annotated[str | None, typer.Option("--from", help="Folder of measurements: nothing is measured.")] = None,
+    keep: Annotated[str | None, typer.Option(help="Folder for measurements; a run that was ended goes on.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Measure this device and fit a hardware profile to it, for plan --hardware; prints what that is worth."""
+    from planner.bench.calibration.result import record_path
+
+    target = Path(output)
+    if target.suffix != ".json":
+        raise InputError(f"-o {output}: a profile's name ends in .json, so that --hardware finds it")
+    for file in (target, record_path(target)):
+        refuse_existing(file, force)
+    card = None if hardware is None else find_hardware(hardware)
+    configs = [(path, load_llm_config(path)) for path in llm_config or ()]
+    named = [] if llms is None else list(find_llms(parse_names(llms)))
+    tower = None if vision is None else find_vision(vision)
+    if taken is not None:
+        from planner.bench.calibration.take import read_folder
+
+        if keep is not None:
+            raise InputError("--from reads measurements and --keep writes them: give one of them")
+        notes: tuple[str, ...] = ()
+        measurements = read_folder(taken)
+    else:
+        with needs_torch("calibrate"):
+            import planner.vlm  # noqa: F401
+            from planner.bench.calibration.take import measure_device
+        with progress_bar() as progress:
+            measurements, notes = measure_device(
+                [*named, *(spec for _, spec in configs)],
+                visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
+                batches=None if batch is None else parse_counts(batch, "--batch"),
+                query_tokens=query_tokens,
+                generated_tokens=generated_tokens,
+                vision=vision,
+                compressor=compressor,
+                prompt_order=prompt_order,
+                precision=precision,
+                device=device,
+                mode=mode,
+                seconds=None if seconds is None else positive_number(seconds, "--seconds"),
+                seed=whole_number(seed, "--seed"),
+                keep=None if keep is None else Path(keep),
+                sources={spec.name: path for path, spec in configs},
+                progress=progress,
+                say=lambda text: print(text, file=sys.stderr),
+            )
+    _finish(measurements, card, [spec for _, spec in configs], tower, target, notes, force, as_json)
+
+
+def _finish(
+    measurements: tuple[Measurement, ...],
+    card: Hardware | None,
+    llms: list[LlmSpec],
+    tower: VisionSpec | None,
+    output: Path,
+    notes: tuple[str, ...],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Fit, write, show."""
+    from planner.bench.answers import answers_of
+    from planner.bench.calibrate import calibrate as fitted
+    from planner.report.calibration import print_answers, print_calibration
+
+    found = fitted(measurements, card, llms=llms, towers=[] if tower is None else [tower])
+    profile, record = found.save(output, overwrite=force)
+    print(f"wrote {profile} and, beside it, {record.name}", file=sys.stderr)
+    answers = answers_of(measurements)
+    if as_json:
+        content = {
+            "output": str(profile),
+            "record": str(record),
+            "left_out": list(notes),
+            "calibration": found.to_dict(),
+            "answers": [answer.to_dict() for answer in answers],
+        }
+        print(json_text(content))
+        return
+    console = make_console()
+    print_calibration(console, found)
+    largest = max(measurements, key=lambda one: one.model.params).model.llm
+    print_answers(console, [answer for answer in answers if answer.subject.startswith(f"{largest}, ")])
