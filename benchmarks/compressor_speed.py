@@ -106,7 +106,7 @@ def counted_flops(make: Callable[[], nn.Module]) -> int:
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         x, *levels = (torch.empty(1, GRID**2, WIDTH) for _ in range(LEVELS + 1))
         make()(x, levels, torch.empty(1, TEXT_WIDTH))
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 # ---- timing ----------------------------------------------------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -57,3 +61,46 @@ def test_the_wheel_plans_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
 
 def test_this_install_finds_its_data_from_anywhere(tmp_path: Path) -> None:
     assert pick(Path(sys.executable), tmp_path)["visual_tokens"] == 64
+
+
+# ---- what is declared ----------------------------------------------------------------------------------------------
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def named(requirements: list[str]) -> set[str]:
+    """Packages of requirements, without versions and markers."""
+    return {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in requirements}
+
+
+def imported(folder: Path) -> dict[str, Path]:
+    """Packages from elsewhere that the modules of a folder import anywhere, by distribution, with one that does."""
+    distributions = metadata.packages_distributions()
+    found: dict[str, Path] = {}
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for top in {name.partition(".")[0] for name in names}:
+                for distribution in distributions.get(top, []):
+                    found[distribution.lower().replace("_", "-")] = file
+    return found
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = named(PROJECT["dependencies"]) | named([one for extra in EXTRAS.values() for one in extra])
+    through = {"huggingface-hub", "tokenizers", "vlm-planner"}  # transformers needs the first two
+    for folder in ("planner", "fitted_laws", "benchmarks", "examples"):
+        undeclared = {name: file for name, file in imported(ROOT / folder).items() if name not in declared | through}
+        assert undeclared == {}
+    assert {"torch", "transformers", "psutil", "pillow", "safetensors"} <= set(imported(ROOT / "planner" / "vlm"))
+    own = named(PROJECT["dependencies"]) | named(EXTRAS["vlm"]) | through
+    assert set(imported(ROOT / "planner" / "vlm")) <= own
+
+
+def test_what_is_declared_is_pinned_once_for_the_tests() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line.partition("==")[0].lower() for line in lines if "==" in line]
+    assert len(pinned) == len(set(pinned))
+    assert named(PROJECT["dependencies"]) | named([one for extra in EXTRAS.values() for one in extra]) <= set(pinned)
