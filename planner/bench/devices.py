@@ -21,7 +21,7 @@ def recognise(environment: Mapping[str, Any]) -> Hardware | None:
 def is_device(card: Hardware, environment: Mapping[str, Any]) -> bool:
     """Whether a profile speaks of the device that a measurement was made on."""
     device = str(environment.get("device", ""))
-    if device and device.lower() in card.title.lower():
+    if device and re.search(rf"(?<!\w){re.escape(device)}(?!\w)", card.title, re.IGNORECASE):
         return True
     if environment.get("device_type") == CPU:
         return False  # profiles of hosts carry the processor's name

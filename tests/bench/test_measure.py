@@ -1,0 +1,246 @@
+"""Measurements of small models on the CPU: what is counted is exact, what is timed is there."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from bench.parts import REQUEST, made_up, recipe
+
+from planner.bench.ceilings import measure_ceilings
+from planner.bench.clock import Clock, Task, take
+from planner.bench.expected import Expected
+from planner.bench.measure import count_flops, measure
+from planner.bench.measurement import Ceilings
+from planner.bench.meters import CoreWait, Gpu, TensorBytes
+from planner.bench.slices import extrapolated, measure_by_slices, slice_layers, with_layers
+from planner.bench.stages import Stages
+from planner.costs.memory import compressor_params
+from planner.costs.stages import Workload
+from planner.errors import InputError, UnknownNameError
+from planner.vlm.build import build_recipe
+from planner.vlm.recipe import make_recipe
+
+CEILINGS = Ceilings(1e11, 1e10, 1e10)
+QUICK: dict[str, Any] = {"seconds": 0.01, "ceilings": CEILINGS}
+REQUESTS = [
+    REQUEST,
+    Workload(query_tokens=7, generated_tokens=1, images=2),
+    Workload(query_tokens=5, generated_tokens=3, cached_tokens=9, system_tokens=2),
+]
+
+
+@pytest.mark.parametrize("order", ["image-first", "text-first"])
+@pytest.mark.parametrize("request_", REQUESTS, ids=["plain", "two images", "cached text"])
+def test_counts_are_the_predicted_ones(tmp_path: Path, order: str, request_: Workload) -> None:
+    """FLOPs by stage, weights and KV cache, to the last one."""
+    r = recipe(tmp_path, prompt_order=order)
+    found = measure(build_recipe(r, {}, dtype="fp32"), r, request_, batch=2, **QUICK)
+    wanted = Expected(r, request_, 2, "fp32", 1, None)
+    flops = wanted.cost().flops
+    for stage in ("encoder", "compressor", "query_pass", "prefill", "decode"):
+        assert found.flops.get(stage, 0) == getattr(flops, stage), stage
+    assert found.memory.weights_bytes == wanted.memory(0).weights
+    assert found.memory.kv_cache_bytes == wanted.memory(0).kv_cache
+    assert found.model.params == wanted.params
+    names = {"preprocess", "encoder", "compressor", "prefill", "decode_step", "ttft", "request"}
+    names |= {"query_pass"} if order == "image-first" else set()
+    names |= {"tpot"} if request_.generated_tokens > 1 else set()
+    assert set(found.samples) == names
+    assert found.method.layers == 3 and not found.slices
+
+
+def test_a_query_that_came_before(tmp_path: Path) -> None:
+    """No new text: the text feature is given, there is no query pass; text-first has nothing to ask by."""
+    r = recipe(tmp_path)
+    bare = Workload(query_tokens=0, generated_tokens=2, cached_tokens=6)
+    found = measure(build_recipe(r, {}, dtype="fp32"), r, bare, **QUICK)
+    assert "query_pass" not in found.samples
+    assert found.flops["prefill"] == Expected(r, bare, 1, "fp32", 1, None).cost().flops.prefill
+    other = recipe(tmp_path, prompt_order="text-first")
+    with pytest.raises(InputError, match="expected query_tokens of at least 1"):
+        measure(build_recipe(other, {}, dtype="fp32"), other, bare, **QUICK)
+
+
+def test_the_static_mode_runs_the_same_model(tmp_path: Path) -> None:
+    r = recipe(tmp_path)
+    model = build_recipe(r, {}, dtype="fp32")
+    with torch.no_grad():
+        eager, static = Stages(model, REQUEST, 2, seed=5), Stages(model, REQUEST, 2, mode="static", seed=5)
+        for stages in (eager, static):
+            stages.tasks()["prefill"].before(1)
+        first = static.prefill(0)
+        torch.testing.assert_close(first, eager.prefill(0), atol=1e-5, rtol=1e-5)
+        static.tasks()["prefill"].before(1)
+        torch.testing.assert_close(static.prefill(3), first, atol=0, rtol=0)  # the same inputs, the cache cleared
+        found = measure(model, r, REQUEST, mode="static", **QUICK)
+    assert found.mode == "static" and "ttft" not in found.samples and "request" in found.samples
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_compiled_mode(tmp_path: Path) -> None:
+    r = recipe(tmp_path)
+    found = measure(build_recipe(r, {}, dtype="fp32"), r, REQUEST, mode="compile", **QUICK)
+    assert set(found.samples) >= {"encoder", "compressor", "query_pass", "prefill", "decode_step"}
+
+
+def test_decode_steps_stay_at_their_mean_length(tmp_path: Path) -> None:
+    r = recipe(tmp_path)
+    with torch.no_grad():
+        stages = Stages(build_recipe(r, {}, dtype="fp32"), REQUEST, 1)
+        for calls in (1, 4, 9, 1):
+            stages.rewind(calls)
+            start = int(stages._step_cache.get_seq_length())
+            assert start == stages.mean_context - calls // 2
+            for turn in range(calls):
+                stages.decode_step(turn)
+    assert stages.mean_context == 3 + 12 + 4 + 5 // 2
+
+
+def test_inputs_never_hold_the_image_token_by_chance(tmp_path: Path) -> None:
+    r = recipe(tmp_path)
+    stages = Stages(build_recipe(r, {}, dtype="fp32"), Workload(4000, 1), 1)
+    image = stages.model.config.image_token_id
+    prompt = stages._prompt()
+    assert int((prompt == image).sum()) == 4
+    assert int(prompt[prompt != image].max()) < stages._vocabulary
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mode": "fast"}, "no mode is called 'fast'"),
+        ({"batch": 0}, "batch: expected a whole number of at least 1"),
+        ({"seconds": 0}, "seconds: expected a number above 0"),
+    ],
+)
+def test_bad_input(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    r = recipe(tmp_path)
+    with pytest.raises((InputError, UnknownNameError), match=said):
+        measure(build_recipe(r, {}, device="meta"), r, REQUEST, **QUICK | change)
+
+
+# ---- slices ----------------------------------------------------------------------------------------------------------
+
+
+def test_slices_count_what_the_whole_counts(tmp_path: Path) -> None:
+    """Everything that is counted grows linearly with the layers: extrapolated from 1 and 2 it is that of all 7."""
+    whole = recipe(tmp_path, num_hidden_layers=7)
+    found = measure_by_slices(whole, REQUEST, layers=1, dtype="fp32", **QUICK)
+    wanted = Expected(whole, REQUEST, 1, "fp32", 1, None)
+    assert found.flops == count_flops(build_recipe(whole, {}, device="meta"), REQUEST)
+    assert found.model.params == wanted.params
+    assert found.memory.weights_bytes == wanted.memory(0).weights
+    assert found.memory.kv_cache_bytes == wanted.memory(0).kv_cache
+    assert found.method.kind == "slices" and found.method.layers_measured == (1, 2) and len(found.slices) == 2
+
+
+def test_times_of_slices_by_hand() -> None:
+    small = made_up({"encoder": 4.0, "prefill": 3.0, "ttft": 7.0}, layers=4)
+    large = made_up({"encoder": 4.0, "prefill": 5.0, "ttft": 9.0}, layers=8)
+    whole = extrapolated(small, large, 80)
+    assert whole.seconds("prefill") == pytest.approx(3.0 + 2.0 / 4 * 76)
+    assert whole.seconds("ttft") == pytest.approx(7.0 + 2.0 / 4 * 76)
+    assert whole.seconds("encoder") == 4.0 and len(whole.samples["encoder"].seconds) == 10
+
+
+def test_a_slice_holds_every_kind_of_layer(tmp_path: Path) -> None:
+    assert slice_layers(make_recipe(llm="Qwen2.5-7B", visual_tokens=1)) == 4
+    alternating = recipe(tmp_path, num_hidden_layers=24)
+    values = {**alternating.llm_config, "layer_types": (["sliding_attention"] * 5 + ["full_attention"]) * 4}
+    assert slice_layers(replace(alternating, llm_config=values)) == 6
+    assert (
+        with_layers(replace(alternating, llm_config=values), 12).llm_config["layer_types"] == values["layer_types"][:12]
+    )
+    with pytest.raises(InputError, match="has 3 layers: expected slices of 4 and 8; measure it whole"):
+        measure_by_slices(recipe(tmp_path), REQUEST)
+
+
+# ---- clock and meters ------------------------------------------------------------------------------------------------
+
+
+def test_samples_are_of_the_work() -> None:
+    calls: list[int] = []
+    found = take(Task(lambda turn: (calls.append(turn), time.sleep(0.01))), Clock(torch.device("cpu")), 0.1)
+    assert 0.01 <= found.median_s < 0.1
+    assert calls == list(range(len(calls)))  # no input twice in a row
+    assert len(found.seconds) == len(calls) - 3 and found.calls_per_sample == 1
+
+
+def test_short_work_is_timed_in_bunches() -> None:
+    found = take(Task(lambda turn: None), Clock(torch.device("cpu")), 0.01)
+    assert found.calls_per_sample > 100
+    alone = take(Task(lambda turn: None, bunches=False), Clock(torch.device("cpu")), 0.01)
+    assert alone.calls_per_sample == 1
+
+
+def test_bytes_of_live_tensors() -> None:
+    known = torch.ones(1000)
+    with TensorBytes([known]) as seen:
+        view = known.view(10, 100)  # no new memory
+        a = torch.ones(256)
+        b = a + 1  # 2 KiB live
+        del a
+        c = b.view(16, 16)
+        del b
+        d = torch.ones(256)
+    assert seen.peak == 2048
+    assert seen.live == 2048
+    del c, d, view
+    assert seen.live == 0
+
+
+def _busy(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def _work() -> None:
+    end = time.perf_counter() + 0.5
+    while time.perf_counter() < end:
+        np.ones(1000).sum()
+
+
+@pytest.mark.skipif(CoreWait().share() is None, reason="this system does not tell how long threads waited")
+def test_hogged_cores_are_noticed() -> None:
+    """More processes than cores: this one must wait, and says so."""
+    cores = multiprocessing.cpu_count()
+    hogs = [
+        multiprocessing.get_context("fork").Process(target=_busy, args=(60,), daemon=True) for _ in range(3 * cores)
+    ]
+    for hog in hogs:
+        hog.start()
+    try:
+        disturbed = take(Task(lambda turn: _work()), Clock(torch.device("cpu")), 2.0)
+    finally:
+        for hog in hogs:
+            hog.kill()
+    assert disturbed.waited is not None and disturbed.waited > 0.05
+    assert any("waited for a core" in text for text in disturbed.complaints())
+
+
+def test_without_a_gpu_its_counters_are_silent() -> None:
+    gpu = Gpu(torch.device("cpu"))
+    assert gpu.energy_joules() is None and gpu.used_bytes() is None
+    assert gpu.clock_limits() == frozenset() and gpu.facts() == {}
+
+
+def test_ceilings_are_positive_and_plausible() -> None:
+    found = measure_ceilings(torch.device("cpu"), torch.float32, seconds=0.02)
+    assert 1e9 < found.matmul_flops_per_s < 1e14
+    assert 1e8 < found.copy_bytes_per_s < 1e13 and 1e8 < found.read_bytes_per_s < 1e13
+
+
+def test_params_of_the_compressor_are_in_the_prediction(tmp_path: Path) -> None:
+    r = recipe(tmp_path)
+    wanted = Expected(r, REQUEST, 1, "fp32", 1, None)
+    rest = compressor_params(r.compressor, r.vision, r.llm.hidden_size, 4)
+    assert wanted.params == r.llm.params + r.vision.params_run + rest

@@ -1,0 +1,82 @@
+"""Statistics of raw samples by hand, and what disturbs them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.bench.samples import Samples, advice_for
+from planner.errors import InputError
+
+
+def test_statistics_by_hand() -> None:
+    one = Samples((1.0, 2.0, 3.0, 4.0, 5.0))
+    assert one.median_s == 3.0
+    assert one.quartiles_s == (2.0, 4.0)
+    assert one.spread == pytest.approx(2 / 3)
+
+
+def test_drift_compares_the_halves() -> None:
+    assert Samples((1.0, 1.0, 1.0, 1.2, 1.2, 1.2)).drift == pytest.approx(0.2)
+    assert Samples((1.0, 2.0)).drift == 0.0  # too few to tell
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (Samples((1.0,) * 8), []),
+        (Samples((1.0, 1.5) * 4), ["spreads over"]),
+        (Samples((1.0,) * 5 + (1.13,) * 5), ["second half"]),
+        (Samples((1.0,) * 8, waited=0.5), ["waited for a core 50 %"]),
+        (Samples((1.0,) * 8, waited=0.01), []),
+        (Samples((1.0,) * 8, throttled=("heat",)), ["clocks were lowered: heat"]),
+    ],
+    ids=["quiet", "noisy", "drifting", "waiting", "waiting a little", "throttled"],
+)
+def test_complaints(samples: Samples, words: list[str]) -> None:
+    found = samples.complaints()
+    assert len(found) == len(words)
+    assert all(word in text for word, text in zip(words, found, strict=True))
+
+
+def test_waiting_explains_what_follows_from_it() -> None:
+    assert len(Samples((1.0, 9.0, 1.0, 9.0, 1.0, 9.0), waited=0.4).complaints()) == 1
+
+
+def test_each_complaint_has_its_advice() -> None:
+    bad = {
+        "encoder": Samples((1.0,) * 8, waited=0.5).complaints(),
+        "prefill": Samples((1.0, 1.5) * 4).complaints(),
+        "decode_step": Samples((1.0,) * 5 + (1.13,) * 5).complaints(),
+        "ttft": Samples((1.0,) * 8, waited=0.2, throttled=("heat",)).complaints(),
+        "tpot": Samples((1.0,) * 8, throttled=("heat",)).complaints(),
+    }
+    advice = advice_for(bad)
+    assert len(advice) == 4
+    assert "end them" in advice[0] and "encoder: waited for a core 50 % of the time and 1 more" in advice[0]
+    assert "measure longer" in advice[1] and "warm up" in advice[2] and "cooling" in advice[3]
+    assert advice_for({}) == ()
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=30),
+    st.integers(1, 100),
+    st.none() | st.floats(0, 1),
+    st.lists(st.sampled_from(["heat", "its power limit"]), max_size=2, unique=True),
+)
+def test_round_trip(seconds: list[float], calls: int, waited: float | None, throttled: list[str]) -> None:
+    one = Samples(tuple(seconds), calls, waited, tuple(throttled))
+    assert Samples.from_dict(one.to_dict()) == one
+
+
+@pytest.mark.parametrize("seconds", [(), (-1.0,), (float("nan"),), (float("inf"),)])
+def test_what_is_no_time(seconds: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="expected seconds from 0 on"):
+        Samples(seconds)
+
+
+@pytest.mark.parametrize("content", [{}, {"seconds": "soon"}, {"seconds": [1], "calls_per_sample": "x"}])
+def test_damaged_samples(content: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        Samples.from_dict(content)
