@@ -25,7 +25,7 @@ from vlm.tiny import llm_config, picture, tower_config
 
 import planner
 from planner.errors import InputError
-from planner.report.recommendation import tell, write_artefacts
+from planner.report.recommendation import as_text, tell, write_artefacts
 from planner.vlm.answering import answer
 from planner.vlm.build import build, make_processor
 from planner.vlm.saving import load_model, save_model
@@ -279,3 +279,16 @@ def test_the_client_posts_the_rows_of_the_prompt(folder: Path) -> None:
         return_tensors="pt",
     )
     torch.testing.assert_close(rows, model.to_prompt_embeds(inputs)[0].detach())
+
+
+def test_a_real_verdict_of_the_plan_stands_on_its_page(tiny_plan: planner.Plan, folder: Path) -> None:
+    from planner.bench.expected import expected
+    from planner.bench.verify import verify
+
+    model, _ = load_model(folder / "my-vlm", "cpu", torch.float32)
+    measured = verify(model, expected(folder / "plan.json", precision="fp32"), device="cpu", seconds=0.01)
+    text = as_text(tell(tiny_plan, measured), ".md")
+    assert "names another plan file" not in text
+    assert "- precision fp32 measured, bf16 planned" in text
+    assert f"| {measured.check('params').title} | {model.num_parameters():,} | {model.num_parameters():,} |" in text
+    assert text.count("| passed |") + text.count("| passed (") == sum(one.passed is True for one in measured.checks)

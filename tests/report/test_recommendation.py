@@ -169,7 +169,7 @@ def test_what_is_extrapolated_and_assumed_stands_in_the_plans_words(name: str) -
 def test_without_a_verdict_the_page_says_so_and_how_to_measure() -> None:
     text = said("flops")
     assert "Not measured yet: every cost on this page is computed." in text
-    assert "vlm-planner build --from plan.json -o my-vlm vlm-planner verify my-vlm --plan plan.json" in text
+    assert "vlm-planner verify plan.json -o verdict.json vlm-planner report plan.json --verdict verdict.json" in text
 
 
 def test_a_verdict_is_shown_check_by_check() -> None:
@@ -193,7 +193,7 @@ def test_a_good_verdict_is_good_and_another_models_is_not() -> None:
     text = said("flops", other)
     assert "what was measured is not quite what is recommended" in text
     assert "visual tokens 16 measured, 64 planned" in text
-    assert "Images 2 measured, 1 planned" in text
+    assert "images 2 measured, 1 planned" in text
     assert "the times were not stable" in said("flops", good | {"stable": False})
 
 

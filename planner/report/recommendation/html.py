@@ -120,7 +120,7 @@ def _table(table: Table) -> str:
     caption = _line(table.caption)
     label = escape(visible(plain(table.caption), _UNCUT), quote=True)
     return f"""<div class="table" role="region" tabindex="0" aria-label="{label}"><table>
-<caption>{caption}</caption>
+<caption><span>{caption}</span></caption>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {rows(table.rows, table.marked)}</tbody>
@@ -147,8 +147,9 @@ def _inline(part: Inline) -> str:
         return f"<code>{_safe(part.text)}</code>"
     text = _safe(str(part))
     if isinstance(part, Value):
-        kind = "bdi class='v'" if not part.strong else "bdi class='v strong'"
-        return f"<{kind}>{text}</bdi>"
+        number = isinstance(part.raw, int | float)
+        kinds = " ".join(["v", *["number"] * number, *["strong"] * part.strong])
+        return f'<bdi class="{kinds}">{text}</bdi>'
     return text
 
 

@@ -168,7 +168,10 @@ def measured(plan: Fields, best: Pick, verdict: Verdict | None, commands: tuple[
     """The section; `commands` are what measures the pick."""
     title = "Predicted against measured"
     if verdict is None:
-        text = line("Not measured yet. Times, memory and FLOPs above are predictions; these commands measure them:")
+        text = line(
+            "Not measured yet. Times, memory and FLOPs above are predictions; the first command measures them, on the "
+            "machine that it runs on:"
+        )
         return Section("measured", title, (Paragraph(text, "warn"), Command(commands, "Measure the pick")))
     blocks: list[Block] = [Paragraph(verdict.summary(best, plan), verdict.tone(best, plan))]
     different = verdict.differences(best, plan)
@@ -241,7 +244,7 @@ def _circumstances(verdict: Verdict) -> list[tuple[Inline, Line]]:
 
 
 def _words(name: str) -> Value:
-    return foreign(name.replace("_", " ").capitalize(), "name", NAME_MAX)
+    return foreign(name.replace("_", " "), "name", NAME_MAX)
 
 
 def _any(value: Any) -> Value:

@@ -37,15 +37,18 @@ def _reason(plan: Fields, best: Pick) -> Line:
     if fitting.raw == 1:
         return line("Of ", compared, " configurations it is the only one that keeps ", under, ".")
     error = v.error(best.error, strong=True)
+    sure = () if best.interval is None else line(" (", v.level(), " interval ", best.interval_text, ")")
     return line(
-        "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, ". ",
-        compared, " were compared in all.",
+        "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, sure,
+        ". ", compared, " were compared in all.",
     )  # fmt: skip
 
 
 def _figures(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
-    found: list[tuple[str, Line]] = [("Predicted error", (v.error(best.error, strong=True),))]
-    if best.odds is not None:
+    found: list[tuple[str, Line]] = [
+        ("Predicted error (one minus the average score)", (v.error(best.error, strong=True),))
+    ]
+    if best.odds is not None and plan.whole("candidates", "fitting") > 1:
         odds = v.odds(best.odds, "probability that nothing that fits is better", strong=True)
         found.append(("Odds that it is the best", (odds,)))
     found.append(("Computing, one request", (v.flops(best.total_flops, "FLOPs of one request", strong=True),)))

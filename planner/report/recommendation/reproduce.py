@@ -132,9 +132,12 @@ def build_command(plan: Fields) -> str:
     return shlex.join([*words, "-o", MODEL])
 
 
-def measure_commands(plan: Fields) -> tuple[str, ...]:
-    """What measures the pick."""
-    return (build_command(plan), f"vlm-planner verify {MODEL} --plan {PLAN_FILE} -o verdict.json")
+def measure_commands() -> tuple[str, ...]:
+    """What measures the pick, and makes this page again with what was measured."""
+    return (
+        f"vlm-planner verify {PLAN_FILE} -o verdict.json",
+        f"vlm-planner report {PLAN_FILE} --verdict verdict.json -o recommendation.html",
+    )
 
 
 def _exact(name: str, value: float) -> str:

@@ -51,7 +51,7 @@ def _told(content: Fields, found: Verdict | None) -> Document:
             why(content, best, law),
             costs(content, best),
             charts(content, best, law),
-            measured(content, best, found, measure_commands(content)),
+            measured(content, best, found, measure_commands()),
             assumptions(content),
             reproduce(content, command, law),
             next_steps(content, best, law, found is not None),

@@ -31,7 +31,9 @@ _LEVELS_MAX = 12  # sizes or counts that are listed
 
 def why(plan: Fields, best: Pick, law: Law) -> Section:
     """The section."""
-    return Section("why", "Why this one", (*_law(law), *_doubt(best, law), *_tied(plan, best), *_beside(plan, best)))
+    return Section(
+        "why", "Why this one", (*_law(law), *_doubt(plan, best, law), *_tied(plan, best), *_beside(plan, best))
+    )
 
 
 def _law(law: Law) -> tuple[Block, ...]:
@@ -156,7 +158,7 @@ def _listed(parts: list[Value]) -> Line:
     return line(joined(parts[:_LEVELS_MAX], ", "), " and ", more, " more")
 
 
-def _doubt(best: Pick, law: Law) -> tuple[Block, ...]:
+def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
     if best.interval is None:
         return (
             Paragraph(line("How sure the prediction is, is not known: the law was given, or has constraints."), "warn"),
@@ -173,7 +175,7 @@ def _doubt(best: Pick, law: Law) -> tuple[Block, ...]:
             for region, one in zip(belief.regions, belief.shares, strict=True)
         ]
         parts.append(line(" It holds over every form of the law that the runs allow: ", joined(forms), "."))
-    if best.odds is not None:
+    if best.odds is not None and plan.whole("candidates", "fitting") > 1:
         odds = v.odds(best.odds, "probability that nothing that fits is better")
         parts.append(line(" The odds that nothing else that fits is better are ", odds))
         if best.regret is not None and best.regret >= 5e-5:
