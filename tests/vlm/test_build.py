@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from planner.models.specs import COMPRESSORS
 from planner.vlm.build import build, build_recipe, make_processor, params_table
 from planner.vlm.recipe import make_recipe
 from planner.vlm.saving import export_llm, load_model, save_model
+from planner.vlm.weights import find_sources
 
 TENSORS = "model.safetensors"
 
@@ -245,6 +247,17 @@ def test_the_hub_is_asked_only_when_named_and_offline_is_one_sentence(monkeypatc
     monkeypatch.setattr("socket.getaddrinfo", lambda *_: [])
     with pytest.raises(InputError, match=r"the config of Qwen/Qwen2\.5-0\.5B from the Hugging Face hub \(offline"):
         build(llm="Qwen2.5-0.5B", visual_tokens=4, weights="pretrained")
+
+
+def test_pretrained_means_the_hub_ids_of_the_catalogue() -> None:
+    for vision in vision_catalog().values():
+        recipe = make_recipe(llm="Qwen2.5-0.5B", vision=vision.name, visual_tokens=1)
+        found = {part: (source.place, source.on_hub) for part, source in find_sources("pretrained", recipe).items()}
+        assert found == {"llm": ("Qwen/Qwen2.5-0.5B", True), "vision": (vision.hf_id, True)}
+    assert vision_catalog()["SigLIP-so400m/14-384"].hf_id == "google/siglip-so400m-patch14-384"
+    nowhere = replace(recipe, vision=replace(recipe.vision, hf_id=""))
+    with pytest.raises(InputError, match="no hub id of SigLIP-B/16-224 is known: give its folder, as vision=PATH"):
+        find_sources("pretrained", nowhere)
 
 
 @pytest.mark.parametrize(

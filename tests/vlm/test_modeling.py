@@ -216,6 +216,7 @@ def test_query_gradient() -> None:
 
 def test_bf16_and_attention_implementations() -> None:
     built, inputs = model(), two_samples()
+    assert {part.config._attn_implementation for part in (built.vision_tower, built.language_model)} == {"sdpa"}
     real = inputs["attention_mask"].bool()
     expected = built(**inputs).logits[real]
     eager = copy.deepcopy(built)
