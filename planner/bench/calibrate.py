@@ -160,7 +160,7 @@ def _parameters(found: Fit, profile: Hardware) -> tuple[Parameter, ...]:
 
 def _origin(taken: Pool, shapes: tuple[ShapeTimes, ...]) -> str:
     """How many shapes, of what, on what, when, and how well."""
-    names = list(dict.fromkeys(one.llm for one in shapes))
+    names = list(dict.fromkeys(one.llm for one in sorted(shapes, key=lambda shape: shape.params)))
     models = ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
     facts = taken.environment
     on = f"{facts.get('device')} ({taken.precision}, {taken.measurements[0].mode}, PyTorch {facts.get('torch')})"

@@ -52,7 +52,7 @@ def _measured(pool: Pool, device: str, on_host: bool) -> Hardware:
     where = "with PyTorch, before the models ran"
     return Hardware(
         name=CPU if on_host else re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") or "gpu",
-        title=f"{device or 'this device'}, {facts.get('threads')} threads" if on_host else device,
+        title=f"{device or 'this host'}, {_threads(facts.get('threads'))}" if on_host else device,
         flops_per_s={precision: rate},
         memory_bytes=_memory_bytes(pool, device, on_host),
         bandwidth_bytes_per_s=bandwidth,
@@ -65,6 +65,10 @@ def _measured(pool: Pool, device: str, on_host: bool) -> Hardware:
         efficiency=Efficiency(),
         form_factor="host" if on_host else "",
     )
+
+
+def _threads(count: object) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def best_bandwidth(ceilings: Iterable[Ceilings]) -> float:

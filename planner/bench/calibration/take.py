@@ -47,20 +47,32 @@ def take(
         InputError: what cannot be built or measured; kept measurements of another environment.
     """
     found: list[Measurement] = []
-    for (llm, tokens), group in groupby(shapes, key=lambda shape: (shape.llm, shape.visual_tokens)):
-        batches = [shape.batch for shape in group]
+    for llm, tokens, batches in _sweeps(shapes):
+        last = len(found) + len(tokens) * len(batches)
         found += sweep(
-            _name(llm, sources or {}),
-            [tokens],
+            (sources or {}).get(llm.name, llm.name),
+            tokens,
             batches,
             workload,
             method="whole",
             folder=keep,
-            progress=_counted(progress, len(found), len(shapes)),
+            progress=_counted(progress, f"{len(found) + 1} to {last} of {len(shapes)}"),
             **options,
         )
         check_same_environment(found)  # before hours are spent on what is not pooled
     return tuple(found)
+
+
+def _sweeps(shapes: Sequence[Shape]) -> list[tuple[LlmSpec, list[int], list[int]]]:
+    """Shapes as sweeps: visual tokens of a language model that run with the same batches."""
+    found: list[tuple[LlmSpec, list[int], list[int]]] = []
+    for (llm, tokens), group in groupby(shapes, key=lambda shape: (shape.llm, shape.visual_tokens)):
+        batches = [shape.batch for shape in group]
+        if found and found[-1][0] == llm and found[-1][2] == batches:
+            found[-1][1].append(tokens)
+        else:
+            found.append((llm, [tokens], batches))
+    return found
 
 
 def measure_device(
@@ -159,17 +171,8 @@ def read_folder(folder: str | Path) -> tuple[Measurement, ...]:
     return tuple(Measurement.load(file) for file in files)
 
 
-def _name(llm: LlmSpec, sources: Mapping[str, str]) -> str:
-    return sources.get(llm.name, llm.name)
-
-
-def _counted(progress: Progress | None, before: int, shapes: int) -> Progress | None:
-    """The parts of a measurement within the count of all of them."""
+def _counted(progress: Progress | None, which: str) -> Progress | None:
+    """Says which shapes of all are being measured."""
     if progress is None:
         return None
-
-    def told(what: str, done: int, total: int) -> None:
-        share = done / total if total else 0.0
-        progress(f"{before + 1} of {shapes}: {what}", round(100 * (before + share)), 100 * shapes)
-
-    return told
+    return lambda what, done, total: progress(f"shapes {which}: {what}", done, total)

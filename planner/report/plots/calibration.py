@@ -40,13 +40,16 @@ def plot(found: Calibration) -> Figure:
     columns = 4 if len(quantities) > 4 else len(quantities)
     rows = -(-len(quantities) // columns)
     title = f"{found.hardware.title}: times of shapes that the fit did not see"
-    figure, grid = new_figure((2.75 * columns, 0.7 + 2.9 * rows), literal(title, 100), rows, columns)
+    figure, grid = new_figure((2.75 * columns, 0.8 + 2.9 * rows), literal(title, 100), rows, columns)
     for axes, name in zip(grid, quantities, strict=False):
         _panel(axes, found, name, colours)
     for axes in grid[len(quantities) :]:
         axes.set_axis_off()
-    figure.supxlabel("measured")
-    figure.supylabel("predicted")
+    for place, axes in enumerate(grid[: len(quantities)]):
+        if place + columns >= len(quantities):
+            axes.set_xlabel("measured")
+        if place % columns == 0:
+            axes.set_ylabel("predicted")
     marks: Rows = [(_mark(colours[name], "o"), literal(name, 24)) for name in llms]
     further: Rows = [
         (_mark(_BEFORE, "x"), f"before: {found.start.efficiency.source} efficiencies"),
