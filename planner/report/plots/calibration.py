@@ -39,7 +39,7 @@ def plot(found: Calibration) -> Figure:
     colours = dict(zip(llms, size_colours(len(llms)), strict=True))
     columns = 4 if len(quantities) > 4 else len(quantities)
     rows = -(-len(quantities) // columns)
-    title = f"{found.hardware.title}: times of shapes that the fit did not see"
+    title = f"{found.hardware.title}: shapes that the fit did not see; median error before → after"
     figure, grid = new_figure((2.75 * columns, 0.8 + 2.9 * rows), literal(title, 100), rows, columns)
     for axes, name in zip(grid, quantities, strict=False):
         _panel(axes, found, name, colours)
