@@ -11,6 +11,8 @@ plan = planner.plan("my-law.json", budget=planner.Budget("2 TFLOPs"), llms="qwen
                     workload=planner.Workload(query_tokens=50, generated_tokens=32))
 
 model = planner.build(plan.best)                 # the model itself; needs vlm-planner[vlm]
+verdict = planner.verify(model, plan)            # predicted against measured, on this device
+plan.report("recommendation.html", verdict)      # something to read and to hand on
 """
 
 from __future__ import annotations
@@ -34,7 +36,10 @@ from planner.planning.search import plan
 from planner.runs import Runs, read_runs, validate, write_runs
 
 if TYPE_CHECKING:
+    from planner.bench.measure import measure as measure
+    from planner.bench.verify import verify as verify
     from planner.vlm.build import build as build
+    from planner.vlm.recipe import make_recipe as make_recipe
 
 __version__ = "0.1.0"
 
@@ -94,13 +99,19 @@ def write_report(
 set_report_writer(write_report)  # Plan.report: planning may not import the later room
 
 
+_NEED_TORCH = ("build", "make_recipe", "measure", "verify")
+
+
 def __getattr__(name: str) -> Any:
-    """`planner.build`, which loads torch and transformers only when it is asked for."""
-    if name != "build":
+    """`planner.build`, `planner.verify` and the like, which load torch and transformers only when they are asked for."""
+    if name not in _NEED_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
+        from planner.bench.measure import measure
+        from planner.bench.verify import verify
         from planner.vlm.build import build
+        from planner.vlm.recipe import make_recipe
     except ImportError as error:
         which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
-        raise InputError(f"build needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
-    return build
+        raise InputError(f"{name} needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
+    return {"build": build, "make_recipe": make_recipe, "measure": measure, "verify": verify}[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,12 @@ ADVICE = {
     "clocks were": "the device limits its clocks: see to its cooling and power limit; it will do the same in service",
 }
 """Words of a complaint -> what to do about it."""
+
+
+def merged_advice(advice: Iterable[str]) -> tuple[str, ...]:
+    """Advice for several measurements, each said once, with the first example."""
+    first = {text.partition(" (")[0]: text for text in reversed(list(advice))}
+    return tuple(reversed(first.values()))
 
 
 def advice_for(complaints: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

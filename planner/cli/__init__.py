@@ -1,6 +1,6 @@
 """The command line: one function a verb. Every verb has --json: one JSON document on stdout, all else on stderr.
 
-Exit codes: 0 done, 1 nothing fits the budget, 2 bad input.
+Exit codes: 0 done, 1 nothing fits the budget or verification failed, 2 bad input.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from planner.cli import (  # each adds its verbs to `app`
+    bench,
     calibrate,
     catalog,
     costs,
@@ -26,6 +27,7 @@ from planner.errors import PlannerError
 
 __all__ = [
     "app",
+    "bench",
     "calibrate",
     "catalog",
     "costs",

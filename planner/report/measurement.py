@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from planner.bench.measurement import Measurement
+from planner.bench.samples import merged_advice
 from planner.quantities import (
     format_bandwidth,
     format_bytes,
@@ -45,7 +46,7 @@ def print_measurements(console: Console, found: Sequence[Measurement], answers: 
                 "yes" if one.stable else "no",
             )
         console.print(table)
-        for advice in dict.fromkeys(text for one in found for text in one.advice):
+        for advice in merged_advice(text for one in found for text in one.advice):
             console.print(Text.assemble(("advice: ", "yellow"), plain(advice)))
     print_answers(console, answers)
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from planner.bench.grid import GridVerdict
+from planner.bench.samples import merged_advice
 from planner.bench.verdict import Check, Verdict
 from planner.quantities import (
     format_bytes,
@@ -78,14 +79,15 @@ def print_grid(console: Console, grid: GridVerdict) -> None:
     """The pick and its neighbours: a line each, and whether their order is as predicted."""
     head = "as predicted" if grid.passed else "NOT as predicted"
     console.print(plain(f"the pick and {len(grid.cells) - 1} neighbours: {head}"), style="bold")
-    table = new_table("", "LLM", "tokens", "TTFT", "predicted", "TPOT", "predicted", "failed")
+    table = new_table("", "LLM", "tokens", "TTFT", "predicted", "TPOT", "predicted", "checks")
     for cell in grid.cells:
         model = cell.measurement.model
         times = []
         for name in ("ttft_s", "tpot_s"):
             found = [cell.check(name).measured, cell.check(name).predicted] if name in cell.names else [None, None]
             times += ["-" if one is None else format_seconds(one) for one in found]
-        failed = ", ".join(check.title for check in cell.failed) or "-"
+        judged = sum(check.passed is not None for check in cell.checks)
+        failed = f"{judged} pass" if cell.passed else f"{len(cell.failed)} of {judged} FAIL"
         add_row(table, model.llm, str(model.visual_tokens), *times, failed, style="" if cell.passed else "red")
     console.print(table)
     for order in grid.orders:
@@ -96,7 +98,7 @@ def print_grid(console: Console, grid: GridVerdict) -> None:
         for text in order.inverted:
             console.print(Text.assemble(("not as predicted: ", "red"), plain(text)))
     if not grid.stable:
-        for text in dict.fromkeys(text for cell in grid.cells for text in cell.measurement.advice):
+        for text in merged_advice(text for cell in grid.cells for text in cell.measurement.advice):
             console.print(Text.assemble(("advice: ", "yellow"), plain(text)))
 
 
