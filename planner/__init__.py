@@ -103,7 +103,7 @@ _NEED_TORCH = ("build", "make_recipe", "measure", "verify")
 
 
 def __getattr__(name: str) -> Any:
-    """`planner.build`, `planner.verify` and the like, which load torch and transformers only when they are asked for."""
+    """`planner.build`, `planner.verify` and the like: they load torch and transformers, so only when asked for."""
     if name not in _NEED_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
