@@ -60,6 +60,15 @@ def test_a_port_in_use_is_named(run: Run) -> None:
     assert done.complaint == f"port {port} is in use; name another with --port, or --port 0 for one that is free"
 
 
+def test_answers_are_sent_at_once() -> None:
+    """Body after head without waiting for a receipt: what is accepted inherits it."""
+    pytest.importorskip("uvicorn", reason="needs the extra [app]")
+    from planner.explore.serving.run import listen
+
+    with listen(0) as listening, socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
