@@ -130,6 +130,7 @@ def uncertainty(law: Law) -> Uncertainty | None:
         return None
 
 
+@remembered  # a mix is made anew for every share, its tasks stay
 def _belief_of(law: Law) -> Belief:
     """The forms of an average; of a fitted law its own form and those of the others that its runs allow."""
     if isinstance(law, CombinedLaw):

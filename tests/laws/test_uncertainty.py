@@ -74,3 +74,17 @@ def test_the_tasks_of_a_mix_add_in_squares() -> None:
     np.testing.assert_allclose((high - low) / 2, expected, rtol=1e-9)
     spread = known.draws(N, T, 4000).std(axis=0)
     assert (spread < 1.2 * expected).all()
+
+
+def test_mixes_of_the_same_tasks_share_what_is_known_of_each() -> None:
+    """Only the weights differ: the forms, their profiles and draws are worked out once a task."""
+    one, other = uncertainty(load_mix("reasoning=0.6,ocr=0.4")), uncertainty(load_mix("reasoning=0.5,ocr=0.5"))
+    alone = uncertainty(load_law("reasoning"))
+    assert one is not None
+    assert other is not None
+    assert alone is not None
+    assert one is not other
+    assert all(mine is theirs for mine, theirs in zip(one.beliefs, other.beliefs, strict=True))
+    assert one.beliefs[0] is alone.beliefs[0]
+    assert one.beliefs[0] is not one.beliefs[1]
+    assert (one.weights, other.weights) == ((0.6, 0.4), (0.5, 0.5))
