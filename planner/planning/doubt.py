@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from planner.errors import FitError
 from planner.laws.combined import Law
 from planner.laws.uncertainty import Uncertainty, uncertainty
+from planner.planning.distinct import distinct_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -54,11 +55,10 @@ class Doubt:
         rows = np.flatnonzero(fits)
         if not len(rows) or any(one is None for one in known):
             return nothing
-        keys = np.column_stack([law_index, llm_params, visual_tokens])[rows]
-        points, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        point_of_row[rows] = inverse.ravel()
-        owner, n, t = points[:, 0].astype(int), points[:, 1], points[:, 2]
-        error = errors[rows][first]
+        first, point_of_row[rows] = distinct_rows(law_index[rows], llm_params[rows], visual_tokens[rows])
+        asked = rows[first]
+        owner, n, t = law_index[asked], llm_params[asked], visual_tokens[asked]
+        error = errors[asked]
         best = int(np.argmin(error))
         low, high, tied = np.empty(len(n)), np.empty(len(n)), np.zeros(len(n), bool)
         drawn: list[FloatArray | None] = []

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.costs.hardware import Hardware
 from planner.costs.latency import speed_limit_tokens
-from planner.costs.request import cannot_make
 from planner.costs.stages import PROMPT_ORDERS, Workload
-from planner.errors import InputError, NothingFitsError, UnknownNameError
-from planner.laws.combined import Law
-from planner.laws.shipped import as_law
+from planner.errors import NothingFitsError, UnknownNameError
 from planner.models.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,
     Llms,
-    family_of,
     find_compressor,
     find_llms,
     find_vision,
 )
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.deployment import Deployment, as_deployment, several, some
+from planner.models.specs import CompressorSpec, VisionSpec
+from planner.planning.choices import LawLike, admissible, laws_of, own_families
+from planner.planning.deployment import Deployment, as_deployment, some
+from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import DRAWS, Doubt
 from planner.planning.limits import Limit, all_met, conflict, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
@@ -35,12 +33,11 @@ from planner.planning.result import Candidate, Plan, SlackOfPick
 from planner.planning.space import Axes, Space, evaluate
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
-from planner.quantities import format_flops, whole_number
+from planner.quantities import format_flops
 
 __all__ = ["DRAWS", "pareto", "plan"]
 
 RUNNERS_UP = 5
-LawLike: TypeAlias = "Law | str | Path | None"
 
 
 def plan(
@@ -120,9 +117,9 @@ def plan(
     for order in orders:
         if order not in PROMPT_ORDERS:
             raise UnknownNameError("prompt order", order, PROMPT_ORDERS)
-    laws = _laws(law, form, compressors)
-    models = find_llms(llms) if llms is not None else _own_families(laws.values())
-    axes = Axes(models, towers, compressors, orders, _admissible(visual_tokens, compressors, towers), laws)
+    laws = laws_of(law, form, compressors)
+    models = find_llms(llms) if llms is not None else own_families(laws.values())
+    axes = Axes(models, towers, compressors, orders, admissible(visual_tokens, compressors, towers), laws)
     space = evaluate(axes, deployment, load, budget.convention)
     limits = limits_of(budget, deployment.hardware)
     table = space.table
@@ -230,8 +227,8 @@ def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
     could run in several ways is listed once, in the best of them."""
     names = [(block.compressor.name, block.vision.name) for block in space.blocks]
     kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
-    keys = np.column_stack([kinds, space.table.llm_index[ranking], space.table.visual_tokens[ranking]])
-    return np.sort(np.unique(keys, axis=0, return_index=True)[1])
+    first, _ = distinct_rows(kinds, space.table.llm_index[ranking], space.table.visual_tokens[ranking])
+    return np.sort(first)
 
 
 def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tuple[Candidate, ...]:
@@ -272,56 +269,3 @@ def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget) -> No
     return NothingFitsError(
         f"nothing keeps {both} {' and '.join(texts)}: each alone can be kept, together they cannot; loosen one"
     )
-
-
-def _laws(
-    law: LawLike | Mapping[str, LawLike], form: str | None, compressors: tuple[CompressorSpec, ...]
-) -> dict[str, Law]:
-    """The law of each compressor."""
-    names = [compressor.name for compressor in compressors]
-    if not isinstance(law, Mapping):
-        return dict.fromkeys(names, as_law(law, form))
-    given = {find_compressor(name).name: as_law(one, form) for name, one in law.items()}
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise InputError(f"law: laws are given for {', '.join(given)}, none for the compressor {', '.join(missing)}")
-    return {name: given[name] for name in names}
-
-
-def _own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:
-    """The catalogue's models of the families that the laws were measured on. Raises InputError if it knows none."""
-    names = list(dict.fromkeys(name for law in laws for name in law.llms))
-    families = dict.fromkeys(family for name in names if (family := family_of(name)))
-    if not families:
-        measured = f"on {', '.join(names)}, which the catalogue does not know" if names else "on no named models"
-        raise InputError(
-            f"the law was measured {measured}: name the candidates with llms= (--llms): models, families, 'all', "
-            "or config.json paths"
-        )
-    return find_llms(list(families))
-
-
-def _admissible(
-    wanted: int | Iterable[int] | None, compressors: tuple[CompressorSpec, ...], towers: tuple[VisionSpec, ...]
-) -> dict[tuple[str, str], tuple[int, ...]]:
-    """The candidates' visual tokens by (compressor, tower), ascending.
-
-    Raises InputError for a count that no compressor can make from any tower; of several, each takes those that it can.
-    """
-    able = {(one.name, tower.name): one.visual_tokens(tower) for one in compressors for tower in towers}
-    if wanted is None:
-        return able
-    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in several(wanted)})
-    first, tower = compressors[0], towers[0]
-    listed = ", ".join(map(str, able[first.name, tower.name]))
-    for count in chosen:
-        if not any(count in counts for counts in able.values()):
-            raise InputError(cannot_make(first, tower, count))
-    if not chosen:
-        raise InputError(f"visual_tokens: expected at least one of {listed}, got none")
-    found = {key: tuple(count for count in chosen if count in counts) for key, counts in able.items()}
-    for (name, tower_name), counts in found.items():
-        if not counts:
-            made = ", ".join(map(str, able[name, tower_name]))
-            raise InputError(f"{name} can make none of the visual tokens asked for from {tower_name}; it makes {made}")
-    return found

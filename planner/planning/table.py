@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from planner.errors import UnknownNameError
 from planner.models.specs import LlmSpec
+from planner.planning.distinct import distinct_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +58,9 @@ class CandidateTable:
 
     def fitting_points(self) -> tuple[FloatArray, FloatArray]:
         """Sizes and visual tokens of what fits, each pair once, ascending: what a law is asked about."""
-        pairs = np.column_stack([self.llm_params, self.visual_tokens])[self.fits]
-        size, tokens = np.unique(pairs, axis=0).T
-        return size, tokens
+        sizes, tokens = self.llm_params[self.fits], self.visual_tokens[self.fits]
+        first, _ = distinct_rows(sizes, tokens)
+        return sizes[first], tokens[first]
 
     def fitting(self, fits: NDArray[np.bool_]) -> CandidateTable:
         """The same table with another verdict on what fits."""

@@ -1,0 +1,71 @@
+"""What plan() chooses from, out of what a user may pass: laws, language models, visual tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from planner.costs.request import cannot_make
+from planner.errors import InputError
+from planner.laws.combined import Law
+from planner.laws.shipped import as_law
+from planner.models.catalog import family_of, find_compressor, find_llms
+from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.planning.deployment import several
+from planner.quantities import whole_number
+
+LawLike: TypeAlias = "Law | str | Path | None"
+
+
+def laws_of(
+    law: LawLike | Mapping[str, LawLike], form: str | None, compressors: tuple[CompressorSpec, ...]
+) -> dict[str, Law]:
+    """The law of each compressor."""
+    names = [compressor.name for compressor in compressors]
+    if not isinstance(law, Mapping):
+        return dict.fromkeys(names, as_law(law, form))
+    given = {find_compressor(name).name: as_law(one, form) for name, one in law.items()}
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InputError(f"law: laws are given for {', '.join(given)}, none for the compressor {', '.join(missing)}")
+    return {name: given[name] for name in names}
+
+
+def own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:
+    """The catalogue's models of the families that the laws were measured on. Raises InputError if it knows none."""
+    names = list(dict.fromkeys(name for law in laws for name in law.llms))
+    families = dict.fromkeys(family for name in names if (family := family_of(name)))
+    if not families:
+        measured = f"on {', '.join(names)}, which the catalogue does not know" if names else "on no named models"
+        raise InputError(
+            f"the law was measured {measured}: name the candidates with llms= (--llms): models, families, 'all', "
+            "or config.json paths"
+        )
+    return find_llms(list(families))
+
+
+def admissible(
+    wanted: int | Iterable[int] | None, compressors: tuple[CompressorSpec, ...], towers: tuple[VisionSpec, ...]
+) -> dict[tuple[str, str], tuple[int, ...]]:
+    """The candidates' visual tokens by (compressor, tower), ascending.
+
+    Raises InputError for a count that no compressor can make from any tower; of several, each takes those that it can.
+    """
+    able = {(one.name, tower.name): one.visual_tokens(tower) for one in compressors for tower in towers}
+    if wanted is None:
+        return able
+    chosen = sorted({whole_number(count, "visual_tokens", 1) for count in several(wanted)})
+    first, tower = compressors[0], towers[0]
+    listed = ", ".join(map(str, able[first.name, tower.name]))
+    for count in chosen:
+        if not any(count in counts for counts in able.values()):
+            raise InputError(cannot_make(first, tower, count))
+    if not chosen:
+        raise InputError(f"visual_tokens: expected at least one of {listed}, got none")
+    found = {key: tuple(count for count in chosen if count in counts) for key, counts in able.items()}
+    for (name, tower_name), counts in found.items():
+        if not counts:
+            made = ", ".join(map(str, able[name, tower_name]))
+            raise InputError(f"{name} can make none of the visual tokens asked for from {tower_name}; it makes {made}")
+    return found
