@@ -63,10 +63,14 @@ def main() -> None:
         8e12, ttft_s=0.1, tpot_s=0.02, request_s=2.0, memory_bytes=60 * 2**30, energy_joules=500.0,
         price_per_million_requests=900.0,
     )  # fmt: skip
+    many = {"llms": "all", "compressor": ("quecc", "tokenpacker", "average-pool")}
+    ways = {"prompt_order": PROMPT_ORDERS, "precision": ("bf16", "fp8"), "tensor_parallel": (1, 2)}
     for what, more in (
         ("default sweep, every limit", {"batch": 1}),
         ("default sweep, every limit, batches 1 to 64", {}),
         ("all models, every limit", {"batch": 1, "llms": "all"}),
+        ("all models, three compressors, every limit, batches 1 to 64", many),
+        ("the same in both prompt orders, two precisions, on one GPU and on two", many | ways),
     ):
         options: dict[str, Any] = {**sweep, **more}
         plan = planner.plan(budget=limits, **options)
