@@ -54,6 +54,15 @@ class Task:
     """Whether short work may be done several times for one sample."""
 
 
+def agreed(count: int) -> int:
+    """The first process's count, where several run the same calls and wait for each other in each of them."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return count
+    told = [count]
+    torch.distributed.broadcast_object_list(told)
+    return told[0]
+
+
 def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Samples:
     """Samples of a task, for about so many seconds; at least three."""
     for turn in range(WARM_UPS):
@@ -66,6 +75,7 @@ def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Sa
         calls = max(1, math.ceil(_BUNCH_S / max(once, 1e-9)))
     fewest = FEWEST if once * FEWEST <= seconds else _FEWEST_OF_LONG
     rounds = min(max(round(seconds / max(calls * once, 1e-9)), fewest), MOST)
+    calls, rounds = agreed(calls), agreed(rounds)
     turn = WARM_UPS + 1
     taken: list[float] = []
     waited, throttled = CoreWait(), gpu.clock_limits() if gpu else frozenset()

@@ -1,4 +1,4 @@
-"""Where a measurement was made: what must be the same for two of them to be compared."""
+"""Where a measurement was made."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ import torch
 from planner.bench.meters import Gpu
 from planner.costs.hardware import host_name
 
-FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
-"""Entries that measurements must share to be pooled."""
 _PACKAGES = ("torch", "transformers", "numpy")
 
 
@@ -30,6 +28,7 @@ def environment(device: torch.device, precision: str, mode: str, gpu: Gpu | None
         "mode": mode,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
+        "device_memory_bytes": _memory_bytes(device),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in _PACKAGES},
@@ -40,15 +39,18 @@ def environment(device: torch.device, precision: str, mode: str, gpu: Gpu | None
     if on_gpu:
         facts |= {
             "cuda": torch.version.cuda,
-            "device_memory_bytes": torch.cuda.get_device_properties(device).total_memory,
             **(gpu or Gpu(device)).facts(),
         }
     return facts
 
 
-def fingerprint(facts: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same; an entry that is missing is None."""
-    return {name: facts.get(name) for name in FINGERPRINT}
+def _memory_bytes(device: torch.device) -> int:
+    """All that the driver reports, or that the host has."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    import psutil  # type: ignore[import-untyped]
+
+    return int(psutil.virtual_memory().total)
 
 
 def _own_version() -> str:

@@ -18,17 +18,19 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from planner.bench.ceilings import measure_ceilings
-from planner.bench.clock import Clock, Task, take
+from planner.bench.clock import Clock, Task, agreed, take
 from planner.bench.environment import environment
-from planner.bench.measurement import MODES, Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
+from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
 from planner.bench.meters import CoreWait, Gpu, TensorBytes
+from planner.bench.ranks import local
 from planner.bench.samples import Samples
 from planner.bench.stages import Stages
 from planner.costs.stages import TEXT_FIRST, Workload
 from planner.errors import InputError, UnknownNameError
 from planner.quantities import shown, whole_number
 from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
-from planner.vlm.build import DTYPES, Progress, weights_bytes
+from planner.vlm.build import DTYPES, Progress
+from planner.vlm.materialise import make_shell
 from planner.vlm.recipe import Recipe
 from planner.vlm.weights import byte_tokenizer
 
@@ -74,6 +76,8 @@ def measure(
     whole_number(batch, "batch", 1)
     if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
         raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
+    if mode != EAGER and torch.distributed.is_initialized():
+        raise InputError(f"mode {mode}: a model that several devices share is measured in the eager mode only")
     if model.config.prefix_asks and not workload.query_tokens:
         raise InputError("a text-first prompt asks the compressor by its query: expected query_tokens of at least 1")
     facts = facts_of(model, recipe)
@@ -143,7 +147,7 @@ def _measure(
     if ceilings is None:
         ceilings = measure_ceilings(device, DTYPES[facts.precision])
     told("counting FLOPs")
-    flops = count_flops(model, workload)
+    flops = count_flops(_whole_shell(model) if facts.tensor_parallel > 1 else model, workload)
     told("memory of a request")
     memory = _memory(model, workload, batch, gpu)
     stages = Stages(model, workload, batch, mode=mode, seed=seed)
@@ -210,12 +214,17 @@ def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -
     return found
 
 
+def _whole_shell(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditionalGeneration:
+    """The same model on the meta device, not shared: a rank of several runs only its part."""
+    return make_shell(copy.deepcopy(model.config), next(iter(model.language_model.parameters())).dtype).eval()
+
+
 def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch: int, gpu: Gpu | None) -> MemoryUse:
     """Of one request with a dynamic cache, its answer cut short where it is long."""
     steps = min(workload.generated_tokens, MEMORY_STEPS)
     stages = Stages(model, workload, batch)
     stages.encoder(0)  # makes the inputs, which are not counted
-    weights = weights_bytes(model)
+    weights = sum(part.numel() * part.element_size() for part in map(local, model.parameters()))
     device = stages.device
     if device.type == "cuda":
         gc.collect()
@@ -258,9 +267,8 @@ def _decode_read_bytes(model: PlannerVlmForConditionalGeneration, stages: Stages
     """Weights of the language model without its embedding, unless that is the head too; and the cache."""
     llm = model.language_model
     embedding, head = llm.get_input_embeddings().weight, llm.get_output_embeddings().weight
-    weights = sum(weight.numel() * weight.element_size() for weight in llm.parameters())
-    if embedding is not head:
-        weights -= embedding.numel() * embedding.element_size()
+    parts = [local(weight) for weight in llm.parameters() if weight is not embedding or embedding is head]
+    weights = sum(part.numel() * part.element_size() for part in parts)
     seen = stages.tokens.cached + stages.prompt_tokens
     return int(weights + (kv_cache_bytes / seen * stages.mean_context if seen else 0))
 
@@ -285,9 +293,13 @@ def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, not
     stages.begin(0)
     stages.go_on(stages.begin(1), min(steps, 2))
     waited, start, turn = CoreWait(), time.perf_counter(), 2
-    while len(taken["request"]) < _FEWEST_REQUESTS or (
-        time.perf_counter() - start < seconds and len(taken["request"]) < _REQUESTS
-    ):
+
+    def enough() -> bool:
+        done = len(taken["request"])
+        over = done >= _FEWEST_REQUESTS and (time.perf_counter() - start >= seconds or done >= _REQUESTS)
+        return bool(agreed(int(over)))
+
+    while not enough():
         held: list[Any] = []
         first = clock.time(lambda turn=turn, held=held: held.append(stages.begin(turn)))  # type: ignore[misc]
         rest = clock.time(lambda held=held: stages.go_on(held[0], steps)) if steps else 0.0  # type: ignore[misc]
@@ -311,7 +323,7 @@ def _energy(stages: Stages, gpu: Gpu | None, samples: dict[str, Samples]) -> Ene
     if gpu is None or gpu.energy_joules() is None:
         return Energy(None, False, "this device has no energy counter that can be read")
     steps = max(stages.workload.generated_tokens - 1, 0)
-    count = min(max(math.ceil(_ENERGY_S / max(samples["request"].median_s, 1e-6)), 1), 1000)
+    count = agreed(min(max(math.ceil(_ENERGY_S / max(samples["request"].median_s, 1e-6)), 1), 1000))
     torch.cuda.synchronize(stages.device)
     start, before = time.perf_counter(), gpu.energy_joules()
     for turn in range(count):

@@ -27,7 +27,10 @@ FORMAT_VERSION = 1
 
 TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
 """What is timed; a stage that a model does not run is left out."""
-MODES = ("eager", "static", "compile")
+EAGER = "eager"
+MODES = (EAGER, "static", "compile")
+FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
+"""Entries of the environment that measurements must share to be pooled."""
 WHOLE = "whole"
 SLICES = "slices"
 
@@ -256,6 +259,11 @@ class Measurement:
         except (ValueError, RecursionError):
             raise InputError(f"{name} is not JSON; expected what vlm-planner measure -o wrote") from None
         return cls.from_dict(content, name)
+
+
+def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What two environments must have in common; an entry that is missing is None."""
+    return {name: environment.get(name) for name in FINGERPRINT}
 
 
 def _of(kind: Any, values: Mapping[str, Any]) -> Any:

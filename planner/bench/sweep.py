@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from planner.bench.environment import environment, fingerprint
+from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
-from planner.bench.measurement import Measurement
+from planner.bench.measurement import Measurement, fingerprint
 from planner.bench.meters import Gpu
 from planner.bench.slices import measure_by_slices
 from planner.bench.verify import AUTO, METHODS, SLICES, WHOLE, fits
@@ -124,7 +124,7 @@ def kept_measurement(file: Path, wanted: Expected, here: dict[str, Any]) -> Meas
     )
     if asked != there or found.workload != wanted.workload or found.batch != wanted.batch:
         raise InputError(f"{file} holds a measurement of another model or request; name a new folder")
-    mine, theirs = fingerprint(here), fingerprint(dict(found.environment))
+    mine, theirs = fingerprint(here), fingerprint(found.environment)
     for name, value in mine.items():
         if theirs[name] != value:
             raise InputError(

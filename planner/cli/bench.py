@@ -116,6 +116,7 @@ def verify(
     with needs_torch("verify"):
         from planner.bench.expected import expected
         from planner.bench.grid import verify_grid
+        from planner.bench.ranks import rank
         from planner.bench.verify import verify as verified
         from planner.bench.verify import with_device_profile
     card = None if hardware is None else find_hardware(hardware)
@@ -135,6 +136,8 @@ def verify(
         else:
             given = None if model is None else _load(model, device)
             result = verified(given, wanted, progress=progress, **options)
+    if rank() != 0:  # one process of several speaks for all
+        return
     content = result.to_dict()
     if output is not None:
         write_text(output, json_text(content) + "\n", overwrite=force)

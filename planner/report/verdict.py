@@ -27,6 +27,8 @@ _SHOWN: dict[str, Callable[[float], str]] = {
     "parameters": format_params,
     "joules": lambda joules: f"{format_significant(joules)} J",
 }
+_ANY = 100.0
+"""A tolerance of so much judges nothing."""
 _ORDER_TITLES = {"ttft_s": "TTFT", "tpot_s": "TPOT"}
 
 
@@ -70,9 +72,15 @@ def check_cells(check: Check) -> tuple[str, ...]:
         off = "equal"
     else:
         off = f"{'+' if error > 0 else '-'}{format_percent(abs(error), 1.0)}"
-    most = "" if check.tolerance is None else "equal" if check.tolerance == 0 else format_percent(check.tolerance, 1.0)
+    most = "" if check.tolerance is None else _tolerance(check.tolerance)
     said = {True: "pass", False: "FAIL", None: "shown"}[check.passed]
     return check.title, *numbers, off, most, said
+
+
+def _tolerance(tolerance: float) -> str:
+    if tolerance == 0:
+        return "equal"
+    return format_percent(tolerance, 1.0) if tolerance < _ANY else "any"
 
 
 def print_grid(console: Console, grid: GridVerdict) -> None:

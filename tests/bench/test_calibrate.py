@@ -18,7 +18,7 @@ from support import Run
 from planner.bench.calibrate import calibrate
 from planner.bench.calibration.fit import fit
 from planner.bench.calibration.parameters import Scale
-from planner.bench.calibration.pool import FINGERPRINT, QUANTITIES, pool
+from planner.bench.calibration.pool import QUANTITIES, pool
 from planner.bench.calibration.result import Calibration, record_path
 from planner.bench.calibration.shapes import ON_GPU, ROOM, Shape, plan_shapes
 from planner.bench.calibration.take import read_folder, take
@@ -240,13 +240,6 @@ def test_precisions_and_modes_are_never_pooled(card: Hardware) -> None:
         calibrate([*taken, *made(card, precision="fp16", **FEW)])
     with pytest.raises(InputError, match="mode is 'eager' in one and 'compile' in another"):
         calibrate([*taken, *made(card, mode="compile", **FEW)])
-
-
-def test_the_fingerprint_is_that_of_all_measurements() -> None:
-    pytest.importorskip("torch")
-    from planner.bench.environment import FINGERPRINT as THEIRS
-
-    assert FINGERPRINT == THEIRS
 
 
 def test_too_little_or_unknown_is_refused(card: Hardware) -> None:

@@ -214,7 +214,7 @@ def test_times_are_of_the_95th_percentile(tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"precision": "int4"}, "the plan's weights are in int4; expected bf16, fp16, fp32 here"),
-        ({"tensor_parallel": 2}, "shares the LLM among 2 devices"),
+        ({"tensor_parallel": 2}, "torchrun --nproc-per-node 2 --no-python vlm-planner verify"),
     ],
 )
 def test_what_cannot_be_verified_here(options: dict[str, Any], said: str) -> None:

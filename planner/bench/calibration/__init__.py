@@ -1,10 +1,9 @@
 """From measurements to a hardware profile: pool them, start from a card, fit, judge by what was left out."""
 
-from planner.bench.calibration.pool import FINGERPRINT, QUANTITIES, Pool, check_same_environment, pool
+from planner.bench.calibration.pool import QUANTITIES, Pool, check_same_environment, pool
 from planner.bench.calibration.result import PREDICTIONS, Calibration, Errors, Parameter, ShapeTimes, record_path
 
 __all__ = [
-    "FINGERPRINT",
     "PREDICTIONS",
     "QUANTITIES",
     "Calibration",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.bench.measurement import Measurement
+from planner.bench.measurement import FINGERPRINT, Measurement
 from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES, request_latency
 from planner.costs.memory import compressor_params
@@ -25,8 +25,6 @@ from planner.quantities import format_params, shown
 
 FloatArray = NDArray[np.float64]
 
-FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
-"""Entries of the environment that measurements must share."""
 TOTALS = ("ttft", "tpot")
 """Judged beside the stages."""
 QUANTITIES = (*LATENCY_STAGES, *TOTALS)

@@ -5,6 +5,7 @@ are the sequential, colour-blind-safe viridis by LLM size, marker areas grow wit
 the data, and names are shown as they are: no mathtext.
 """
 
+from planner.report.plots.calibration import plot as calibration
 from planner.report.plots.frontier import frontier
 from planner.report.plots.holdout import holdout
 from planner.report.plots.law import law_over_flops, residuals
@@ -14,6 +15,7 @@ from planner.report.plots.save import SUFFIXES, picture_kind, save
 __all__ = [
     "PROFILE_LEVELS",
     "SUFFIXES",
+    "calibration",
     "frontier",
     "holdout",
     "law_over_flops",

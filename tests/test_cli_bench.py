@@ -1,0 +1,149 @@
+"""measure and verify on the command line: tables, JSON, files, exit codes, one sentence for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench.parts import folders
+from support import Run
+
+from planner.bench.measurement import Measurement
+from planner.bench.verdict import Verdict
+
+TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
+QUICK = ["--device", "cpu", "--seconds", "0.01"]
+LOOSE = ["--tolerance", "1e9"]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> dict[str, str]:
+    return folders(tmp_path)
+
+
+@pytest.fixture
+def plan_file(run: Run, tmp_path: Path, parts: dict[str, str]) -> str:
+    file = tmp_path / "plan.json"
+    options = [
+        "--budget",
+        "1TFLOPs",
+        "--visual-tokens",
+        "4",
+        "--precision",
+        "fp32",
+        "--hardware",
+        "cpu",
+        "-o",
+        str(file),
+    ]
+    made = run("plan", *options, *TOKENS, "--llm-config", parts["llm"], "--vision", parts["vision"])
+    assert made.code == 0, made.err
+    return str(file)
+
+
+def test_verify_passes_what_is_as_planned(run: Run, plan_file: str, tmp_path: Path) -> None:
+    written = tmp_path / "verdict.json"
+    done = run("verify", plan_file, *QUICK, *LOOSE, "-o", str(written))
+    assert done.code == 0, done.err
+    assert done.out.startswith("verified") and "KV cache" in done.out and "FLOPs of prefill" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+    verdict = Verdict.load(written)
+    assert verdict.passed and verdict.plan_sha256 is not None
+    again = run("verify", plan_file, *QUICK, *LOOSE, "-o", str(written))
+    assert again.code == 2 and "exists and is not overwritten" in again.err
+
+
+def test_verify_fails_with_exit_code_1(run: Run, plan_file: str, tmp_path: Path, parts: dict[str, str]) -> None:
+    """A model that was built with another number of tokens; one JSON document on stdout."""
+    built = run("build", "--from", plan_file, "--llm", parts["llm"], "--vision", parts["vision"], "--dtype", "fp32",
+                    "--visual-tokens", "9", "-o", str(tmp_path / "model"))  # fmt: skip
+    assert built.code == 0, built.err
+    done = run("verify", plan_file, "--model", str(tmp_path / "model"), *QUICK, *LOOSE, "--json")
+    assert done.code == 1
+    content = json.loads(done.out)
+    failed = {check["name"] for check in content["checks"] if check["passed"] is False}
+    assert "visual_tokens" in failed and "params" in failed and content["passed"] is False
+
+
+def test_verify_a_grid(run: Run, plan_file: str, tmp_path: Path) -> None:
+    cells = tmp_path / "cells"
+    done = run("verify", plan_file, "--grid", str(cells), *QUICK, *LOOSE)
+    assert done.code in (0, 1), done.err  # the order of times is the machine's affair
+    assert "the pick and 2 neighbours" in done.out and "TTFT:" in done.out
+    assert len(list(cells.iterdir())) == 3
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: Path) -> None:
+    model = ["--llm-config", parts["llm"], "--vision", parts["vision"], *TOKENS, *QUICK]
+    one = run("measure", "--visual-tokens", "4", *model)
+    assert one.code == 0, one.err
+    assert "query pass" in one.out and "decode step" in one.out and "TTFT" in one.out
+    assert max(map(len, one.out.splitlines())) <= 80
+    folder = tmp_path / "measured"
+    many = run("measure", "--visual-tokens", "1,4", "--batch", "1,2", *model, "-o", str(folder), "--json")
+    content = json.loads(many.out)
+    assert len(content["measurements"]) == 4 and content["answers"]
+    files = sorted(folder.iterdir())
+    assert len(files) == 4 and {Measurement.load(file).batch for file in files} == {1, 2}
+    kept = {file: file.read_bytes() for file in files}
+    assert run("measure", "--visual-tokens", "1,4", "--batch", "1,2", *model, "-o", str(folder)).code == 0
+    assert {file: file.read_bytes() for file in files} == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["verify", "none.json"], "cannot read none.json"),
+        (["verify", "PLAN", "--seconds", "0"], "--seconds: expected"),
+        (["verify", "PLAN", "--tolerance", "-1"], "--tolerance: expected"),
+        (["verify", "PLAN", "--mode", "fast", "--device", "cpu"], "no mode is called 'fast'"),
+        (["verify", "PLAN", "--method", "half", "--device", "cpu"], "method: expected auto, whole, slices"),
+        (["verify", "PLAN", "--method", "slices", "--device", "cpu"], "expected slices of 4 and 8; measure it whole"),
+        (["verify", "PLAN", "--device", "cuda:7"], "PyTorch sees 0 CUDA devices here"),
+        (["verify", "PLAN", "--precision", "int4"], "the plan's weights are in int4"),
+        (["verify", "PLAN", "--hardware", "h101"], "no accelerator is called 'h101'"),
+        (["verify", "PLAN", "--grid", "cells", "--model", "x"], "leave out --model"),
+        (["verify", "PLAN", "--grid", "PLAN", "--device", "cpu"], "cannot write"),
+        (["verify", "PLAN", "--model", "nowhere", "--device", "cpu"], "holds no model that vlm-planner build wrote"),
+        (["measure", "--visual-tokens", "4", *TOKENS], "name one language model"),
+        (["measure", "Qwen2.5-0.5B", "--visual-tokens", "5", *TOKENS], "visual tokens, not 5"),
+        (["measure", "Qwen2.5-0.5B", "--visual-tokens", "four", *TOKENS], "expected whole numbers"),
+        (["measure", "Qwen2.5-0.5B", "--visual-tokens", "4", "--precision", "int8", *TOKENS], "precision: expected"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    run: Run, arguments: list[str], said: str, plan_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*[plan_file if word == "PLAN" else word for word in arguments])
+    assert done.code == 2, done.out + done.err
+    assert said in done.complaint
+
+
+@pytest.mark.slow
+def test_two_processes_verify_a_shared_model(plan_file: str, tmp_path: Path) -> None:
+    """torchrun: both hold half of the LLM and run the same calls; one of them speaks."""
+    content = json.loads(Path(plan_file).read_text())
+    content["best"]["tensor_parallel"] = 2
+    content["hardware"] = content["hardware_profile"] = None
+    shared = tmp_path / "shared.json"
+    shared.write_text(json.dumps(content))
+    program = Path(sys.executable).with_name("vlm-planner")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    done = subprocess.run(
+        [*torchrun, str(program), "verify", str(shared), "--seconds", "0.01", "--json"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    verdict = json.loads(done.stdout)
+    assert verdict["passed"] and verdict["model"]["tensor_parallel"] == 2
+    weights = next(check for check in verdict["checks"] if check["name"] == "weights_bytes")
+    assert abs(weights["error"]) < 0.05
