@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from numbers import Integral, Real
 from typing import Any
 
 from planner.errors import QuantityError, nearest_name
 
 _NUMBER_AND_UNIT = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_DECIMAL = Context(prec=50, traps=[])  # what no number can hold becomes infinite or no number, and is refused as such
 _SHOWN_MAX = 60  # characters of a foreign text that an error repeats
 
 
@@ -87,7 +88,8 @@ def parse(value: Any, dimension: Dimension, name: str) -> float:
         scale = dimension.scale_by_unit.get(unit.lower())
         if scale is None:
             raise QuantityError(f"{expected}, got {shown(value)}{_unit_hint(unit, dimension)}", value)
-        number = float(Decimal(digits.replace("_", "")) * Decimal(repr(scale)))  # "4.1B" is 4100000000, not 4099999999
+        exact = _DECIMAL.create_decimal(digits.replace("_", ""))
+        number = float(_DECIMAL.multiply(exact, Decimal(repr(scale))))  # "4.1B" is 4100000000, not 4099999999
     if not (math.isfinite(number) and number > 0):
         raise QuantityError(f"{expected}, got {shown(value)}", value)
     return number
@@ -131,7 +133,7 @@ def positive_number(value: Any, name: str) -> float:
 
 def whole_number(value: Any, name: str, minimum: int = 0) -> int:
     """Check a count (tokens, images): a whole number of at least `minimum`. Raises QuantityError."""
-    whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
+    whole = isinstance(value, Integral) or (isinstance(value, Real) and _as_float(value).is_integer())
     if isinstance(value, bool) or not whole or int(value) < minimum:
         raise QuantityError(f"{name}: expected a whole number of at least {minimum}, got {shown(value)}", value)
     return int(value)
@@ -206,7 +208,10 @@ def format_factor(ratio: float) -> str:
 
 def shown(value: Any) -> str:
     """A foreign value as an error shows it: quoted, on one line, cut where it is long."""
-    text = repr(value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value)
+    try:
+        text = repr(value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = f"{type(value).__name__} of too many digits to show"
     return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 3] + "..."
 
 

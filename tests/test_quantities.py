@@ -91,6 +91,28 @@ def test_parse_params(value: Any, params: float) -> None:
     assert parse_params(value) == params
 
 
+@pytest.mark.parametrize(
+    "text", ["1e9999999T", "1e" + "9" * 30, "0e" + "9" * 30, "1e-9999999T", "1e-" + "9" * 30, "9" * 400 + "B", "0.0e5"]
+)
+def test_what_no_float_can_hold_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        parse_params(text)
+    sentence = 'llm_params: expected a positive number of parameters such as "7B" or 7e9, got '
+    assert str(caught.value) == sentence + shown(text)
+
+
+@pytest.mark.parametrize("value", [10**5000, Fraction(10**5000), Fraction(10**400, 3)])
+def test_a_number_beyond_all_floats_is_refused_in_one_sentence(value: Any) -> None:
+    with pytest.raises(QuantityError, match=r"^budget: expected a positive number of FLOPs .* got .{1,60}$"):
+        parse_flops(value)
+    with pytest.raises(QuantityError, match=r"^images: expected a whole number of at least 1, got .{1,60}$"):
+        whole_number(-value, "images", 1)
+
+
+def test_many_digits_keep_their_value() -> None:
+    assert parse_params("9" * 100 + "e-90") == 1e10
+
+
 @pytest.mark.parametrize("text", ["2 tflops", "2 TFLOPS", "2 tFlOpS", "2TFLOP", "2t", "  2   TFLOPs  ", "\t2 T\n"])
 def test_case_and_spaces_make_no_difference(text: str) -> None:
     assert parse_flops(text) == 2e12
