@@ -101,7 +101,9 @@ def test_what_no_float_can_hold_is_refused_in_one_sentence(text: str) -> None:
     assert str(caught.value) == sentence + shown(text)
 
 
-@pytest.mark.parametrize("value", [10**5000, Fraction(10**5000), Fraction(10**400, 3)])
+@pytest.mark.parametrize(
+    "value", [10**5000, Fraction(10**5000), Fraction(10**400, 3)], ids=["whole", "whole fraction", "fraction"]
+)
 def test_a_number_beyond_all_floats_is_refused_in_one_sentence(value: Any) -> None:
     with pytest.raises(QuantityError, match=r"^budget: expected a positive number of FLOPs .* got .{1,60}$"):
         parse_flops(value)
