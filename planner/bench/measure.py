@@ -145,7 +145,7 @@ def _measure(
     clock = Clock(device)
     told("ceilings of the device")
     if ceilings is None:
-        ceilings = measure_ceilings(device, DTYPES[facts.precision])
+        ceilings = measure_ceilings(device, DTYPES[facts.precision], min(seconds, 0.5))
     told("counting FLOPs")
     flops = count_flops(_whole_shell(model) if facts.tensor_parallel > 1 else model, workload)
     told("memory of a request")
