@@ -181,32 +181,27 @@ def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
 
 def read_law(path: str | os.PathLike[str]) -> Law:
     """A law file of either kind. Raises LawFileError."""
-    name = Path(path).name
-    content = read_law_file(path)
-    if content.get("format") == FILE_FORMAT:
-        return _from_dict(content, name)
-    return FittedLaw.from_dict(content, name)
+    return law_from_dict(read_law_file(path), Path(path).name)
 
 
-def _from_dict(content: Mapping[str, Any], origin: str) -> CombinedLaw:
-    """The law of a dictionary made by `to_dict`. Raises LawFileError."""
+def law_from_dict(content: Mapping[str, Any], origin: str = "the law") -> Law:
+    """The law of a dictionary made by `to_dict`, of either kind. Raises LawFileError."""
+    if content.get("format") != FILE_FORMAT:
+        return FittedLaw.from_dict(content, origin)
     if content.get("format_version") != FORMAT_VERSION:
         raise LawFileError(
             f"{origin} has format version {shown(content.get('format_version'))}, this vlm-planner reads "
             f"{FORMAT_VERSION}: update vlm-planner"
         )
     try:
-        members = tuple(
-            _from_dict(member, origin) if member.get("format") == FILE_FORMAT else FittedLaw.from_dict(member, origin)
-            for member in content["members"]
-        )
+        members = tuple(law_from_dict(member, origin) for member in content["members"])
         kind, name, weights = content["kind"], content["name"], tuple(float(weight) for weight in content["weights"])
         if kind not in (AVERAGE, MIX) or not isinstance(name, str):
             raise InputError(f"kind {shown(kind)} is not known")
         return CombinedLaw(kind, members, weights, name)
     except LawFileError:
         raise
-    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (InputError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise LawFileError(f"{origin} is damaged ({error}); make it again") from None
 
 

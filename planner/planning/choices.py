@@ -21,7 +21,7 @@ LawLike: TypeAlias = "Law | str | Path | None"
 def laws_of(
     law: LawLike | Mapping[str, LawLike], form: str | None, compressors: tuple[CompressorSpec, ...]
 ) -> dict[str, Law]:
-    """The law of each compressor."""
+    """The law of each compressor; equal ones are one object, as what is known of a law goes with the object."""
     names = [compressor.name for compressor in compressors]
     if not isinstance(law, Mapping):
         return dict.fromkeys(names, as_law(law, form))
@@ -29,7 +29,11 @@ def laws_of(
     missing = [name for name in names if name not in given]
     if missing:
         raise InputError(f"law: laws are given for {', '.join(given)}, none for the compressor {', '.join(missing)}")
-    return {name: given[name] for name in names}
+    distinct: list[Law] = []
+    for law in given.values():
+        if not any(law is other or law.to_dict() == other.to_dict() for other in distinct):
+            distinct.append(law)
+    return {name: next(one for one in distinct if one.to_dict() == given[name].to_dict()) for name in names}
 
 
 def own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:

@@ -26,6 +26,7 @@ def record(plan: Plan) -> dict[str, Any]:
     """A plan as plain JSON types, with the hash of them all."""
     best, card = plan.best, plan.deployment.hardware
     sizes, counts = plan.table.fitting_points()
+    one_law = _one_law(plan)
     content = {
         "format": FILE_FORMAT,
         "format_version": FORMAT_VERSION,
@@ -64,6 +65,7 @@ def record(plan: Plan) -> dict[str, Any]:
         },
         "fitting_points": {"llm_params": sizes.tolist(), "visual_tokens": counts.tolist()},
         "law_file": plan.law.to_dict(),
+        **({} if one_law else {"law_files": {name: law.to_dict() for name, law in plan.laws.items()}}),
         "inputs": inputs(plan),
         "made_with": made_with(),
     }
@@ -127,6 +129,4 @@ def content_hash(content: Mapping[str, Any]) -> str:
 
 def _one_law(plan: Plan) -> bool:
     """Whether the pick's law gave the error of every candidate; a mapping of laws gives each compressor its own."""
-    table = plan.table
-    same = np.asarray(plan.law.predict(table.llm_params, table.visual_tokens))
-    return bool(np.allclose(same, table.predicted_error, rtol=1e-12, atol=0))
+    return all(law is plan.law for law in plan.laws.values())

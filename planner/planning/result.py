@@ -149,6 +149,8 @@ class Plan:
     """Every limit, and what 10 % more of it would buy."""
     law: Law
     """That of the pick's compressor."""
+    laws: Mapping[str, Law] = field(hash=False)
+    """By name of each compressor that was tried: one law for all of them, or each its own."""
     budget: Budget
     load: Load
     """The request that was planned for."""

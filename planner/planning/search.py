@@ -165,6 +165,7 @@ def plan(
             for one in found
         ),
         law=chosen_law,
+        laws=laws,
         budget=budget,
         load=load,
         deployment=deployment,

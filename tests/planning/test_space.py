@@ -13,6 +13,7 @@ from planning.one_at_a_time import Setting, Way, way_of, ways_of_table
 from planner.costs.stages import PROMPT_ORDERS, Workload
 from planner.errors import InputError
 from planner.laws.fitted import FittedLaw
+from planner.laws.shipped import load_law
 from planner.models.catalog import llm_catalog
 from planner.planning.request import Budget
 from planner.planning.result import Plan
@@ -151,6 +152,33 @@ def test_laws_may_be_shipped_ones_by_name() -> None:
     )
     assert {one.compressor.name for one in result.best_of_each} == {"quecc", "average-pool"}
     assert result.law.name in ("reasoning", "ocr")
+
+
+def test_a_plan_holds_the_law_of_each_compressor() -> None:
+    law = FittedLaw.given("log-linear", {"c0": 0.6, "c1": 0.04, "c2": 0.01}, llms=("Qwen2.5-7B",))
+    own = {"quecc": "reasoning", "none": "ocr", "average-pool": law, "tokenpacker": "ocr"}
+    several = plan(own, budget="9 TFLOPs", query_tokens=50, generated_tokens=32, compressor=["quecc", "average-pool"])
+    assert list(several.laws) == ["quecc", "average-pool"]
+    assert several.laws["quecc"].name == "reasoning"
+    assert several.laws["average-pool"] is law
+    assert several.law is several.laws[several.best.compressor.name]
+    content = several.to_dict()
+    assert content["law_files"] == {name: one.to_dict() for name, one in several.laws.items()}
+    assert content["law_file"] == several.law.to_dict()
+    assert content["inputs"]["one_law"] is False
+
+
+def test_equal_laws_are_one_law() -> None:
+    """Two laws are compared as if their runs were independent; two copies of one have the same runs."""
+    law = load_law("ocr")
+    options = {"query_tokens": 50, "generated_tokens": 32, "compressor": ["quecc", "average-pool"]}
+    one = plan(law, budget="4 TFLOPs", **options)
+    copies = plan({"quecc": replace(law), "average-pool": replace(law)}, budget="4 TFLOPs", **options)
+    assert copies.laws["quecc"] is copies.laws["average-pool"]
+    assert copies.to_dict() == one.to_dict()
+    assert len(one.tied) > 1
+    assert one.to_dict()["inputs"]["one_law"] is True
+    assert "law_files" not in one.to_dict()
 
 
 def test_a_compressor_without_a_law_is_refused() -> None:

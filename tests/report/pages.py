@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,6 +22,13 @@ NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 def _given() -> planner.FittedLaw:
     params = {"A": 0.4, "alpha": 0.1, "B": 0.19, "beta": 0.05, "D": 0.0}
     return planner.FittedLaw.given("additive", params, name="mine", llms=("Qwen1.5-4B",))
+
+
+def _measured(name: str) -> planner.FittedLaw:
+    """The shipped law under another name, so that no name loads it."""
+    law = planner.load_law("reasoning")
+    assert isinstance(law, planner.FittedLaw)
+    return replace(law, name=name)
 
 
 PLANS: dict[str, Callable[[], Plan]] = {
@@ -55,6 +63,12 @@ PLANS: dict[str, Callable[[], Plan]] = {
     ),
     "auto": lambda: planner.plan(planner.load_law("reasoning", "auto"), budget="2 TFLOPs", **REQUEST),
     "joint": lambda: planner.plan("quecc", budget="2 TFLOPs", visual_tokens=[1, 4, 9, 16, 36], **REQUEST),
+    "own laws": lambda: planner.plan(
+        {"quecc": "quecc", "tokenpacker": _measured("mine"), "average-pool": _measured("mine"), "none": _measured("x")},
+        budget="3 TFLOPs",
+        compressor=["quecc", "tokenpacker", "average-pool", "none"],
+        **REQUEST,
+    ),
     "given": lambda: planner.plan(_given(), budget="2 TFLOPs", **REQUEST),
     "only one": lambda: planner.plan(budget="2 TFLOPs", llms="Qwen1.5-4B", visual_tokens=16, **REQUEST),
     "images": lambda: planner.plan(

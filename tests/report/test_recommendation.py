@@ -270,9 +270,40 @@ def test_what_a_plan_does_not_hold_is_said(tmp_path: Path) -> None:
     assert "Not exact: the file of requests is not part of the plan" in text
     assert "the mean of 3 requests" in text
     assert "95th percentile: 59 query tokens, 49 answer tokens" in text
-    own = {"quecc": "quecc", "tokenpacker": "tokenpacker"}
-    several = planner.plan(own, budget="2 TFLOPs", compressor=list(own), visual_tokens=[1, 4, 9, 16, 36], **REQUEST)
-    assert "Not exact: the laws of the other compressors are not part of the plan" in as_text(tell(several), ".md")
+    before = content("own laws")  # files that hold the pick's law only were written once
+    del before["law_files"]
+    missing = "Not exact: the laws of the other compressors are not part of the plan"
+    assert missing in as_text(tell(rehashed(before)), ".md")
+    assert missing not in as_text(tell(plan("own laws")), ".md")
+
+
+def test_each_compressor_has_its_law_in_the_folder(tmp_path: Path) -> None:
+    """A shipped one by its name; equal ones share a file. The names of the files are no text of the plan."""
+    files = write_artefacts(plan("own laws"), tmp_path / "files")
+    assert [name for name in files if name.startswith("law")] == ["law-1.json", "law-2.json"]
+    laws = {name: planner.load_law(tmp_path / "files" / name) for name in ("law-1.json", "law-2.json")}
+    assert {name: law.name for name, law in laws.items()} == {"law-1.json": "mine", "law-2.json": "x"}
+    each = "--law quecc=quecc,tokenpacker=law-1.json,average-pool=law-1.json,none=law-2.json"
+    assert each in as_text(tell(plan("own laws")), ".md")
+    readme = (tmp_path / "files" / "README.md").read_text(encoding="utf-8")
+    assert "| `law-1.json` | a law that it rests on |" in readme
+    hostile = content("own laws")
+    hostile["law_files"] = {"../../" + name: law for name, law in hostile["law_files"].items()}
+    assert write_artefacts(rehashed(hostile), tmp_path / "hostile") == files
+
+
+def test_marks_of_the_frontier_are_hollow_outside_of_the_data_of_their_own_law() -> None:
+    """QueCC's law, the pick's, ends at 36 visual tokens, that of pooling at 576."""
+    picked = plan("own laws")
+    (section,) = [one for one in tell(picked).sections if one.key == "pictures"]
+    marks = {(mark.x, mark.y): mark.hollow for mark in section.blocks[0].marks}  # type: ignore[union-attr]
+    of_64 = {
+        one.compressor.name: marks[one.total_flops, one.predicted_error]
+        for one in picked.frontier
+        if one.visual_tokens == 64
+    }
+    assert of_64 == {"average-pool": False, "quecc": True}
+    assert marks[picked.best.total_flops, picked.best.predicted_error]
 
 
 # ---- damaged files ---------------------------------------------------------------------------------------------------
@@ -341,7 +372,7 @@ def put(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str
 WRONG = (None, "text", -1, 0, 1e308, True, [], {}, [None], {"x": 1}, ...)
 
 
-@pytest.mark.parametrize("which", ["flops", "limits", "mix"])
+@pytest.mark.parametrize("which", ["flops", "limits", "mix", "own laws"])
 def test_a_plan_with_anything_wrong_at_any_place_is_a_page_or_one_sentence(which: str) -> None:
     """Whoever recomputes the hash may put anything anywhere; nothing but an InputError comes of it."""
     whole = content(which)

@@ -3,7 +3,6 @@ was tested."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -22,9 +21,9 @@ from planner.report.recommendation.markdown import literal
 from planner.report.recommendation.plan_file import PlanLike, file_text, law_of, read_plan
 from planner.report.recommendation.reproduce import (
     HARDWARE_FILE,
-    LAW_FILE,
     MODEL,
     PLAN_FILE,
+    Again,
     again,
     build_command,
 )
@@ -95,6 +94,7 @@ def _files(plan: Fields) -> dict[str, str]:
         "engine_port": "8001",
         "build": build_command(plan),
         "command": visible(command.command, 10**9),
+        "inputs": _rows(command),
         "notes": _notes(best, command.missing),
     }
     files = {
@@ -103,11 +103,11 @@ def _files(plan: Fields) -> dict[str, str]:
         **{name: own.joinpath(name).read_text("utf-8") for name in _SCRIPTS},
         **{name: _filled(own.joinpath(name).read_text("utf-8"), values) for name in _TEMPLATES},
     }
-    if LAW_FILE in command.files:
-        files[LAW_FILE] = json.dumps(law.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    for name, one in command.laws.items():
+        files[name] = file_text(one.to_dict())
     if HARDWARE_FILE in command.files:
         card = Hardware.from_dict(dict(plan.part("hardware_profile").content), f"the hardware in {plan.origin}")
-        files[HARDWARE_FILE] = json.dumps(card.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        files[HARDWARE_FILE] = file_text(card.to_dict())
     return files
 
 
@@ -126,6 +126,15 @@ def requirements() -> str:
 def _filled(template: str, values: dict[str, str]) -> str:
     """A text with every {{name}} in it replaced."""
     return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
+
+
+def _rows(command: Again) -> str:
+    """A row of the table for each file that the command reads."""
+    rows = []
+    for name in command.files:
+        what = "a law that it rests on" if name in command.laws else "the card that it is for"
+        rows.append(f"| `{name}` | {what} | read by the command that made the plan, in the planner's tests |\n")
+    return "".join(rows)
 
 
 def _notes(best: Pick, missing: tuple[str, ...]) -> str:

@@ -27,6 +27,7 @@ from planner.report.recommendation.document import (
     line,
 )
 from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.plan_file import laws_of
 
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
 _FAR = 4.0  # a budget beyond this many times the dearest candidate would press all points to one side
@@ -50,7 +51,8 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
     drawn = [*steps, *off, *after]
     models = list(dict.fromkeys(one.llm for one in sorted(drawn, key=lambda one: one.llm_params)))
     shape = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(models)}
-    marks = tuple(_mark(one, limit, law, shape[one.llm], best, tied) for one in drawn)
+    laws = laws_of(plan)
+    marks = tuple(_mark(one, limit, laws.get(one.compressor, law), shape[one.llm], best, tied) for one in drawn)
     costs = [one.quantity(limit.column) for one in drawn]
     far = not min(costs) / _FAR <= limit.value <= max(costs) * _FAR
     x = _axis(

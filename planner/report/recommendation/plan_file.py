@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import InputError
-from planner.laws.combined import AVERAGE, MIX, CombinedLaw, Law
-from planner.laws.combined import FILE_FORMAT as COMBINED_LAW
-from planner.laws.fitted import FittedLaw
+from planner.laws.combined import Law, law_from_dict
 from planner.planning.record import FILE_FORMAT, FORMAT_VERSION, HASH, content_hash
 from planner.planning.result import Plan
 from planner.quantities import shown
@@ -62,7 +60,7 @@ def read_plan(plan: PlanLike) -> Fields:
 
 
 def file_text(content: Mapping[str, Any]) -> str:
-    """The plan's file, letter by letter as `vlm-planner plan -o` writes it."""
+    """A JSON file, letter by letter as `vlm-planner plan -o` writes the plan's."""
     return json.dumps(dict(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -73,21 +71,24 @@ def file_hash(content: Mapping[str, Any]) -> str:
 
 def law_of(plan: Fields) -> Law:
     """The law that the plan rests on. Raises LawFileError."""
-    return _law_of_text(json.dumps(dict(plan.part("law_file").content)), f"the law in {plan.origin}")
+    return _law_in(plan, plan.part("law_file"))
 
 
-@lru_cache(maxsize=8)
+def laws_of(plan: Fields) -> dict[str, Law]:
+    """The law of each compressor by its name, where they differ; {} where one law gave every error.
+
+    Equal ones are one object, the pick's is that of `law_of`. Raises LawFileError.
+    """
+    if plan.maybe_part("law_files") is None:
+        return {}
+    return {name: _law_in(plan, one) for name, one in plan.items("law_files")}
+
+
+def _law_in(plan: Fields, law: Fields) -> Law:
+    return _law_of_text(json.dumps(dict(law.content)), f"the law in {plan.origin}")
+
+
+@lru_cache(maxsize=16)
 def _law_of_text(text: str, origin: str) -> Law:
     """The same law for the same text: what is known of a law is remembered by its identity."""
-    return _law(json.loads(text), origin)
-
-
-def _law(content: dict[str, Any], origin: str) -> Law:
-    if content.get("format") != COMBINED_LAW:
-        return FittedLaw.from_dict(content, origin)
-    fields = Fields(content, origin, AGAIN)
-    kind = fields.text("kind")
-    if kind not in (AVERAGE, MIX):
-        raise InputError(f"{origin} is damaged: kind {shown(kind)} is not known; {AGAIN}")
-    members = tuple(_law(dict(member.content), origin) for member in fields.parts("members"))
-    return CombinedLaw(kind, members, fields.numbers("weights"), fields.text("name"))
+    return law_from_dict(json.loads(text), origin)

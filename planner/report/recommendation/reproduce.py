@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from planner.costs.hardware import hardware_catalog
@@ -33,6 +34,7 @@ from planner.report.recommendation.document import (
     line,
 )
 from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.plan_file import laws_of
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 MODEL = "my-vlm"
@@ -64,6 +66,8 @@ class Again:
     command: str
     files: tuple[str, ...]
     """Files that the command reads and that `report --artefacts` writes."""
+    laws: Mapping[str, Law]
+    """What of them holds a law, by the file's name."""
     missing: tuple[str, ...]
     """What the plan's file does not hold, in sentences."""
 
@@ -84,8 +88,11 @@ def again(plan: Fields, law: Law) -> Again:
             if number != {"images": 1}.get(name, 0) or name in ("query_tokens", "generated_tokens"):
                 words += [f"--{name.replace('_', '-')}", str(number)]
     files: list[str] = []
-    words += _law(law, files)
-    if not asked.flag("one_law"):
+    laws: dict[str, Law] = {}
+    own = laws_of(plan)
+    words += ["--law", _each_law(own, laws)] if own else _law(law, laws)
+    files += laws
+    if not own and not asked.flag("one_law"):
         missing.append(
             "the laws of the other compressors are not part of the plan: name them, as --law quecc=LAW,none=LAW"
         )
@@ -96,7 +103,7 @@ def again(plan: Fields, law: Law) -> Again:
     words += ["--compressor", ",".join(asked.texts("compressor"))]
     words += ["--prompt-order", ",".join(asked.texts("prompt_order"))]
     words += ["--convention", asked.text("convention"), *_deployment(plan, asked, files, missing)]
-    return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), tuple(missing))
+    return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
 
 
 def reproduce(plan: Fields, found: Again, law: Law) -> Section:
@@ -110,7 +117,7 @@ def reproduce(plan: Fields, found: Again, law: Law) -> Section:
         ("Hash of the runs", (_SHA, " ", foreign(law.runs_sha256 or "none", "hash of the runs"))),
     ]
     notes = [line("The command writes the plan that this page was made from; the same plan has the same hash.")]
-    notes += [line(f"{name} is written by vlm-planner report --artefacts.") for name in found.files]
+    notes += [line(foreign(name, "file"), " is written by vlm-planner report --artefacts.") for name in found.files]
     notes += [line("Not exact: ", foreign(text, "what is missing"), ".") for text in found.missing]
     blocks: tuple[Block, ...] = (
         Command((found.command,), "Make the plan again"),
@@ -151,22 +158,39 @@ def _exact(name: str, value: float) -> str:
     return f"{number}s" if name in _TIMES else number
 
 
-def _law(law: Law, files: list[str]) -> list[str]:
+def _each_law(laws: Mapping[str, Law], files: dict[str, Law]) -> str:
+    """ "quecc=reasoning,none=law-1.json": shipped laws by name, others as a file each."""
+    pairs = []
+    for compressor, law in laws.items():
+        name = law.name
+        if not _loads(partial(load_law, law.name), law):
+            known = next((file for file, one in files.items() if one is law), None)
+            name = known or f"law-{len(files) + 1}.json"
+            files[name] = law
+        pairs.append(f"{compressor}={name}")
+    return ",".join(pairs)
+
+
+def _law(law: Law, files: dict[str, Law]) -> list[str]:
     """A shipped law by name, else its file."""
-    text = law.to_dict()
     tries: list[tuple[list[str], Callable[[], Law]]] = []
     if isinstance(law, CombinedLaw) and law.kind == MIX:
         tries += [(["--mix", law.name, *form], _mix(law.name, form)) for form in ([], ["--form", "auto"])]
     else:
         tries.append((["--law", law.name, "--form", law.form], lambda: load_law(law.name, law.form)))
     for words, load in tries:
-        try:
-            if law.name and load().to_dict() == text:
-                return words
-        except (InputError, OSError):
-            continue
-    files.append(LAW_FILE)
+        if _loads(load, law):
+            return words
+    files[LAW_FILE] = law
     return ["--law", LAW_FILE]
+
+
+def _loads(load: Callable[[], Law], law: Law) -> bool:
+    """Whether a name loads just this law."""
+    try:
+        return bool(law.name) and load().to_dict() == law.to_dict()
+    except (InputError, OSError):
+        return False
 
 
 def _mix(name: str, form: list[str]) -> Callable[[], Law]:
