@@ -372,7 +372,7 @@ def put(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str
 WRONG = (None, "text", -1, 0, 1e308, True, [], {}, [None], {"x": 1}, ...)
 
 
-@pytest.mark.parametrize("which", ["flops", "limits", "mix", "own laws"])
+@pytest.mark.parametrize("which", ["flops", "limits", "mix"])
 def test_a_plan_with_anything_wrong_at_any_place_is_a_page_or_one_sentence(which: str) -> None:
     """Whoever recomputes the hash may put anything anywhere; nothing but an InputError comes of it."""
     whole = content(which)
@@ -385,6 +385,21 @@ def test_a_plan_with_anything_wrong_at_any_place_is_a_page_or_one_sentence(which
             except InputError as error:
                 assert "\n" not in str(error)
                 assert len(str(error)) < 600
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ([], r"law_files: expected an object, got \[\]"),
+        ({"quecc": 3}, "law_files.quecc: expected an object, got 3"),
+        ({"quecc": {}}, "the law in the plan is not a law"),
+        ({"quecc": {"format": "vlm-planner/combined-law", "format_version": 2}}, "has format version 2"),
+        ({"quecc": {"format": "vlm-planner/combined-law", "format_version": 1}}, "the law in the plan is damaged"),
+    ],
+)
+def test_a_wrong_law_of_a_compressor_is_one_sentence(wrong: Any, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        tell(rehashed(content("given") | {"law_files": wrong}))
 
 
 def test_a_verdict_with_anything_wrong_at_any_place_is_a_page_or_one_sentence() -> None:
