@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench.parts import folders
@@ -123,6 +126,45 @@ def test_what_is_wrong_is_said_in_a_sentence(
     done = run(*[plan_file if word == "PLAN" else word for word in arguments])
     assert done.code == 2, done.out + done.err
     assert said in done.complaint
+
+
+def test_build_verify_calibrate_replan(run: Run, plan_file: str, tmp_path: Path, parts: dict[str, str]) -> None:
+    """The whole loop with a tiny model: the calibrated profile predicts this host better than its bare peaks do."""
+    before = run("verify", plan_file, *QUICK, *LOOSE, "--json").json
+    profile = tmp_path / "mine.json"
+    model = ["--llm-config", parts["llm"], "--vision", parts["vision"], "--precision", "fp32"]
+    shapes = ["--visual-tokens", "1,36", "--batch", "1,4", *TOKENS, *QUICK]
+    done = run("calibrate", "-o", str(profile), *model, *shapes)
+    assert done.code == 0, done.err
+    again = tmp_path / "again.json"
+    options = ["--budget", "1TFLOPs", "--visual-tokens", "4", *TOKENS, "--hardware", str(profile), "-o", str(again)]
+    assert run("plan", *options, *model).code == 0
+    after = run("verify", str(again), *QUICK, *LOOSE, "--json").json
+    assert before["hardware"]["source"] == "roofline" and after["hardware"]["source"] == "calibrated"
+
+    def off(verdict: dict[str, Any]) -> float:
+        ttft = next(check for check in verdict["checks"] if check["name"] == "ttft_s")
+        return abs(math.log(ttft["predicted"] / ttft["measured"]))
+
+    assert off(after) < off(before)
+
+
+def test_a_killed_run_loses_no_finished_measurement(tmp_path: Path, parts: dict[str, str]) -> None:
+    folder = tmp_path / "measured"
+    command = [sys.executable, "-m", "planner.cli", "measure", "--visual-tokens", "1,4", "--batch", "1,2"]
+    command += ["--llm-config", parts["llm"], "--vision", parts["vision"], *TOKENS, *QUICK, "-o", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and len(list(folder.glob("*.json"))) < 1:
+            time.sleep(0.05)
+        running.kill()
+    kept = {file: file.read_bytes() for file in folder.glob("*.json")}
+    assert 1 <= len(kept) < 4
+    assert all(Measurement.load(file).batch in (1, 2) for file in kept)  # whole, each of them
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list(folder.glob("*.json"))) == 4
+    assert all(file.read_bytes() == content for file, content in kept.items())
 
 
 @pytest.mark.slow

@@ -58,6 +58,9 @@ class Verdict:
     measurement: Measurement
     hardware: Mapping[str, str] | None = field(hash=False)
     """Name, title and source of the profile that predicted the times; None without one."""
+    utilisation: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Shares that were reached: "prefill_mfu" and "decode_mbu" of the profile's peaks, "..._measured" of what a large
+    matrix product and a large copy reached there and then."""
     plan_sha256: str | None = None
     """Of the plan's file."""
 
@@ -125,6 +128,7 @@ class Verdict:
                 "layers": measured.method.layers,
                 "text": measured.method.text,
             },
+            "utilisation": dict(self.utilisation),
             "checks": [check.to_dict() for check in self.checks],
             "advice": list(self.advice),
             "environment": dict(measured.environment),
@@ -145,9 +149,10 @@ class Verdict:
                 checks=tuple(_check(one) for one in content["checks"]),
                 measurement=Measurement.from_dict(content["measurement"], origin),
                 hardware=None if content["hardware"] is None else dict(content["hardware"]),
+                utilisation={name: float(share) for name, share in content["utilisation"].items()},
                 plan_sha256=content["plan_sha256"],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); verify again") from None

@@ -134,7 +134,18 @@ def judge(wanted: Expected, measurement: Measurement, *, tolerance: float | None
     if card is not None:
         source = "roofline" if card.efficiency.source == "default" else card.efficiency.source
         told = {"name": card.name, "title": card.title, "source": source}
-    return Verdict(checks, found, told, wanted.plan_sha256)
+    return Verdict(checks, found, told, _utilisation(wanted, found), wanted.plan_sha256)
+
+
+def _utilisation(wanted: Expected, found: Measurement) -> dict[str, float]:
+    """MFU of the prefill and MBU of the decode step, against the profile's peaks and the measured ceilings."""
+    shares = {"prefill_mfu_measured": found.mfu("prefill"), "decode_mbu_measured": found.decode_mbu()}
+    card = wanted.hardware
+    if card is not None and found.model.precision in card.flops_per_s:
+        shares["prefill_mfu"] = found.mfu("prefill", card.rate(found.model.precision))
+    if card is not None:
+        shares["decode_mbu"] = found.decode_mbu(card.bandwidth_bytes_per_s)
+    return {name: share for name, share in shares.items() if share is not None}
 
 
 def _identity(wanted: Expected, found: Measurement) -> Iterator[Check]:

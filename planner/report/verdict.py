@@ -48,6 +48,15 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
                 add_row(table, *check_cells(check), style=_STYLES[check.passed])
         table.add_section()
     console.print(table)
+    for title, name in (("prefill reaches", "prefill_mfu"), ("decode step reads at", "decode_mbu")):
+        told = verdict.utilisation
+        parts = [
+            f"{format_percent(told[key], 1.0)} of {what}"
+            for key, what in ((name, "the profile's peak"), (f"{name}_measured", "what was reached here"))
+            if key in told
+        ]
+        if parts:
+            console.print(plain(f"{title} {', '.join(parts)}"))
     for check in verdict.checks:
         if check.unit == "" or (check.note and check.passed is False):
             mark = "not as planned: " if check.unit == "" else "failed: "

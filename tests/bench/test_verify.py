@@ -171,6 +171,20 @@ def test_an_unstable_measurement_is_told() -> None:
     assert "other programs use the cores" in verdict.advice[0] and "unstable" in str(verdict)
 
 
+def test_utilisation_by_hand() -> None:
+    wanted = wanted_on(card())
+    found = as_predicted(wanted)
+    found = replace(found, ceilings=Ceilings(1e13, 1e11, 1e11))
+    told = judge(wanted, found).utilisation
+    prefill = found.flops["prefill"] / found.samples["prefill"].median_s
+    assert told["prefill_mfu"] == pytest.approx(prefill / card().flops_per_s["bf16"])
+    assert told["prefill_mfu_measured"] == pytest.approx(prefill / 1e13)
+    moved = found.memory.decode_read_bytes / found.samples["decode_step"].median_s
+    assert told["decode_mbu"] == pytest.approx(moved / card().bandwidth_bytes_per_s)
+    assert told["decode_mbu_measured"] == pytest.approx(moved / 1e11)
+    assert set(judge(wanted_on(None), found).utilisation) == {"prefill_mfu_measured", "decode_mbu_measured"}
+
+
 def test_round_trip(tmp_path: Path) -> None:
     wanted = wanted_on(card())
     verdict = judge(wanted, as_predicted(wanted, ttft=9.0))
