@@ -34,6 +34,7 @@ def test_one_card_shows_numbers_and_sources_and_efficiencies(run: Run) -> None:
     assert "rates: the tensor-core rates are printed with sparsity and halved here" in words
     assert "memory: nvidia-smi reports 81559 MiB in all (sold as 80 GB)" in words
     assert f"what kernels reach ({find_hardware('h100-sxm').efficiency.source})" in words
+    assert "overlap p: computing C and memory traffic B together take (C^p + B^p)^(1/p)" in words
     assert "│ matmul compute │" in words
     assert "│ fp8 │" not in run("hardware", "a10g").words
 

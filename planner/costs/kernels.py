@@ -8,9 +8,12 @@
     element-wise     B + overhead
     all-reduce       2 (n - 1) / n x bytes / (interconnect x efficiency) + overhead (a ring of n GPUs)
 
-The root of squares (overlap p = 2) stands for the usual max(C, B): where both take equally long they overlap only in
-part, and it fits measured kernels better; on a CPU nothing overlaps, p = 1. Letters: m rows (tokens of all requests),
-k and n the matrix's input and output width; w, i, o bytes of a weight, an input and an output value.
+p is the card's `Efficiency.overlap`: 1 where computing and memory traffic wait for each other, without end where the
+longer hides the shorter, the usual max(C, B). The default 2, the root of squares, stands for a part: it fits measured
+kernels of GPUs better than max(C, B). `vlm-planner calibrate` fits p to a device.
+
+Letters: m rows (tokens of all requests), k and n the matrix's input and output width; w, i, o bytes of a weight, an
+input and an output value.
 """
 
 from __future__ import annotations
@@ -223,7 +226,9 @@ def _overlapping(compute_s: Number, traffic_s: Number, overlap: float) -> Number
     """Seconds of a kernel that computes and moves bytes: (C^p + B^p)^(1/p)."""
     if np.all(overlap == 2):
         return np.sqrt(compute_s * compute_s + traffic_s * traffic_s)
-    found: Number = (compute_s**overlap + traffic_s**overlap) ** (1 / overlap)
+    longer, shorter = np.maximum(compute_s, traffic_s), np.minimum(compute_s, traffic_s)
+    share = shorter / np.maximum(longer, np.finfo(float).tiny)  # powers of seconds themselves would underflow
+    found: Number = longer * (1 + share**overlap) ** (1 / overlap)
     return found
 
 

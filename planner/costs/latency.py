@@ -4,6 +4,8 @@
     TPOT     one decode step at the mean length of the cache: the time of each further token
     request  TTFT + (G - 1) TPOT; the prefill yields the first of G tokens
 
+How far the computing and the memory traffic of a kernel overlap is a number of the card, `Efficiency.overlap`.
+
 A batch of requests runs together, with equal tokens each: every time is that of the whole batch. With tensor parallel n
 the decoder and the output head are split over n GPUs, with two all-reduces a layer and one behind the embedding; tower
 and compressor run on one GPU. Tower, compressor and output head stay in 16 bits when the decoder's weights are

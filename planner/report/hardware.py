@@ -20,6 +20,7 @@ _TITLES = {
     "interconnect": "interconnect",
     "power_w": "power",
 }
+_REACHED = {"overlap": "overlap p"}
 
 
 def print_hardware_table(console: Console, cards: Iterable[Hardware]) -> None:
@@ -58,8 +59,9 @@ def print_hardware(console: Console, card: Hardware) -> None:
     for name, value in asdict(reached).items():
         if not isinstance(value, str):
             shown = format_seconds(value) if name.endswith("_s") else format_significant(value)
-            _row(table, name.removesuffix("_s").replace("_", " "), shown)
+            _row(table, _REACHED.get(name, name.removesuffix("_s").replace("_", " ")), shown)
     console.print(table)
+    console.print(plain("overlap p: computing C and memory traffic B together take (C^p + B^p)^(1/p)"))
     if reached.origin:
         console.print(Text.assemble(("what kernels reach: ", "yellow"), plain(reached.origin)))
 

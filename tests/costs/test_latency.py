@@ -133,14 +133,15 @@ def test_weights_of_lower_precision_are_read_faster_but_the_head_stays_wide() ->
     assert read("fp32") > read("bf16") == read("fp16")
 
 
-def test_compute_and_bandwidth_overlap_in_part() -> None:
-    """Where both take equally long, a product takes the root of two times that."""
-    card = replace(PLAIN, bandwidth_bytes_per_s=1e12)
+@pytest.mark.parametrize("overlap", [1.0, 1.5, 2.0, 8.0, 1000.0])
+def test_compute_and_bandwidth_overlap_as_far_as_the_card_says(overlap: float) -> None:
+    """Where both take equally long, a product takes 2 ** (1 / p) times that: 2 for p = 1, 1 without end."""
+    card = replace(PLAIN, bandwidth_bytes_per_s=1e12, efficiency=replace(NO_LOSSES, overlap=overlap))
     llm = replace(TINY, num_layers=0, hidden_size=4096, vocab_size=4096)
     batch = 4096 * 4096 / (4096 * 4096 - 2 * 4096)  # flops 2 b k n = bytes 2 (k n + 2 b k), at 1e12 both
     found = latency(llm, 0, Workload(1, 2), hardware=card, batch=np.array([batch]))
     logits = found.decode_step.seconds - 2 * 2 * 4096 * batch / 1e12  # the embedding
-    assert logits == pytest.approx(np.sqrt(2) * 2 * batch * 4096 * 4096 / 1e12, rel=1e-6)
+    assert logits == pytest.approx(2 ** (1 / overlap) * 2 * batch * 4096 * 4096 / 1e12, rel=1e-6)
 
 
 def test_launches_cost_their_overhead() -> None:
