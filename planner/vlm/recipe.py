@@ -80,6 +80,7 @@ class Recipe:
                 compressor=self.compressor.name,
                 visual_tokens=self.visual_tokens,
                 prompt_order=self.prompt_order,
+                compressor_heads=self.compressor.heads,
             )
         except ValueError as error:
             raise InputError(f"cannot build {self}: {_one_line(error)}") from None
