@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,8 +75,8 @@ def test_the_reference_is_that_of_the_code() -> None:
 
 
 def test_a_stale_reference_is_noticed(tmp_path: Path) -> None:
-    script = tmp_path / "make_reference.py"
-    script.write_text(text_of(DOCS / "make_reference.py"), encoding="utf-8")
+    script = Path(shutil.copy(DOCS / "make_reference.py", tmp_path))
+    shutil.copytree(DOCS / "reference", tmp_path / "reference")
     (tmp_path / "cli.md").write_text("old", encoding="utf-8")
 
     def ended(*arguments: str) -> tuple[int, str]:

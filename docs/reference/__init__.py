@@ -1,0 +1,1 @@
+"""How the reference is made from the code; `docs/make_reference.py` writes it."""
