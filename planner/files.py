@@ -1,13 +1,36 @@
-"""Writing files so that nothing is lost: whole or not at all, and never over another one unasked."""
+"""Writing files so that nothing is lost: whole or not at all, and never over another one unasked. And JSON files."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from planner.errors import InputError, OutputExistsError
 from planner.quantities import shown
+
+
+def read_json(path: str | os.PathLike[str], expected: str, kind: type[InputError] = InputError) -> Any:
+    """The content of a JSON file that somebody names. Raises `kind`, in a sentence that ends with what was expected."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise kind(f"cannot read {path}: {error.strerror or error}; expected {expected}") from None
+    except (ValueError, RecursionError):
+        raise kind(f"{path} is not JSON; expected {expected}") from None
+
+
+def file_text(content: Mapping[str, Any]) -> str:
+    """The text of a JSON file, the same for all that is written here."""
+    return json.dumps(dict(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(path: str | os.PathLike[str], content: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+    """Write a JSON file, as `write_bytes` writes."""
+    return write_text(path, file_text(content), overwrite=overwrite)
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> Path:

@@ -78,7 +78,11 @@ def test_a_profile_is_not_overwritten_unasked(run: Run, tmp_path: Path) -> None:
     [
         (["h100"], "'h100' fits several accelerators; did you mean h100-sxm or h100-pcie?"),
         (["h100-smx"], "no accelerator is called 'h100-smx'; did you mean 'h100-sxm'?"),
-        (["nowhere.json"], "cannot read nowhere.json: No such file or directory; expected the JSON profile of a card"),
+        (
+            ["nowhere.json"],
+            "cannot read nowhere.json: No such file or directory; expected the profile of a card; "
+            "vlm-planner hardware NAME -o FILE writes one",
+        ),
         (["-o", "x.json"], "-o writes one profile: name the accelerator, such as vlm-planner hardware h200 -o FILE"),
     ],
 )

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from planner.errors import InputError, OutputExistsError
-from planner.files import refuse_existing, write_text
+from planner.errors import InputError, OutputExistsError, SpecError
+from planner.files import file_text, read_json, refuse_existing, write_json, write_text
 
 
 @pytest.fixture
@@ -152,3 +152,39 @@ def test_refuse_existing(tmp_path: Path) -> None:
     refuse_existing(target, overwrite=True)
     with pytest.raises(OutputExistsError):
         refuse_existing(target, overwrite=False)
+
+
+# ---- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def test_json_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    content = {"number": 0.1, "text": "\u00b5s", "list": [1, None]}
+    target = write_json(tmp_path / "x.json", content)
+    assert target.read_text(encoding="utf-8") == file_text(content)
+    assert file_text(content).endswith("]\n}\n")
+    assert "\u00b5s" in file_text(content)
+    assert read_json(target, "x") == content
+    target.write_bytes(b"\xef\xbb\xbf" + target.read_bytes())  # as some editors save it
+    assert read_json(target, "x") == content
+    with pytest.raises(OutputExistsError):
+        write_json(target, {})
+
+
+def test_json_has_no_nan() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        file_text({"x": float("nan")})
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000], ids=["empty", "half", "bytes", "deep"])
+def test_what_is_no_json_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "x.json"
+    file.write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        read_json(file, "what is good", SpecError)
+    assert str(caught.value) == f"{file} is not JSON; expected what is good"
+
+
+def test_json_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_json(tmp_path, "what is good")
+    assert str(caught.value) == f"cannot read {tmp_path}: Is a directory; expected what is good"

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 
 import planner
-from planner.cli.common import Force, GeneratedTokens, Json, QueryTokens, app, json_text, make_console, parse_counts
+from planner.cli.common import (
+    CachedTokens,
+    Force,
+    GeneratedTokens,
+    Json,
+    QueryTokens,
+    SystemTokens,
+    app,
+    json_text,
+    make_console,
+    parse_counts,
+)
 from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision
 from planner.cli.running import needs_torch, progress_bar
 from planner.costs.hardware import find_hardware
@@ -31,8 +42,8 @@ def measure(
     generated_tokens: GeneratedTokens,
     llm: OneLlm = None,
     llm_config: LlmConfig = None,
-    cached_tokens: Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")] = 0,
-    system_tokens: Annotated[int, typer.Option(help="Further text tokens that every request prefills.")] = 0,
+    cached_tokens: CachedTokens = 0,
+    system_tokens: SystemTokens = 0,
     images: Images = 1,
     vision: Vision = DEFAULT_VISION,
     compressor: Compressor = DEFAULT_COMPRESSOR,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 import planner
 from planner.cli.quantities import checked_flops
 from planner.errors import InputError
+from planner.files import file_text
 from planner.quantities import shown
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ BudgetText = Annotated[
     str, typer.Option("--budget", callback=checked_flops, help="FLOPs of one request, such as 2TFLOPs or 5e11.")
 ]
 QueryTokens = Annotated[int, typer.Option(help="New text tokens of a request.")]
+CachedTokens = Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")]
+SystemTokens = Annotated[int, typer.Option(help="Further text tokens that every request prefills.")]
 GeneratedTokens = Annotated[int, typer.Option(help="Answer tokens of a request.")]
 
 
@@ -56,7 +58,8 @@ def make_console() -> Console:
 
 
 def json_text(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    """A document as it is printed: a file's text without the line break at the end."""
+    return file_text(content).removesuffix("\n")
 
 
 def parse_names(text: str) -> list[str]:

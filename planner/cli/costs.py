@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import typer
 
 import planner
-from planner.cli.common import GeneratedTokens, Json, QueryTokens, app, json_text, make_console
+from planner.cli.common import (
+    CachedTokens,
+    GeneratedTokens,
+    Json,
+    QueryTokens,
+    SystemTokens,
+    app,
+    json_text,
+    make_console,
+)
 from planner.costs.convert import MEANINGS, convert, counts
 from planner.costs.request import request_cost
 from planner.errors import InputError
@@ -31,8 +40,8 @@ def cost(
     generated_tokens: GeneratedTokens,
     llm: OneLlm = None,
     llm_config: LlmConfig = None,
-    cached_tokens: Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")] = 0,
-    system_tokens: Annotated[int, typer.Option(help="Further text tokens that every request prefills.")] = 0,
+    cached_tokens: CachedTokens = 0,
+    system_tokens: SystemTokens = 0,
     images: Images = 1,
     vision: Vision = DEFAULT_VISION,
     compressor: Compressor = DEFAULT_COMPRESSOR,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from planner.cli.common import Force, Json, app, json_text, make_console, parse_names
 from planner.cli.running import needs_torch, progress_bar
 from planner.errors import InputError
+from planner.files import read_json
 from planner.quantities import shown, whole_number
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
@@ -167,12 +167,7 @@ def export(
 
 
 def _read_plan(file: str) -> dict[str, Any]:
-    try:
-        content = json.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}; expected what vlm-planner plan -o wrote") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{file} is not JSON; expected what vlm-planner plan -o wrote") from None
+    content = read_json(file, "what vlm-planner plan -o wrote")
     if not isinstance(content, dict) or not isinstance(content.get("best"), dict):
         raise InputError(f"{file} is no plan; expected what vlm-planner plan -o wrote")
     return content

@@ -21,7 +21,7 @@ from typing import Any
 
 from planner.costs.efficiency import SHARES, Efficiency, efficiency_of
 from planner.errors import InputError, UnknownNameError
-from planner.files import write_text
+from planner.files import read_json, write_json
 from planner.quantities import parse_bytes, shown
 
 PRECISIONS = ("bf16", "fp16", "fp8", "int8", "fp32")
@@ -136,20 +136,13 @@ class Hardware:
         Raises:
             OutputExistsError: the file exists and `overwrite` is false.
         """
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        return write_text(path, text + "\n", overwrite=overwrite)
+        return write_json(path, self.to_dict(), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Hardware:
         """Read a profile, written by `save` or by hand. Raises InputError."""
-        name = Path(path).name
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; expected the JSON profile of a card") from None
-        except (ValueError, RecursionError):
-            raise InputError(f"{name} is not JSON; make one with vlm-planner hardware NAME -o FILE") from None
-        return cls.from_dict(content, name)
+        expected = "the profile of a card; vlm-planner hardware NAME -o FILE writes one"
+        return cls.from_dict(read_json(path, expected), Path(path).name)
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import DecimalException
 from typing import Any
 
 from planner.errors import InputError, UnknownNameError
@@ -58,10 +57,7 @@ def _quantity(key: str, parse: Callable[[Any, str], float], unit: str = "", bare
         text = text.strip()
         if text.lower() in ("", NONE):
             return None
-        try:
-            value = parse(text, key)
-        except DecimalException:  # an exponent beyond all numbers
-            raise InputError(f"{key}: expected a number that can be, got {shown(text)}") from None
+        value = parse(text, key)
         if value < bare_min and not text[-1].isalpha():
             raise InputError(f"{key}: {shown(text)} has no unit: write {text}{unit}")
         return value

@@ -6,7 +6,6 @@ mix       laws of different tasks; the error is their mean, weighted by the shar
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.errors import InputError, LawFileError
-from planner.files import write_text
+from planner.files import write_json
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FittedLaw, read_law_file
 from planner.quantities import format_percent, shown
@@ -143,8 +142,14 @@ class CombinedLaw:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON, atomically. Raises OutputExistsError."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        return write_text(path, text + "\n", overwrite=overwrite)
+        return write_json(path, self.to_dict(), overwrite=overwrite)
+
+
+def single_laws(law: Law) -> tuple[FittedLaw, ...]:
+    """The fitted laws that a law is made of: of all forms and tasks."""
+    if isinstance(law, FittedLaw):
+        return (law,)
+    return tuple(one for member in law.members for one in single_laws(member))
 
 
 def fit_auto(runs: Runs, *, weights: str = "auto", name: str = "") -> CombinedLaw:

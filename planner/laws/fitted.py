@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.errors import InputError, LawFileError
-from planner.files import write_text
+from planner.files import file_text, write_text
 from planner.laws.forms import FORMS, get_form
 from planner.quantities import shown
 
@@ -191,8 +191,7 @@ class FittedLaw:
 
     def to_json(self) -> str:
         """The content of the law's file."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        return _NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"
+        return _NUMBERS.sub(lambda found: " ".join(found[0].split()), file_text(self.to_dict()))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON at full precision, atomically.

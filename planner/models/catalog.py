@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from planner.errors import InputError, SpecError, UnknownNameError
+from planner.files import read_json
 from planner.models.configs import llm_spec, vision_spec
 from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
 from planner.quantities import shown
@@ -187,12 +188,7 @@ def _name_of(path: Path) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     file = path / "config.json" if path.is_dir() else path
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(f"cannot read {file}: {error.strerror}; expected a Hugging Face config.json") from None
-    except (ValueError, RecursionError):
-        raise SpecError(f"{file} is not JSON; expected a Hugging Face config.json") from None
+    content = read_json(file, "a Hugging Face config.json", SpecError)
     if not isinstance(content, dict):
         raise SpecError(f"{file} holds no JSON object; expected a Hugging Face config.json")
     return content

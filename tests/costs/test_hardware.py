@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -317,19 +318,22 @@ def test_a_missing_field_of_a_profile_is_named(tmp_path: Path, missing: str) -> 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "card.json is not JSON; make one with vlm-planner hardware NAME -o FILE"),
-        ("[" * 100_000, "card.json is not JSON; make one with vlm-planner hardware NAME -o FILE"),
+        ("{", "card.json is not JSON; expected the profile of a card; vlm-planner hardware NAME -o FILE writes one"),
+        (
+            "[" * 100_000,
+            "card.json is not JSON; expected the profile of a card; vlm-planner hardware NAME -o FILE writes one",
+        ),
         ("[1]", "card.json is no accelerator: expected a JSON object, got [1]"),
     ],
 )
 def test_a_file_that_is_no_profile(tmp_path: Path, content: str, complaint: str) -> None:
     with pytest.raises(InputError) as caught:
         find_hardware(written(tmp_path, content))
-    assert str(caught.value) == complaint
+    assert str(caught.value).replace(f"{tmp_path}{os.sep}", "") == complaint
 
 
 def test_a_profile_that_is_not_there() -> None:
-    with pytest.raises(InputError, match=r"^cannot read nowhere\.json: .*; expected the JSON profile of a card$"):
+    with pytest.raises(InputError, match=r"^cannot read nowhere\.json: .*; expected the profile of a card; .* one$"):
         find_hardware("nowhere.json")
 
 

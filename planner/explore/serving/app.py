@@ -3,7 +3,6 @@ path of this host; nothing is uploaded, nothing is kept."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from planner.explore.link import command_of, read_link, texts_of, write_link
 from planner.explore.offer import Offer
 from planner.explore.serving.guard import Guard
 from planner.explore.view import plan_of, view_of
+from planner.files import file_text
 from planner.planning.result import Plan
 from planner.report.recommendation import as_text, tell
 
@@ -94,12 +94,8 @@ def _download(offer: Offer, name: str, kind: str, make: Callable[[Plan], str]) -
     return download
 
 
-def _plan_json(plan: Plan) -> str:
-    return json.dumps(plan.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 DOWNLOADS: dict[str, tuple[str, str, Callable[[Plan], str]]] = {
-    "plan.json": ("vlm-plan.json", "application/json", _plan_json),
+    "plan.json": ("vlm-plan.json", "application/json", lambda plan: file_text(plan.to_dict())),
     "recommendation.html": ("recommendation.html", "text/html", lambda plan: as_text(tell(plan), ".html")),
     "recommendation.md": ("recommendation.md", "text/markdown", lambda plan: as_text(tell(plan), ".md")),
 }

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from planner.costs.hardware import Hardware
 from planner.errors import InputError
-from planner.files import write_text
+from planner.files import file_text, write_text
 from planner.quantities import shown
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.document import visible
 from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.markdown import literal
-from planner.report.recommendation.plan_file import PlanLike, file_text, law_of, read_plan
+from planner.report.recommendation.plan_file import PlanLike, law_of, read_plan
 from planner.report.recommendation.reproduce import (
     HARDWARE_FILE,
     MODEL,

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from planner.laws.combined import MIX, CombinedLaw, Law
-from planner.laws.fitted import FittedLaw
+from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
 from planner.planning.limits import Limit
 from planner.quantities import format_params
 from planner.report.recommendation import values as v
@@ -123,7 +122,7 @@ def _frontier_told(steps: list[Pick], best: Pick, after: list[Pick], limit: Limi
 
 def law_chart(plan: Fields, best: Pick, law: Law) -> Chart:
     """The law over visual tokens, a line for each size that was measured, its runs, and the pick."""
-    singles = _members(law)
+    singles = single_laws(law)
     levels = sorted({size for one in singles for size in one.llm_params_levels})
     counts = sorted({number for one in singles for number in one.visual_tokens_levels})
     fitting = plan.part("fitting_points")
@@ -196,7 +195,7 @@ def _runs(law: Law, sizes: list[float]) -> tuple[Mark, ...]:
     if isinstance(law, CombinedLaw):
         if law.kind == MIX:
             return ()
-        law = _members(law)[0]
+        law = single_laws(law)[0]
     if law.data is None:
         return ()
     found = []
@@ -206,12 +205,6 @@ def _runs(law: Law, sizes: list[float]) -> tuple[Mark, ...]:
             tip = line("measured: ", size, " with ", tokens, ", error ", v.error(float(y), "measured error"))
             found.append(Mark(float(t), float(y), "dot", tip))
     return tuple(found)
-
-
-def _members(law: Law) -> list[FittedLaw]:
-    if isinstance(law, FittedLaw):
-        return [law]
-    return [one for member in law.members for one in _members(member)]
 
 
 def _thinned(levels: list[float], kept_max: int) -> list[float]:

@@ -7,7 +7,7 @@ import shlex
 import numpy as np
 
 from planner.errors import FitError, InputError
-from planner.laws.combined import CombinedLaw, Law
+from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw
 from planner.report.recommendation import values as v
@@ -120,7 +120,7 @@ def _ranked(plan: Fields, best: Pick, law: Law) -> NextRuns | None:
     """All sizes that are known or tried with all visual tokens that are; None where the law cannot say."""
     points = plan.part("fitting_points")
     sizes, counts = points.numbers("llm_params"), points.numbers("visual_tokens")
-    singles = _members(law)
+    singles = single_laws(law)
     n = sorted({*(size for one in singles for size in one.llm_params_levels), *sizes, best.llm_params})
     t = sorted({*(number for one in singles for number in one.visual_tokens_levels), *counts, best.visual_tokens})
     if len(sizes) != len(counts) or not sizes or len(n) * len(t) > _CELLS_MAX:
@@ -132,12 +132,6 @@ def _ranked(plan: Fields, best: Pick, law: Law) -> NextRuns | None:
         return next_runs(law, (np.array(sizes), np.array(counts)), cells, 6 * cells[0] * (cells[1] + text))
     except (FitError, InputError):
         return None
-
-
-def _members(law: Law) -> list[FittedLaw]:
-    if isinstance(law, CombinedLaw):
-        return [one for member in law.members for one in _members(member)]
-    return [law]
 
 
 def _command(plan: Fields, law: Law) -> str | None:

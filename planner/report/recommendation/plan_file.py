@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import InputError
+from planner.files import file_text
 from planner.laws.combined import Law, law_from_dict
 from planner.planning.record import FILE_FORMAT, FORMAT_VERSION, HASH, content_hash
 from planner.planning.result import Plan
@@ -57,11 +58,6 @@ def read_plan(plan: PlanLike) -> Fields:
     if content.get(HASH) != content_hash(content):
         raise InputError(f"{origin} was changed after it was made: its content does not match its {HASH}; {AGAIN}")
     return Fields(content, origin, AGAIN)
-
-
-def file_text(content: Mapping[str, Any]) -> str:
-    """A JSON file, letter by letter as `vlm-planner plan -o` writes the plan's."""
-    return json.dumps(dict(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def file_hash(content: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.errors import FitError, InputError
-from planner.laws.combined import AVERAGE, CombinedLaw, Law
+from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import profiler
@@ -116,7 +116,7 @@ def _data(law: Law) -> list[tuple[str, Line]]:
         found.append(("Runs", ("none: the law was given, not fitted here",)))
     else:
         found.append(("Runs", (v.count(law.n_runs, "runs that the law was fitted to"),)))
-    singles = _single_laws(law)
+    singles = single_laws(law)
     sizes = sorted({size for one in singles for size in one.llm_params_levels})
     counts = sorted({number for one in singles for number in one.visual_tokens_levels})
     if sizes:
@@ -143,12 +143,6 @@ def _data(law: Law) -> list[tuple[str, Line]]:
     for remark in (remark for one in singles for remark in one.remarks):
         found.append(("Note", (foreign(remark, "remark on the runs", 400),)))
     return found
-
-
-def _single_laws(law: Law) -> tuple[FittedLaw, ...]:
-    if isinstance(law, FittedLaw):
-        return (law,)
-    return tuple(one for member in law.members for one in _single_laws(member))
 
 
 def _listed(parts: list[Value]) -> Line:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from planner.errors import InputError
-from planner.files import refuse_existing, write_text
+from planner.files import file_text, refuse_existing, write_text
 from planner.quantities import shown
 from planner.report.recommendation.document import Document, as_json
 from planner.report.recommendation.html import html
@@ -45,4 +44,4 @@ def as_text(document: Document, kind: str) -> str:
         return html(document)
     if kind == ".md":
         return markdown(document)
-    return json.dumps(as_json(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return file_text(as_json(document))
