@@ -34,6 +34,18 @@ def read_image(file: str) -> Image.Image:
         raise InputError(f"{file} is no image that can be read: {' '.join(str(error).split())[:120]}") from None
 
 
+def asked(processor: Any, image: Image.Image, question: str) -> Any:
+    """A question about an image as the model takes it, in the chat template of its language model."""
+    content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
+    return processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
+
+
 @torch.no_grad()
 def answer(
     model: PlannerVlmForConditionalGeneration,
@@ -44,14 +56,7 @@ def answer(
     max_new_tokens: int = 32,
 ) -> Answer:
     """The model's greedy answer, in its own chat template."""
-    content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
-    inputs = processor.apply_chat_template(
-        [{"role": "user", "content": content}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-    ).to(model.device)
+    inputs = asked(processor, image, question).to(model.device)
     given = inputs["input_ids"].shape[1]
     said = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)[0, given:]
     return Answer(processor.decode(said, skip_special_tokens=True).strip(), given, len(said))

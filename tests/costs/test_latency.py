@@ -27,19 +27,7 @@ H100 = hardware_catalog()["h100-sxm"]
 VICUNA = llm_catalog()["Vicuna-7B-v1.5"]
 
 NO_LOSSES = Efficiency.from_dict(
-    dict.fromkeys(
-        (
-            "matmul_compute",
-            "quantised_compute",
-            "matmul_bandwidth",
-            "attention_compute",
-            "attention_bandwidth",
-            "cache_bandwidth",
-            "elementwise_bandwidth",
-            "interconnect",
-        ),
-        1.0,
-    )
+    dict.fromkeys(SHARES, 1.0)
     | dict.fromkeys([name for name in Efficiency.__dataclass_fields__ if name.endswith("_s")], 0.0)
     | {"interconnect_falloff": 0.0, "all_reduce_growth": 0.0}
 )

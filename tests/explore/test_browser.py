@@ -6,36 +6,22 @@ Needs Chromium with its driver, selenium, and the extra [app]; where one is miss
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import missing, needs_browser, opened
 
 import planner
 from planner.planning.result import error_text
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,900",
-)  # fmt: skip
 WAIT_S = 20
 DEFAULT = "budget=2TFLOPs&query_tokens=50&generated_tokens=32&law=reasoning"
 
-_missing = [name for name in ("selenium", "starlette", "uvicorn") if importlib.util.find_spec(name) is None]
-_missing += [what for what, found in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if found is None]
-_in_ci = os.environ.get("CI") == "true"
-pytestmark = [
-    pytest.mark.skipif(bool(_missing) and not _in_ci, reason=f"not found here: {', '.join(_missing)}"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # selenium leaves its log pipe open
-]
+pytestmark = needs_browser("starlette", "uvicorn")
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[Any]:
-    assert not _missing, f"not found here: {', '.join(_missing)}"
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield found
-    found.quit()
+    assert missing("starlette", "uvicorn") == []
+    with opened(tmp_path_factory.mktemp("profile"), (1280, 900), folder) as found:
+        yield found
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:

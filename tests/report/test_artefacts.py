@@ -26,7 +26,7 @@ from vlm.tiny import llm_config, picture, tower_config
 import planner
 from planner.errors import InputError
 from planner.report.recommendation import as_text, tell, write_artefacts
-from planner.vlm.answering import answer
+from planner.vlm.answering import answer, asked
 from planner.vlm.build import build, make_processor
 from planner.vlm.saving import load_model, save_model
 
@@ -270,14 +270,7 @@ def test_the_client_posts_the_rows_of_the_prompt(folder: Path) -> None:
     assert (content["path"], content["model"], content["prompt"]) == ("/v1/completions", "my-llm", "")
     rows = torch.load(io.BytesIO(base64.b64decode(content["prompt_embeds"])), weights_only=True)
     model, processor = load_model(folder / "my-vlm")
-    said = [{"type": "image", "image": picture()}, {"type": "text", "text": QUESTION}]
-    inputs = processor.apply_chat_template(
-        [{"role": "user", "content": said}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-    )
+    inputs = asked(processor, picture(), QUESTION)
     torch.testing.assert_close(rows, model.to_prompt_embeds(inputs)[0].detach())
 
 

@@ -7,35 +7,21 @@ installs them, they fail.
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import needs_browser, opened
 from report.pages import plan, verdict
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,800",
-)  # fmt: skip
 _AXE_PLACES = (os.environ.get("AXE_CORE", ""), "/usr/lib/node_modules/axe-core", "/usr/local/lib/node_modules/axe-core")
 AXE = next((file for place in _AXE_PLACES if place and (file := Path(place) / "axe.min.js").is_file()), None)
 """The script of axe-core, where npm has put it; AXE_CORE names another folder."""
 
-_missing = [] if importlib.util.find_spec("selenium") else ["selenium"]
-_missing += [what for what, found in (("chromium", CHROMIUM), ("chromedriver", DRIVER)) if found is None]
-pytestmark = [
-    pytest.mark.skipif(
-        bool(_missing) and os.environ.get("CI") != "true", reason=f"not found here: {', '.join(_missing)}"
-    ),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # selenium leaves its log pipe open
-]
+pytestmark = needs_browser()
 
 PAGES = {"limits": verdict(), "contested": None, "at least": None}
 SIZES = {"phone": (390, 844), "narrow": (320, 640), "laptop": (1280, 800)}
@@ -88,19 +74,8 @@ return [seen, found];
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    assert not _missing, f"not found here: {', '.join(_missing)}"
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield found
-    found.quit()
+    with opened(tmp_path_factory.mktemp("profile"), (1280, 800)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module", params=PAGES)

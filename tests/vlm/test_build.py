@@ -17,6 +17,7 @@ import planner
 from planner.errors import InputError, OutputExistsError
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS
+from planner.vlm.answering import asked
 from planner.vlm.build import build, build_recipe, make_processor, params_table
 from planner.vlm.recipe import make_recipe
 from planner.vlm.saving import export_llm, load_model, save_model
@@ -115,14 +116,7 @@ def test_a_saved_folder_loads_through_the_auto_classes_and_its_exported_llm_agre
     save_model(model, make_processor(model), tmp_path / "vlm")
     loaded = AutoModelForImageTextToText.from_pretrained(tmp_path / "vlm")
     processor = AutoProcessor.from_pretrained(tmp_path / "vlm")
-    content = [{"type": "image", "image": picture()}, {"type": "text", "text": "what?"}]
-    inputs = processor.apply_chat_template(
-        [{"role": "user", "content": content}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-    )
+    inputs = asked(processor, picture(), "what?")
     export_llm(tmp_path / "vlm", tmp_path / "plain")
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "plain")
     rows = loaded.to_prompt_embeds(inputs)[0]
