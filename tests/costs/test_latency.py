@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.costs.efficiency import SOURCES, Efficiency, efficiency_of
+from planner.costs.efficiency import SHARES, SOURCES, Efficiency, efficiency_of
 from planner.costs.flops import request_flops
 from planner.costs.hardware import Hardware, hardware_catalog
 from planner.costs.kernels import BOUNDS, StageTime
