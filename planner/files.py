@@ -89,6 +89,20 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise OutputExistsError(path)
 
 
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuse, before any work is done, a file that could not be written in the end.
+
+    Raises:
+        OutputExistsError: the file exists and `overwrite` is false.
+        InputError: it is a folder, or its folder is not there.
+    """
+    refuse_existing(path, overwrite)
+    if _is_folder(path):
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it")
+    if not _is_folder(path.absolute().parent):
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; name a folder that can be written")
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()

@@ -17,6 +17,7 @@ from support import Run
 
 from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
+from planner.planning.record import HASH, content_hash
 
 TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
 QUICK = ["--device", "cpu", "--seconds", "0.01"]
@@ -108,11 +109,15 @@ def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: 
         (["verify", "PLAN", "--method", "half", "--device", "cpu"], "method: expected auto, whole, slices"),
         (["verify", "PLAN", "--method", "slices", "--device", "cpu"], "expected slices of 4 and 8; measure it whole"),
         (["verify", "PLAN", "--device", "cuda:7"], "PyTorch sees 0 CUDA devices here"),
-        (["verify", "PLAN", "--precision", "int4"], "the plan's weights are in int4"),
+        (["verify", "PLAN", "--precision", "int4"], "the plan's weights are in 'int4'"),
         (["verify", "PLAN", "--hardware", "h101"], "no accelerator is called 'h101'"),
         (["verify", "PLAN", "--grid", "cells", "--model", "x"], "leave out --model"),
         (["verify", "PLAN", "--grid", "PLAN", "--device", "cpu"], "cannot write"),
         (["verify", "PLAN", "--model", "nowhere", "--device", "cpu"], "holds no model that vlm-planner build wrote"),
+        (["verify", "PLAN", "--device", "meta"], "expected cpu, cuda or cuda:1 to measure on"),
+        (["verify", "PLAN", "--seed", "99999999999999999999"], "--seed: expected a whole number from 0"),
+        (["verify", "PLAN", "-o", "gone/verdict.json"], "there is no folder gone"),
+        (["measure", "Qwen2.5-0.5B", "--visual-tokens", "", *TOKENS], "expected whole numbers such as"),
         (["measure", "--visual-tokens", "4", *TOKENS], "name one language model"),
         (["measure", "Qwen2.5-0.5B", "--visual-tokens", "5", *TOKENS], "visual tokens, not 5"),
         (["measure", "Qwen2.5-0.5B", "--visual-tokens", "four", *TOKENS], "expected whole numbers"),
@@ -174,7 +179,7 @@ def test_two_processes_verify_a_shared_model(plan_file: str, tmp_path: Path) -> 
     content["best"]["tensor_parallel"] = 2
     content["hardware"] = content["hardware_profile"] = None
     shared = tmp_path / "shared.json"
-    shared.write_text(json.dumps(content))
+    shared.write_text(json.dumps(content | {HASH: content_hash(content)}))
     program = Path(sys.executable).with_name("vlm-planner")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
     done = subprocess.run(

@@ -9,6 +9,7 @@ import torch
 
 from planner.bench.clock import Clock
 from planner.bench.measurement import Ceilings
+from planner.vlm.build import free_bytes
 
 _SIDES = {"cuda": (4096, 8192), "cpu": (1024, 2048)}
 _MOVED_BYTES = {"cuda": 2**30, "cpu": 2**28}
@@ -35,10 +36,11 @@ def measure_ceilings(device: torch.device, dtype: torch.dtype, seconds: float = 
             torch.mm(left, right, out=out)
 
         rate = max(rate, 2 * side**3 / _best(multiply, clock, seconds / len(_SIDES[kind])))
-    source = torch.ones(_MOVED_BYTES[kind] // 4, device=device)
+    moved = min(_MOVED_BYTES[kind], (free_bytes(device) or 8 * _MOVED_BYTES[kind]) // 8)  # a model is there too
+    source = torch.ones(moved // 4, device=device)
     target = torch.empty_like(source)
-    copied = 2 * _MOVED_BYTES[kind] / _best(lambda: target.copy_(source), clock, seconds)
-    read = _MOVED_BYTES[kind] / _best(lambda: source.sum(), clock, seconds)
+    copied = 2 * moved / _best(lambda: target.copy_(source), clock, seconds)
+    read = moved / _best(lambda: source.sum(), clock, seconds)
     return Ceilings(matmul_flops_per_s=rate, copy_bytes_per_s=copied, read_bytes_per_s=read)
 
 

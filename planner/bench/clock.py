@@ -13,6 +13,7 @@ from planner.bench.meters import CoreWait, Gpu
 from planner.bench.samples import Samples
 
 WARM_UPS = 2
+_GPU_WARM_UP_S = 0.2  # until its clocks are up
 FEWEST, MOST = 5, 200
 _FEWEST_OF_LONG = 3  # where one call takes longer than all samples together should
 _BUNCH_S = 2e-3  # on the host, a sample of less is all jitter
@@ -65,18 +66,20 @@ def agreed(count: int) -> int:
 
 def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Samples:
     """Samples of a task, for about so many seconds; at least three."""
-    for turn in range(WARM_UPS):
+    turn, start = 0, time.perf_counter()
+    while turn < WARM_UPS or (clock.on_gpu and agreed(int(time.perf_counter() - start < _GPU_WARM_UP_S))):
         task.before(1)
-        task.work(turn)
+        clock.time(lambda turn=turn: task.work(turn))  # type: ignore[misc]
+        turn += 1
     task.before(1)
-    once = clock.time(lambda: task.work(WARM_UPS))
+    once = clock.time(lambda: task.work(turn))
     calls = 1
     if task.bunches and not clock.on_gpu:
         calls = max(1, math.ceil(_BUNCH_S / max(once, 1e-9)))
     fewest = FEWEST if once * FEWEST <= seconds else _FEWEST_OF_LONG
     rounds = min(max(round(seconds / max(calls * once, 1e-9)), fewest), MOST)
     calls, rounds = agreed(calls), agreed(rounds)
-    turn = WARM_UPS + 1
+    turn += 1
     taken: list[float] = []
     waited, throttled = CoreWait(), gpu.clock_limits() if gpu else frozenset()
     for _ in range(rounds):
@@ -90,4 +93,4 @@ def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Sa
         taken.append(clock.time(bunch) / calls)
         turn += calls
     limits = sorted(gpu.clock_limits() | throttled) if gpu else ()
-    return Samples(tuple(taken), calls, None if clock.on_gpu else waited.share(), tuple(limits))
+    return Samples(tuple(taken), calls, waited.share(), tuple(limits))

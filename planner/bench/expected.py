@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from planner.costs.flops import request_flops
 from planner.costs.hardware import Hardware, find_hardware
 from planner.costs.memory import Memory, compressor_params, request_memory
-from planner.costs.request import RequestCost, request_cost
+from planner.costs.request import ROOFLINE, RequestCost, request_cost
 from planner.costs.stages import Workload
 from planner.errors import InputError, UnknownNameError
+from planner.planning.plan_file import checked_plan, read_plan_file
+from planner.planning.record import HASH
 from planner.planning.result import Plan
-from planner.quantities import shown
+from planner.quantities import format_bytes, format_flops, format_seconds, shown, whole_number
 from planner.vlm.build import DTYPES
 from planner.vlm.recipe import Recipe, make_recipe
+
+_SAME = 1e-9
+"""Relative: sums in another order differ by less."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Expected:
     hardware: Hardware | None
     """That predicts the times; None: no times are predicted."""
     plan_sha256: str | None = None
+    stale: tuple[str, ...] = ()
+    """Numbers of the plan that are no longer those which are predicted."""
 
     def cost(self) -> RequestCost:
         """Everything that is predicted, FLOPs as FlopCounterMode counts them."""
@@ -95,59 +101,79 @@ def expected(
         InputError: a file that is no plan, parts or hardware that only a path can give, a precision that PyTorch's own
             layers do not compute in.
     """
-    digest: str | None = None
-    content: Mapping[str, Any]
     if isinstance(plan, str | Path):
-        content, digest = read_plan(plan)
+        content = read_plan_file(plan)
     else:
-        content = plan.to_dict() if isinstance(plan, Plan) else plan
+        content = checked_plan(plan.to_dict() if isinstance(plan, Plan) else plan)
     best = content["best"]
-    recipe = make_recipe(content, llm=llm or _source(content, best), vision=vision or _tower(content))
-    found_precision = precision or best.get("precision", "bf16")
-    if found_precision not in DTYPES:
+    recipe = make_recipe(content, llm=llm or _source(content), vision=vision or _tower(content))
+    found_precision = precision or best.get("precision")
+    if not isinstance(found_precision, str) or found_precision not in DTYPES:
         raise InputError(
-            f"the plan's weights are in {found_precision}; expected {', '.join(DTYPES)} here: verify it with "
+            f"the plan's weights are in {shown(found_precision)}; expected {', '.join(DTYPES)} here: verify it with "
             f"--precision bf16, which says what quantisation is measured against"
         )
-    card = plan.deployment.hardware if isinstance(plan, Plan) and hardware is None else _hardware(content, hardware)
-    return Expected(
+    given = None if hardware is None else find_hardware(hardware)
+    found = Expected(
         recipe=recipe,
         workload=_workload(content.get("workload_p95") or content.get("workload")),
-        batch=int(best.get("batch", 1)),
+        batch=whole_number(best.get("batch"), "the plan's batch", 1),
         precision=found_precision,
-        tensor_parallel=int(best.get("tensor_parallel", 1)),
-        hardware=card,
-        plan_sha256=digest,
+        tensor_parallel=whole_number(best.get("tensor_parallel"), "the plan's tensor_parallel", 1),
+        hardware=given or _hardware(content),
+        plan_sha256=str(content[HASH]),
     )
+    return replace(found, stale=_stale(found, content, as_planned=given is None and precision is None))
 
 
-def read_plan(path: str | Path) -> tuple[dict[str, Any], str]:
-    """A plan's file, and its SHA-256. Raises InputError."""
-    try:
-        raw = Path(path).read_bytes()
-        content = json.loads(raw.decode("utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; expected what vlm-planner plan -o wrote") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path} is not JSON; expected what vlm-planner plan -o wrote") from None
-    if not isinstance(content, dict) or not isinstance(content.get("best"), dict):
-        raise InputError(f"{path} is no plan; expected what vlm-planner plan -o wrote")
-    return content, hashlib.sha256(raw).hexdigest()
+def _stale(found: Expected, content: Mapping[str, Any], *, as_planned: bool) -> tuple[str, ...]:
+    """Numbers of the plan that are not those which are predicted now: by another version, of changed parts."""
+    best, r = content["best"], found.recipe
+    flops = request_flops(
+        r.llm,
+        r.visual_tokens,
+        _workload(content.get("workload")),
+        vision=r.vision,
+        compressor=r.compressor,
+        convention=str(content.get("convention")),
+        prompt_order=r.prompt_order,
+    )
+    pairs: dict[str, tuple[Any, float, Callable[[float], str]]] = {
+        "FLOPs": ((best.get("flops") or {}).get("total"), float(flops.total), format_flops)
+    }
+    if as_planned and best.get("kv_precision") is None:
+        peak = float(found.memory(found.workload.generated_tokens).peak)
+        pairs["peak memory"] = (best.get("peak_memory_bytes"), peak, format_bytes)
+        roofline = (content.get("inputs") or {}).get("latency_source") == ROOFLINE
+        latency = found.cost().latency if roofline else None
+        if latency is not None:
+            pairs["TTFT"] = (best.get("ttft_s"), float(latency.ttft_s), format_seconds)
+    texts = []
+    for title, (planned, now, show) in pairs.items():
+        if not isinstance(planned, int | float) or abs(planned - now) > _SAME * abs(now):
+            said = show(planned) if isinstance(planned, int | float) else shown(planned)
+            texts.append(f"{title}: the plan says {said}, {show(now)} is predicted now; plan again")
+    return tuple(texts)
 
 
-def _source(content: Mapping[str, Any], best: Mapping[str, Any]) -> str | None:
+def _source(content: Mapping[str, Any]) -> str | None:
     """The config.json of a language model that is not in the catalogue, as the plan names it."""
-    listed = (content.get("inputs") or {}).get("llms") or ()
-    return next((one.get("source") for one in listed if one.get("name") == best.get("llm")), None)
+    listed = content["inputs"]["llms"]
+    source = next((one["source"] for one in listed if one["name"] == content["best"]["llm"]), None)
+    return _there(source, "language model", "--llm-config")
 
 
 def _tower(content: Mapping[str, Any]) -> str | None:
-    return (content.get("inputs") or {}).get("vision_source")
+    return _there(content["inputs"]["vision_source"], "vision tower", "--vision")
 
 
-def _hardware(content: Mapping[str, Any], given: str | Path | Hardware | None) -> Hardware | None:
-    if given is not None:
-        return find_hardware(given)
+def _there(source: str | None, what: str, option: str) -> str | None:
+    if source is not None and not Path(source).exists():
+        raise InputError(f"the plan's {what} was read from {source}, which is gone: give its config.json with {option}")
+    return source
+
+
+def _hardware(content: Mapping[str, Any]) -> Hardware | None:
     name, profile = content.get("hardware"), content.get("hardware_profile")
     if isinstance(profile, Mapping):
         return Hardware.from_dict(profile, "the plan's hardware")

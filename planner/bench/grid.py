@@ -14,13 +14,14 @@ from typing import Any
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.meters import Gpu
+from planner.bench.ranks import world_size
 from planner.bench.sweep import file_name, kept_measurement
 from planner.bench.verdict import Verdict
-from planner.bench.verify import judge, verify
+from planner.bench.verify import judge, measurable_device, verify
 from planner.errors import InputError
 from planner.models.catalog import llm_catalog
 from planner.quantities import format_seconds
-from planner.vlm.build import Progress, default_device, read_device
+from planner.vlm.build import Progress
 from planner.vlm.recipe import make_recipe
 
 FILE_FORMAT = "vlm-planner grid"
@@ -136,12 +137,14 @@ def verify_grid(
     Raises:
         InputError: a folder that cannot be written, or what `verify` raises.
     """
+    if world_size() > 1 or wanted.tensor_parallel > 1:
+        raise InputError("--grid measures on one device: leave it out with torchrun, and for a plan of several devices")
     place = Path(folder)
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {place}: {error.strerror or error}; name another folder") from None
-    target = read_device(device or default_device())
+    target = measurable_device(device)
     here = environment(target, wanted.precision, mode, Gpu(target) if target.type == "cuda" else None)
     tolerance = options.pop("tolerance", None)
     verdicts = []

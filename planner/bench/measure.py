@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from planner.bench.caches import cache_bytes
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, agreed, take
 from planner.bench.environment import environment
@@ -76,7 +76,7 @@ def measure(
     whole_number(batch, "batch", 1)
     if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
         raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
-    if mode != EAGER and torch.distributed.is_initialized():
+    if mode != EAGER and tensor_parallel() > 1:
         raise InputError(f"mode {mode}: a model that several devices share is measured in the eager mode only")
     if model.config.prefix_asks and not workload.query_tokens:
         raise InputError("a text-first prompt asks the compressor by its query: expected query_tokens of at least 1")
@@ -106,11 +106,11 @@ def facts_of(model: PlannerVlmForConditionalGeneration, recipe: Recipe) -> Model
         prompt_order=str(config.prompt_order),
         precision=_NAMES[dtype],
         params=sum(weight.numel() for weight in model.parameters()),
-        tensor_parallel=_tensor_parallel(),
+        tensor_parallel=tensor_parallel(),
     )
 
 
-def _tensor_parallel() -> int:
+def tensor_parallel() -> int:
     there = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_world_size() if there else 1
 
@@ -143,18 +143,18 @@ def _measure(
     device = next(iter(model.language_model.parameters())).device
     gpu = Gpu(device) if device.type == "cuda" else None
     clock = Clock(device)
+    samples: dict[str, Samples] = {}
+    notes = _notes(model, workload, mode, gpu)
+    told("preprocessing")
+    samples["preprocess"] = _preprocess(model, min(seconds, 0.5))
     told("ceilings of the device")
     if ceilings is None:
         ceilings = measure_ceilings(device, DTYPES[facts.precision], min(seconds, 0.5))
     told("counting FLOPs")
-    flops = count_flops(_whole_shell(model) if facts.tensor_parallel > 1 else model, workload)
+    flops = count_flops(_shell(model), workload)
     told("memory of a request")
     memory = _memory(model, workload, batch, gpu)
     stages = Stages(model, workload, batch, mode=mode, seed=seed)
-    samples: dict[str, Samples] = {}
-    notes: list[str] = []
-    told("preprocessing")
-    samples["preprocess"] = _preprocess(model, clock, min(seconds, 0.5))
     for name, task in stages.tasks().items():
         told(name.replace("_", " "))
         samples[name] = take(task, clock, seconds, gpu)
@@ -179,6 +179,26 @@ def _measure(
     )
 
 
+def _notes(model: PlannerVlmForConditionalGeneration, workload: Workload, mode: str, gpu: Gpu | None) -> list[str]:
+    """What a reader of the numbers should know."""
+    found = []
+    config: Any = model.config.text_config
+    longest = workload.cached_tokens + workload.prefilled_text_tokens + workload.generated_tokens
+    longest += workload.images * int(model.config.visual_tokens)
+    window = getattr(config, "sliding_window", None)
+    windowed = any("sliding" in kind for kind in getattr(config, "layer_types", None) or ())
+    if window and windowed and longest > window:
+        found.append(
+            f"some layers look at the last {window} tokens only, the request has {longest}: predictions count all of "
+            "them, so FLOPs and KV cache are predicted too high"
+        )
+    if mode == "compile":
+        found.append("a compiled prefill writes its causal mask out, which is slow for long prompts")
+    if gpu is not None and not gpu.facts():
+        found.append("no counters of the GPU (package nvidia-ml-py): its clocks, energy and memory in use are not seen")
+    return found
+
+
 def _layers(model: PlannerVlmForConditionalGeneration) -> int:
     return int(model.config.text_config.num_hidden_layers)
 
@@ -187,7 +207,7 @@ def _layers(model: PlannerVlmForConditionalGeneration) -> int:
 
 
 def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -> dict[str, int]:
-    """FLOPs of one request by stage, counted while they run: on the model's device, or on the meta device for nothing.
+    """FLOPs of one request by stage, counted while they run, on the meta device too.
 
     Attention runs as plain matrix products here, which FlopCounterMode sees on every device.
     """
@@ -201,21 +221,15 @@ def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -
             with FlopCounterMode(display=False) as counter:
                 task.work(0)
             found[name] = int(counter.get_total_flops())
-        cache = stages.fresh_cache()
-        if stages.prompt_tokens:
-            model.get_decoder()(
-                inputs_embeds=stages._normal(1, stages.prompt_tokens, model.config.text_config.hidden_size),
-                past_key_values=cache,
-                use_cache=True,
-            )
+        cache = stages.caches.at("decode", stages.tokens.cached + stages.prompt_tokens, workload.generated_tokens)
         with FlopCounterMode(display=False) as counter:
             stages.go_on(cache, workload.generated_tokens)
         found["decode"] = int(counter.get_total_flops())
     return found
 
 
-def _whole_shell(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditionalGeneration:
-    """The same model on the meta device, not shared: a rank of several runs only its part."""
+def _shell(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditionalGeneration:
+    """The same model on the meta device, where running it takes no time and no memory; not shared among devices."""
     return make_shell(copy.deepcopy(model.config), next(iter(model.language_model.parameters())).dtype).eval()
 
 
@@ -224,6 +238,7 @@ def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch
     steps = min(workload.generated_tokens, MEMORY_STEPS)
     stages = Stages(model, workload, batch)
     stages.encoder(0)  # makes the inputs, which are not counted
+    stages.caches.at("request", stages.tokens.cached, 0)  # so is text that was there before, but for its copy in use
     weights = sum(part.numel() * part.element_size() for part in map(local, model.parameters()))
     device = stages.device
     if device.type == "cuda":
@@ -236,7 +251,7 @@ def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch
         peak = torch.cuda.max_memory_allocated(device) - before + weights
         reserved = torch.cuda.max_memory_reserved(device)
     else:
-        with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs]) as seen:
+        with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs, *stages.caches.tensors]) as seen:
             kv_cache = _run_through(stages, steps)
         peak, reserved = seen.peak + weights, None
     return MemoryUse(
@@ -253,12 +268,7 @@ def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch
 def _run_through(stages: Stages, steps: int) -> int:
     """Bytes of the cache after the prefill."""
     cache = stages.begin(0)
-    held: int = sum(
-        value.numel() * value.element_size()
-        for layer in cache.layers
-        for value in (layer.keys, layer.values)
-        if isinstance(value, Tensor)
-    )
+    held = cache_bytes(cache)
     stages.go_on(cache, steps)
     return held
 
@@ -276,7 +286,7 @@ def _decode_read_bytes(model: PlannerVlmForConditionalGeneration, stages: Stages
 # ---- what is timed ---------------------------------------------------------------------------------------------------
 
 
-def _preprocess(model: PlannerVlmForConditionalGeneration, clock: Clock, seconds: float) -> Samples:
+def _preprocess(model: PlannerVlmForConditionalGeneration, seconds: float) -> Samples:
     """Resizing and cutting an image of 640 x 480, and splitting a question into tokens, on the host."""
     config = copy.deepcopy(model.config)  # the processor tells the config its image token
     processor = PlannerVlmProcessor.from_config(config, byte_tokenizer(max(config.text_config.vocab_size, 512)))
@@ -308,7 +318,7 @@ def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, not
         if steps:
             taken["tpot"].append(rest / steps)
         turn += 1
-    share = None if clock.on_gpu else waited.share()
+    share = waited.share()
     limits = tuple(sorted(gpu.clock_limits())) if gpu else ()
     if stages.mode != "eager":
         notes.append(
@@ -322,6 +332,8 @@ def _energy(stages: Stages, gpu: Gpu | None, samples: dict[str, Samples]) -> Ene
     """Requests one after the other until the counter has moved far enough."""
     if gpu is None or gpu.energy_joules() is None:
         return Energy(None, False, "this device has no energy counter that can be read")
+    if tensor_parallel() > 1:
+        return Energy(None, False, "not measured where several devices share a model")
     steps = max(stages.workload.generated_tokens - 1, 0)
     count = agreed(min(max(math.ceil(_ENERGY_S / max(samples["request"].median_s, 1e-6)), 1), 1000))
     torch.cuda.synchronize(stages.device)

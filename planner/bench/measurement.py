@@ -9,7 +9,7 @@ MBU          bytes that a decode step must read (weights, KV cache) / (seconds x
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -19,7 +19,7 @@ from typing import Any
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
 from planner.errors import InputError
-from planner.files import write_text
+from planner.files import read_json, write_json
 from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner measurement"
@@ -225,6 +225,8 @@ class Measurement:
             raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {version}")
         try:
             method = content["method"]
+            if not content["samples"] or not content["ceilings"]["matmul_flops_per_s"]:
+                raise ValueError("nothing was measured")
             return cls(
                 model=_of(ModelFacts, content["model"]),
                 workload=_of(Workload, content["workload"]),
@@ -240,25 +242,17 @@ class Measurement:
                 notes=tuple(content["notes"]),
                 slices=tuple(cls.from_dict(one, origin) for one in content["slices"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); measure again") from None
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write as JSON, atomically. Raises OutputExistsError."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        return write_text(path, text + "\n", overwrite=overwrite)
+        return write_json(path, self.to_dict(), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Measurement:
         """Read what `save` wrote. Raises InputError."""
-        name = Path(path).name
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; expected a measurement") from None
-        except (ValueError, RecursionError):
-            raise InputError(f"{name} is not JSON; expected what vlm-planner measure -o wrote") from None
-        return cls.from_dict(content, name)
+        return cls.from_dict(read_json(path, "what vlm-planner measure -o wrote"), Path(path).name)
 
 
 def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,4 +261,14 @@ def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of(kind: Any, values: Mapping[str, Any]) -> Any:
-    return kind(**{item.name: values[item.name] for item in fields(kind)})
+    """A dataclass of plain values, each of its kind; numbers are finite and not negative."""
+    found = {}
+    for item in fields(kind):
+        value = found[item.name] = values[item.name]
+        if isinstance(value, float | int) and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{item.name} is {value}")
+        number = "int" in str(item.type) or "float" in str(item.type)
+        optional = value is None and "None" in str(item.type)
+        if number and not optional and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise TypeError(f"{item.name} is {shown(value)}")
+    return kind(**found)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from planner.errors import InputError
+from planner.quantities import shown
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import build_recipe, make_processor
 from planner.vlm.recipe import Recipe
@@ -20,12 +21,20 @@ from planner.vlm.saving import save_model
 
 def rank() -> int:
     """Which process this is, 0 where there is only one: the one that prints and writes."""
-    return int(os.environ.get("RANK", "0"))
+    return _number("RANK", 0)
 
 
 def world_size() -> int:
     """Processes that torchrun started, 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _number("WORLD_SIZE", 1)
+
+
+def _number(variable: str, default: int) -> int:
+    """What torchrun says. Raises InputError."""
+    text = os.environ.get(variable, str(default))
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"{variable}: expected the number that torchrun sets, got {shown(text)}")
+    return int(text)
 
 
 def local_device() -> str | None:

@@ -17,7 +17,7 @@ SPREAD_LIMIT = 0.15
 DRIFT_LIMIT = 0.10
 """Between the medians of the first and the second half."""
 WAITED_LIMIT = 0.05
-"""Of the wall time, during which this process had work and no core."""
+"""Of the core time that this process wanted, which it waited for."""
 _FEWEST_FOR_DRIFT = 6
 
 
@@ -30,7 +30,7 @@ class Samples:
     calls_per_sample: int = 1
     """A sample of several calls is their mean: short work is timed in bunches."""
     waited: float | None = None
-    """Share of the wall time that this process's threads waited for a core; None where it cannot be read."""
+    """Share of the core time that this process's threads wanted and waited for; None where it cannot be read."""
     throttled: tuple[str, ...] = ()
     """Why the device lowered its clocks meanwhile."""
 

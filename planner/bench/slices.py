@@ -20,7 +20,7 @@ from planner.bench.measurement import SLICES, Ceilings, Energy, Measurement, Mem
 from planner.bench.samples import Samples
 from planner.costs.stages import Workload
 from planner.errors import InputError
-from planner.quantities import whole_number
+from planner.quantities import format_percent, whole_number
 from planner.vlm.build import Progress, build_recipe
 from planner.vlm.recipe import Recipe
 
@@ -59,9 +59,12 @@ def measure_by_slices(
     whole = recipe.llm.num_layers
     k = slice_layers(recipe) if layers is None else whole_number(layers, "layers", 1)
     if 2 * k > whole:
-        raise InputError(f"{recipe.llm.name} has {whole} layers: expected slices of {k} and {2 * k}; measure it whole")
+        raise InputError(
+            f"{recipe.llm.name} has {whole} layers: expected slices of {k} and {2 * k}; measure it whole, with a "
+            "smaller batch or request if it does not fit"
+        )
     found: list[Measurement] = []
-    for count in (k, 2 * k):
+    for count in (k, 2 * k, k):  # the mean of the outer two: what drifts evenly cancels out
         part = with_layers(recipe, count)
         model = build_recipe(part, {}, dtype=dtype, device=device, seed=seed)
         found.append(
@@ -81,14 +84,26 @@ def measure_by_slices(
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-    return extrapolated(found[0], found[1], whole)
+    return extrapolated(between(found[0], found[2]), found[1], whole)
 
 
 def slice_layers(recipe: Recipe) -> int:
     """k: at least 4, and a multiple of the period in which kinds of layers alternate."""
     kinds = list(recipe.llm_config.get("layer_types") or [])
-    period = next((p for p in range(1, len(kinds)) if kinds[p:] == kinds[:-p]), 1)
+    period = next((p for p in range(1, len(kinds)) if kinds[p:] == kinds[:-p]), None) if kinds else 1
+    if period is None or recipe.llm.num_layers % period:
+        raise InputError(f"{recipe.llm.name}: its kinds of layers do not repeat evenly; measure it whole")
     return -(-LAYERS // period) * period
+
+
+def between(first: Measurement, second: Measurement) -> Measurement:
+    """The mean of two measurements of the same slice, sample by sample, with what they differ by."""
+    samples = {}
+    for name, one in first.samples.items():
+        pairs = zip(one.seconds, second.samples[name].seconds, strict=False)
+        waits = [both.waited for both in (one, second.samples[name]) if both.waited is not None]
+        samples[name] = replace(one, seconds=tuple((a + b) / 2 for a, b in pairs), waited=max(waits) if waits else None)
+    return replace(first, samples=samples, slices=(first, second))
 
 
 def with_layers(recipe: Recipe, layers: int) -> Recipe:
@@ -124,12 +139,11 @@ def extrapolated(small: Measurement, large: Measurement, layers: int) -> Measure
         for item in fields(MemoryUse)
     }
     memory["generated_tokens"] = small.memory.generated_tokens
-    joules = (small.energy.joules, large.energy.joules)
-    energy = (
-        small.energy
-        if joules[0] is None or joules[1] is None
-        else Energy(line(*joules), small.energy.valid and large.energy.valid, large.energy.note)  # type: ignore[arg-type]
-    )
+    energy = small.energy
+    if small.energy.joules is not None and large.energy.joules is not None:
+        joules = line(small.energy.joules, large.energy.joules)
+        valid = small.energy.valid and large.energy.valid and joules > 0
+        energy = Energy(joules if joules > 0 else None, valid, large.energy.note)
     flops = {name: whole(count, large.flops[name]) for name, count in small.flops.items()}
     return replace(
         small,
@@ -139,8 +153,26 @@ def extrapolated(small: Measurement, large: Measurement, layers: int) -> Measure
         memory=MemoryUse(**memory),
         energy=energy,
         method=Method(SLICES, layers, (k, large.method.layers)),
-        slices=(small, large),
+        slices=(*(small.slices or (small,)), large),
+        notes=(*small.notes, *_amplified(small, large, share)),
     )
+
+
+def _amplified(small: Measurement, large: Measurement, share: float) -> list[str]:
+    """What the extrapolation makes of an error, said of the decode step and the prefill."""
+    found = []
+    for name in ("prefill", "decode_step"):
+        a, b = small.seconds(name), large.seconds(name)
+        if a is None or b is None:
+            continue
+        gain = share * (a + b) / max(a + (b - a) * share, 1e-12)
+        text = f"{name.replace('_', ' ')}: 1 % between the slices' times changes it by {gain:.1f} %"
+        if small.slices:
+            first, second = (one.seconds(name) or 0.0 for one in small.slices)
+            off = format_percent(abs(second / first - 1) if first else 0.0, 1.0)
+            text += f"; two runs of the smaller slice differ by {off}"
+        found.append(text)
+    return found
 
 
 def _paired(small: Samples, large: Samples, share: float) -> Samples:

@@ -12,25 +12,25 @@ Letters: B requests, I images each, S prompt tokens, C tokens in the cache befor
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, StaticCache
 
+from planner.bench.caches import Cache, Caches
 from planner.bench.clock import Task
+from planner.bench.measurement import EAGER
 from planner.costs.stages import TEXT_FIRST, Workload, stage_tokens
 from planner.errors import InputError
 from planner.models.catalog import find_compressor
 from planner.vlm import PlannerVlmForConditionalGeneration
 
-Cache = Any
-"""Of transformers, dynamic or static."""
 POOL = 3
 """Inputs that calls take turns in, so that none finds its own in a cache."""
+_SPARE = 8
+"""Tokens of room in a static cache beyond the longest request: warm-ups and the capture of a graph."""
 
 
 class Stages:
@@ -42,7 +42,7 @@ class Stages:
         workload: Workload,
         batch: int,
         *,
-        mode: str = "eager",
+        mode: str = EAGER,
         seed: int = 0,
     ) -> None:
         self.model, self.workload, self.batch, self.mode = model, workload, batch, mode
@@ -62,7 +62,7 @@ class Stages:
         self._queries: list[Tensor] = []
         self._embeds: list[Tensor] = []
         self._prompts: list[Tensor] = []
-        self._cached: Cache | None = None
+        self._features_before: list[Tensor] = []
         self._token = self._ids(batch, 1)
         self._step_cache: Cache | None = None
         self._prefill_cache: Cache | None = None
@@ -74,7 +74,9 @@ class Stages:
             "query_pass": model.query_feature,
             "prefill": self._prefilled,
         }
+        self.caches = Caches(config.text_config, batch, weight, self._fill, static=mode != EAGER)
         if mode == "compile":
+            torch.compiler.reset()  # dynamo gives up on a function after a few shapes, without a word
             self._parts = {name: torch.compile(part, dynamic=False) for name, part in self._parts.items()}
 
     # ---- what is timed -------------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class Stages:
         if self.tokens.query_pass:
             found["query_pass"] = Task(self.query_pass)
         if self.prompt_tokens:
-            found["prefill"] = Task(self.prefill, self._clear, bunches=self.mode == "eager")
+            found["prefill"] = Task(self.prefill, self._before_prefill, bunches=self.mode == EAGER)
         found["decode_step"] = Task(self.decode_step, self.rewind)
         return found
 
@@ -118,7 +120,10 @@ class Stages:
         if not self._embeds:
             width = self.model.config.text_config.hidden_size
             self._embeds = [0.02 * self._normal(self.batch, self.prompt_tokens, width) for _ in range(POOL)]
-        return self._parts["prefill"](self._embeds[turn % POOL], self._prefill_cache or self.fresh_cache())
+        cache = self._prefill_cache
+        if self.mode == EAGER:  # calls of one sample must not lengthen each other's cache
+            cache = self.caches.at("prefill", self.tokens.cached, self.prompt_tokens)
+        return self._parts["prefill"](self._embeds[turn % POOL], cache)
 
     def decode_step(self, turn: int) -> Any:
         """One token of each request; `rewind` comes before."""
@@ -127,7 +132,7 @@ class Stages:
     @property
     def inputs(self) -> list[Tensor]:
         """What was made for the calls so far."""
-        return [*self._pixels, *self._queries, *self._prompts, self._token]
+        return [*self._pixels, *self._queries, *self._prompts, *self._features_before, self._token]
 
     # ---- caches --------------------------------------------------------------------------------------------------
 
@@ -136,61 +141,22 @@ class Stages:
         """Tokens in the cache before a step, on average over the G - 1 steps."""
         return self.tokens.cached + self.prompt_tokens + max(self.tokens.decode, 1) // 2
 
-    def fresh_cache(self, room: int = 0) -> Cache:
-        """A cache that holds the text that every request finds there, C tokens, and nothing else.
-
-        Args:
-            room: tokens that a static cache must hold beyond the prompt.
-        """
-        if self.mode != "eager":
-            cache = self._static(self.tokens.cached + self.prompt_tokens + room)
-            if self.tokens.cached:
-                self._fill(cache, self.tokens.cached)
-            return cache
-        if not self.tokens.cached:
-            return DynamicCache(config=self.model.config.text_config)
-        if self._cached is None:
-            self._cached = DynamicCache(config=self.model.config.text_config)
-            self._fill(self._cached, self.tokens.cached)
-        return _shared(self._cached)
-
-    def _clear(self, calls: int) -> None:
-        """Empties the prefill's static cache down to the text that every request finds; a dynamic one is new."""
-        if self.mode == "eager":
-            self.fresh_cache()  # makes what is shared, once
-            return
-        if self._prefill_cache is None:
-            self._prefill_cache = self.fresh_cache()
-        for layer in self._prefill_cache.layers:
-            layer.cumulative_length.fill_(self.tokens.cached)
-
     def rewind(self, calls: int) -> None:
         """Puts the decode step's cache to its mean length, less half of the calls that will make it longer."""
         start = max(self.mean_context - calls // 2, 1)
-        if self.mode == "eager":
-            if self._step_cache is None:
-                self._step_cache = DynamicCache(config=self.model.config.text_config)
-                self._fill(self._step_cache, start)
-            extra = int(self._step_cache.get_seq_length()) - start
-            if extra > 0:
-                self._step_cache.crop(-extra)
-            elif extra < 0:
-                self._fill(self._step_cache, -extra)
-            return
-        if self._step_cache is None:
-            self._step_cache = self._static(self.mean_context + 64)
-            self._fill(self._step_cache, start)
+        first = self._step_cache is None
+        # a server's static cache is as long as the whole request
+        self._step_cache = self.caches.at("step", start, self._longest - self.mean_context + calls + _SPARE)
+        if first and self.mode != EAGER:
             self._decode = self._fast_decode()
-        for layer in self._step_cache.layers:
-            layer.cumulative_length.fill_(start)
+            self._step_cache = self.caches.at("step", start, 0)
 
-    def _static(self, length: int) -> Cache:
-        config = self.model.config.text_config
-        cache: Cache = StaticCache(config=config, max_cache_len=length)
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        cache.early_initialization(self.batch, heads, size, self.dtype, self.device)
-        return cache
+    @property
+    def _longest(self) -> int:
+        return self.tokens.cached + self.prompt_tokens + self.tokens.decode
+
+    def _before_prefill(self, calls: int) -> None:
+        self._prefill_cache = self.caches.at("prefill", self.tokens.cached, self.prompt_tokens)
 
     def _fill(self, cache: Cache, tokens: int) -> None:
         self.model.get_decoder()(input_ids=self._ids(self.batch, tokens), past_key_values=cache, use_cache=True)
@@ -235,8 +201,10 @@ class Stages:
                         self._decode_once()
                 torch.cuda.current_stream().wait_stream(aside)
                 graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(graph):
+                with torch.cuda.graph(graph, stream=aside):
                     self._decode_once()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:160]
             raise InputError(
@@ -252,8 +220,7 @@ class Stages:
             self._prompts = [self._prompt() for _ in range(POOL)]
         if not self._pixels:
             self.encoder(turn)
-        room = self.tokens.decode if self.mode != "eager" else 0
-        cache = self.fresh_cache(room)
+        cache = self.caches.at("request", self.tokens.cached, self.prompt_tokens + self.tokens.decode)
         start, end = self._image_columns
         beside = {}
         if self.model.config.asks_beside_the_prompt:
@@ -273,7 +240,10 @@ class Stages:
     def _asked(self, turn: int) -> dict[str, Tensor]:
         """The query beside the prompt; a request without new text of its own brings a feature computed before."""
         if not self.tokens.query_pass:
-            return {"query_embeds": self._normal(self.batch, int(self.model.config.text_feature_size or 0))}
+            if not self._features_before:
+                size = int(self.model.config.text_feature_size or 0)
+                self._features_before = [self._normal(self.batch, size) for _ in range(POOL)]
+            return {"query_embeds": self._features_before[turn % POOL]}
         if not self._queries:
             self.query_pass(turn)
         return {"query_input_ids": self._queries[turn % POOL]}
@@ -310,10 +280,3 @@ class Stages:
         if self.device.type == "meta":
             return torch.empty(shape, device=self.device, dtype=self.dtype)
         return torch.randn(shape, generator=self._random).to(self.device, self.dtype)
-
-
-def _shared(cache: Cache) -> Cache:
-    """A dynamic cache over the same tensors: it grows by itself, by new ones."""
-    twin = copy.copy(cache)
-    twin.layers = [copy.copy(layer) for layer in cache.layers]
-    return twin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +13,11 @@ from planner.bench.measure import measure
 from planner.bench.measurement import Measurement, fingerprint
 from planner.bench.meters import Gpu
 from planner.bench.slices import measure_by_slices
-from planner.bench.verify import AUTO, METHODS, SLICES, WHOLE, fits
+from planner.bench.verify import AUTO, METHODS, SLICES, WHOLE, fits, free_memory, measurable_device
 from planner.costs.stages import Workload
 from planner.errors import InputError
 from planner.quantities import shown, whole_number
-from planner.vlm.build import DTYPES, Progress, build_recipe, default_device, read_device
+from planner.vlm.build import DTYPES, Progress, build_recipe, weights_bytes
 from planner.vlm.recipe import make_recipe
 
 
@@ -58,7 +57,7 @@ def sweep(
     Raises:
         InputError: what cannot be built or measured; a folder of measurements from another environment.
     """
-    place = read_device(device or default_device())
+    place = measurable_device(device)
     chosen = precision or ("bf16" if place.type == "cuda" else "fp32")
     if chosen not in DTYPES:
         raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(chosen)}")
@@ -83,8 +82,11 @@ def sweep(
                 options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "seed": seed}
                 options |= {"progress": _titled(progress, f"{recipe}, batch {batch}: ")}
                 options |= {"ceilings": found[-1].ceilings if found else None}
-                if method == SLICES or (method == AUTO and not fits(wanted, place)):
+                if method == SLICES or (
+                    method == AUTO and not fits(wanted, place, 0 if model is None else weights_bytes(model))
+                ):
                     model = None
+                    free_memory()
                     kept = measure_by_slices(recipe, workload, dtype=chosen, device=place, **options)
                 else:
                     if model is None:
@@ -94,7 +96,7 @@ def sweep(
                     kept.save(file)
             found.append(kept)
         del model
-        gc.collect()
+        free_memory()
     return tuple(found)
 
 
@@ -124,6 +126,8 @@ def kept_measurement(file: Path, wanted: Expected, here: dict[str, Any]) -> Meas
     )
     if asked != there or found.workload != wanted.workload or found.batch != wanted.batch:
         raise InputError(f"{file} holds a measurement of another model or request; name a new folder")
+    if (model.params, found.method.layers) != (wanted.params, r.llm.num_layers):
+        raise InputError(f"{file} was measured when {model.llm} had other sizes; name a new folder")
     mine, theirs = fingerprint(here), fingerprint(found.environment)
     for name, value in mine.items():
         if theirs[name] != value:

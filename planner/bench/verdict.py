@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from planner.bench.measurement import Measurement
 from planner.errors import InputError
-from planner.files import write_text
+from planner.files import read_json, write_json
 from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner verdict"
@@ -32,7 +31,8 @@ class Check:
     predicted: float | None
     measured: float | None
     tolerance: float | None
-    """Relative: |predicted / measured - 1| at most. None where nothing is judged."""
+    """Relative: of times, how much longer the longer one may be; of the rest, |predicted / measured - 1| at most. None
+    where nothing is judged."""
     passed: bool | None
     """None: shown, not judged."""
     note: str = ""
@@ -82,7 +82,13 @@ class Verdict:
     def advice(self) -> tuple[str, ...]:
         """What to do about instability, and about predictions that miss."""
         found = list(self.measurement.advice)
+        origin = (self.hardware or {}).get("origin", "")
+        here = f"({self.measurement.model.precision}, {self.measurement.mode},"
+        if origin and "PyTorch" in origin and here not in origin:
+            found.append(f"the profile was calibrated otherwise than this was measured {here[:-1]}): {origin}")
         late = any(check.unit == "s" and check.passed is False for check in self.checks)
+        if late and not self.stable:
+            found.append("times that failed were measured on a disturbed machine: they may pass on a quiet one")
         if late and (self.hardware or {}).get("source") != "calibrated":
             found.append(
                 "times were predicted with a profile that is not calibrated to this device: vlm-planner calibrate -o "
@@ -159,19 +165,12 @@ class Verdict:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write as JSON, atomically. Raises OutputExistsError."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        return write_text(path, text + "\n", overwrite=overwrite)
+        return write_json(path, self.to_dict(), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Verdict:
         """Read what `save` wrote. Raises InputError."""
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; expected a verdict") from None
-        except (ValueError, RecursionError):
-            raise InputError(f"{Path(path).name} is not JSON; expected what vlm-planner verify -o wrote") from None
-        return cls.from_dict(content, Path(path).name)
+        return cls.from_dict(read_json(path, "what vlm-planner verify -o wrote"), Path(path).name)
 
 
 def _check(content: Mapping[str, Any]) -> Check:

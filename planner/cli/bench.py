@@ -20,14 +20,15 @@ from planner.cli.common import (
     json_text,
     make_console,
     parse_counts,
+    parse_seed,
 )
 from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision
 from planner.cli.running import needs_torch, progress_bar
 from planner.costs.hardware import find_hardware
 from planner.errors import InputError
-from planner.files import refuse_existing, write_text
+from planner.files import check_target, write_text
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
-from planner.quantities import positive_number, whole_number
+from planner.quantities import positive_number
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]
@@ -81,7 +82,7 @@ def measure(
             method=method,
             mode=mode,
             seconds=seconds,
-            seed=whole_number(seed, "--seed"),
+            seed=parse_seed(seed),
             folder=None if output is None else Path(output),
             progress=progress,
         )
@@ -118,7 +119,7 @@ def verify(
 ) -> None:
     """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails."""
     if output is not None:
-        refuse_existing(Path(output), force)
+        check_target(Path(output), force)
     positive_number(seconds, "--seconds")
     if tolerance is not None:
         positive_number(tolerance, "--tolerance")
@@ -139,7 +140,7 @@ def verify(
         "mode": mode,
         "seconds": seconds,
         "tolerance": tolerance,
-        "seed": whole_number(seed, "--seed"),
+        "seed": parse_seed(seed),
     }
     with progress_bar() as progress:
         if grid is not None:

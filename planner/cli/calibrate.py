@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.common import Force, Json, app, json_text, make_console, parse_counts, parse_names
+from planner.cli.common import Force, Json, app, json_text, make_console, parse_counts, parse_names, parse_seed
 from planner.cli.running import needs_torch, progress_bar
 from planner.costs.hardware import Hardware, find_hardware
 from planner.errors import InputError
-from planner.files import refuse_existing
+from planner.files import check_target
 from planner.models.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
 from planner.models.specs import LlmSpec, VisionSpec
-from planner.quantities import positive_number, whole_number
+from planner.quantities import positive_number
 
 if TYPE_CHECKING:
     from planner.bench.measurement import Measurement
@@ -53,7 +53,7 @@ def calibrate(
     if target.suffix != ".json":
         raise InputError(f"-o {output}: a profile's name ends in .json, so that --hardware finds it")
     for file in (target, record_path(target)):
-        refuse_existing(file, force)
+        check_target(file, force)
     card = None if hardware is None else find_hardware(hardware)
     configs = [(path, load_llm_config(path)) for path in llm_config or ()]
     named = [] if llms is None else list(find_llms(parse_names(llms)))
@@ -83,7 +83,7 @@ def calibrate(
                 device=device,
                 mode=mode,
                 seconds=None if seconds is None else positive_number(seconds, "--seconds"),
-                seed=whole_number(seed, "--seed"),
+                seed=parse_seed(seed),
                 keep=None if keep is None else Path(keep),
                 sources={spec.name: path for path, spec in configs},
                 progress=progress,

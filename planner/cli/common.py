@@ -70,6 +70,16 @@ def parse_names(text: str) -> list[str]:
 def parse_counts(text: str, option: str = "--visual-tokens") -> list[int]:
     """Whole numbers separated by commas. Raises InputError."""
     try:
-        return [int(part) for part in text.split(",") if part.strip()]
+        found = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise InputError(f"{option}: expected whole numbers such as 1,4,16, got {shown(text)}") from None
+        found = []
+    if not found:
+        raise InputError(f"{option}: expected whole numbers such as 1,4,16, got {shown(text)}")
+    return found
+
+
+def parse_seed(seed: int) -> int:
+    """What a random generator takes. Raises InputError."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"--seed: expected a whole number from 0 up to 2**63 - 1, got {shown(seed)}")
+    return seed

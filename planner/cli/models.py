@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from planner.cli.common import Force, Json, app, json_text, make_console, parse_names
+from planner.cli.common import Force, Json, app, json_text, make_console, parse_names, parse_seed
 from planner.cli.running import needs_torch, progress_bar
 from planner.errors import InputError
-from planner.files import read_json
+from planner.planning.plan_file import read_plan_file
 from planner.quantities import shown, whole_number
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
@@ -42,8 +42,8 @@ def build(
         raise InputError("-o is missing: name the folder to write, or say --device meta for the parameters alone")
     if llm is not None and llm_config is not None:
         raise InputError(f"--llm {llm} and --llm-config {llm_config}: give one of them")
-    whole_number(seed, "--seed")
-    picked = None if plan_file is None else _read_plan(plan_file)
+    parse_seed(seed)
+    picked = None if plan_file is None else read_plan_file(plan_file)
     chosen = _read_weights(weights)
     with needs_torch("build"):
         from planner.vlm.build import build_recipe, fitted, make_processor, params_table, read_device, weights_bytes
@@ -164,13 +164,6 @@ def export(
     from planner.report.build import print_export
 
     print_export(make_console(), content)
-
-
-def _read_plan(file: str) -> dict[str, Any]:
-    content = read_json(file, "what vlm-planner plan -o wrote")
-    if not isinstance(content, dict) or not isinstance(content.get("best"), dict):
-        raise InputError(f"{file} is no plan; expected what vlm-planner plan -o wrote")
-    return content
 
 
 def _read_weights(text: str) -> str | dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bench.parts import REQUEST, made_up, recipe
+from bench.parts import REQUEST, folders, made_up, recipe
 
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, take
@@ -19,7 +19,7 @@ from planner.bench.expected import Expected
 from planner.bench.measure import count_flops, measure
 from planner.bench.measurement import Ceilings
 from planner.bench.meters import CoreWait, Gpu, TensorBytes
-from planner.bench.slices import extrapolated, measure_by_slices, slice_layers, with_layers
+from planner.bench.slices import between, extrapolated, measure_by_slices, slice_layers, with_layers
 from planner.bench.stages import Stages
 from planner.costs.memory import compressor_params
 from planner.costs.stages import Workload
@@ -104,6 +104,45 @@ def test_decode_steps_stay_at_their_mean_length(tmp_path: Path) -> None:
     assert stages.mean_context == 3 + 12 + 4 + 5 // 2
 
 
+@pytest.mark.parametrize("mode", ["eager", "static"])
+def test_windows_of_attention(tmp_path: Path, mode: str) -> None:
+    """Layers that look at a window: caches go back to where they were, calls repeat, and the reader is told."""
+    from transformers import AutoConfig
+    from vlm.tiny import _LLM, FAMILIES
+
+    parts = folders(tmp_path)
+    values = _LLM | FAMILIES["gemma2"] | {"vocab_size": 600, "sliding_window": 16}
+    AutoConfig.for_model("gemma2", **values).save_pretrained(tmp_path / "windows")
+    r = make_recipe(llm=str(tmp_path / "windows"), vision=parts["vision"], visual_tokens=4)
+    model = build_recipe(r, {}, dtype="fp32")
+    found = measure(model, r, REQUEST, mode=mode, **QUICK)
+    assert any("look at the last 16 tokens only" in note for note in found.notes)
+    with torch.no_grad():
+        stages = Stages(model, REQUEST, 2, mode=mode, seed=1)
+        prefill = stages.tasks()["prefill"]
+        logits = []
+        for turn in (0, 1, 3):
+            prefill.before(1)
+            logits.append(stages.prefill(turn))
+        torch.testing.assert_close(logits[2], logits[0], atol=1e-6, rtol=1e-6)
+        for _ in range(3):
+            stages.rewind(1)
+            stages.decode_step(0)
+
+
+def test_text_that_was_there_before_is_no_part_of_the_peak(tmp_path: Path) -> None:
+    """It is in the cache, once; making it is another request's work."""
+    r = recipe(tmp_path)
+    model = build_recipe(r, {}, dtype="fp32")
+    peaks = []
+    for cached in (0, 600):
+        request = replace(REQUEST, cached_tokens=cached)
+        peaks.append(measure(model, r, request, batch=4, **QUICK).memory.peak_bytes)
+        kv_cache = float(Expected(r, replace(REQUEST, cached_tokens=600), 4, "fp32", 1, None).memory(0).kv_cache)
+    layer = kv_cache / 3  # a growing cache is copied layer by layer
+    assert kv_cache * 0.9 < peaks[1] - peaks[0] < kv_cache + 2 * layer
+
+
 def test_inputs_never_hold_the_image_token_by_chance(tmp_path: Path) -> None:
     r = recipe(tmp_path)
     stages = Stages(build_recipe(r, {}, dtype="fp32"), Workload(4000, 1), 1)
@@ -139,7 +178,7 @@ def test_slices_count_what_the_whole_counts(tmp_path: Path) -> None:
     assert found.model.params == wanted.params
     assert found.memory.weights_bytes == wanted.memory(0).weights
     assert found.memory.kv_cache_bytes == wanted.memory(0).kv_cache
-    assert found.method.kind == "slices" and found.method.layers_measured == (1, 2) and len(found.slices) == 2
+    assert found.method.kind == "slices" and found.method.layers_measured == (1, 2) and len(found.slices) == 3
 
 
 def test_times_of_slices_by_hand() -> None:
@@ -151,6 +190,18 @@ def test_times_of_slices_by_hand() -> None:
     assert whole.seconds("encoder") == 4.0 and len(whole.samples["encoder"].seconds) == 10
 
 
+def test_what_drifts_evenly_between_slices_cancels_out() -> None:
+    """A machine that gets slower by a tenth of the smaller slice's time with each run."""
+    first = made_up({"prefill": 3.0, "decode_step": 1.0}, layers=4)
+    large = made_up({"prefill": 5.3, "decode_step": 2.0}, layers=8)
+    last = made_up({"prefill": 3.6, "decode_step": 1.0}, layers=4)
+    whole = extrapolated(between(first, last), large, 80)
+    assert whole.seconds("prefill") == pytest.approx(3.3 + 2.0 / 4 * 76)
+    assert len(whole.slices) == 3
+    assert "two runs of the smaller slice differ by 20 %" in whole.notes[0]
+    assert whole.notes[1].startswith("decode step: 1 % between the slices' times changes it by 2.9 %")
+
+
 def test_a_slice_holds_every_kind_of_layer(tmp_path: Path) -> None:
     assert slice_layers(make_recipe(llm="Qwen2.5-7B", visual_tokens=1)) == 4
     alternating = recipe(tmp_path, num_hidden_layers=24)
@@ -159,6 +210,9 @@ def test_a_slice_holds_every_kind_of_layer(tmp_path: Path) -> None:
     assert (
         with_layers(replace(alternating, llm_config=values), 12).llm_config["layer_types"] == values["layer_types"][:12]
     )
+    for uneven in (["full_attention"] * 5 + ["sliding_attention"] * 19, (["a", "b", "c", "d", "e"] * 5)[:24]):
+        with pytest.raises(InputError, match="do not repeat evenly; measure it whole"):
+            slice_layers(replace(alternating, llm_config={**values, "layer_types": uneven}))
     with pytest.raises(InputError, match="has 3 layers: expected slices of 4 and 8; measure it whole"):
         measure_by_slices(recipe(tmp_path), REQUEST)
 

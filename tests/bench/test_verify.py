@@ -23,6 +23,7 @@ from planner.costs.hardware import find_hardware, hardware_catalog
 from planner.costs.stages import Workload
 from planner.errors import InputError
 from planner.models.catalog import find_compressor
+from planner.planning.record import HASH, content_hash
 from planner.vlm.build import build, build_recipe, read_device
 from planner.vlm.recipe import make_recipe
 
@@ -123,13 +124,27 @@ def as_predicted(wanted: Expected, **off: float) -> Measurement:
     )
 
 
+def changed(picked: planner.Plan, **best: Any) -> dict[str, Any]:
+    """A plan's dictionary with other values in its pick, and the hash that belongs to them."""
+    content = picked.to_dict()
+    content["best"] = {**content["best"], **best}
+    return content | {HASH: content_hash(content)}
+
+
 def wanted_on(hardware: Any, llm: str = "Qwen2.5-0.5B", visual_tokens: int = 4) -> Expected:
     return Expected(make_recipe(llm=llm, visual_tokens=visual_tokens), REQUEST, 1, "bf16", 1, hardware)
 
 
 @pytest.mark.parametrize(
     ("source", "factor", "passes"),
-    [("calibrated", 1.1, True), ("calibrated", 1.3, False), ("default", 1.3, True), ("default", 2.5, False)],
+    [
+        ("calibrated", 1.1, True),
+        ("calibrated", 1.3, False),
+        ("calibrated", 0.7, False),
+        ("default", 1.4, True),
+        ("default", 0.6, False),
+        ("default", 2.5, False),
+    ],
 )
 def test_tolerance_of_times_by_their_source(source: str, factor: float, passes: bool) -> None:
     wanted = wanted_on(card(source=source))
@@ -224,10 +239,51 @@ def test_times_are_of_the_95th_percentile(tmp_path: Path) -> None:
     assert expected(picked).workload == picked.load.tail != picked.load.mean
 
 
+def test_numbers_that_are_no_longer_those_of_the_plan_fail(tmp_path: Path, measured: Measurement) -> None:
+    """A plan of another version, or of a config that has changed since."""
+    picked = plan(tmp_path, hardware="cpu")
+    flops = {**picked.to_dict()["best"]["flops"], "total": 1e9}
+    wanted = expected(changed(picked, flops=flops, peak_memory_bytes=7.0, ttft_s=1.0))
+    verdict = judge(wanted, measured, tolerance=LOOSE)
+    notes = [check.note for check in verdict.checks if check.name == "plan"]
+    assert len(notes) == 3 and "FLOPs: the plan says 1 GFLOPs" in notes[0] and "TTFT: the plan says 1 s" in notes[2]
+    assert failing(verdict) == {"plan"}
+    assert expected(picked).stale == ()
+
+
+def test_a_plan_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
+    content = plan(tmp_path, hardware="cpu").to_dict()
+    content["best"]["visual_tokens"] = 9
+    with pytest.raises(InputError, match="was changed after it was made"):
+        expected(content)
+
+
+def test_a_config_that_is_gone_is_named(tmp_path: Path) -> None:
+    content = plan(tmp_path, hardware="cpu").to_dict()
+    (tmp_path / "tiny-llm" / "config.json").rename(tmp_path / "moved.json")
+    (tmp_path / "tiny-llm").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"language model was read from .* which is gone: give its config.json with"):
+        expected(content)
+    assert expected(content, llm=str(tmp_path / "moved.json")).recipe.llm.num_layers == 3
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        ({"batch": "many"}, "the plan's batch: expected a whole number"),
+        ({"tensor_parallel": 0}, "the plan's tensor_parallel: expected a whole number of at least 1"),
+        ({"precision": ["bf16"]}, "the plan's weights are in"),
+    ],
+)
+def test_picks_that_cannot_be(tmp_path: Path, best: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        expected(changed(plan(tmp_path), **best))
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"precision": "int4"}, "the plan's weights are in int4; expected bf16, fp16, fp32 here"),
+        ({"precision": "int4"}, "the plan's weights are in 'int4'; expected bf16, fp16, fp32 here"),
         ({"tensor_parallel": 2}, "torchrun --nproc-per-node 2 --no-python vlm-planner verify"),
     ],
 )
@@ -243,6 +299,13 @@ def test_a_model_that_does_not_fit_is_measured_by_slices(monkeypatch: pytest.Mon
     wanted = wanted_on(card(), llm="Qwen2.5-72B")
     monkeypatch.setattr("planner.bench.verify.free_bytes", lambda device: 80 * 2**30)
     assert not fits(wanted, read_device("cpu")) and fits(wanted_on(card()), read_device("cpu"))
+    assert fits(wanted, read_device("cpu"), held_bytes=80 * 2**30)  # what it takes already is not wanted again
+
+
+@pytest.mark.parametrize("device", ["meta", "mps"])
+def test_devices_that_are_not_measured(tmp_path: Path, device: str) -> None:
+    with pytest.raises(InputError, match="expected cpu, cuda or cuda:1 to measure on"):
+        verify(None, plan(tmp_path, hardware="cpu"), device=device)
 
 
 def test_an_unnamed_device_gets_its_own_profile() -> None:
@@ -349,6 +412,15 @@ def test_cells_of_another_environment_are_never_mixed(tmp_path: Path) -> None:
     file.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"was measured with torch 1\.0, here it is .* never mixed"):
         verify_grid(wanted, cells, device="cpu", **QUICK)
+
+
+def test_cells_of_a_model_that_has_changed_are_never_mixed(tmp_path: Path) -> None:
+    wanted = expected_of(tmp_path, hardware="cpu")
+    cells = tmp_path / "cells"
+    verify_grid(wanted, cells, device="cpu", **QUICK)
+    other = replace(wanted, recipe=recipe(tmp_path, intermediate_size=96))
+    with pytest.raises(InputError, match="had other sizes; name a new folder"):
+        verify_grid(other, cells, device="cpu", **QUICK)
 
 
 def test_error_of_a_check() -> None:

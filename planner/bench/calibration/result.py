@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -15,7 +14,7 @@ from planner.bench.calibration.pool import QUANTITIES
 from planner.costs.hardware import Hardware
 from planner.costs.stages import Workload
 from planner.errors import InputError
-from planner.files import write_text
+from planner.files import read_json, write_json
 from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner calibration"
@@ -158,8 +157,7 @@ class Calibration:
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, Path]:
         """Write the profile, my-gpu.json, and its record, my-gpu.calibration.json. Raises OutputExistsError."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        record = write_text(record_path(path), text + "\n", overwrite=overwrite)
+        record = write_json(record_path(path), self.to_dict(), overwrite=overwrite)
         return self.hardware.save(path, overwrite=overwrite), record
 
     @classmethod
@@ -168,12 +166,7 @@ class Calibration:
         given = Path(path)
         beside = record_path(given)
         place = beside if beside.exists() else given
-        try:
-            content = json.loads(place.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read {place}: {error.strerror}; expected the record of a calibration") from None
-        except (ValueError, RecursionError):
-            raise InputError(f"{place.name} is not JSON; expected what vlm-planner calibrate -o wrote") from None
+        content = read_json(place, "what vlm-planner calibrate -o wrote")
         return cls.from_dict(content, place.name)
 
 

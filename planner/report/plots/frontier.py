@@ -53,7 +53,9 @@ def frontier(plan: Plan) -> Figure:
     models = {one.llm.name: one.llm.nominal_params for one in sorted(drawn, key=lambda one: one.llm.nominal_params)}
     colours = dict(zip(models, size_colours(len(models)), strict=True))
     levels = np.unique([float(one.visual_tokens) for one in drawn])
-    outside = {one for one in drawn if plan.law.outside(one.llm.nominal_params, one.visual_tokens)}
+    outside = {
+        one for one in drawn if plan.laws[one.compressor.name].outside(one.llm.nominal_params, one.visual_tokens)
+    }
     figure, (axes,) = new_figure((8.6, 5.2), picture_title(plan.law))
     steps = [[_cost(plan, one), one.predicted_error] for one in plan.frontier]
     steps.append([min(_limit(plan).value, _FAR * steps[-1][0]), steps[-1][1]])

@@ -13,13 +13,10 @@ from typing import Any
 from planner.errors import InputError
 from planner.files import file_text
 from planner.laws.combined import Law, law_from_dict
-from planner.planning.record import FILE_FORMAT, FORMAT_VERSION, HASH, content_hash
+from planner.planning.plan_file import AGAIN, EXPECTED, checked_plan
 from planner.planning.result import Plan
 from planner.quantities import shown
 from planner.report.recommendation.fields import Fields, read_json
-
-EXPECTED = "a plan that vlm-planner plan -o wrote"
-AGAIN = "make it again with vlm-planner plan -o"
 
 PlanLike = Plan | Fields | Mapping[str, Any] | str | os.PathLike[str]
 
@@ -44,20 +41,7 @@ def read_plan(plan: PlanLike) -> Fields:
         content, origin = read_json(plan, EXPECTED), shown(Path(plan).name)
     else:
         raise InputError(f"plan: expected a Plan, its dictionary or the path of its file, got {shown(plan)}")
-    if not isinstance(content, dict) or not isinstance(content.get("best"), dict):
-        raise InputError(f"{origin} is no plan; expected {EXPECTED}")
-    if "format" not in content:
-        raise InputError(f"{origin} was written by an earlier vlm-planner, which kept too little for a page; {AGAIN}")
-    if content["format"] != FILE_FORMAT:
-        raise InputError(f"{origin} is no plan: its format is {shown(content['format'])}; expected {EXPECTED}")
-    version = content.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise InputError(
-            f"{origin} has format version {shown(version)}, this vlm-planner reads {FORMAT_VERSION}; {AGAIN}"
-        )
-    if content.get(HASH) != content_hash(content):
-        raise InputError(f"{origin} was changed after it was made: its content does not match its {HASH}; {AGAIN}")
-    return Fields(content, origin, AGAIN)
+    return Fields(checked_plan(content, origin), origin, AGAIN)
 
 
 def file_hash(content: Mapping[str, Any]) -> str:

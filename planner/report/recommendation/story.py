@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from planner.errors import InputError
+from planner.planning.plan_file import AGAIN
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.charts import charts
 from planner.report.recommendation.costs import costs
@@ -15,7 +16,7 @@ from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.measured import Verdict, measured, read_verdict
 from planner.report.recommendation.next_steps import assumptions, next_steps
 from planner.report.recommendation.opening import heading, opening
-from planner.report.recommendation.plan_file import AGAIN, PlanLike, law_of, read_plan
+from planner.report.recommendation.plan_file import PlanLike, law_of, read_plan
 from planner.report.recommendation.reproduce import again, measure_commands, reproduce
 from planner.report.recommendation.why import why
 
