@@ -16,6 +16,26 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEED = re.compile(r"(?<=<!-- speed table: begin -->\n).*?(?=<!-- speed table: end -->)", re.DOTALL)
 
 
+MEASURED = re.compile(r"(?<=<!-- measured: begin -->\n).*?(?=<!-- measured: end -->)", re.DOTALL)
+
+
+def measured_table() -> str:
+    """The README's table of predicted against measured times, from the recorded result."""
+    result = json.loads((ROOT / "benchmarks" / "results" / "verify_cpu.json").read_text(encoding="utf-8"))
+    ways = {
+        "roofline": "bare roofline",
+        "before": "not calibrated",
+        "left_out": "calibrated, without this shape",
+        "left_out_llm": "calibrated, without this LLM",
+    }
+    lines = [f"| median error | {' | '.join(ways.values())} |", "|---" * (len(ways) + 1) + "|"]
+    for quantity, errors in result["median_errors"].items():
+        name = quantity.upper() if quantity in ("ttft", "tpot") else quantity.replace("_", " ")
+        shares = [f"{100 * errors[way]['median']:.0f} %" for way in ways]
+        lines.append(f"| {name} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
 def speed_table() -> str:
     """The README's table of fit speeds, from the recorded result."""
     rows = json.loads((ROOT / "benchmarks" / "results" / "fit_speed.json").read_text(encoding="utf-8"))["rows"]
@@ -42,6 +62,12 @@ def test_the_speed_table_is_the_recorded_result() -> None:
     found = SPEED.search(README)
     assert found is not None
     assert found[0].strip() == speed_table()
+
+
+def test_the_measured_table_is_the_recorded_result() -> None:
+    found = MEASURED.search(README)
+    assert found is not None
+    assert found[0].strip() == measured_table()
 
 
 def test_the_readme_shows_commands_and_code() -> None:
@@ -78,4 +104,5 @@ def test_an_example_runs(script: Path, tmp_path: Path) -> None:
 
 if __name__ == "__main__":  # python tests/test_readme.py: write what is printed now into the README
     rewritten = SPEED.sub(lambda _: speed_table() + "\n", fresh(README))
+    rewritten = MEASURED.sub(lambda _: measured_table() + "\n", rewritten)
     (ROOT / "README.md").write_text(rewritten, encoding="utf-8")

@@ -7,35 +7,28 @@ import gc
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
-from planner.bench.caches import cache_bytes
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, agreed, take
+from planner.bench.counting import count_flops, memory_of, shell_of
 from planner.bench.environment import environment
-from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
-from planner.bench.meters import CoreWait, Gpu, TensorBytes
-from planner.bench.ranks import local
+from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, Method, ModelFacts
+from planner.bench.meters import CoreWait, Gpu
 from planner.bench.samples import Samples
 from planner.bench.stages import Stages
-from planner.costs.stages import TEXT_FIRST, Workload
+from planner.costs.stages import Workload
 from planner.errors import InputError, UnknownNameError
 from planner.quantities import shown, whole_number
 from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
 from planner.vlm.build import DTYPES, Progress
-from planner.vlm.materialise import make_shell
 from planner.vlm.recipe import Recipe
 from planner.vlm.weights import byte_tokenizer
 
-MEMORY_STEPS = 16
-"""Decode steps of the request in which memory is watched, at most: the cache grows evenly."""
 _REQUESTS, _FEWEST_REQUESTS = 20, 3
 _ENERGY_S = 1.0  # NVML's counter moves in steps of up to 100 ms
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -111,6 +104,7 @@ def facts_of(model: PlannerVlmForConditionalGeneration, recipe: Recipe) -> Model
 
 
 def tensor_parallel() -> int:
+    """Devices that share the model."""
     there = torch.distributed.is_available() and torch.distributed.is_initialized()
     return torch.distributed.get_world_size() if there else 1
 
@@ -151,9 +145,9 @@ def _measure(
     if ceilings is None:
         ceilings = measure_ceilings(device, DTYPES[facts.precision], min(seconds, 0.5))
     told("counting FLOPs")
-    flops = count_flops(_shell(model), workload)
+    flops = count_flops(shell_of(model), workload)
     told("memory of a request")
-    memory = _memory(model, workload, batch, gpu)
+    memory = memory_of(model, workload, batch, gpu)
     stages = Stages(model, workload, batch, mode=mode, seed=seed)
     for name, task in stages.tasks().items():
         told(name.replace("_", " "))
@@ -203,86 +197,6 @@ def _layers(model: PlannerVlmForConditionalGeneration) -> int:
     return int(model.config.text_config.num_hidden_layers)
 
 
-# ---- what is counted -------------------------------------------------------------------------------------------------
-
-
-def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -> dict[str, int]:
-    """FLOPs of one request by stage, counted while they run, on the meta device too.
-
-    Attention runs as plain matrix products here, which FlopCounterMode sees on every device.
-    """
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        stages = Stages(model, workload, 1)
-        found = {}
-        for name, task in stages.tasks().items():
-            if name == "decode_step":
-                continue
-            task.before(1)
-            with FlopCounterMode(display=False) as counter:
-                task.work(0)
-            found[name] = int(counter.get_total_flops())
-        cache = stages.caches.at("decode", stages.tokens.cached + stages.prompt_tokens, workload.generated_tokens)
-        with FlopCounterMode(display=False) as counter:
-            stages.go_on(cache, workload.generated_tokens)
-        found["decode"] = int(counter.get_total_flops())
-    return found
-
-
-def _shell(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditionalGeneration:
-    """The same model on the meta device, where running it takes no time and no memory; not shared among devices."""
-    return make_shell(copy.deepcopy(model.config), next(iter(model.language_model.parameters())).dtype).eval()
-
-
-def _memory(model: PlannerVlmForConditionalGeneration, workload: Workload, batch: int, gpu: Gpu | None) -> MemoryUse:
-    """Of one request with a dynamic cache, its answer cut short where it is long."""
-    steps = min(workload.generated_tokens, MEMORY_STEPS)
-    stages = Stages(model, workload, batch)
-    stages.encoder(0)  # makes the inputs, which are not counted
-    stages.caches.at("request", stages.tokens.cached, 0)  # so is text that was there before, but for its copy in use
-    weights = sum(part.numel() * part.element_size() for part in map(local, model.parameters()))
-    device = stages.device
-    if device.type == "cuda":
-        gc.collect()
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        kv_cache = _run_through(stages, steps)
-        torch.cuda.synchronize(device)
-        peak = torch.cuda.max_memory_allocated(device) - before + weights
-        reserved = torch.cuda.max_memory_reserved(device)
-    else:
-        with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs, *stages.caches.tensors]) as seen:
-            kv_cache = _run_through(stages, steps)
-        peak, reserved = seen.peak + weights, None
-    return MemoryUse(
-        weights_bytes=weights,
-        kv_cache_bytes=kv_cache,
-        peak_bytes=int(peak),
-        decode_read_bytes=_decode_read_bytes(model, stages, kv_cache),
-        generated_tokens=steps,
-        reserved_bytes=reserved,
-        driver_bytes=None if gpu is None else gpu.used_bytes(),
-    )
-
-
-def _run_through(stages: Stages, steps: int) -> int:
-    """Bytes of the cache after the prefill."""
-    cache = stages.begin(0)
-    held = cache_bytes(cache)
-    stages.go_on(cache, steps)
-    return held
-
-
-def _decode_read_bytes(model: PlannerVlmForConditionalGeneration, stages: Stages, kv_cache_bytes: int) -> int:
-    """Weights of the language model without its embedding, unless that is the head too; and the cache."""
-    llm = model.language_model
-    embedding, head = llm.get_input_embeddings().weight, llm.get_output_embeddings().weight
-    parts = [local(weight) for weight in llm.parameters() if weight is not embedding or embedding is head]
-    weights = sum(part.numel() * part.element_size() for part in parts)
-    seen = stages.tokens.cached + stages.prompt_tokens
-    return int(weights + (kv_cache_bytes / seen * stages.mean_context if seen else 0))
-
-
 # ---- what is timed ---------------------------------------------------------------------------------------------------
 
 
@@ -320,7 +234,7 @@ def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, not
         turn += 1
     share = waited.share()
     limits = tuple(sorted(gpu.clock_limits())) if gpu else ()
-    if stages.mode != "eager":
+    if stages.mode != EAGER:
         notes.append(
             f"whole requests ran without the {stages.mode} mode's faster parts; TTFT and TPOT are of the stages"
         )
@@ -347,17 +261,3 @@ def _energy(stages: Stages, gpu: Gpu | None, samples: dict[str, Samples]) -> Ene
     joules = (after - before) / (count * stages.batch)
     valid = took >= _ENERGY_S / 2
     return Energy(joules, valid, f"{count} batches in {took:.2f} s, idle power of the card included")
-
-
-def with_stage_totals(measurement: Measurement) -> Measurement:
-    """The same with TTFT as the sum of its stages, for modes in which whole requests run otherwise."""
-    if "ttft" in measurement.samples:
-        return measurement
-    before = [name for name in ("encoder", "compressor", "query_pass", "prefill") if name in measurement.samples]
-    fewest = min(len(measurement.samples[name].seconds) for name in before)
-    rows = [measurement.samples[name].seconds[:fewest] for name in before]
-    summed = Samples(tuple(map(sum, zip(*rows, strict=True))))
-    return replace(measurement, samples={**measurement.samples, "ttft": summed})
-
-
-__all__ = ["MEMORY_STEPS", "TEXT_FIRST", "count_flops", "facts_of", "measure", "with_stage_totals"]

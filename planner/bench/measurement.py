@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ FORMAT_VERSION = 1
 TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
 """What is timed; a stage that a model does not run is left out."""
 EAGER = "eager"
+_BEFORE_TOKEN = ("encoder", "compressor", "query_pass", "prefill")
 MODES = (EAGER, "static", "compile")
 FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
 """Entries of the environment that measurements must share to be pooled."""
@@ -155,6 +156,14 @@ class Measurement:
         """Of batches of this size, one after the other."""
         whole = self.seconds("request")
         return self.batch / whole if whole else None
+
+    def with_ttft(self) -> Measurement:
+        """The same with TTFT as the sum of its stages, for modes in which whole requests run otherwise."""
+        if "ttft" in self.samples:
+            return self
+        before = [self.samples[name].seconds for name in _BEFORE_TOKEN if name in self.samples]
+        summed = Samples(tuple(map(sum, zip(*before, strict=False))))
+        return replace(self, samples={**self.samples, "ttft": summed})
 
     @property
     def complaints(self) -> dict[str, tuple[str, ...]]:

@@ -88,7 +88,7 @@ class Stages:
             found["query_pass"] = Task(self.query_pass)
         if self.prompt_tokens:
             found["prefill"] = Task(self.prefill, self._before_prefill, bunches=self.mode == EAGER)
-        found["decode_step"] = Task(self.decode_step, self.rewind)
+        found["decode_step"] = Task(self.decode_step, self.rewind, bunches=self.mode == EAGER)
         return found
 
     def encoder(self, turn: int) -> Any:
@@ -145,15 +145,11 @@ class Stages:
         """Puts the decode step's cache to its mean length, less half of the calls that will make it longer."""
         start = max(self.mean_context - calls // 2, 1)
         first = self._step_cache is None
-        # a server's static cache is as long as the whole request
-        self._step_cache = self.caches.at("step", start, self._longest - self.mean_context + calls + _SPARE)
+        longest = self.tokens.cached + self.prompt_tokens + self.tokens.decode  # what a server's static cache holds
+        self._step_cache = self.caches.at("step", start, longest - self.mean_context + _SPARE)
         if first and self.mode != EAGER:
             self._decode = self._fast_decode()
             self._step_cache = self.caches.at("step", start, 0)
-
-    @property
-    def _longest(self) -> int:
-        return self.tokens.cached + self.prompt_tokens + self.tokens.decode
 
     def _before_prefill(self, calls: int) -> None:
         self._prefill_cache = self.caches.at("prefill", self.tokens.cached, self.prompt_tokens)

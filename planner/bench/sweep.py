@@ -13,7 +13,7 @@ from planner.bench.measure import measure
 from planner.bench.measurement import Measurement, fingerprint
 from planner.bench.meters import Gpu
 from planner.bench.slices import measure_by_slices
-from planner.bench.verify import AUTO, METHODS, SLICES, WHOLE, fits, free_memory, measurable_device
+from planner.bench.verify import AUTO, METHODS, SLICES, fits, free_memory, measurable_device
 from planner.costs.stages import Workload
 from planner.errors import InputError
 from planner.quantities import shown, whole_number
@@ -142,6 +142,3 @@ def _titled(progress: Progress | None, title: str) -> Progress | None:
     if progress is None:
         return None
     return lambda what, done, total: progress(title + what, done, total)
-
-
-__all__ = ["WHOLE", "file_name", "kept_measurement", "sweep"]

@@ -17,7 +17,7 @@ import torch
 
 from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
-from planner.bench.measure import facts_of, measure, with_stage_totals
+from planner.bench.measure import measure
 from planner.bench.measurement import Measurement
 from planner.bench.ranks import build_shared, local_device, need_ranks
 from planner.bench.slices import measure_by_slices
@@ -120,7 +120,7 @@ def judge(wanted: Expected, measurement: Measurement, *, tolerance: float | None
         measurement: of a model that should be that one.
         tolerance: of TTFT, TPOT and the request's time, relative.
     """
-    found = with_stage_totals(measurement)
+    found = measurement.with_ttft()
     cost = wanted.cost()
     checks = (
         *_identity(wanted, found),
@@ -292,6 +292,3 @@ def with_device_profile(wanted: Expected, device: str | torch.device | None = No
     properties = torch.cuda.get_device_properties(place)
     facts = {"device": properties.name, "device_type": "cuda", "device_memory_bytes": properties.total_memory}
     return replace(wanted, hardware=recognise(facts))
-
-
-__all__ = ["facts_of", "judge", "verify", "with_device_profile"]

@@ -54,6 +54,11 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
     limit = best.compressor.published_tokens_max
     if limit is not None and best.visual_tokens > limit:
         out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
+    if best.compressor.query_aware and best.visual_tokens == best.vision.patches:
+        out.append(
+            "a visual token for each patch is what the question cannot change: a query-blind compressor gives as much "
+            "for less"
+        )
     if best.prompt_order == TEXT_FIRST:
         out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
     if best.precision not in _MEASURED_PRECISIONS:

@@ -15,8 +15,9 @@ from bench.parts import REQUEST, folders, made_up, recipe
 
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, take
+from planner.bench.counting import count_flops
 from planner.bench.expected import Expected
-from planner.bench.measure import count_flops, measure
+from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings
 from planner.bench.meters import CoreWait, Gpu, TensorBytes
 from planner.bench.slices import between, extrapolated, measure_by_slices, slice_layers, with_layers

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
 from planner.bench.calibration.pool import QUANTITIES
 from planner.bench.calibration.result import Calibration, ShapeTimes
@@ -17,6 +17,7 @@ from planner.quantities import format_percent, format_seconds
 from planner.report.calibration import TITLES
 from planner.report.plots.style import STYLE, FloatArray, Rows, add_legend, literal, new_figure, size_colours
 
+_TICKS_MAX = 4  # labels such as "300 ms", side by side
 BAND = 0.10
 """Relative width of the grey band on either side."""
 _BEFORE = "0.55"
@@ -72,14 +73,26 @@ def _panel(axes: Axes, found: Calibration, name: str, colours: dict[str, FloatAr
     shades = np.array([colours[shape.llm] for shape in own])
     axes.scatter(measured, after, s=30, color=shades, edgecolors="white", linewidths=0.6, label="calibrated", zorder=4)
     axes.set(xscale="log", yscale="log", xlim=tuple(ends), ylim=tuple(ends))
-    decades = float(np.log10(ends[1] / ends[0]))
+    ticks = _ticks(ends)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 1.7 else (1.0, 3.0), numticks=5))
+        axis.set_major_locator(FixedLocator(ticks))
         axis.set_major_formatter(FuncFormatter(lambda seconds, _: format_seconds(seconds)))
         axis.set_minor_formatter(NullFormatter())
     errors = [found.errors(way, name) for way in ("before", "left_out")]
     texts = [format_percent(one.median, 1.0) for one in errors if one]
     axes.set_title(f"{TITLES[name]}: {' → '.join(texts)}", loc="left")
+
+
+def _ticks(ends: FloatArray) -> list[float]:
+    """Two to four round numbers in a range."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(ends[0])), np.ceil(np.log10(ends[1])) + 1)
+    found: list[float] = []
+    for steps in ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
+        found = sorted(float(step * decade) for decade in decades for step in steps)
+        found = [tick for tick in found if ends[0] <= tick <= ends[1]]
+        if len(found) <= _TICKS_MAX:
+            return found
+    return found[:: -(-len(found) // _TICKS_MAX)]
 
 
 def _predicted(shapes: list[ShapeTimes], way: str, name: str) -> FloatArray:

@@ -1,0 +1,99 @@
+"""What a model takes, counted while it runs: FLOPs by stage, bytes at the peak of a request."""
+
+from __future__ import annotations
+
+import copy
+import gc
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from planner.bench.caches import cache_bytes
+from planner.bench.measurement import MemoryUse
+from planner.bench.meters import Gpu, TensorBytes
+from planner.bench.ranks import local
+from planner.bench.stages import Stages
+from planner.costs.stages import Workload
+from planner.vlm import PlannerVlmForConditionalGeneration
+from planner.vlm.materialise import make_shell
+
+MEMORY_STEPS = 16
+"""Decode steps of the request in which memory is watched, at most: the cache grows evenly."""
+
+
+def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -> dict[str, int]:
+    """FLOPs of one request by stage, counted while they run, on the meta device too.
+
+    Attention runs as plain matrix products here, which FlopCounterMode sees on every device.
+    """
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        stages = Stages(model, workload, 1)
+        found = {}
+        for name, task in stages.tasks().items():
+            if name == "decode_step":
+                continue
+            task.before(1)
+            with FlopCounterMode(display=False) as counter:
+                task.work(0)
+            found[name] = int(counter.get_total_flops())
+        cache = stages.caches.at("decode", stages.tokens.cached + stages.prompt_tokens, workload.generated_tokens)
+        with FlopCounterMode(display=False) as counter:
+            stages.go_on(cache, workload.generated_tokens)
+        found["decode"] = int(counter.get_total_flops())
+    return found
+
+
+def shell_of(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditionalGeneration:
+    """The same model on the meta device, where running it takes no time and no memory; not shared among devices."""
+    return make_shell(copy.deepcopy(model.config), next(iter(model.language_model.parameters())).dtype).eval()
+
+
+def memory_of(model: PlannerVlmForConditionalGeneration, workload: Workload, batch: int, gpu: Gpu | None) -> MemoryUse:
+    """Of one request with a dynamic cache, its answer cut short where it is long."""
+    steps = min(workload.generated_tokens, MEMORY_STEPS)
+    stages = Stages(model, workload, batch)
+    stages.encoder(0)  # makes the inputs, which are not counted
+    stages.caches.at("request", stages.tokens.cached, 0)  # so is text that was there before, but for its copy in use
+    weights = sum(part.numel() * part.element_size() for part in map(local, model.parameters()))
+    device = stages.device
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        kv_cache = _run_through(stages, steps)
+        torch.cuda.synchronize(device)
+        peak = torch.cuda.max_memory_allocated(device) - before + weights
+        reserved = torch.cuda.max_memory_reserved(device)
+    else:
+        with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs, *stages.caches.tensors]) as seen:
+            kv_cache = _run_through(stages, steps)
+        peak, reserved = seen.peak + weights, None
+    return MemoryUse(
+        weights_bytes=weights,
+        kv_cache_bytes=kv_cache,
+        peak_bytes=int(peak),
+        decode_read_bytes=_decode_read_bytes(model, stages, kv_cache),
+        generated_tokens=steps,
+        reserved_bytes=reserved,
+        driver_bytes=None if gpu is None else gpu.used_bytes(),
+    )
+
+
+def _run_through(stages: Stages, steps: int) -> int:
+    """Bytes of the cache after the prefill."""
+    cache = stages.begin(0)
+    held = cache_bytes(cache)
+    stages.go_on(cache, steps)
+    return held
+
+
+def _decode_read_bytes(model: PlannerVlmForConditionalGeneration, stages: Stages, kv_cache_bytes: int) -> int:
+    """Weights of the language model without its embedding, unless that is the head too; and the cache."""
+    llm = model.language_model
+    embedding, head = llm.get_input_embeddings().weight, llm.get_output_embeddings().weight
+    parts = [local(weight) for weight in llm.parameters() if weight is not embedding or embedding is head]
+    weights = sum(part.numel() * part.element_size() for part in parts)
+    seen = stages.tokens.cached + stages.prompt_tokens
+    return int(weights + (kv_cache_bytes / seen * stages.mean_context if seen else 0))
