@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from reference.markdown import NOTE, cell, paragraphs, spaced
 
 from planner import cli
+from reference.markdown import NOTE, cell, paragraphs, spaced
 
 
 def cli_reference() -> str:

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from reference.markdown import NOTE, cell, paragraphs
-
 import planner
+from reference.markdown import NOTE, cell, paragraphs
 
 _SECTIONS = ("Args:", "Raises:", "Returns:", "Yields:", "Attributes:")
 _SIGNATURE_MAX = 110  # characters on one line
