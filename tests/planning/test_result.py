@@ -156,13 +156,19 @@ def test_law_that_does_not_know_its_compressor_or_tower_says_nothing_of_them() -
     assert planned(law, "Qwen3-4B", 4, compressor="quecc", vision="SigLIP-B/16-224").assumptions == ()
 
 
-@pytest.mark.parametrize("visual_tokens", [64, 144, 576])
+@pytest.mark.parametrize("visual_tokens", [64, 144])
 def test_more_visual_tokens_than_quecc_has_published(visual_tokens: int) -> None:
     assert planned(visual_tokens=visual_tokens, compressor="quecc").assumptions == (
         OTHER_COMPRESSOR,
         "QueCC has published results up to 36 visual tokens only",
     )
     assert planned(visual_tokens=36, compressor="quecc").assumptions == (OTHER_COMPRESSOR,)
+
+
+def test_a_token_for_every_patch_is_what_a_question_cannot_change() -> None:
+    said = "a visual token for each patch is what the question cannot change"
+    assert planned(visual_tokens=576, compressor="quecc").assumptions[-1].startswith(said)
+    assert not any(said in text for text in planned(visual_tokens=576, compressor="none").assumptions)
 
 
 def test_text_first_prompt() -> None:
