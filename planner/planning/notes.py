@@ -5,7 +5,7 @@ from __future__ import annotations
 from planner.costs.efficiency import TRANSFERRED
 from planner.costs.flops import PAPER
 from planner.costs.stages import TEXT_FIRST, Workload
-from planner.laws.combined import Law
+from planner.laws.combined import Law, single_laws
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.models.catalog import family_of
 from planner.planning.request import Budget
@@ -52,7 +52,7 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
     if law.vision and best.vision.name != law.vision:
         out.append(f"the law was measured with {law.vision}, the plan is for {best.vision.name}")
     limit = best.compressor.published_tokens_max
-    if limit is not None and best.visual_tokens > limit:
+    if limit is not None and best.visual_tokens > limit and not _measured_up_to(law, best):
         out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
     if best.compressor.query_aware and best.visual_tokens == best.vision.patches:
         out.append(
@@ -73,3 +73,19 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
         out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
     out += best.llm.notes
     return tuple(out)
+
+
+def _measured_up_to(law: Law, best: Candidate) -> bool:
+    """Whether the law's own runs, those of every form and task, reach the pick's visual tokens with its compressor.
+
+    A token for each patch is what runs without a compressor have: where some were pooled, that level proves nothing.
+    """
+
+    def levels(one: FittedLaw) -> list[float]:
+        pooled = "none" in one.compressors
+        return [level for level in one.visual_tokens_levels if not (pooled and level == best.vision.patches)]
+
+    return all(
+        best.compressor.name in one.compressors and max(levels(one), default=0) >= best.visual_tokens
+        for one in single_laws(law)
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from planner.costs.stages import STAGES, Workload
+from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
 from planner.planning.result import Plan, law_title
 from planner.planning.search import plan
@@ -163,6 +164,31 @@ def test_more_visual_tokens_than_quecc_has_published(visual_tokens: int) -> None
         "QueCC has published results up to 36 visual tokens only",
     )
     assert planned(visual_tokens=36, compressor="quecc").assumptions == (OTHER_COMPRESSOR,)
+
+
+@pytest.mark.parametrize(
+    ("compressors", "levels", "visual_tokens", "said"),
+    [
+        (("quecc",), (1, 36, 144), 144, False),
+        (("quecc",), (1, 36, 144), 64, False),
+        (("quecc",), (1, 36, 64), 144, True),
+        (("tokenpacker",), (1, 36, 576), 144, True),
+        (("quecc", "none"), (1, 36, 576), 144, True),  # 576 is what runs without a compressor have
+        (("quecc", "none"), (1, 36, 144, 576), 144, False),
+    ],
+)
+def test_a_law_that_was_measured_there_needs_no_publication(
+    compressors: tuple[str, ...], levels: tuple[int, ...], visual_tokens: int, said: bool
+) -> None:
+    own = replace(LAW, compressors=compressors, visual_tokens_levels=levels)
+    for law in (own, CombinedLaw("average", (own, own), (0.5, 0.5), "mine")):
+        sentences = planned(law, visual_tokens=visual_tokens, compressor="quecc").assumptions
+        assert any("has published results" in one for one in sentences) == said
+    if not said:
+        other = replace(own, visual_tokens_levels=(1, 16))
+        mix = CombinedLaw("mix", (own, other), (0.5, 0.5), "mine")
+        sentences = planned(mix, visual_tokens=visual_tokens, compressor="quecc").assumptions
+        assert "QueCC has published results up to 36 visual tokens only" in sentences
 
 
 def test_a_token_for_every_patch_is_what_a_question_cannot_change() -> None:
