@@ -39,6 +39,14 @@ class Deployment:
     latency_source: str = ROOFLINE
     """Where times come from: "roofline" or "silicon"."""
 
+    def replicas(self, tensor_parallel: int) -> int:
+        """Copies of a model that so many GPUs share one of; what is left over idles."""
+        return 1 if self.gpus is None else self.gpus // tensor_parallel
+
+    def gpus_used(self, tensor_parallel: int) -> int:
+        """GPUs whose throughput counts: those of all replicas."""
+        return tensor_parallel * self.replicas(tensor_parallel)
+
 
 def as_deployment(
     budget: Budget,

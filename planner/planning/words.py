@@ -16,9 +16,17 @@ _NO_GAP = 5e-5  # errors are shown to four digits
 def way_to_run(plan: Plan) -> str:
     """Hardware, GPUs, precision and batch of the pick in a line; empty where nothing was asked of them."""
     best, card = plan.best, plan.deployment.hardware
-    parts = [card.title] if card is not None else []
+    gpus, used = plan.deployment.gpus or best.tensor_parallel, plan.deployment.gpus_used(best.tensor_parallel)
+    parts = []
+    if card is not None:
+        parts.append(f"{gpus} x {card.title}" if gpus > 1 else card.title)
+    elif gpus > 1:
+        parts.append(f"{gpus} GPUs")
     if best.tensor_parallel > 1:
-        parts.append(f"{best.tensor_parallel} GPUs, tensor parallel")
+        shared = gpus != best.tensor_parallel
+        parts.append(f"{best.tensor_parallel} GPUs a model, tensor parallel" if shared else "tensor parallel")
+    if used < gpus:
+        parts.append(f"{gpus - used} {'GPU idles' if gpus - used == 1 else 'GPUs idle'}")
     if parts or len(plan.deployment.precisions) > 1 or best.precision != "bf16":
         parts.append(best.precision)
     if best.kv_precision is not None:

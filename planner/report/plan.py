@@ -79,7 +79,7 @@ def _what_holds(console: Console, plan: Plan) -> None:
     """Its limits, and what a little more of each would buy."""
     best, budget = plan.best, plan.budget
     if len(plan.limits) > 1 or budget.flops is None:
-        console.print(_limits(plan.limits, best))
+        console.print(_limits(plan))
     for one in plan.limits:
         if one.relaxed is not None:
             console.print(plain(relaxed_text(one, best)))
@@ -124,14 +124,16 @@ def relaxed_text(one: SlackOfPick, best: Candidate) -> str:
     )
 
 
-def _limits(limits: Iterable[SlackOfPick], best: Candidate) -> Table:
+def _limits(plan: Plan) -> Table:
+    best, gpus = plan.best, plan.deployment.gpus_used(plan.best.tensor_parallel)
     table = new_table("limits", "limit", "allowed", "pick", "used", "")
-    for one in limits:
+    for one in plan.limits:
         limit = one.limit
+        of_all = f" of {gpus} GPUs" if limit.name == "requests_per_second" and gpus > 1 else ""
         pick = limit.show(best.quantities[limit.column])
         sign = "at least " if limit.at_least else ""
         binds = "binds" if one.binds else ""
-        add_row(table, limit.title, sign + limit.show(limit.value), pick, format_percent(one.used, 1.0), binds)
+        add_row(table, limit.title + of_all, sign + limit.show(limit.value), pick, format_percent(one.used, 1.0), binds)
     return table
 
 

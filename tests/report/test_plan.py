@@ -171,6 +171,28 @@ def test_card_and_batch_stand_in_the_short_text_too() -> None:
     assert way_to_run(batched) == "KV cache in int8, batch 8"
 
 
+@pytest.mark.parametrize(
+    ("tensor_parallel", "gpus", "line", "counted"),
+    [
+        (1, None, "NVIDIA L4 24 GB, bf16, batch ", ""),
+        (1, 1, "NVIDIA L4 24 GB, bf16, batch ", ""),
+        (1, 2, "2 x NVIDIA L4 24 GB, bf16, batch ", " of 2 GPUs"),
+        (2, None, "2 x NVIDIA L4 24 GB, tensor parallel, bf16, batch ", " of 2 GPUs"),
+        (2, 4, "4 x NVIDIA L4 24 GB, 2 GPUs a model, tensor parallel, bf16, batch ", " of 4 GPUs"),
+        (2, 5, "5 x NVIDIA L4 24 GB, 2 GPUs a model, tensor parallel, 1 GPU idles, bf16, batch ", " of 4 GPUs"),
+        (4, 7, "7 x NVIDIA L4 24 GB, 4 GPUs a model, tensor parallel, 3 GPUs idle, bf16, batch ", " of 4 GPUs"),
+    ],
+)
+def test_how_many_gpus_give_the_throughput_is_said(
+    tensor_parallel: int, gpus: int | None, line: str, counted: str
+) -> None:
+    budget = planner.Budget(ttft_s=1, requests_per_second=0.1)
+    plan = planner.plan(budget=budget, hardware="l4", tensor_parallel=tensor_parallel, gpus=gpus, **REQUEST)
+    assert way_to_run(plan) == f"{line}{plan.best.batch}"
+    assert str(plan).splitlines()[1] == way_to_run(plan)
+    assert f"│ requests per second{counted} " in printed(plan, 100)
+
+
 def test_why_says_what_is_true() -> None:
     plan = planner.plan(**PLANS["flops"])
     second = plan.runners_up[0]
