@@ -55,6 +55,12 @@ def _plain(number: float) -> str:
     return f"{number:.4g}" if number < 1e4 else f"{number:.0f}"
 
 
+def show_price(price: float) -> str:
+    """Money, in the currency of the price per hour: "0.80", "12.76"; to four digits above 100 and below 1."""
+    cents, digits = f"{price:.2f}", _plain(price)
+    return cents if 1 <= price < 100 or (price < 1 and float(cents) == float(digits)) else digits
+
+
 _KINDS: dict[str, tuple[str, str, Callable[[float], str], bool]] = {
     "flops": ("total_flops", "FLOPs", format_flops, False),
     "ttft_s": ("ttft_s", "TTFT", format_seconds, False),

@@ -20,7 +20,7 @@ from planner.planning.limits import RELAXED_BY, Limit
 from planner.planning.record import record
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
-from planner.planning.words import load_text, way_to_run
+from planner.planning.words import load_text, price_text, way_to_run
 from planner.quantities import (
     format_bytes,
     format_flops,
@@ -222,6 +222,8 @@ class Plan:
             times = (f"{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
             memory = format_bytes(float(best.memory.peak))
             lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory of a device {memory}")
+        if price := price_text(self):
+            lines.append(f"price: {price}")
         held = [one.limit.title for one in self.limits if one.binds]
         if len(self.limits) > 1:
             lines.append(f"binding: {', '.join(held) or 'nothing, no better candidate was tried'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from planner.planning.limits import RELAXED_BY, show_price
 from planner.planning.request import Load
 from planner.quantities import format_fraction, format_percent
 
@@ -36,6 +37,32 @@ def way_to_run(plan: Plan) -> str:
     if len(plan.best_of_each) > 1:
         parts.append(f"{best.compressor.title}, {best.prompt_order}")
     return ", ".join(parts)
+
+
+def price_text(plan: Plan) -> str:
+    """What the GPUs cost an hour, and a million requests; empty without a price."""
+    deployment, best = plan.deployment, plan.best
+    price = best.quantities.get("price_per_million_requests")
+    if deployment.price_per_hour is None or price is None:
+        return ""
+    gpus, used = deployment.gpus or best.tensor_parallel, deployment.gpus_used(best.tensor_parallel)
+    count = f"{used} of {gpus}" if used < gpus else str(gpus)
+    hourly = show_price(used * deployment.price_per_hour)
+    return f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {hourly} an hour; {show_price(price)} for a million requests"
+
+
+def unmoved_text(plan: Plan) -> str:
+    """That a little more of one limit buys nothing, and where the next better candidate is; empty where it does buy."""
+    if any(one.relaxed for one in plan.limits):
+        return ""
+    first = plan.limits[0].limit
+    text = f"{format_percent(RELAXED_BY, 1.0)} more of "
+    text += "one limit alone buys nothing" if len(plan.limits) > 1 else f"the {first.title} buys nothing"
+    if plan.next_up is None or first.name == "flops":  # what a larger budget of FLOPs buys is said anyway
+        return text
+    there = first.show(plan.next_up.quantities[first.column])
+    error = format_fraction(plan.next_up.predicted_error)
+    return f"{text}; the next better is {plan.next_up} at {first.title} {there}, error {error}"
 
 
 def load_text(load: Load) -> str:

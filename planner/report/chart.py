@@ -54,7 +54,9 @@ def frontier_chart(plan: Plan, width: int, signs: Signs = UNICODE) -> list[Text]
     """
     limit = plan.limits[0].limit
     points = [(_cost(plan, one), one.predicted_error) for one in plan.frontier]
-    left, right = min(x for x, _ in points), max(x for x, _ in points)
+    # the pick may be dearer here than its twin on the frontier: of equal errors the fewer FLOPs or the lower price won
+    costs_drawn = [*(x for x, _ in points), _cost(plan, plan.best)]
+    left, right = min(costs_drawn), max(costs_drawn)
     near = plan.next_up is not None and left / _NEAR < _cost(plan, plan.next_up) < _NEAR * right
     above = plan.next_up if near else None
     shown_limit = left / _FAR <= limit.value <= _FAR * right

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.costs.stages import STAGES
 from planner.planning.limits import RELAXED_BY
 from planner.planning.result import Candidate, Plan, SlackOfPick, error_text, law_title, tied_text
-from planner.planning.words import load_text, way_to_run, why_text
+from planner.planning.words import load_text, price_text, unmoved_text, way_to_run, why_text
 from planner.quantities import format_bytes, format_flops, format_fraction, format_percent
 from planner.report.chart import ASCII, UNICODE, frontier_chart, has_chart
 from planner.report.console import add_row, new_table, plain
-from planner.report.cost import speed_limit_text, stage_table
+from planner.report.cost import STAGE_TITLES, speed_limit_text, stage_table
 
 _SHORT = {"image-first": "image", "text-first": "text"}
 
@@ -73,6 +74,8 @@ def _costs(console: Console, plan: Plan) -> None:
     if plan.speed_limit_tokens is not None:
         console.print(plain(speed_limit_text(plan.speed_limit_tokens)))
     console.print(plain(memory_text(best)))
+    if price := price_text(plan):
+        console.print(plain(f"price: {price}"))
 
 
 def _what_holds(console: Console, plan: Plan) -> None:
@@ -83,9 +86,8 @@ def _what_holds(console: Console, plan: Plan) -> None:
     for one in plan.limits:
         if one.relaxed is not None:
             console.print(plain(relaxed_text(one, best)))
-    if not any(one.relaxed for one in plan.limits):
-        any_one = "of any one limit" if len(plan.limits) > 1 else f"of the {plan.limits[0].limit.title}"
-        console.print(plain(f"{format_percent(RELAXED_BY, 1.0)} more {any_one} buys nothing"))
+    if unmoved := unmoved_text(plan):
+        console.print(plain(unmoved))
     told = [one.relaxed for one in plan.limits]
     if plan.next_up is not None and budget.flops is not None and plan.next_up not in told:
         console.print(
@@ -103,13 +105,19 @@ def _frontier_title(plan: Plan) -> str:
 
 def memory_text(best: Candidate) -> str:
     """Peak memory in a sentence, with what takes the most of it."""
-    memory = best.memory
-    parts = f"weights {format_bytes(float(memory.weights))}, KV cache {format_bytes(float(memory.peak_kv_cache))}"
-    return (
-        f"memory of a device: {format_bytes(float(memory.peak))} at the peak ({parts}, "
-        f"activations {format_bytes(memory.peak_activations)}, reserve {format_bytes(float(memory.reserve))}); "
-        f"most of it: {memory.owner()}"
-    )
+    memory, stage = best.memory, STAGES[int(best.memory.peak_stage)]
+    held, at_end = float(memory.peak_kv_cache), float(memory.kv_cache)
+    parts = [f"weights {format_bytes(float(memory.weights))}"]
+    parts += [f"KV cache {format_bytes(held)}"] if held else []
+    parts += [f"activations {format_bytes(memory.peak_activations)}", f"reserve {format_bytes(float(memory.reserve))}"]
+    where, later = "at the peak", ""
+    if stage != "decode":
+        where += f", in the {STAGE_TITLES[stage]}"
+    if stage not in ("prefill", "decode"):  # before the prompt is in the cache: what is held there says little of it
+        of = "a request" if best.batch == 1 else f"{best.batch} requests"
+        later = f"; the KV cache of {of} comes to {format_bytes(at_end)} at the end"
+    peak = format_bytes(float(memory.peak))
+    return f"memory of a device: {peak} {where} ({', '.join(parts)}); most of it: {memory.owner()}{later}"
 
 
 def relaxed_text(one: SlackOfPick, best: Candidate) -> str:

@@ -27,6 +27,12 @@ PLANS: dict[str, dict[str, Any]] = {
     "throughput": {"budget": planner.Budget(requests_per_second=20), "hardware": "h100-sxm", "llms": "qwen2.5"},
     "memory": {"budget": planner.Budget(memory_bytes=8e9)},
     "far limit": {"budget": "1000 TFLOPs"},
+    "pick off the frontier": {  # a larger batch with the same error is cheaper and slower
+        "budget": planner.Budget(ttft_s=0.3, requests_per_second=30),
+        "hardware": "h100-sxm",
+        "llms": "Qwen1.5-0.5B",
+        "price_per_hour": 3.0,
+    },
 }
 
 

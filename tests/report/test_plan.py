@@ -16,10 +16,11 @@ from rich.console import Console
 
 import planner
 from planner.costs.stages import Workload
+from planner.planning.limits import show_price
 from planner.planning.request import Load
 from planner.planning.result import Plan
-from planner.planning.words import load_text, way_to_run, why_text
-from planner.report.plan import print_plan
+from planner.planning.words import load_text, unmoved_text, way_to_run, why_text
+from planner.report.plan import memory_text, print_plan
 
 GOLDEN = Path(__file__).parent / "golden"
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
@@ -191,6 +192,79 @@ def test_how_many_gpus_give_the_throughput_is_said(
     assert way_to_run(plan) == f"{line}{plan.best.batch}"
     assert str(plan).splitlines()[1] == way_to_run(plan)
     assert f"│ requests per second{counted} " in printed(plan, 100)
+
+
+@pytest.mark.parametrize(
+    ("tensor_parallel", "gpus", "start"),
+    [
+        (1, None, "1 GPU, 0.80 an hour; "),
+        (1, 2, "2 GPUs, 1.60 an hour; "),
+        (2, None, "2 GPUs, 1.60 an hour; "),
+        (2, 5, "4 of 5 GPUs, 3.20 an hour; "),
+    ],
+)
+def test_the_price_is_said_where_it_is_known(tensor_parallel: int, gpus: int | None, start: str) -> None:
+    options: dict[str, Any] = {"hardware": "l4", "tensor_parallel": tensor_parallel, "gpus": gpus, **REQUEST}
+    plan = planner.plan(budget=planner.Budget(ttft_s=1), price_per_hour=0.8, **options)
+    paid = int(start.split()[0])
+    million = paid * 0.8 * 1e6 / plan.best.quantities["requests_per_second"] / 3600
+    said = f"price: {start}{million:.4g} for a million requests"
+    assert said in printed(plan).splitlines()
+    assert said in str(plan).splitlines()
+    unpriced = planner.plan(budget=planner.Budget(ttft_s=1), **options)
+    assert "an hour" not in printed(unpriced) + str(unpriced)
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [(0.0123456, "0.01235"), (0.8, "0.80"), (1.6, "1.60"), (12.756, "12.76"), (123.456, "123.5"), (23456.7, "23457")],
+)
+def test_money_has_the_digits_that_money_has(price: float, text: str) -> None:
+    assert show_price(price) == text
+
+
+def test_a_peak_before_the_prompt_says_what_the_cache_comes_to() -> None:
+    """32 images in a small model: the tower's activations are the peak, and no cache is held yet."""
+    plan = planner.plan(
+        budget="100 TFLOPs", workload=Workload(5, 3, images=32), llms="Qwen1.5-0.5B", visual_tokens=1, batch=(2,)
+    )
+    memory = plan.best.memory
+    assert (memory.peak_stage, memory.peak_kv_cache) == (0, 0)
+    text = memory_text(plan.best)
+    assert " at the peak, in the vision encoder (weights " in text
+    assert "KV cache 0" not in text
+    at_end = 2 * (5 + 32 + 3) * 2 * 2 * 24 * 1024
+    assert memory.kv_cache == pytest.approx(at_end, rel=0.05)
+    assert text.endswith(f"; the KV cache of 2 requests comes to {memory.kv_cache / 2**20:.3g} MiB at the end")
+
+
+def test_a_peak_in_the_answer_says_no_more_than_it_did() -> None:
+    best = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=4).best
+    assert best.memory.peak_stage == 4
+    assert re.fullmatch(
+        r"memory of a device: [\d.]+ GiB at the peak \(weights [\d.]+ GiB, KV cache [\d.]+ MiB, "
+        r"activations [\d.]+ KiB, reserve 600 MiB\); most of it: weights",
+        memory_text(best),
+    )
+
+
+def test_a_limit_that_binds_is_not_said_to_buy_nothing_at_all() -> None:
+    budget = planner.Budget(ttft_s=0.1, requests_per_second=12)
+    plan = planner.plan(budget=budget, hardware="l4", gpus=2, **REQUEST)
+    assert [one.binds for one in plan.limits] == [True, True, False]
+    assert not any(one.relaxed for one in plan.limits)
+    above = plan.next_up
+    assert above is not None
+    assert above.quantities["ttft_s"] > 0.11
+    assert above.quantities["requests_per_second"] >= 12
+    said = (
+        f"10 % more of one limit alone buys nothing; the next better is {above} at TTFT "
+        f"{1e3 * above.quantities['ttft_s']:.3g} ms, error {above.predicted_error:.4f}"
+    )
+    assert unmoved_text(plan) == said
+    assert said in " ".join(printed(plan).split())
+    assert unmoved_text(planner.plan(**PLANS["flops"])) == "10 % more of the FLOPs buys nothing"
+    assert unmoved_text(planner.plan(budget="2 TFLOPs", **REQUEST)) == ""  # 144 visual tokens at 2.17 TFLOPs
 
 
 def test_why_says_what_is_true() -> None:
