@@ -58,6 +58,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
         price_per_hour=3,
         **REQUEST,
     ),
+    "two": lambda: planner.plan(budget=planner.Budget(requests_per_second=20), hardware="l4", gpus=2, **REQUEST),
     "mix": lambda: planner.plan(
         planner.load_mix("reasoning=0.7,ocr=0.3"), budget="12 TFLOPs", llms="qwen2.5", **REQUEST
     ),
@@ -129,6 +130,28 @@ def verdict(**changes: Any) -> dict[str, Any]:
         "environment": {"torch": "2.13.0", "cores": 2},
         "plan_sha256": None,
     } | changes  # fmt: skip
+
+
+def check(name: str, measured: float | None, predicted: float | None = None, **changes: Any) -> dict[str, Any]:
+    """One entry of a verdict; a prediction passes unless told otherwise."""
+    unit = "bytes" if name.endswith("_bytes") else "s"
+    error = predicted / measured - 1 if predicted and measured else None
+    own = {"name": name, "title": name.removesuffix("_s").upper(), "unit": unit, "note": "", "tolerance": 0.15}
+    return own | {"predicted": predicted, "measured": measured, "error": error, "passed": True} | changes
+
+
+def verdict_of(name: str, *checks: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """What was measured of the pick of a plan, as it was planned."""
+    found = plan(name).to_dict()
+    same = ("llm", "visual_tokens", "vision", "compressor", "prompt_order", "precision", "batch", "tensor_parallel")
+    return verdict(
+        model={key: found["best"][key] for key in same} | {"params": 1},
+        workload=dict(found["workload"]),
+        hardware={"name": found["hardware"], "title": found["hardware_profile"]["title"], "source": "roofline"},
+        checks=list(checks),
+        passed=all(one["passed"] is not False for one in checks),
+        **changes,
+    )
 
 
 class Page(HTMLParser):

@@ -158,6 +158,18 @@ def test_limits_say_which_binds_and_what_a_tenth_more_buys() -> None:
     assert "10 % more of any one limit would buy nothing" in said("gpus")
 
 
+def test_all_gpus_are_shown_and_what_they_cost() -> None:
+    text = said("gpus")  # four that serve, two of them a model
+    assert "Hardware: 4 x NVIDIA H100 SXM5 80 GB; 2 share each copy of the model" in text
+    assert "Price of a GPU: 3 for an hour - Price of all GPUs: 12 for an hour" in text
+    assert "| requests per second of 2 GPUs | at least 20 |" in said("two")
+    assert "Hardware: 2 x NVIDIA L4 24 GB; each holds a whole model" in said("two")
+    one = said("limits")
+    assert "Hardware: NVIDIA L40S 48 GB" in one
+    assert "Price of all GPUs" not in one
+    assert "| requests per second | at least 12 |" in one
+
+
 def test_what_is_extrapolated_and_assumed_stands_in_the_plans_words(name: str) -> None:
     text = said(name)
     for sentence in (*plan(name).extrapolates, *plan(name).assumptions):
@@ -419,7 +431,7 @@ def test_a_verdict_with_anything_wrong_at_any_place_is_a_page_or_one_sentence() 
         ({"format_version": 9}, "has format version 9"),
         ({"checks": []}, "it holds no checks"),
         ({"passed": "yes"}, "passed: expected true or false, got 'yes'"),
-        ({"checks": [{"title": "x"}]}, r"checks\[0\]\.unit is missing"),
+        ({"checks": [{"name": "x", "title": "x"}]}, r"checks\[0\]\.unit is missing"),
     ],
 )
 def test_a_wrong_verdict_is_one_sentence(wrong: dict[str, Any], complaint: str) -> None:

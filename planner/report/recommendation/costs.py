@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.costs.stages import STAGES
-from planner.planning.limits import RELAXED_BY
+from planner.planning.limits import RELAXED_BY, Limit
 from planner.report.cost import STAGE_TITLES
 from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, limits_in
@@ -19,6 +19,8 @@ from planner.report.recommendation.document import (
     line,
 )
 from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.kept import SERVED, Held, gpus_of, held_by
+from planner.report.recommendation.verdict_file import Verdict
 
 _CONVENTIONS = {
     "full": "every stage that runs is counted",
@@ -33,9 +35,9 @@ _SOURCES = {
 }
 
 
-def costs(plan: Fields, best: Pick) -> Section:
+def costs(plan: Fields, best: Pick, verdict: Verdict | None) -> Section:
     """The section."""
-    blocks: list[Block] = [_stages(plan, best), *_remarks(plan), _memory(plan), _limits(plan, best)]
+    blocks: list[Block] = [_stages(plan, best), *_remarks(plan), _memory(plan), _limits(plan, best, verdict)]
     return Section("costs", "What it costs", (*blocks, *_more(plan, best)))
 
 
@@ -126,20 +128,38 @@ def _memory(plan: Fields) -> Table:
     return Table(line("Memory of a device, by what takes it"), ("", "bytes", "share"), tuple(rows), (whole,))
 
 
-def _limits(plan: Fields, best: Pick) -> Table:
+def _limits(plan: Fields, best: Pick, verdict: Verdict | None) -> Table:
+    held = held_by(plan, best, verdict)
     rows = []
     for limit, (_, one) in zip(limits_in(plan), plan.items("limits"), strict=True):
         allowed = line("at least " if limit.at_least else "", v.limited(limit, limit.value, f"limit: {limit.title}"))
         used = v.share(one.number("used"), 1.0, f"share of the limit that is used: {limit.title}")
         binds = "yes" if one.flag("binds") else "no"
-        rows.append((line(limit.title), allowed, (best.cost(limit, f"{limit.title} of the pick"),), (used,), (binds,)))
-    columns = ("limit", "allowed", "pick", "used", "binding")
+        pick = best.cost(limit, f"{limit.title} of the pick")
+        measured = [_measured(held.get(limit.name))] if held else []
+        rows.append((_limit_title(plan, best, limit), allowed, (pick,), (used,), *measured, (binds,)))
+    columns = ("limit", "allowed", "pick", "used", *["measured"] * bool(held), "binding")
     return Table(
         line("The limits; behind a binding one lies a better configuration"),
         columns,
         tuple(rows),
         words=frozenset({columns[-1]}),
     )
+
+
+def _limit_title(plan: Fields, best: Pick, limit: Limit) -> Line:
+    """Requests per second are those of all GPUs together."""
+    gpus = gpus_of(plan, best)
+    if limit.name != SERVED or gpus < 2:
+        return line(limit.title)
+    return line(f"{limit.title} of ", v.count(gpus, "GPUs that serve"), " GPUs")
+
+
+def _measured(one: Held | None) -> Line:
+    if one is None:
+        return ()
+    note = f" ({one.note})" if one.note else ""
+    return line(one.value, note, "" if one.kept else ", not kept")
 
 
 def _more(plan: Fields, best: Pick) -> list[Block]:

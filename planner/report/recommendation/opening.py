@@ -6,7 +6,8 @@ from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import NAME_MAX, Pick, compressor_title, limit_text, limits_in
 from planner.report.recommendation.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.measured import Verdict
+from planner.report.recommendation.kept import banner, gpus_of
+from planner.report.recommendation.verdict_file import Verdict
 
 _TIMES = (
     ("ttft_s", "Time to first token (TTFT)"),
@@ -70,7 +71,7 @@ def _states(plan: Fields, best: Pick, verdict: Verdict | None) -> tuple[Block, .
     if verdict is None:
         measured = Paragraph(line("Not measured yet: every cost on this page is computed."), "warn")
     else:
-        measured = Paragraph(verdict.summary(best, plan), verdict.tone(best, plan))
+        measured = banner(plan, best, verdict)
     outside, assumed = len(plan.texts("extrapolates")), len(plan.texts("assumptions"))
     if not outside and not assumed:
         return measured, Paragraph(
@@ -100,14 +101,17 @@ def _configuration(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
     if card is None:
         found.append(("Hardware", ("none was named: no times, no price",)))
     else:
-        gpus, batch = fields.whole("tensor_parallel"), fields.whole("batch")
+        gpus, shared, batch = gpus_of(plan, best), fields.whole("tensor_parallel"), fields.whole("batch")
         name = foreign(card.text("title"), "hardware", NAME_MAX)
-        several = line(v.count(gpus, "GPUs that share the model"), " GPUs share the model, each ") if gpus > 1 else ()
-        found.append(("Hardware", line(several, name)))
+        several = line(v.count(gpus, "GPUs that serve"), " x ") if gpus > 1 else ()
+        found.append(("Hardware", line(several, name, _shared(gpus, shared))))
         found.append(("Batch", line(v.count(batch, "requests that run together"), " at once" if batch > 1 else "")))
         hour = plan.maybe_number("inputs", "price_per_hour")
         if hour is not None:
             found.append(("Price of a GPU", line(v.significant(hour, "price of a GPU for an hour"), " for an hour")))
+            if gpus > 1:
+                price = v.significant(hour * gpus, "price of all GPUs for an hour")
+                found.append(("Price of all GPUs", line(price, " for an hour")))
     found.append(("Request", _request(plan.part("workload"), "")))
     if plan.maybe_part("workload_p95") is not None:
         requests = v.count(plan.whole("inputs", "requests"), "requests in the file of traffic")
@@ -116,6 +120,14 @@ def _configuration(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
         long = line(_request(plan.part("workload_p95"), "long request: "), "; times and memory hold for it")
         found.append(("Long request", line(v.level_of_tail(), " percentile: ", long)))
     return found
+
+
+def _shared(gpus: int, shared: int) -> Line:
+    """How the GPUs serve: each alone, or some of them with one copy of the model."""
+    if shared > 1:
+        which = v.count(shared, "GPUs that share the model")
+        return line("; ", which, " share the model" if shared == gpus else " share each copy of the model")
+    return ("; each holds a whole model",) if gpus > 1 else ()
 
 
 def _precision(fields: Fields) -> Line:

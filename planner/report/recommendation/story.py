@@ -13,11 +13,12 @@ from planner.report.recommendation.charts import charts
 from planner.report.recommendation.costs import costs
 from planner.report.recommendation.document import Document
 from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.measured import Verdict, measured, read_verdict
+from planner.report.recommendation.measured import measured
 from planner.report.recommendation.next_steps import assumptions, next_steps
 from planner.report.recommendation.opening import heading, opening
 from planner.report.recommendation.plan_file import PlanLike, law_of, read_plan
 from planner.report.recommendation.reproduce import again, measure_commands, reproduce
+from planner.report.recommendation.verdict_file import Verdict, read_verdict
 from planner.report.recommendation.why import why
 
 TITLE = "Deployment recommendation"
@@ -50,7 +51,7 @@ def _told(content: Fields, found: Verdict | None) -> Document:
         opening=opening(content, best, found),
         sections=(
             why(content, best, law),
-            costs(content, best),
+            costs(content, best, found),
             charts(content, best, law),
             measured(content, best, found, measure_commands()),
             assumptions(content),
