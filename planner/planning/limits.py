@@ -116,6 +116,39 @@ def conflict(limits: Sequence[Limit], quantities: Mapping[str, FloatArray], poss
     return tuple(limits)
 
 
+def gpus_that_do(
+    limits: Sequence[Limit],
+    quantities: Mapping[str, FloatArray],
+    possible: BoolArray,
+    tensor_parallel: NDArray[np.intp],
+    gpus: int | None,
+) -> int | None:
+    """The least GPUs with which one of these candidates keeps every limit; None where no number of them helps.
+
+    A replica on n GPUs gives r requests per second, G GPUs give floor(G / n) r; no other quantity knows of G. So
+    G = n ceil(wanted / r), the least of all candidates that keep the other limits.
+
+    Args:
+        limits: every limit.
+        quantities: of the candidates, with the throughput of `gpus`.
+        possible: which candidates can run at all.
+        tensor_parallel: n of each candidate.
+        gpus: G now; None: a single replica.
+    """
+    rate = next((limit for limit in limits if limit.name == "requests_per_second"), None)
+    if rate is None:
+        return None
+    rows = np.flatnonzero(all_met([limit for limit in limits if limit is not rate], quantities) & possible)
+    devices = tensor_parallel[rows]
+    per_replica = quantities[rate.column][rows] / (1 if gpus is None else gpus // devices)
+    useful = per_replica > 0
+    devices, per_replica = devices[useful], per_replica[useful]
+    replicas = np.ceil(rate.value / per_replica)
+    replicas -= (replicas - 1) * per_replica >= rate.value  # a quotient near a whole number is rounded to either side
+    replicas += replicas * per_replica < rate.value
+    return int((devices * replicas).min()) if len(devices) else None
+
+
 @dataclass(frozen=True)
 class Slack:
     """What one limit is to the pick."""

@@ -26,7 +26,7 @@ from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
 from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import DRAWS, Doubt
-from planner.planning.limits import Limit, all_met, conflict, limits_of, slacks
+from planner.planning.limits import Limit, all_met, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
 from planner.planning.request import Budget, Load, as_budget, as_workload
 from planner.planning.result import Candidate, Plan, SlackOfPick
@@ -126,7 +126,7 @@ def plan(
     fits = all_met(limits, table.quantities) & space.possible
     table = table.fitting(fits)
     if not fits.any():
-        raise _nothing_fits(space, limits, budget)
+        raise _nothing_fits(space, limits, budget, deployment.gpus)
 
     owners = list({id(one): one for one in laws.values()}.values())
     law_of_block = np.array([next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks])
@@ -241,13 +241,14 @@ def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tu
     return tuple(candidate(int(ranking[i])) for i in np.sort(np.unique(kinds, return_index=True)[1]))
 
 
-def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget) -> NothingFitsError:
-    """Which limits exclude each other, and how near the nearest candidate comes."""
+def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget, gpus: int | None) -> NothingFitsError:
+    """Which limits exclude each other, how near the nearest candidate comes, and whether more GPUs would do."""
     table = space.table
     blame = conflict(limits, table.quantities, space.possible)
     rows = np.flatnonzero(space.possible)
     if not len(rows):
         return NothingFitsError("nothing fits: no model's heads can be shared by so many GPUs; lower tensor_parallel")
+    more = gpus_that_do(limits, table.quantities, space.possible, table.tensor_parallel, gpus)
     if len(blame) == 1:
         (limit,) = blame
         column = table.quantities[limit.column][rows]
@@ -263,10 +264,11 @@ def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget) -> No
             )
         return NothingFitsError(
             f"nothing fits {limit}: the nearest candidate is {nearest} at {limit.show(value)}; loosen it, or name "
-            "smaller models or faster hardware"
+            "smaller models or faster hardware" + ("" if more is None else f"; --gpus {more} (gpus={more}) would do")
         )
     texts = [str(limit) for limit in blame]
     both = "both" if len(blame) == 2 else "all"
+    way_out = "" if more is None else f"; with --gpus {more} (gpus={more}) {both} can be kept"
     return NothingFitsError(
-        f"nothing keeps {both} {' and '.join(texts)}: each alone can be kept, together they cannot; loosen one"
+        f"nothing keeps {both} {' and '.join(texts)}: each alone can be kept, together they cannot; loosen one{way_out}"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise, product
@@ -16,7 +18,7 @@ from planner.costs.hardware import hardware_catalog
 from planner.costs.stages import PROMPT_ORDERS, Workload
 from planner.errors import NothingFitsError, QuantityError
 from planner.laws.fitted import FittedLaw
-from planner.planning.limits import RELAXED_BY, Limit, all_met, conflict, limits_of, slacks
+from planner.planning.limits import RELAXED_BY, Limit, all_met, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan
@@ -423,7 +425,8 @@ def test_an_impossible_rate_names_the_fastest_candidate() -> None:
     tokens = "1 visual token" if fastest.way.visual_tokens == 1 else f"{fastest.way.visual_tokens} visual tokens"
     assert str(nothing(setting, {"requests_per_second": 900.0})) == (
         f"nothing fits requests per second at least 900: the nearest candidate is {fastest.way.llm} with {tokens} "
-        f"at {rate:.4g}; loosen it, or name smaller models or faster hardware"
+        f"at {rate:.4g}; loosen it, or name smaller models or faster hardware; "
+        f"--gpus {math.ceil(900 / rate)} (gpus={math.ceil(900 / rate)}) would do"
     )
 
 
@@ -447,12 +450,59 @@ def test_contradictory_limits_are_both_named() -> None:
     setting = replace(QWEN, batches=(1, 64))
     assert str(nothing(setting, {"flops": 1e15, "ttft_s": 0.03, "requests_per_second": 70.0})) == (
         "nothing keeps both TTFT at most 30 ms and requests per second at least 70: "
-        "each alone can be kept, together they cannot; loosen one"
+        "each alone can be kept, together they cannot; loosen one; with --gpus 11 (gpus=11) both can be kept"
     )
     assert str(nothing(setting, {"ttft_s": 0.03, "price_per_million_requests": 6.0})) == (
         "nothing keeps both TTFT at most 30 ms and price of a million requests at most 6: "
         "each alone can be kept, together they cannot; loosen one"
     )
+
+
+@pytest.mark.parametrize(
+    ("limits", "tensor_parallel", "gpus"),
+    [
+        ({"ttft_s": 0.03, "requests_per_second": 30.0}, (1,), None),
+        ({"ttft_s": 0.03, "requests_per_second": 30.0}, (1,), 3),
+        ({"ttft_s": 0.06, "requests_per_second": 60.0}, (2, 4), None),
+        ({"ttft_s": 0.06, "requests_per_second": 20.0}, (2, 4), 5),
+        ({"flops": 1e12, "ttft_s": 0.06, "requests_per_second": 30.0}, (1, 2), 2),
+        ({"requests_per_second": 300.0}, (1, 2), 3),
+    ],
+)
+def test_the_gpus_named_are_the_least_that_do(
+    limits: dict[str, float], tensor_parallel: tuple[int, ...], gpus: int | None
+) -> None:
+    """By planning again with every number of GPUs up to it."""
+    setting = replace(QWEN, batches=(1, 16), tensor_parallel=tensor_parallel, visual_tokens=(1, 16), gpus=gpus)
+    found = re.search(r"--gpus (\d+) \(gpus=(\d+)\)", str(nothing(setting, limits)))
+    assert found is not None
+    assert found[1] == found[2]
+    named = int(found[1])
+    assert named > (gpus or min(tensor_parallel))
+    for fewer in range(gpus or max(tensor_parallel), named):
+        nothing(replace(setting, gpus=fewer), limits)
+    assert replace(setting, gpus=named).plan(limits).deployment.gpus == named
+
+
+@pytest.mark.parametrize("gpus", [None, 2])
+def test_gpus_are_not_named_where_no_number_of_them_helps(gpus: int | None) -> None:
+    setting = replace(QWEN, batches=(1, 64), gpus=gpus)
+    for limits in (
+        {"ttft_s": 0.03, "price_per_million_requests": 6.0},
+        {"ttft_s": 0.03, "price_per_million_requests": 6.0, "requests_per_second": 200.0},
+        {"ttft_s": 0.001, "requests_per_second": 9000.0},
+    ):
+        assert "gpus" not in str(nothing(setting, limits))
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.7, 1.1, 1.4, 1.9, 2.3])
+def test_rounding_moves_no_gpu(rate: float) -> None:
+    """Three replicas of 2 GPUs give 3 r and no more, though 3 r / r need not be 3 nor the next number / r above it."""
+    above = math.nextafter(3 * rate, math.inf)
+    for wanted, gpus in ((3 * rate, 6), (above, 8)):
+        limits = limits_of(Budget(requests_per_second=wanted), None)
+        rates = {"requests_per_second": np.array([rate])}
+        assert gpus_that_do(limits, rates, np.array([True]), np.array([2]), None) == gpus
 
 
 def test_three_limits_of_which_any_two_can_be_kept() -> None:
