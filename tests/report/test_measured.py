@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from report.pages import check, plan, verdict, verdict_of
 
-from planner.report.recommendation import tell
+from planner.report.recommendation import as_text, tell
 from planner.report.recommendation.document import Paragraph, Table, plain
 
 
@@ -102,3 +102,12 @@ def test_what_was_measured_of_something_else_judges_no_limit(other: dict[str, An
 def test_a_plan_of_flops_alone_has_no_measured_limit() -> None:
     assert "measured" not in limits("flops", verdict()).columns
     assert banner("flops", verdict()).tone == "bad"
+
+
+def test_the_circumstances_are_readable_and_said_once() -> None:
+    environment = {"device_memory_bytes": 25276510208, "cores": 2, "free_bytes": "unknown"}
+    whole = {"kind": "whole", "mode": "eager", "layers_measured": [30], "layers": 30, "text": "the whole model ran"}
+    text = as_text(tell(plan("flops"), verdict(environment=environment, method=whole)), ".md")
+    assert "- device memory: 23.5 GiB\n- cores: 2\n- free bytes: unknown\n" in text
+    assert "- Method: the whole model, eager\n- device" in text
+    assert "- In words: two slices\n" in as_text(tell(plan("flops"), verdict()), ".md")

@@ -10,6 +10,8 @@ import pytest
 from report.pages import PLANS, Page, plan, verdict
 
 from planner.report.recommendation import as_text, tell
+from planner.report.recommendation.document import Facts
+from planner.report.recommendation.html import _block as html_of_block
 
 STYLE = (resources.files("planner.report.recommendation") / "page.css").read_text("utf-8")
 TEXT_CONTRAST, PICTURE_CONTRAST = 4.5, 3.0  # WCAG 2.2: 1.4.3 and 1.4.11, level AA
@@ -83,6 +85,14 @@ def test_pictures_name_their_axes_with_units_and_hold_their_marks(html: str) -> 
         for circle in root.iter("circle"):
             assert 0 <= float(circle.get("cx", "-1")) <= 400
             assert 0 <= float(circle.get("cy", "-1")) <= 290
+
+
+@pytest.mark.parametrize(("tiles", "rows"), [(1, [1]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4]), (9, [5, 4])])
+def test_tiles_stand_in_even_rows(tiles: int, rows: list[int]) -> None:
+    text = html_of_block(Facts((("name", ("value",)),) * tiles, large=True))
+    columns = int(text.split('class="figures-large in-')[1].split('"')[0])
+    assert [min(columns, tiles - start) for start in range(0, tiles, columns)] == rows
+    assert columns == 5 or f".figures-large.in-{columns} {{ --columns: {columns}; }}" in STYLE
 
 
 def scheme(name: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from planner.errors import InputError, OutputExistsError
 from planner.laws.fitted import FittedLaw
 from planner.planning.record import HASH, content_hash
 from planner.report.recommendation import Document, as_json, as_text, tell, write_artefacts
-from planner.report.recommendation.document import Value, lines_of
+from planner.report.recommendation.document import Chart, Value, lines_of, plain
 
 KINDS = (".html", ".md", ".json")
 GOLDEN = Path(__file__).parent / "golden" / "recommendation.md"
@@ -231,8 +231,36 @@ def test_runs_to_make_next_are_those_of_next_run() -> None:
 def test_every_picture_tells_its_finding_in_words(name: str) -> None:
     best = plan(name).best
     for chart in tell(plan(name)).sections[2].blocks:
-        told = "".join(map(str, chart.alt))  # type: ignore[union-attr]
+        told = plain(chart.alt if isinstance(chart, Chart) else chart.line)  # type: ignore[union-attr]
         assert f"{best.visual_tokens}" in told or f"{best.predicted_error:.4f}" in told
+
+
+def test_a_frontier_of_one_point_is_a_sentence() -> None:
+    text = said("only one")
+    assert "The frontier, the least error by FLOPs, has a single point, and no picture: the pick, Qwen1.5-4B" in text
+    kinds = [type(block) for block in tell(plan("only one")).sections[2].blocks]
+    assert kinds.count(Chart) == 1
+    assert [type(block) for block in tell(plan("flops")).sections[2].blocks] == [Chart, Chart]
+
+
+def test_the_caption_says_which_limit_keeps_better_ones_out_where_it_is_not_the_one_drawn() -> None:
+    held = planner.plan(budget=planner.Budget(flops="90 TFLOPs", ttft_s=0.03), hardware="l40s", **REQUEST)
+    assert [one.limit.name for one in held.limits if one.binds] == ["ttft_s"]
+    text = as_text(tell(held), ".md")
+    assert "Not FLOPs but TTFT keeps better configurations out." in text
+    assert "better configurations out" not in said("limits")  # TTFT is drawn, and binds
+
+
+def test_a_form_that_the_runs_favour_less_says_why_it_is_shown() -> None:
+    best = plan("flops").best
+    other = planner.load_law("reasoning", "log-linear").predict(best.llm.nominal_params, best.visual_tokens)
+    sentence = "The formula above is additive, the planner's default form; log-linear predicts "
+    assert best.interval is not None
+    assert best.interval[0] <= other <= best.interval[1]
+    assert f"{sentence}{other:.4f} for the pick, inside of that interval" in said("flops")
+    favoured = planner.plan(planner.load_law("reasoning", "log-linear"), budget="2 TFLOPs", **REQUEST)
+    assert "The formula above" not in as_text(tell(favoured), ".md")
+    assert "The formula above" not in said("auto")
 
 
 # ---- the plan again --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from planner.report.recommendation.document import (
     Curve,
     Line,
     Mark,
+    Paragraph,
     Rule,
     Section,
     Tick,
@@ -32,11 +33,24 @@ SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
 _FAR = 4.0  # a budget beyond this many times the dearest candidate would press all points to one side
 _CURVES_MAX = 5
 _POINTS = 33
+_FRONTIER_MIN = 3  # points
 
 
 def charts(plan: Fields, best: Pick, law: Law) -> Section:
     """The section."""
-    return Section("pictures", "The choice in pictures", (frontier(plan, best, law), law_chart(plan, best, law)))
+    seen = len(plan.parts("frontier")) >= _FRONTIER_MIN
+    first = frontier(plan, best, law) if seen else _few(plan, best)
+    return Section("pictures", "The choice in pictures", (first, law_chart(plan, best, law)))
+
+
+def _few(plan: Fields, best: Pick) -> Paragraph:
+    """Instead of a picture with hardly a point."""
+    limit = limits_in(plan)[0]
+    others = [one for one in picks(plan, "frontier") if one.key != best.key]
+    points = [line(one.title, ", error ", one.error_value, " at ", v.of(limit, one.cost(limit))) for one in others]
+    pick = line("the pick, ", best.title, ", error ", best.error_value, " at ", v.of(limit, best.cost(limit)))
+    few = "too few points for a picture" if others else "a single point, and no picture"
+    return Paragraph(line(f"The frontier, the least error by {limit.title}, has {few}: ", joined([*points, pick]), "."))
 
 
 def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
@@ -78,7 +92,8 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
     legend += [("hollow", line("outside of the law's data"))] * any(mark.hollow for mark in marks)
     legend += [("bar", line(v.level(), " interval"))] * any(mark.low is not None for mark in marks)
     caption = line(
-        f"The frontier: the least error by {limit.title}. Each mark is a configuration that none beats in both."
+        f"The frontier: the least error by {limit.title}. Each mark is a configuration that none beats in both.",
+        _others_bind(plan),
     )
     return Chart(
         key="frontier",
@@ -91,6 +106,16 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
         rules=rules,
         legend=tuple(legend),
     )
+
+
+def _others_bind(plan: Fields) -> Line:
+    """Which limits keep better configurations out, where the one that the frontier runs along does not."""
+    first, *others = zip(limits_in(plan), (one.flag("binds") for _, one in plan.items("limits")), strict=True)
+    binding = [limit.title for limit, binds in others if binds]
+    if first[1] or not binding:
+        return ()
+    verb = "keeps" if len(binding) == 1 else "keep"
+    return line(" Not ", first[0].title, " but ", joined(binding), f" {verb} better configurations out.")
 
 
 def _firsts(models: list[str], drawn: list[Pick]) -> list[tuple[str, Pick]]:

@@ -26,6 +26,7 @@ from planner.report.recommendation.svg import draw, symbol
 
 _WORDS = {"good": "Good", "warn": "Note", "bad": "Attention"}
 _UNCUT = 10**9
+_TILES_MAX = 5
 
 
 def html(document: Document) -> str:
@@ -87,7 +88,7 @@ def _block(block: Block) -> str:
         items = "".join(f"<li>{_line(item)}</li>\n" for item in block.items)
         return f"<ul>\n{items}</ul>"
     if isinstance(block, Facts):
-        kind = "figures-large" if block.large else "facts"
+        kind = f"figures-large in-{_columns(len(block.items))}" if block.large else "facts"
         items = "".join(f"<div><dt>{_inline(name)}</dt><dd>{_line(value)}</dd></div>\n" for name, value in block.items)
         return f'<dl class="{kind}">\n{items}</dl>'
     if isinstance(block, Table):
@@ -97,6 +98,11 @@ def _block(block: Block) -> str:
         caption = f"<figcaption>{_safe(block.title)}</figcaption>"
         return f'<figure class="command">{caption}<pre tabindex="0"><code>{text}</code></pre></figure>'
     return _chart(block)
+
+
+def _columns(tiles: int) -> int:
+    """Tiles in a row: one row of up to five, else two rows that differ by one at most."""
+    return tiles if tiles <= _TILES_MAX else -(-tiles // 2)
 
 
 def _table(table: Table) -> str:

@@ -19,7 +19,7 @@ from planner.report.recommendation.document import (
     joined,
     line,
 )
-from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.fields import Fields, is_number
 from planner.report.recommendation.kept import banner
 from planner.report.recommendation.verdict_file import Check, Verdict, stated, words_of
 
@@ -95,9 +95,17 @@ def _circumstances(verdict: Verdict) -> list[tuple[Inline, Line]]:
         ("Hardware", (foreign(verdict.device, "measured on"),)),
         ("Method", line(kind, ", ", foreign(method.text("mode"), "mode of running"))),
     ]
-    if method.text("text"):
+    if method.text("text") and not whole:
         found.append(("In words", (foreign(method.text("text"), "how it was measured", 400),)))
     for name, value in verdict.fields.part("environment").content.items():
         if isinstance(value, str | int | float | bool):
-            found.append((words_of(name), (stated(value),)))
+            found.append(_circumstance(name, value))
     return found
+
+
+def _circumstance(name: str, value: str | int | float | bool) -> tuple[Inline, Line]:
+    """A fact of the environment; its name tells the unit of a number."""
+    title = words_of(name.removesuffix("_bytes"))
+    if name.endswith("_bytes") and is_number(value) and float(value) >= 0:
+        return title, (v.size(float(value), name.replace("_", " ")),)
+    return words_of(name), (stated(value),)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from planner.errors import FitError, InputError
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import get_form
+from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import profiler
 from planner.laws.memo import remembered
-from planner.laws.uncertainty import uncertainty
+from planner.laws.uncertainty import Belief, uncertainty
 from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, compressor_title, limits_in, picks
 from planner.report.recommendation.document import (
     Block,
+    Code,
     Facts,
     Line,
     Paragraph,
@@ -169,6 +170,7 @@ def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
             for region, one in zip(belief.regions, belief.shares, strict=True)
         ]
         parts.append(line(" It holds over every form of the law that the runs allow: ", joined(forms), "."))
+        parts.append(_why_this_form(law, best, belief))
     if best.odds is not None and plan.whole("candidates", "fitting") > 1:
         odds = v.odds(best.odds, "probability that nothing that fits is better")
         parts.append(line(" The odds that nothing else that fits is better are ", odds))
@@ -177,6 +179,23 @@ def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
             parts.append(line("; on average the best of them is lower by ", regret))
         parts.append(line("."))
     return (Paragraph(line(*parts)),)
+
+
+def _why_this_form(law: Law, best: Pick, belief: Belief) -> Line:
+    """Why the formula is shown that the runs favour less; () where they favour it."""
+    likeliest = belief.regions[max(range(len(belief.shares)), key=belief.shares.__getitem__)].law
+    if not isinstance(law, FittedLaw) or likeliest.form == law.form or best.interval is None:
+        return ()
+    other = float(likeliest.predict(best.llm_params, best.visual_tokens))
+    inside = best.interval[0] <= other <= best.interval[1]
+    asked = "the planner's default form" if law.form == DEFAULT_FORM else "the form that was asked for"
+    where = "inside" if inside else "outside"
+    return line(
+        " The formula above is ", foreign(law.form, "form of the law"), f", {asked}; ",
+        foreign(likeliest.form, "form of the law"), " predicts ",
+        v.error(other, "predicted error of the pick by the likeliest form"), f" for the pick, {where} of that "
+        "interval, and ", Code("--form auto"), " takes the mean of the forms.",
+    )  # fmt: skip
 
 
 def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
