@@ -21,7 +21,7 @@ from planner.planning.record import HASH, content_hash
 
 TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
 QUICK = ["--device", "cpu", "--seconds", "0.01"]
-LOOSE = ["--tolerance", "1e9"]
+LOOSE = ["--tolerance", "any"]
 
 
 @pytest.fixture
@@ -59,6 +59,14 @@ def test_verify_passes_what_is_as_planned(run: Run, plan_file: str, tmp_path: Pa
     assert verdict.passed and verdict.plan_sha256 is not None
     again = run("verify", plan_file, *QUICK, *LOOSE, "-o", str(written))
     assert again.code == 2 and "exists and is not overwritten" in again.err
+
+
+def test_a_built_plan_is_verified_without_further_options(run: Run, plan_file: str, tmp_path: Path) -> None:
+    """build takes the plan's precision: an fp32 plan is not built in bf16."""
+    model = str(tmp_path / "model")
+    assert run("build", "--from", plan_file, "-o", model).code == 0
+    done = run("verify", plan_file, "--model", model, "--device", "cpu", "--seconds", "0.01", "--tolerance", "any")
+    assert done.code == 0, done.out
 
 
 def test_verify_fails_with_exit_code_1(run: Run, plan_file: str, tmp_path: Path, parts: dict[str, str]) -> None:
@@ -104,7 +112,9 @@ def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: 
     [
         (["verify", "none.json"], "cannot read none.json"),
         (["verify", "PLAN", "--seconds", "0"], "--seconds: expected"),
-        (["verify", "PLAN", "--tolerance", "-1"], "--tolerance: expected"),
+        (["verify", "PLAN", "--tolerance", "-1"], "--tolerance: expected a share up to 2"),
+        (["verify", "PLAN", "--tolerance", "15"], "as .15 or 15%, got '15'"),
+        (["verify", "PLAN", "--tolerance", "nan"], "--tolerance: expected"),
         (["verify", "PLAN", "--mode", "fast", "--device", "cpu"], "no mode is called 'fast'"),
         (["verify", "PLAN", "--method", "half", "--device", "cpu"], "method: expected auto, whole, slices"),
         (["verify", "PLAN", "--method", "slices", "--device", "cpu"], "expected slices of 4 and 8; measure it whole"),

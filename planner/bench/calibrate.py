@@ -7,6 +7,7 @@ did not see any shape of its language model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,9 @@ def calibrate(
         seconds["left_out_llm"] = _each(taken, found, by_llm, names)
     shapes = _shapes(taken, seconds)
     profile, notes = scale.profile(found.logs, _origin(taken, shapes))
+    judged = _judged(shapes)
+    reached = replace(profile.efficiency, ttft_error=judged.get("ttft_error"), tpot_error=judged.get("tpot_error"))
+    profile = replace(profile, efficiency=reached)
     return Calibration(
         hardware=profile,
         start=start,
@@ -158,6 +162,16 @@ def _parameters(found: Fit, profile: Hardware) -> tuple[Parameter, ...]:
     return tuple(parameters)
 
 
+def _judged(shapes: tuple[ShapeTimes, ...]) -> dict[str, float]:
+    """Median errors of the shapes that the fit did not see."""
+    found = {}
+    for quantity in ("ttft", "tpot"):
+        sizes = [abs(error) for one in shapes if (error := one.error("left_out", quantity)) is not None]
+        if sizes:
+            found[f"{quantity}_error"] = float(np.median(sizes))
+    return found
+
+
 def _origin(taken: Pool, shapes: tuple[ShapeTimes, ...]) -> str:
     """How many shapes, of what, on what, when, and how well."""
     names = list(dict.fromkeys(one.llm for one in sorted(shapes, key=lambda shape: shape.params)))
@@ -167,11 +181,9 @@ def _origin(taken: Pool, shapes: tuple[ShapeTimes, ...]) -> str:
     when = str(facts.get("measured_at", ""))[:10]
     count = "1 shape" if taken.shapes == 1 else f"{taken.shapes} shapes"
     text = f"fitted to {count} of {models} on {on}" + (f", {when}" if when else "")
-    judged = []
-    for quantity in ("ttft", "tpot"):
-        sizes = [abs(error) for one in shapes if (error := one.error("left_out", quantity)) is not None]
-        if sizes:
-            judged.append(f"{quantity.upper()} {format_percent(float(np.median(sizes)), 1.0)}")
+    judged = [
+        f"{name.removesuffix('_error').upper()} {format_percent(error, 1.0)}" for name, error in _judged(shapes).items()
+    ]
     return f"{text}; median error of shapes left out: {', '.join(judged)}" if judged else text
 
 

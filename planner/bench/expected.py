@@ -106,7 +106,7 @@ def expected(
     else:
         content = checked_plan(plan.to_dict() if isinstance(plan, Plan) else plan)
     best = content["best"]
-    recipe = make_recipe(content, llm=llm or _source(content), vision=vision or _tower(content))
+    recipe = make_recipe(content, llm=llm, vision=vision)
     found_precision = precision or best.get("precision")
     if not isinstance(found_precision, str) or found_precision not in DTYPES:
         raise InputError(
@@ -154,23 +154,6 @@ def _stale(found: Expected, content: Mapping[str, Any], *, as_planned: bool) -> 
             said = show(planned) if isinstance(planned, int | float) else shown(planned)
             texts.append(f"{title}: the plan says {said}, {show(now)} is predicted now; plan again")
     return tuple(texts)
-
-
-def _source(content: Mapping[str, Any]) -> str | None:
-    """The config.json of a language model that is not in the catalogue, as the plan names it."""
-    listed = content["inputs"]["llms"]
-    source = next((one["source"] for one in listed if one["name"] == content["best"]["llm"]), None)
-    return _there(source, "language model", "--llm-config")
-
-
-def _tower(content: Mapping[str, Any]) -> str | None:
-    return _there(content["inputs"]["vision_source"], "vision tower", "--vision")
-
-
-def _there(source: str | None, what: str, option: str) -> str | None:
-    if source is not None and not Path(source).exists():
-        raise InputError(f"the plan's {what} was read from {source}, which is gone: give its config.json with {option}")
-    return source
 
 
 def _hardware(content: Mapping[str, Any]) -> Hardware | None:

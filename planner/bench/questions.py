@@ -95,7 +95,7 @@ class WhereTimeGoes:
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
         rest = ", ".join(f"{format_percent(part, 1.0)} {_TITLES[name]}" for name, part in others if part >= 0.005)
         text = f"With {tokens} at batch {self.batch}, {format_percent(share, 1.0)} of "
-        text += f"{format_seconds(self.total_s)} goes to {_TITLES[first]}"
+        text += f"{format_seconds(self.total_s)}, the sum of the stages, goes to {_TITLES[first]}"
         return f"{text}; {rest}." if rest else f"{text}."
 
     def to_dict(self) -> dict[str, Any]:

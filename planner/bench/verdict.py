@@ -16,6 +16,8 @@ from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner verdict"
 FORMAT_VERSION = 1
+SMALL = "a small part of the TTFT"
+"""Why a stage passes that is off by more than its tolerance."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from planner.bench.measure import measure
 from planner.bench.measurement import Measurement
 from planner.bench.ranks import build_shared, local_device, need_ranks
 from planner.bench.slices import measure_by_slices
-from planner.bench.verdict import Check, Verdict
+from planner.bench.verdict import SMALL, Check, Verdict
 from planner.costs.hardware import CPU, Hardware, find_hardware
 from planner.costs.request import RequestCost
 from planner.errors import InputError
@@ -75,7 +75,8 @@ def verify(
         method: "whole", "slices", or "auto": by slices where the whole does not fit the device.
         mode: "eager", "static" or "compile".
         seconds: of sampling for each stage, about.
-        tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated profile, 50 % else.
+        tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated
+            profile, or twice its own median error where that is more; 50 % for others.
         seed: of weights and inputs.
         progress: told what is done.
 
@@ -220,8 +221,6 @@ def _bytes(wanted: Expected, found: Measurement) -> Iterator[Check]:
 
 def _times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: float | None) -> Iterator[Check]:
     latency, card = cost.latency, wanted.hardware
-    calibrated = card is not None and card.efficiency.source == "calibrated"
-    whole = tolerance or (CALIBRATED_TOLERANCE if calibrated else UNCALIBRATED_TOLERANCE)
     ttft_s = found.ttft_s or 0.0
     if latency is not None:
         ttft_s = min(ttft_s, float(latency.ttft_s))  # what a disturbed machine takes excuses nothing
@@ -230,7 +229,8 @@ def _times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: f
         predicted = None if latency is None else float(getattr(latency, stage).seconds)
         if measured is not None or predicted:
             slack_s = 0.0 if stage == "decode_step" else NEGLIGIBLE * ttft_s
-            yield _time(name, title, predicted, measured, STAGE_FACTOR * whole, slack_s)
+            limit = STAGE_FACTOR * _tolerance(card, tolerance, "tpot" if stage == "decode_step" else "ttft")
+            yield _time(name, title, predicted, measured, limit, slack_s)
     totals = {
         "ttft_s": ("TTFT", "ttft_s", found.ttft_s),
         "tpot_s": ("TPOT", "tpot_s", found.tpot_s if wanted.workload.generated_tokens > 1 else None),
@@ -239,7 +239,20 @@ def _times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: f
     for name, (title, attribute, measured) in totals.items():
         if measured is not None:
             predicted = None if latency is None else float(getattr(latency, attribute))
-            yield _time(name, title, predicted, measured, whole, 0.0)
+            limit = _tolerance(card, tolerance, "tpot" if name == "tpot_s" else "ttft")
+            if name == "request_s":
+                limit = max(limit, _tolerance(card, tolerance, "tpot"))
+            yield _time(name, title, predicted, measured, limit, 0.0)
+
+
+def _tolerance(card: Hardware | None, given: float | None, quantity: str) -> float:
+    """Of a time: as given, else by the profile's source; not less than twice what a calibration itself promises."""
+    if given is not None:
+        return given
+    if card is None or card.efficiency.source != "calibrated":
+        return UNCALIBRATED_TOLERANCE
+    promised = getattr(card.efficiency, f"{quantity}_error") or 0.0
+    return max(CALIBRATED_TOLERANCE, 2 * promised)
 
 
 def _time(
@@ -250,7 +263,7 @@ def _time(
         return Check(name, title, "s", predicted, measured, None, None, why)
     off = abs(predicted - measured)
     within = max(predicted, measured) <= (1 + tolerance) * min(predicted, measured)
-    note = "" if within or off > slack_s else "a small part of the TTFT"
+    note = "" if within or off > slack_s else SMALL
     return Check(name, title, "s", predicted, measured, tolerance, within or off <= slack_s, note)
 
 

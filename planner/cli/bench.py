@@ -28,12 +28,15 @@ from planner.costs.hardware import find_hardware
 from planner.errors import InputError
 from planner.files import check_target, write_text
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
-from planner.quantities import positive_number
+from planner.quantities import positive_number, shown
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]
 Seconds = Annotated[float, typer.Option(help="Of sampling for each stage, about.")]
 MethodName = Annotated[str, typer.Option("--method", help="whole; slices (k and 2k decoder layers); auto.")]
+
+_ANY_TOLERANCE = 1e9
+_LARGEST_TOLERANCE = 2.0
 
 
 @app.command()
@@ -111,7 +114,7 @@ def verify(
     method: MethodName = "auto",
     mode: Mode = "eager",
     seconds: Seconds = 1.0,
-    tolerance: Annotated[float | None, typer.Option(help="Of times, relative; default .15 or .5.")] = None,
+    tolerance: Annotated[str | None, typer.Option(help="Of times, as .15 or 15%; any: not judged.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the verdict to this JSON file.")] = None,
     force: Force = False,
@@ -121,8 +124,7 @@ def verify(
     if output is not None:
         check_target(Path(output), force)
     positive_number(seconds, "--seconds")
-    if tolerance is not None:
-        positive_number(tolerance, "--tolerance")
+    allowed = None if tolerance is None else _tolerance(tolerance)
     if grid is not None and model is not None:
         raise InputError("--grid builds each neighbour itself: leave out --model")
     with needs_torch("verify"):
@@ -139,7 +141,7 @@ def verify(
         "method": method,
         "mode": mode,
         "seconds": seconds,
-        "tolerance": tolerance,
+        "tolerance": allowed,
         "seed": parse_seed(seed),
     }
     with progress_bar() as progress:
@@ -162,6 +164,22 @@ def verify(
         (print_verdict if grid is None else print_grid)(make_console(), result)
     if not result.passed:
         raise typer.Exit(1)
+
+
+def _tolerance(text: str) -> float:
+    """A share of a time: ".15", "15%", or "any". Raises InputError for one that would pass nearly anything unasked."""
+    if text.strip().lower() == "any":
+        return _ANY_TOLERANCE
+    digits = text.strip().removesuffix("%")
+    try:
+        found = float(digits) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0 < found <= _LARGEST_TOLERANCE:
+        raise InputError(
+            f"--tolerance: expected a share up to {_LARGEST_TOLERANCE:g}, as .15 or 15%, got {shown(text)}"
+        )
+    return found
 
 
 def _load(folder: str, device: str | None) -> Any:

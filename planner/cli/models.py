@@ -31,7 +31,7 @@ def build(
     weights: Annotated[
         str, typer.Option(help="random; pretrained (hub); or llm=PATH,vision=PATH: folder, GGUF file, hub id.")
     ] = "random",
-    dtype: Annotated[str, typer.Option(help="bf16, fp16 or fp32.")] = "bf16",
+    dtype: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32; default: the plan's, else bf16.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or meta: no weights but with -o.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
     force: Force = False,
@@ -46,8 +46,16 @@ def build(
     picked = None if plan_file is None else read_plan_file(plan_file)
     chosen = _read_weights(weights)
     with needs_torch("build"):
-        from planner.vlm.build import build_recipe, fitted, make_processor, params_table, read_device, weights_bytes
-        from planner.vlm.recipe import make_recipe
+        from planner.vlm.build import (
+            build_recipe,
+            default_dtype,
+            fitted,
+            make_processor,
+            params_table,
+            read_device,
+            weights_bytes,
+        )
+        from planner.vlm.recipe import make_recipe, planned_precision
         from planner.vlm.saving import check_output, save_model
         from planner.vlm.weights import find_sources
     if output is not None:
@@ -64,12 +72,15 @@ def build(
     recipe = fitted(recipe, sources)
     place = read_device(device)
     in_memory = bool(sources) or output is None
+    kind, planned = dtype or default_dtype(picked), planned_precision(picked)
+    notes = []
+    if planned not in (None, kind):
+        notes.append(f"the plan's weights are in {planned}, these are in {kind}")
     with progress_bar() as progress:
         # random weights are made on the way to the disk, layer by layer
         model = build_recipe(
-            recipe, sources, dtype=dtype, device=place if in_memory else "meta", seed=seed, progress=progress
+            recipe, sources, dtype=kind, device=place if in_memory else "meta", seed=seed, progress=progress
         )
-        notes = []
         if output is not None:
             processor = make_processor(model, sources)
             where = "cpu" if place.type == "meta" else place
@@ -84,7 +95,7 @@ def build(
         "vision": recipe.vision.name,
         "compressor": recipe.compressor.name,
         "prompt_order": recipe.prompt_order,
-        "dtype": dtype,
+        "dtype": kind,
         "weights": {part: str(sources[part]) if part in sources else "random" for part in ("llm", "vision")},
         "weights_bytes": weights_bytes(model),
         "params": {row.part.replace(" ", "_"): {"built": row.built, "predicted": row.predicted} for row in table},
@@ -127,6 +138,8 @@ def ask(
         loaded, processor = load_model(model, place, torch.float32 if place == "cpu" else None)
     start = time.perf_counter()
     said = answer(loaded, processor, picture, question, max_new_tokens=max_new_tokens)
+    if not said.text:
+        print("the answer is empty: untrained weights say nothing of use", file=sys.stderr)
     if not as_json:
         print(said.text)
         return

@@ -32,6 +32,9 @@ SHARES = (
 )
 
 
+JUDGED = ("ttft_error", "tpot_error")
+
+
 @dataclass(frozen=True)
 class Efficiency:
     """Shares of the peak, in (0, 1], and seconds that no peak explains. The defaults are typical of server cards."""
@@ -77,11 +80,15 @@ class Efficiency:
     """"default", "calibrated" (fitted to data of this card) or "transferred" (fitted to data of a similar one)."""
     origin: str = ""
     """Where the numbers come from, in words."""
+    ttft_error: float | None = None
+    """Median relative error of the TTFT of shapes that the fit did not see; None where it was not judged."""
+    tpot_error: float | None = None
+    """The same of the TPOT."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name in ("source", "origin"):
+            if item.name in ("source", "origin") or (value is None and item.name in JUDGED):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise InputError(f"efficiency: {item.name}: expected a number of at least 0, got {shown(value)}")

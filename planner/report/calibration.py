@@ -79,7 +79,7 @@ def _value(one: Parameter, value: float) -> str:
 
 
 def _range(one: Parameter) -> str:
-    return f"{_value(one, one.low)} to {_value(one, one.high)}"
+    return f"{_value(one, one.low)} to {_value(one, one.high)}" if one.identified or one.at_bound else ""
 
 
 def _note(one: Parameter) -> str:

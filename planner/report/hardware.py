@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.costs.efficiency import JUDGED
 from planner.costs.hardware import Hardware
 from planner.quantities import format_bandwidth, format_bytes, format_flop_rate, format_seconds, format_significant
 from planner.report.console import plain
@@ -57,7 +58,7 @@ def print_hardware(console: Console, card: Hardware) -> None:
     reached = card.efficiency
     table = _table(f"what kernels reach ({reached.source})", "", "value")
     for name, value in asdict(reached).items():
-        if not isinstance(value, str):
+        if not isinstance(value, str) and name not in JUDGED:
             shown = format_seconds(value) if name.endswith("_s") else format_significant(value)
             _row(table, _REACHED.get(name, name.removesuffix("_s").replace("_", " ")), shown)
     console.print(table)

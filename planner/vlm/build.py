@@ -19,7 +19,7 @@ from planner.quantities import format_bytes, shown
 from .materialise import make_shell, materialise, seeded, tied_names, units
 from .modeling import PlannerVlmForConditionalGeneration
 from .processing import PlannerVlmProcessor
-from .recipe import Picked, Recipe, make_recipe
+from .recipe import Picked, Recipe, make_recipe, planned_precision
 from .weights import RANDOM, Source, Weights, byte_tokenizer, find_sources
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -50,7 +50,7 @@ def build(
     compressor: str | CompressorSpec | None = None,
     prompt_order: str | None = None,
     weights: Weights = RANDOM,
-    dtype: str | torch.dtype = "bf16",
+    dtype: str | torch.dtype | None = None,
     device: str | torch.device = "cpu",
     seed: int = 0,
 ) -> PlannerVlmForConditionalGeneration:
@@ -65,7 +65,8 @@ def build(
         prompt_order: "image-first" by default.
         weights: "random"; "pretrained" for the hub ids of the catalogue; or a folder, a GGUF file (LLM only) or a hub
             id for "llm", "vision" or both. What is not named is random.
-        dtype: "bf16", "fp16", "fp32" or a torch dtype.
+        dtype: "bf16", "fp16", "fp32" or a torch dtype; by default that of the plan, "bf16" where it is quantised and
+            without a plan.
         device: any; "meta" gives all shapes and no weights.
         seed: of random weights.
 
@@ -84,7 +85,14 @@ def build(
         prompt_order=prompt_order,
     )
     sources = find_sources(weights, recipe)
-    return build_recipe(fitted(recipe, sources), sources, dtype=dtype, device=device, seed=seed)
+    kind = dtype or default_dtype(candidate)
+    return build_recipe(fitted(recipe, sources), sources, dtype=kind, device=device, seed=seed)
+
+
+def default_dtype(candidate: Picked | None) -> str:
+    """The precision that a pick was planned in; bf16 without a pick, and where quantisers have to make it."""
+    planned = planned_precision(candidate)
+    return planned if planned in DTYPES else "bf16"
 
 
 def fitted(recipe: Recipe, sources: dict[str, Source]) -> Recipe:

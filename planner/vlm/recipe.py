@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -108,7 +108,7 @@ def make_recipe(
     Raises:
         InputError: a part that is not named, is not known, or does not go with the others.
     """
-    picked = _picked(candidate)
+    picked = _picked(candidate, known={name for name, part in (("llm", llm), ("vision", vision)) if part is not None})
     llm = llm if llm is not None else picked.get("llm")
     if llm is None:
         raise InputError("no language model named: give a plan, or a name such as Qwen2.5-0.5B")
@@ -143,8 +143,23 @@ def make_recipe(
     )
 
 
-def _picked(candidate: Picked | None) -> Mapping[str, Any]:
-    """The parts of a pick by name; specs where it holds them."""
+def planned_precision(candidate: Picked | None) -> str | None:
+    """The precision of a pick's weights as it was planned; None without a pick."""
+    if isinstance(candidate, Mapping):
+        best = candidate.get("best", candidate)
+        found = best.get("precision") if isinstance(best, Mapping) else None
+        return found if isinstance(found, str) else None
+    best = candidate.best if isinstance(candidate, Plan) else candidate
+    return best.precision if isinstance(best, Candidate) else None
+
+
+def _picked(candidate: Picked | None, known: Set[str]) -> Mapping[str, Any]:
+    """The parts of a pick by name; specs where it holds them, and paths of what the catalogue does not have.
+
+    Args:
+        candidate: the pick.
+        known: parts that are named otherwise, whose files need not be there.
+    """
     if candidate is None:
         return {}
     names = ("llm", "visual_tokens", "vision", "compressor", "prompt_order")
@@ -152,11 +167,34 @@ def _picked(candidate: Picked | None) -> Mapping[str, Any]:
         best = candidate.get("best", candidate)
         if not isinstance(best, Mapping) or not all(isinstance(best.get(name), (str, int)) for name in names):
             raise InputError("expected a plan as vlm-planner plan -o writes it, with llm and visual_tokens of the best")
-        return best
+        return {**best, **_sources(candidate, known)}
     best = candidate.best if isinstance(candidate, Plan) else candidate
     if not isinstance(best, Candidate):
         raise InputError(f"expected a plan or one of its candidates, got {shown(candidate)}")
     return {name: getattr(best, name) for name in names}
+
+
+def _sources(plan: Mapping[str, Any], known: Set[str]) -> dict[str, str]:
+    """The config.json of each part of a plan's pick that is not in the catalogue. Raises InputError if it is gone."""
+    inputs = plan.get("inputs")
+    if not isinstance(inputs, Mapping):
+        return {}
+    models = [one for one in inputs.get("llms") or () if isinstance(one, Mapping)]
+    own = next((one.get("source") for one in models if one.get("name") == plan["best"]["llm"]), None)
+    parts = {
+        "llm": (own, "language model", "--llm-config"),
+        "vision": (inputs.get("vision_source"), "vision tower", "--vision"),
+    }
+    found = {}
+    for part, (source, what, option) in parts.items():
+        if part in known or not isinstance(source, str):
+            continue
+        if not Path(source).exists():
+            raise InputError(
+                f"the plan's {what} was read from {source}, which is gone: give its config.json with {option}"
+            )
+        found[part] = source
+    return found
 
 
 def _values(kind: str, name: str, source: str) -> Mapping[str, Any]:

@@ -94,7 +94,9 @@ def test_where_the_time_goes() -> None:
     found = only(WhereTimeGoes, answers([point(1, 1, 1.0)]))
     assert isinstance(found, WhereTimeGoes)
     assert found.shares == pytest.approx({"encoder": 0.75, "decode": 0.25})
-    assert found.sentence == ("With 1 visual token at batch 1, 75 % of 1 s goes to the vision encoder; 25 % decoding.")
+    assert found.sentence == (
+        "With 1 visual token at batch 1, 75 % of 1 s, the sum of the stages, goes to the vision encoder; 25 % decoding."
+    )
 
 
 def test_models_and_sources_are_not_mixed() -> None:

@@ -155,6 +155,16 @@ def test_tolerance_of_times_by_their_source(source: str, factor: float, passes: 
     assert advice is (not passes and source == "default")
 
 
+@pytest.mark.parametrize(("promised", "factor", "passes"), [(0.04, 1.2, False), (0.18, 1.3, True), (0.18, 1.4, False)])
+def test_a_profile_is_held_to_what_it_promises(promised: float, factor: float, passes: bool) -> None:
+    """Twice its own median error, where that is more than 15 %."""
+    profile = replace(card(), efficiency=Efficiency(source="calibrated", tpot_error=promised))
+    wanted = wanted_on(profile)
+    verdict = judge(wanted, as_predicted(wanted, tpot=factor))
+    assert verdict.check("tpot_s").passed is passes
+    assert verdict.check("ttft_s").tolerance == 0.15
+
+
 def test_a_stage_that_hardly_counts_may_miss() -> None:
     wanted = wanted_on(card())
     compressor = judge(wanted, as_predicted(wanted, compressor=0.5)).check("compressor_s")

@@ -14,6 +14,7 @@ from planner.costs.stages import IMAGE_FIRST, Workload
 from planner.errors import InputError
 from planner.models.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
 from planner.models.specs import LlmSpec
+from planner.quantities import shown
 
 Progress = Callable[[str, int, int], None]
 """(what is done, steps done, steps in all)."""
@@ -116,11 +117,13 @@ def measure_device(
         InputError: what cannot be built or measured, or nothing that fits.
     """
     from planner.bench.sweep import sweep
-    from planner.vlm.build import default_device, free_bytes, read_device
+    from planner.vlm.build import DTYPES, default_device, free_bytes, read_device
 
     place = read_device(device or default_device())
     default = ON_GPU if place.type == "cuda" else ON_CPU
     tower, kind = vision or default.vision, precision or default.precision
+    if kind not in DTYPES:
+        raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(kind)}")
     squeeze, spec = find_compressor(compressor), find_vision(tower)
     workload = Workload(
         default.workload.query_tokens if query_tokens is None else query_tokens,
