@@ -273,7 +273,7 @@ def test_contradictory_limits_end_with_1(run: Run) -> None:
     assert done.code == 1
     assert done.complaint == (
         "nothing keeps both TTFT at most 30 ms and requests per second at least 70: "
-        "each alone can be kept, together they cannot; loosen one"
+        "each alone can be kept, together they cannot; loosen one; with --gpus 6 (gpus=6) both can be kept"
     )
 
 
@@ -335,6 +335,16 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
         (*PLAN, "--price", 3),
         "price_per_million_requests: prices are not shipped; give what a GPU costs an hour with price_per_hour= "
         "(--price-per-hour)",
+    ),
+    "price without hardware": (
+        ("plan", *REQUEST, "--budget", "2TFLOPs", "--price-per-hour", 1),
+        "--price-per-hour: a price needs the time that a request takes; name the hardware with --hardware, such as "
+        "l4, or leave the price out",
+    ),
+    "GPUs without hardware": (
+        ("plan", *REQUEST, "--budget", "2TFLOPs", "--gpus", 2),
+        "gpus: GPUs in all decide the throughput, and that needs hardware= (--hardware), such as l4; without hardware "
+        "leave gpus= (--gpus) out",
     ),
     "a time without a unit": ((*PLAN, "--ttft", "100"), "--ttft: '100' has no unit: write 100ms or 100s"),
     "a power of ten without a unit": ((*PLAN, "--tpot", "2e-2"), "--tpot: '2e-2' has no unit: write 2e-2ms or 2e-2s"),

@@ -208,7 +208,7 @@ def fit(
         llm_params_levels=tuple(np.unique(table.llm_params).tolist()),
         visual_tokens_levels=tuple(np.unique(table.visual_tokens).tolist()),
         runs_sha256=table.sha256(),
-        remarks=table.remarks + _pooled(table) + _outlier(table, shape, values, n_unit_params),
+        remarks=table.remarks + _pooled(table) + _outlier(table, shape, values, n_unit_params, loss),
         data=replace(data, weights=found.weights),
     )
 
@@ -353,7 +353,7 @@ def _constraints(params: lmfit.Parameters | None) -> dict[str, dict[str, Any]]:
     return {name: imposed for name, imposed in out.items() if imposed}
 
 
-def _outlier(runs: Runs, form: Form, values: Mapping[str, float], n_unit_params: float) -> tuple[str, ...]:
+def _outlier(runs: Runs, form: Form, values: Mapping[str, float], n_unit_params: float, loss: str) -> tuple[str, ...]:
     """A remark on the run that lies farthest off the law, if it lies much farther off than the others do."""
     residual = np.abs(runs.error - form.value(values, runs.llm_params / n_unit_params, runs.visual_tokens))
     usual = 1.4826 * float(np.median(residual))
@@ -362,7 +362,8 @@ def _outlier(runs: Runs, form: Form, values: Mapping[str, float], n_unit_params:
         return ()
     where = f"{runs.llm[i]} at {format_tokens(runs.visual_tokens[i])} visual tokens"
     how_far = f"{format_factor(residual[i] / usual)} times the usual residual"
-    return (f"check the run {where}: it lies {how_far} off the law; loss='huber' would shrug it off",)
+    what_helps = "huber already weighs it down" if loss == "huber" else "loss='huber' would shrug it off"
+    return (f"check the run {where}: it lies {how_far} off the law; {what_helps}",)
 
 
 def _pooled(runs: Runs) -> tuple[str, ...]:

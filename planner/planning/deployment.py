@@ -63,7 +63,7 @@ def as_deployment(
 
     Raises:
         InputError: a limit on time, energy, price or throughput without hardware; a price limit without a price; more
-            GPUs for one model than there are.
+            GPUs for one model than there are, or GPUs in all without hardware.
         UnknownNameError: no such hardware or precision.
     """
     if latency_source not in LATENCY_SOURCES:
@@ -92,6 +92,11 @@ def as_deployment(
         raise InputError(f"tensor_parallel: {min(devices)} GPUs for one model, but gpus= (--gpus) says {total}")
     if total is not None:
         devices = tuple(count for count in devices if count <= total)
+    if total is not None and card is None:
+        raise InputError(
+            "gpus: GPUs in all decide the throughput, and that needs hardware= (--hardware), such as l4; without "
+            "hardware leave gpus= (--gpus) out"
+        )
     return Deployment(
         hardware=card,
         precisions=precisions,

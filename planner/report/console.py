@@ -40,7 +40,8 @@ def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None 
     for remark in law.remarks:
         console.print(Text.assemble(("note: ", "yellow"), plain(remark)))
     ranges = ["95 % interval"] if intervals else []
-    table = new_table(f"{law.form}: {get_form(law.form).formula}", "parameter", "value", *ranges, "")
+    console.print(plain(f"{law.form}: {get_form(law.form).formula}"), style="bold")  # wider than the table is
+    table = new_table("", "parameter", "value", *ranges, "")
     for name, value in law.params.items():
         shown = [_range(intervals[name])] if intervals else []
         add_row(table, name, format_significant(value), *shown, _parameter_note(law, name))
@@ -127,7 +128,7 @@ def _parameter_note(law: FittedLaw, name: str) -> str:
 
 def new_table(title: str, first: str, *others: str) -> Table:
     """A table whose cells are plain text: names come from files and must not be read as markup."""
-    table = Table(title=plain(title), title_justify="left", title_style="bold", header_style="")
+    table = Table(title=plain(title) if title else None, title_justify="left", title_style="bold", header_style="")
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="right" if name not in ("", "family", "task", "form", "status") else "left")

@@ -224,6 +224,18 @@ def test_huber_shrugs_off_outliers_that_move_least_squares() -> None:
     assert robust.huber_delta == pytest.approx(1.345 * 1e-3 / 0.45, rel=1.0)  # about 1.3 sigmas of relative noise
 
 
+@pytest.mark.parametrize(
+    ("loss", "ending"),
+    [("least-squares", "loss='huber' would shrug it off"), ("huber", "huber already weighs it down")],
+)
+def test_a_run_far_off_is_named_with_what_helps(loss: str, ending: str) -> None:
+    table = planted_runs({"A": 0.3, "alpha": 0.3, "B": 0.2, "beta": 0.2, "D": 0.1}, noise=1e-3, seed=1)
+    table.loc[5, "error"] += 0.1
+    (remark,) = planner.fit(table, loss=loss).remarks
+    assert remark.startswith("check the run ")
+    assert remark.endswith(f" off the law; {ending}")
+
+
 def test_huber_minimises_its_own_objective(reasoning: Runs) -> None:
     """No step in any direction lowers the Huber sum at the reported turning point."""
     law = planner.fit(reasoning, "multiplicative", loss="huber")

@@ -98,9 +98,18 @@ def test_hardware_may_be_a_name_a_card_or_a_profile(tmp_path: Any) -> None:
 
 
 def test_gpus_that_are_not_there_are_not_tried() -> None:
-    assert deployment(tensor_parallel=[1, 2, 4, 8], gpus=4).tensor_parallel == (1, 2, 4)
+    assert deployment(tensor_parallel=[1, 2, 4, 8], gpus=4, hardware="l4").tensor_parallel == (1, 2, 4)
     assert deployment(tensor_parallel=[1, 2, 4, 8]).tensor_parallel == (1, 2, 4, 8)
-    assert deployment(tensor_parallel=4, gpus=4).tensor_parallel == (4,)
+    assert deployment(tensor_parallel=4, gpus=4, hardware="l4").tensor_parallel == (4,)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "tensor_parallel", "replicas", "used"), [(None, 1, 1, 1), (None, 4, 1, 4), (4, 2, 2, 4), (7, 4, 1, 4)]
+)
+def test_gpus_that_work(gpus: int | None, tensor_parallel: int, replicas: int, used: int) -> None:
+    found = deployment(tensor_parallel=tensor_parallel, gpus=gpus, hardware="l4")
+    assert found.replicas(tensor_parallel) == replicas
+    assert found.gpus_used(tensor_parallel) == used
 
 
 # ---- what cannot be ----------------------------------------------------------------------------------------------
@@ -182,6 +191,12 @@ def test_power_that_is_not_known() -> None:
             {"tensor_parallel": [4, 8], "gpus": 2},
             InputError,
             "tensor_parallel: 4 GPUs for one model, but gpus= (--gpus) says 2",
+        ),
+        (
+            {"gpus": 2},
+            InputError,
+            "gpus: GPUs in all decide the throughput, and that needs hardware= (--hardware), such as l4; without "
+            "hardware leave gpus= (--gpus) out",
         ),
     ],
 )

@@ -41,7 +41,7 @@ EVERYTHING = {"flops": 1e18}
         WIDE,
         replace(WIDE, hardware="h100-sxm", workload=Workload(30, 1, 200, 12, 2), gpus=None, kv_precision="fp8"),
         replace(WIDE, hardware="t4", precisions=("fp16", "int8"), convention="torch", price_per_hour=None),
-        replace(WIDE, hardware=None, convention="paper", price_per_hour=None, workload=Workload(9, 0)),
+        replace(WIDE, hardware=None, convention="paper", price_per_hour=None, gpus=None, workload=Workload(9, 0)),
     ],
     ids=["l4", "h100 and long requests", "t4 and torch count", "no hardware"],
 )
