@@ -112,7 +112,8 @@ class Verdict:
 
     def __str__(self) -> str:
         model, failed = self.measurement.model, self.failed
-        head = f"{model.llm} with {model.visual_tokens} visual tokens on {self.measurement.environment['device']}"
+        tokens = "1 visual token" if model.visual_tokens == 1 else f"{model.visual_tokens} visual tokens"
+        head = f"{model.llm} with {tokens} on {self.measurement.environment['device']}"
         judged = sum(check.passed is not None for check in self.checks)
         told = "all passed" if not failed else f"{len(failed)} failed: {', '.join(check.title for check in failed)}"
         steady = "" if self.stable else "; the measurement is unstable"

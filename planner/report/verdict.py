@@ -59,9 +59,7 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
             console.print(plain(f"{title} {', '.join(parts)}"))
     if any(check.note == SMALL and check.passed for check in verdict.checks):
         console.print(plain(f"* off by more, but {SMALL}"))
-    console.print(
-        plain("FLOPs: torch count, one request; peak memory: tensors, without the driver's reserve of a plan")
-    )
+    console.print(plain("FLOPs: torch count, one request; peak memory: without what a plan reserves for the driver"))
     for check in verdict.checks:
         if check.unit == "":
             console.print(Text.assemble(("not as planned: ", "red"), plain(f"{check.title}: {check.note}")))
