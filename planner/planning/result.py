@@ -140,7 +140,8 @@ class Plan:
     tied: tuple[Candidate, ...]
     """What fits and cannot be told from the best at 95 %, cheapest first; the pick is among them."""
     frontier: tuple[Candidate, ...]
-    """Candidates that fit and that no cheaper one beats, by ascending FLOPs; the last is the pick."""
+    """Candidates that fit and that no cheaper one beats, by ascending FLOPs or else by the first limit; the last has
+    the error of the pick."""
     next_up: Candidate | None
     """The candidate just above the budget that would be better, if there is one."""
     best_of_each: tuple[Candidate, ...]
