@@ -338,8 +338,8 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "price without hardware": (
         ("plan", *REQUEST, "--budget", "2TFLOPs", "--price-per-hour", 1),
-        "--price-per-hour: a price needs the time that a request takes; name the hardware with --hardware, such as "
-        "l4, or leave the price out",
+        "price_per_hour: a price needs the time that a request takes; name the hardware with hardware= (--hardware), "
+        "such as l4, or leave the price out",
     ),
     "GPUs without hardware": (
         ("plan", *REQUEST, "--budget", "2TFLOPs", "--gpus", 2),

@@ -93,11 +93,6 @@ def plan(
         raise InputError(
             "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
         )
-    if price_per_hour is not None and hardware is None:
-        raise InputError(
-            "--price-per-hour: a price needs the time that a request takes; name the hardware with --hardware, such as "
-            "l4, or leave the price out"
-        )
     result = planner.plan(
         _law(law) if mix is None else load_mix(mix, form),
         form=form if mix is None else None,

@@ -72,7 +72,7 @@ def plan_of(state: State, offer: Offer) -> Plan:
         hardware=state.hardware,
         precision=state.precisions or None,
         batch=offer.batches if state.batch is None else state.batch,
-        price_per_hour=state.price_per_hour,
+        price_per_hour=None if state.hardware is None else state.price_per_hour,
     )
 
 
@@ -140,7 +140,7 @@ def _remarks(plan: Plan) -> Iterable[str]:
     if plan.speed_limit_tokens is not None:
         yield speed_limit_text(plan.speed_limit_tokens)
     relaxed = [relaxed_text(one, plan.best) for one in plan.limits if one.relaxed is not None]
-    yield from relaxed or [f"{format_percent(RELAXED_BY, 1.0)} more of any one limit buys nothing"]
+    yield from relaxed or [f"{format_percent(RELAXED_BY, 1.0)} more of one limit alone buys nothing"]
     up = plan.next_up
     if up is not None and up not in [one.relaxed for one in plan.limits]:
         limit = plan.limits[0].limit

@@ -97,6 +97,12 @@ def as_deployment(
             "gpus: GPUs in all decide the throughput, and that needs hardware= (--hardware), such as l4; without "
             "hardware leave gpus= (--gpus) out"
         )
+    price = None if price_per_hour is None else positive_number(price_per_hour, "price_per_hour")
+    if price is not None and card is None:
+        raise InputError(
+            "price_per_hour: a price needs the time that a request takes; name the hardware with hardware= "
+            "(--hardware), such as l4, or leave the price out"
+        )
     return Deployment(
         hardware=card,
         precisions=precisions,
@@ -104,7 +110,7 @@ def as_deployment(
         tensor_parallel=devices,
         batches=batches,
         gpus=total,
-        price_per_hour=None if price_per_hour is None else positive_number(price_per_hour, "price_per_hour"),
+        price_per_hour=price,
         latency_source=latency_source,
     )
 

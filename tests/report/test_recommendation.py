@@ -155,7 +155,7 @@ def test_limits_say_which_binds_and_what_a_tenth_more_buys() -> None:
         assert f"| {one.limit.title} |" in text
         if one.relaxed is not None:
             assert f"With 10 % more room in {one.limit.title} ({one.limit.show(one.limit.relaxed().value)})" in text
-    assert "10 % more of any one limit would buy nothing" in said("gpus")
+    assert "10 % more of one limit alone would buy nothing" in said("gpus")
 
 
 def test_all_gpus_are_shown_and_what_they_cost() -> None:

@@ -178,7 +178,7 @@ def _more(plan: Fields, best: Pick) -> list[Block]:
             )
         )  # fmt: skip
     if not items:
-        items.append(line(_tenth(), " more of any one limit would buy nothing."))
+        items.append(line(_tenth(), " more of one limit alone would buy nothing."))
     fields = plan.maybe_part("next_up")
     if fields is not None:
         other, limit = Pick.of(fields), limits_in(plan)[0]
