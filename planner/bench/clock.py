@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -69,10 +70,10 @@ def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Sa
     turn, start = 0, time.perf_counter()
     while turn < WARM_UPS or (clock.on_gpu and agreed(int(time.perf_counter() - start < _GPU_WARM_UP_S))):
         task.before(1)
-        clock.time(lambda turn=turn: task.work(turn))  # type: ignore[misc]
+        clock.time(partial(task.work, turn))
         turn += 1
     task.before(1)
-    once = clock.time(lambda: task.work(turn))
+    once = clock.time(partial(task.work, turn))
     calls = 1
     if task.bunches and not clock.on_gpu:
         calls = max(1, math.ceil(_BUNCH_S / max(once, 1e-9)))

@@ -14,10 +14,11 @@ from typing import Any
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.meters import Gpu
+from planner.bench.place import measurable_device
 from planner.bench.ranks import world_size
 from planner.bench.sweep import file_name, kept_measurement
 from planner.bench.verdict import Verdict
-from planner.bench.verify import judge, measurable_device, verify
+from planner.bench.verify import judge, verify
 from planner.errors import InputError
 from planner.models.catalog import llm_catalog
 from planner.quantities import format_seconds
@@ -164,33 +165,40 @@ def verify_grid(
 
 def order_of(verdicts: Sequence[Verdict], name: str) -> Order:
     """Every pair of cells that the measurements tell apart, and whether the predictions order it alike."""
-    pairs = agreeing = 0
-    inverted = []
-    for one, other in combinations(verdicts, 2):
-        measured = [_measured(cell, name) for cell in (one, other)]
-        predicted = [cell.check(name).predicted if name in cell.names else None for cell in (one, other)]
-        if None in predicted or None in measured:
+    timed = [_Timed(cell, *found) for cell in verdicts if (found := _times(cell, name)) is not None]
+    agreeing, inverted = 0, []
+    for one, other in combinations(timed, 2):
+        fast, slow = sorted((one, other), key=lambda cell: cell.median_s)
+        if slow.median_s - fast.median_s < _TOLD_APART * slow.median_s or slow.low_s <= fast.high_s:
             continue
-        (low_a, a, high_a), (low_b, b, high_b) = measured  # type: ignore[misc]
-        if abs(a - b) < _TOLD_APART * max(a, b) or max(low_a, low_b) <= min(high_a, high_b):
-            continue
-        pairs += 1
-        if (predicted[0] < predicted[1]) == (a < b):  # type: ignore[operator]
+        if fast.predicted_s < slow.predicted_s:
             agreeing += 1
             continue
-        fast, slow = (one, other) if a < b else (other, one)
-        times = f"{format_seconds(min(a, b))} against {format_seconds(max(a, b))}"
-        inverted.append(f"{_title(fast)} is faster than {_title(slow)} ({times}), predicted the other way")
-    return Order(name, pairs, agreeing, tuple(inverted))
+        times = f"{format_seconds(fast.median_s)} against {format_seconds(slow.median_s)}"
+        inverted.append(f"{_title(fast.cell)} is faster than {_title(slow.cell)} ({times}), predicted the other way")
+    return Order(name, agreeing + len(inverted), agreeing, tuple(inverted))
 
 
-def _measured(cell: Verdict, name: str) -> tuple[float, float, float] | None:
-    """Lower quartile, median, upper quartile."""
+@dataclass(frozen=True)
+class _Timed:
+    """A cell with one of its times."""
+
+    cell: Verdict
+    low_s: float
+    """Quartiles of the samples, and their median."""
+    median_s: float
+    high_s: float
+    predicted_s: float
+
+
+def _times(cell: Verdict, name: str) -> tuple[float, float, float, float] | None:
+    """Lower quartile, median, upper quartile, predicted; None where one is missing."""
     samples = cell.measurement.samples.get(name.removesuffix("_s"))
-    if samples is None or name not in cell.names:
+    predicted = cell.check(name).predicted if name in cell.names else None
+    if samples is None or predicted is None:
         return None
     low, high = samples.quartiles_s
-    return low, samples.median_s, high
+    return low, samples.median_s, high, predicted
 
 
 def _title(cell: Verdict) -> str:

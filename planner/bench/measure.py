@@ -7,12 +7,14 @@ import gc
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
+from planner.bench.caches import Cache
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, agreed, take
 from planner.bench.counting import count_flops, memory_of, shell_of
@@ -206,8 +208,11 @@ def _preprocess(model: PlannerVlmForConditionalGeneration, seconds: float) -> Sa
     processor = PlannerVlmProcessor.from_config(config, byte_tokenizer(max(config.text_config.vocab_size, 512)))
     pixels = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     image, text = Image.fromarray(pixels), f"{processor.image_token}\nwhat stands on the table?"
-    work: Callable[[int], object] = lambda turn: processor(images=image, text=text, return_tensors="pt")  # noqa: E731
-    return take(Task(work), Clock(torch.device("cpu")), seconds)
+
+    def prepare(turn: int) -> object:
+        return processor(images=image, text=text, return_tensors="pt")
+
+    return take(Task(prepare), Clock(torch.device("cpu")), seconds)
 
 
 def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, notes: list[str]) -> dict[str, Samples]:
@@ -224,9 +229,9 @@ def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, not
         return bool(agreed(int(over)))
 
     while not enough():
-        held: list[Any] = []
-        first = clock.time(lambda turn=turn, held=held: held.append(stages.begin(turn)))  # type: ignore[misc]
-        rest = clock.time(lambda held=held: stages.go_on(held[0], steps)) if steps else 0.0  # type: ignore[misc]
+        held: list[Cache] = []
+        first = clock.time(partial(_keep, held, stages.begin, turn))
+        rest = clock.time(partial(stages.go_on, held[0], steps)) if steps else 0.0
         taken["ttft"].append(first)
         taken["request"].append(first + rest)
         if steps:
@@ -240,6 +245,10 @@ def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, not
         )
         return {"request": Samples(tuple(taken["request"]), waited=share, throttled=limits)}
     return {name: Samples(tuple(found), waited=share, throttled=limits) for name, found in taken.items() if found}
+
+
+def _keep(held: list[Cache], begin: Callable[[int], Cache], turn: int) -> None:
+    held.append(begin(turn))
 
 
 def _energy(stages: Stages, gpu: Gpu | None, samples: dict[str, Samples]) -> Energy:

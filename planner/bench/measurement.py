@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from planner.bench.records import reading
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
-from planner.errors import InputError
 from planner.files import read_json, write_json
 from planner.quantities import shown
 
@@ -227,12 +227,7 @@ class Measurement:
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the measurement") -> Measurement:
         """What `to_dict` wrote. Raises InputError."""
-        if not isinstance(content, Mapping) or content.get("format") != FILE_FORMAT:
-            raise InputError(f"{origin} is no measurement; expected what vlm-planner measure -o wrote")
-        if content.get("format_version") != FORMAT_VERSION:
-            version = shown(content.get("format_version"))
-            raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {version}")
-        try:
+        with reading(content, FILE_FORMAT, FORMAT_VERSION, origin, "measure"):
             method = content["method"]
             if not content["samples"] or not content["ceilings"]["matmul_flops_per_s"]:
                 raise ValueError("nothing was measured")
@@ -251,8 +246,6 @@ class Measurement:
                 notes=tuple(content["notes"]),
                 slices=tuple(cls.from_dict(one, origin) for one in content["slices"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); measure again") from None
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write as JSON, atomically. Raises OutputExistsError."""

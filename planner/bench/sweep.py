@@ -12,8 +12,9 @@ from planner.bench.expected import Expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Measurement, fingerprint
 from planner.bench.meters import Gpu
+from planner.bench.place import free_memory, measurable_device
 from planner.bench.slices import measure_by_slices
-from planner.bench.verify import AUTO, METHODS, SLICES, fits, free_memory, measurable_device
+from planner.bench.verify import AUTO, METHODS, SLICES, fits
 from planner.costs.stages import Workload
 from planner.errors import InputError
 from planner.quantities import shown, whole_number

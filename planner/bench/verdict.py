@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from planner.bench.measurement import Measurement
-from planner.errors import InputError
+from planner.bench.records import reading
 from planner.files import read_json, write_json
-from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner verdict"
 FORMAT_VERSION = 1
@@ -148,12 +147,7 @@ class Verdict:
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the verdict") -> Verdict:
         """What `to_dict` wrote. Raises InputError."""
-        if not isinstance(content, Mapping) or content.get("format") != FILE_FORMAT:
-            raise InputError(f"{origin} is no verdict; expected what vlm-planner verify -o wrote")
-        if content.get("format_version") != FORMAT_VERSION:
-            version = shown(content.get("format_version"))
-            raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {version}")
-        try:
+        with reading(content, FILE_FORMAT, FORMAT_VERSION, origin, "verify"):
             return cls(
                 checks=tuple(_check(one) for one in content["checks"]),
                 measurement=Measurement.from_dict(content["measurement"], origin),
@@ -161,10 +155,6 @@ class Verdict:
                 utilisation={name: float(share) for name, share in content["utilisation"].items()},
                 plan_sha256=content["plan_sha256"],
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); verify again") from None
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write as JSON, atomically. Raises OutputExistsError."""

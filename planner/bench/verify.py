@@ -7,7 +7,6 @@ less than 5 % of the TTFT.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Measurement
-from planner.bench.ranks import build_shared, local_device, need_ranks
+from planner.bench.place import free_memory, measurable_device
+from planner.bench.ranks import build_shared, need_ranks
 from planner.bench.slices import measure_by_slices
 from planner.bench.verdict import SMALL, Check, Verdict
 from planner.costs.hardware import CPU, Hardware, find_hardware
@@ -28,7 +28,7 @@ from planner.errors import InputError
 from planner.planning.result import Plan
 from planner.quantities import format_bytes
 from planner.vlm import PlannerVlmForConditionalGeneration
-from planner.vlm.build import Progress, build_recipe, default_device, free_bytes, read_device
+from planner.vlm.build import Progress, build_recipe, free_bytes
 
 CALIBRATED_TOLERANCE = 0.15
 UNCALIBRATED_TOLERANCE = 0.5
@@ -278,21 +278,6 @@ def _energy(found: Measurement, cost: RequestCost) -> Check:
 
 def _equal(name: str, title: str, unit: str, predicted: float, measured: float, note: str = "") -> Check:
     return Check(name, title, unit, float(predicted), float(measured), 0.0, float(predicted) == float(measured), note)
-
-
-def free_memory() -> None:
-    """Gives back what a model that is no longer used took."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def measurable_device(device: str | torch.device | None) -> torch.device:
-    """The CPU or a GPU, by default a GPU where there is one. Raises InputError for any other device."""
-    place = read_device(device or local_device() or default_device())
-    if place.type not in ("cpu", "cuda"):
-        raise InputError(f"device: expected cpu, cuda or cuda:1 to measure on, got {place}")
-    return place
 
 
 def with_device_profile(wanted: Expected, device: str | torch.device | None = None) -> Expected:

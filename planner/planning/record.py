@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,6 +113,8 @@ def inputs(plan: Plan) -> dict[str, Any]:
 
 def made_with() -> dict[str, str]:
     """Versions that decide the numbers."""
+    from importlib import metadata  # slow to load, and only wanted for a file
+
     try:
         own = metadata.version("vlm-planner")
     except metadata.PackageNotFoundError:  # run from a source tree that is not installed

@@ -20,14 +20,7 @@ from planner.quantities import format_factor
 FloatArray = NDArray[np.float64]
 
 FITTED = (
-    "matmul_compute",
-    "quantised_compute",
-    "matmul_bandwidth",
-    "attention_compute",
-    "attention_bandwidth",
-    "cache_bandwidth",
-    "elementwise_bandwidth",
-    "interconnect",
+    *SHARES,
     "matmul_overhead_s",
     "quantised_overhead_s",
     "attention_overhead_s",

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from planner.bench.calibration.pool import QUANTITIES
+from planner.bench.records import reading
 from planner.costs.hardware import Hardware
 from planner.costs.stages import Workload
-from planner.errors import InputError
 from planner.files import read_json, write_json
-from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner calibration"
 FORMAT_VERSION = 1
@@ -135,12 +134,7 @@ class Calibration:
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the calibration") -> Calibration:
         """What `to_dict` wrote. Raises InputError."""
-        if not isinstance(content, Mapping) or content.get("format") != FILE_FORMAT:
-            raise InputError(f"{origin} is no calibration; expected the record that vlm-planner calibrate -o wrote")
-        if content.get("format_version") != FORMAT_VERSION:
-            version = shown(content.get("format_version"))
-            raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {version}")
-        try:
+        with reading(content, FILE_FORMAT, FORMAT_VERSION, origin, "calibrate"):
             return cls(
                 hardware=Hardware.from_dict(content["hardware"], origin),
                 start=Hardware.from_dict(content["start"], origin),
@@ -152,8 +146,6 @@ class Calibration:
                 environment=dict(content["environment"]),
                 notes=tuple(content["notes"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{origin} is damaged ({' '.join(str(error).split())[:120]}); calibrate again") from None
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, Path]:
         """Write the profile, my-gpu.json, and its record, my-gpu.calibration.json. Raises OutputExistsError."""
