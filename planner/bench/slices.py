@@ -8,7 +8,6 @@ for every time, byte and FLOP of the language model: its layers are alike and ru
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 
 from planner.bench.measure import measure
 from planner.bench.measurement import SLICES, Ceilings, Energy, Measurement, MemoryUse, Method
+from planner.bench.place import free_memory
 from planner.bench.samples import Samples
 from planner.costs.stages import Workload
 from planner.errors import InputError
@@ -81,9 +81,7 @@ def measure_by_slices(
             )
         )
         del model
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()
     return extrapolated(between(found[0], found[2]), found[1], whole)
 
 

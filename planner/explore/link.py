@@ -66,7 +66,7 @@ def command_of(state: State, offer: Offer) -> str:
     texts = texts_of(state)
     parts = ["vlm-planner", "plan"]
     limits = {"budget": state.budget_flops, "ttft": state.ttft_s, "memory": state.memory_bytes, "price": state.price}
-    for key, value in {**limits, "price_per_hour": state.price_per_hour, "hardware": state.hardware}.items():
+    for key, value in {**limits, "price_per_hour": state.hourly_price, "hardware": state.hardware}.items():
         if value is not None:
             parts += [f"--{key.replace('_', '-')}", texts[key]]
     parts += ["--query-tokens", texts["query_tokens"], "--generated-tokens", texts["generated_tokens"]]

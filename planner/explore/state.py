@@ -40,3 +40,8 @@ class State:
     """Name in the offer."""
     ocr_percent: int = 30
     """Share of reading tasks, where the law is the mix."""
+
+    @property
+    def hourly_price(self) -> float | None:
+        """Price per hour of the GPU that is chosen; None without one, where it would have no effect."""
+        return None if self.hardware is None else self.price_per_hour

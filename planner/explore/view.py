@@ -72,7 +72,7 @@ def plan_of(state: State, offer: Offer) -> Plan:
         hardware=state.hardware,
         precision=state.precisions or None,
         batch=offer.batches if state.batch is None else state.batch,
-        price_per_hour=None if state.hardware is None else state.price_per_hour,
+        price_per_hour=state.hourly_price,
     )
 
 
