@@ -17,7 +17,6 @@ from support import Run
 
 from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
-from planner.planning.record import HASH, content_hash
 
 TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
 QUICK = ["--device", "cpu", "--seconds", "0.01"]
@@ -183,13 +182,12 @@ def test_a_killed_run_loses_no_finished_measurement(tmp_path: Path, parts: dict[
 
 
 @pytest.mark.slow
-def test_two_processes_verify_a_shared_model(plan_file: str, tmp_path: Path) -> None:
+def test_two_processes_verify_a_shared_model(run: Run, tmp_path: Path, parts: dict[str, str]) -> None:
     """torchrun: both hold half of the LLM and run the same calls; one of them speaks."""
-    content = json.loads(Path(plan_file).read_text())
-    content["best"]["tensor_parallel"] = 2
-    content["hardware"] = content["hardware_profile"] = None
     shared = tmp_path / "shared.json"
-    shared.write_text(json.dumps(content | {HASH: content_hash(content)}))
+    options = ["--budget", "1TFLOPs", "--visual-tokens", "4", "--precision", "fp32", "--tensor-parallel", "2", *TOKENS]
+    planned = run("plan", *options, "--llm-config", parts["llm"], "--vision", parts["vision"], "-o", str(shared))
+    assert planned.code == 0, planned.err
     program = Path(sys.executable).with_name("vlm-planner")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
     done = subprocess.run(
