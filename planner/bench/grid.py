@@ -13,10 +13,9 @@ from typing import Any
 
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
-from planner.bench.meters import Gpu
 from planner.bench.place import measurable_device
 from planner.bench.ranks import world_size
-from planner.bench.sweep import file_name, kept_measurement
+from planner.bench.sweep import file_name, kept_measurement, make_folder
 from planner.bench.verdict import Verdict
 from planner.bench.verify import judge, verify
 from planner.errors import InputError
@@ -141,12 +140,9 @@ def verify_grid(
     if world_size() > 1 or wanted.tensor_parallel > 1:
         raise InputError("--grid measures on one device: leave it out with torchrun, and for a plan of several devices")
     place = Path(folder)
-    try:
-        place.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {place}: {error.strerror or error}; name another folder") from None
+    make_folder(place)
     target = measurable_device(device)
-    here = environment(target, wanted.precision, mode, Gpu(target) if target.type == "cuda" else None)
+    here = environment(target, wanted.precision, mode)
     tolerance = options.pop("tolerance", None)
     verdicts = []
     cells = neighbours(wanted)

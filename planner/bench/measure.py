@@ -33,6 +33,7 @@ from planner.vlm.weights import byte_tokenizer
 
 _REQUESTS, _FEWEST_REQUESTS = 20, 3
 _ENERGY_S = 1.0  # NVML's counter moves in steps of up to 100 ms
+_OTHER_PARTS = 6  # beside the stages: preprocessing, ceilings, FLOPs, memory, whole requests, energy
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -76,10 +77,9 @@ def measure(
     if model.config.prefix_asks and not workload.query_tokens:
         raise InputError("a text-first prompt asks the compressor by its query: expected query_tokens of at least 1")
     facts = facts_of(model, recipe)
-    told = _Teller(progress)
     try:
         with torch.no_grad():
-            return _measure(model, facts, workload, batch, mode, seconds, seed, ceilings, told)
+            return _measure(model, facts, workload, batch, mode, seconds, seed, ceilings, progress)
     except torch.OutOfMemoryError:
         raise InputError(
             f"{recipe} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, or measure "
@@ -114,14 +114,12 @@ def tensor_parallel() -> int:
 class _Teller:
     """Progress over the parts of a measurement."""
 
-    PARTS = 14
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress, self._done = progress, 0
+    def __init__(self, progress: Progress | None, parts: int) -> None:
+        self._progress, self._parts, self._done = progress, parts, 0
 
     def __call__(self, what: str) -> None:
         if self._progress is not None:
-            self._progress(what, self._done, self.PARTS)
+            self._progress(what, self._done, self._parts)
         self._done += 1
 
 
@@ -134,11 +132,14 @@ def _measure(
     seconds: float,
     seed: int,
     ceilings: Ceilings | None,
-    told: _Teller,
+    progress: Progress | None,
 ) -> Measurement:
     device = next(iter(model.language_model.parameters())).device
     gpu = Gpu(device) if device.type == "cuda" else None
     clock = Clock(device)
+    stages = Stages(model, workload, batch, mode=mode, seed=seed)
+    tasks = stages.tasks()
+    told = _Teller(progress, _OTHER_PARTS + len(tasks))
     samples: dict[str, Samples] = {}
     notes = _notes(model, workload, mode, gpu)
     told("preprocessing")
@@ -150,8 +151,7 @@ def _measure(
     flops = count_flops(shell_of(model), workload)
     told("memory of a request")
     memory = memory_of(model, workload, batch, gpu)
-    stages = Stages(model, workload, batch, mode=mode, seed=seed)
-    for name, task in stages.tasks().items():
+    for name, task in tasks.items():
         told(name.replace("_", " "))
         samples[name] = take(task, clock, seconds, gpu)
     told("whole requests")

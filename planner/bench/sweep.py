@@ -11,10 +11,9 @@ from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Measurement, fingerprint
-from planner.bench.meters import Gpu
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.slices import measure_by_slices
-from planner.bench.verify import AUTO, METHODS, SLICES, fits
+from planner.bench.verify import AUTO, check_method, in_slices
 from planner.costs.stages import Workload
 from planner.errors import InputError
 from planner.quantities import shown, whole_number
@@ -62,16 +61,12 @@ def sweep(
     chosen = precision or ("bf16" if place.type == "cuda" else "fp32")
     if chosen not in DTYPES:
         raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(chosen)}")
-    if method not in METHODS:
-        raise InputError(f"method: expected {', '.join(METHODS)}, got {shown(method)}")
+    check_method(method)
     if folder is not None:
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write {folder}: {error.strerror or error}; name another folder") from None
+        make_folder(folder)
     parts: dict[str, Any] = {"vision": vision, "compressor": compressor, "prompt_order": prompt_order}
     recipes = [make_recipe(llm=llm, visual_tokens=whole_number(v, "visual_tokens", 1), **parts) for v in visual_tokens]
-    here = environment(place, chosen, mode, Gpu(place) if place.type == "cuda" else None)
+    here = environment(place, chosen, mode)
     found: list[Measurement] = []
     for recipe in recipes:
         model: Any = None
@@ -83,9 +78,7 @@ def sweep(
                 options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "seed": seed}
                 options |= {"progress": _titled(progress, f"{recipe}, batch {batch}: ")}
                 options |= {"ceilings": found[-1].ceilings if found else None}
-                if method == SLICES or (
-                    method == AUTO and not fits(wanted, place, 0 if model is None else weights_bytes(model))
-                ):
+                if in_slices(method, wanted, place, 0 if model is None else weights_bytes(model)):
                     model = None
                     free_memory()
                     kept = measure_by_slices(recipe, workload, dtype=chosen, device=place, **options)
@@ -99,6 +92,14 @@ def sweep(
         del model
         free_memory()
     return tuple(found)
+
+
+def make_folder(folder: Path) -> None:
+    """Where measurements are kept; one that is there will do. Raises InputError."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}; name another folder") from None
 
 
 def file_name(wanted: Expected) -> str:

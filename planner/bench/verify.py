@@ -17,7 +17,7 @@ import torch
 from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
 from planner.bench.measure import measure
-from planner.bench.measurement import Measurement
+from planner.bench.measurement import EAGER, SLICES, WHOLE, Measurement
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.ranks import build_shared, need_ranks
 from planner.bench.slices import measure_by_slices
@@ -26,7 +26,7 @@ from planner.costs.hardware import CPU, Hardware, find_hardware
 from planner.costs.request import RequestCost
 from planner.errors import InputError
 from planner.planning.result import Plan
-from planner.quantities import format_bytes
+from planner.quantities import format_bytes, shown
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import Progress, build_recipe, free_bytes
 
@@ -38,7 +38,7 @@ STAGE_FACTOR = 1.5
 NEGLIGIBLE = 0.05
 """Of the TTFT, predicted or measured, the shorter one: a stage that misses by less passes."""
 MEMORY_TOLERANCE, MEMORY_SLACK_BYTES = 0.05, 300e6
-WHOLE, SLICES, AUTO = "whole", "slices", "auto"
+AUTO = "auto"
 METHODS = (AUTO, WHOLE, SLICES)
 _ROOM = 1.15
 """Of the predicted peak, that must be free for a model to be measured whole."""
@@ -84,8 +84,7 @@ def verify(
         InputError: a plan that cannot be built or measured here, in one sentence.
     """
     wanted = plan if isinstance(plan, Expected) else expected(plan, hardware=hardware)
-    if method not in METHODS:
-        raise InputError(f"method: expected {', '.join(METHODS)}, got {method!r}")
+    check_method(method)
     need_ranks(wanted.tensor_parallel)
     options: dict[str, Any] = {"batch": wanted.batch, "mode": mode, "seconds": seconds, "seed": seed}
     if model is None and wanted.tensor_parallel > 1:
@@ -94,7 +93,7 @@ def verify(
         found = measure(model, wanted.recipe, wanted.workload, progress=progress, **options)
     else:
         place = measurable_device(device)
-        if method == SLICES or (method == AUTO and not fits(wanted, place)):
+        if in_slices(method, wanted, place):
             found = measure_by_slices(
                 wanted.recipe, wanted.workload, dtype=wanted.precision, device=place, progress=progress, **options
             )
@@ -104,6 +103,17 @@ def verify(
             del built
             free_memory()
     return judge(wanted, found, tolerance=tolerance)
+
+
+def check_method(method: str) -> None:
+    """Raises InputError for a way to measure that there is not."""
+    if method not in METHODS:
+        raise InputError(f"method: expected {', '.join(METHODS)}, got {shown(method)}")
+
+
+def in_slices(method: str, wanted: Expected, device: torch.device, held_bytes: int = 0) -> bool:
+    """Whether a model is to be measured by slices: as asked for, or because the whole does not fit."""
+    return method == SLICES or (method == AUTO and not fits(wanted, device, held_bytes))
 
 
 def fits(wanted: Expected, device: torch.device, held_bytes: int = 0) -> bool:
@@ -234,7 +244,7 @@ def _times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: f
     totals = {
         "ttft_s": ("TTFT", "ttft_s", found.ttft_s),
         "tpot_s": ("TPOT", "tpot_s", found.tpot_s if wanted.workload.generated_tokens > 1 else None),
-        "request_s": ("request", "request_s", found.seconds("request") if found.mode == "eager" else None),
+        "request_s": ("request", "request_s", found.seconds("request") if found.mode == EAGER else None),
     }
     for name, (title, attribute, measured) in totals.items():
         if measured is not None:

@@ -22,7 +22,7 @@ from planner.cli.common import (
     parse_counts,
     parse_seed,
 )
-from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision
+from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision, one_name
 from planner.cli.running import needs_torch, progress_bar
 from planner.costs.hardware import find_hardware
 from planner.errors import InputError
@@ -63,8 +63,7 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure a model with random weights on this device, stage by stage; several shapes answer questions."""
-    if (llm is None) == (llm_config is None):
-        raise InputError("name one language model: LLM or --llm-config PATH/config.json, see vlm-planner catalog")
+    name = one_name(llm, llm_config)
     counts, batches = parse_counts(visual_tokens), parse_counts(batch, "--batch")
     positive_number(seconds, "--seconds")
     workload = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
@@ -73,7 +72,7 @@ def measure(
         from planner.bench.sweep import sweep
     with progress_bar() as progress:
         found = sweep(
-            llm or llm_config or "",
+            name,
             counts,
             batches,
             workload,

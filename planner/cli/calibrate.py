@@ -67,7 +67,7 @@ def calibrate(
         measurements = read_folder(taken)
     else:
         with needs_torch("calibrate"):
-            import planner.vlm  # noqa: F401
+            import planner.vlm  # noqa: F401 - what is measured needs it, and is loaded later
             from planner.bench.calibration.take import measure_device
         with progress_bar() as progress:
             measurements, notes = measure_device(

@@ -119,11 +119,16 @@ def convention(
     print_conventions(make_console(), f"{spec.name}, {visual_tokens} visual tokens", same, MEANINGS, converted)
 
 
-def _one(llm: str | None, llm_config: str | None) -> LlmSpec:
-    """The one language model that is named."""
+def one_name(llm: str | None, llm_config: str | None) -> str:
+    """The name or the path of a language model, whichever is given. Raises InputError for both or neither."""
     if (llm is None) == (llm_config is None):
         raise InputError("name one language model: LLM or --llm-config PATH/config.json, see vlm-planner catalog")
-    name = llm or llm_config or ""
+    return llm or llm_config or ""
+
+
+def _one(llm: str | None, llm_config: str | None) -> LlmSpec:
+    """The one language model that is named."""
+    name = one_name(llm, llm_config)
     found = find_llms(name)
     if len(found) > 1:
         raise InputError(f"{name} names {len(found)} language models, expected one, such as {found[0].name}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.bench.measurement import FINGERPRINT, Measurement
+from planner.bench.measurement import FINGERPRINT, Measurement, fingerprint
 from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES, request_latency
 from planner.costs.memory import compressor_params
@@ -185,7 +185,7 @@ def check_same_environment(measurements: Iterable[Measurement]) -> None:
 def circumstances(measurement: Measurement) -> dict[str, Any]:
     """The entries of FINGERPRINT; mode and precision as the measurement itself states them."""
     own = {"precision": measurement.model.precision, "mode": measurement.mode}
-    return {name: own.get(name, measurement.environment.get(name)) for name in FINGERPRINT}
+    return fingerprint({**measurement.environment, **own})
 
 
 def _columns(specs: list[LlmSpec]) -> LlmArrays:
