@@ -30,6 +30,7 @@ from environment import RESULTS, environment, say, write_result
 from latency_kernels import BATCHES, FITTED, JUDGED, PROMPTS, Shape, ask, ask_fp8, fit, hardware_of
 from numpy.typing import NDArray
 
+from planner.base.errors import InputError
 from planner.costs.efficiency import TRANSFERRED, Efficiency, _shipped
 from planner.costs.hardware import Hardware, find_hardware, hardware_catalog
 from planner.costs.kernels import StageTime
@@ -37,7 +38,6 @@ from planner.costs.latency import Latency, request_latency
 from planner.costs.silicon import SYSTEMS, Engine
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
-from planner.errors import InputError
 from planner.models.catalog import DEFAULT_VISION, find_compressor, find_vision, llm_catalog
 from planner.models.specs import LlmSpec
 

@@ -22,9 +22,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.base.errors import InputError, NothingFitsError, PlannerError
 from planner.costs.flops import request_flops
 from planner.costs.stages import Workload
-from planner.errors import InputError, NothingFitsError, PlannerError
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
 from planner.laws.shipped import load_law, load_mix, shipped_names

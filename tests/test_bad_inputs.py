@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import planner
-from planner.errors import (
+from planner.base.errors import (
     FitError,
     InputError,
     LawFileError,
@@ -25,8 +25,8 @@ from planner.errors import (
     SpecError,
     UnknownNameError,
 )
+from planner.base.quantities import parse_flops, parse_params, whole_number
 from planner.models.catalog import find_compressor
-from planner.quantities import parse_flops, parse_params, whole_number
 
 Call = Callable[[Path], object]
 

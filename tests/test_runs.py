@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planner
-from planner.errors import OutputExistsError, RunsError
+from planner.base.errors import OutputExistsError, RunsError
 from planner.runs import COLUMNS, Runs, read_runs, validate, write_runs
 
 TABLE = """llm,llm_params,visual_tokens,error,task

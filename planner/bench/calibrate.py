@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_percent
 from planner.bench.calibration.fit import Fit, fit, without
 from planner.bench.calibration.parameters import OF_BANDWIDTH, OF_COMPUTE, OVERLAP
 from planner.bench.calibration.pool import Pool, pool
@@ -20,9 +22,7 @@ from planner.bench.calibration.start import start_of
 from planner.bench.measurement import Measurement
 from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES
-from planner.errors import InputError
 from planner.models.specs import LlmSpec, VisionSpec
-from planner.quantities import format_percent
 
 FloatArray = NDArray[np.float64]
 

@@ -11,6 +11,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_seconds
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.place import measurable_device
@@ -18,9 +20,7 @@ from planner.bench.ranks import world_size
 from planner.bench.sweep import file_name, kept_measurement, make_folder
 from planner.bench.verdict import Verdict
 from planner.bench.verify import judge, verify
-from planner.errors import InputError
 from planner.models.catalog import llm_catalog
-from planner.quantities import format_seconds
 from planner.vlm.build import Progress
 from planner.vlm.recipe import make_recipe
 

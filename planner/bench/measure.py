@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import shown, whole_number
 from planner.bench.caches import Cache
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, agreed, take
@@ -24,8 +26,6 @@ from planner.bench.meters import CoreWait, Gpu
 from planner.bench.samples import Samples
 from planner.bench.stages import Stages
 from planner.costs.stages import Workload
-from planner.errors import InputError, UnknownNameError
-from planner.quantities import shown, whole_number
 from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
 from planner.vlm.build import DTYPES, Progress
 from planner.vlm.recipe import Recipe

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from planner.base.files import read_json, write_json
+from planner.base.quantities import shown
 from planner.bench.records import reading
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
-from planner.files import read_json, write_json
-from planner.quantities import shown
 
 FILE_FORMAT = "vlm-planner measurement"
 FORMAT_VERSION = 1

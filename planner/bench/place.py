@@ -6,8 +6,8 @@ import gc
 
 import torch
 
+from planner.base.errors import InputError
 from planner.bench.ranks import local_device
-from planner.errors import InputError
 from planner.vlm.build import default_device, read_device
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from planner.quantities import format_factor, format_percent, format_seconds, format_significant
+from planner.base.quantities import format_factor, format_percent, format_seconds, format_significant
 
 MATTERS = 0.05
 """A smaller part of a time, or of a throughput, is not worth a change."""

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from planner.errors import InputError
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import build_recipe, make_processor
 from planner.vlm.recipe import Recipe

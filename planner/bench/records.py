@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from planner.errors import InputError
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from planner.errors import InputError
-from planner.quantities import format_percent, shown
+from planner.base.errors import InputError
+from planner.base.quantities import format_percent, shown
 
 SPREAD_LIMIT = 0.15
 """Of the middle half of the samples, relative to their median; more is noise that a median does not cure."""

@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_percent, whole_number
 from planner.bench.measure import measure
 from planner.bench.measurement import SLICES, Ceilings, Energy, Measurement, MemoryUse, Method
 from planner.bench.place import free_memory
 from planner.bench.samples import Samples
 from planner.costs.stages import Workload
-from planner.errors import InputError
-from planner.quantities import format_percent, whole_number
 from planner.vlm.build import Progress, build_recipe
 from planner.vlm.recipe import Recipe
 

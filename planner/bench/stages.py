@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from planner.base.errors import InputError
 from planner.bench.caches import Cache, Caches
 from planner.bench.clock import Task
 from planner.bench.measurement import EAGER
 from planner.costs.stages import TEXT_FIRST, Workload, stage_tokens
-from planner.errors import InputError
 from planner.models.catalog import find_compressor
 from planner.vlm import PlannerVlmForConditionalGeneration
 

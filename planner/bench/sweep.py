@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from planner.base.errors import InputError
+from planner.base.quantities import shown, whole_number
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
@@ -15,8 +17,6 @@ from planner.bench.place import free_memory, measurable_device
 from planner.bench.slices import measure_by_slices
 from planner.bench.verify import AUTO, check_method, in_slices
 from planner.costs.stages import Workload
-from planner.errors import InputError
-from planner.quantities import shown, whole_number
 from planner.vlm.build import DTYPES, Progress, build_recipe, weights_bytes
 from planner.vlm.recipe import make_recipe
 

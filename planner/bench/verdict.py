@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from planner.base.files import read_json, write_json
 from planner.bench.measurement import Measurement
 from planner.bench.records import reading
-from planner.files import read_json, write_json
 
 FILE_FORMAT = "vlm-planner verdict"
 FORMAT_VERSION = 1

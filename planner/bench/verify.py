@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_bytes, shown
 from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
 from planner.bench.measure import measure
@@ -24,9 +26,7 @@ from planner.bench.slices import measure_by_slices
 from planner.bench.verdict import SMALL, Check, Verdict
 from planner.costs.hardware import CPU, Hardware, find_hardware
 from planner.costs.request import RequestCost
-from planner.errors import InputError
 from planner.planning.result import Plan
-from planner.quantities import format_bytes, shown
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import Progress, build_recipe, free_bytes
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from planner.base.errors import PlannerError
 from planner.cli import (  # each adds its verbs to `app`
     bench,
     calibrate,
@@ -24,7 +25,6 @@ from planner.cli import (  # each adds its verbs to `app`
     validation,
 )
 from planner.cli.common import app
-from planner.errors import PlannerError
 
 __all__ = [
     "app",

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import planner
+from planner.base.errors import InputError
+from planner.base.files import check_target, write_text
+from planner.base.quantities import positive_number, shown
 from planner.cli.common import (
     CachedTokens,
     Force,
@@ -25,10 +28,7 @@ from planner.cli.common import (
 from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision, one_name
 from planner.cli.running import needs_torch, progress_bar
 from planner.costs.hardware import find_hardware
-from planner.errors import InputError
-from planner.files import check_target, write_text
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
-from planner.quantities import positive_number, shown
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import planner
+from planner.base.errors import InputError
+from planner.base.files import file_text
+from planner.base.quantities import shown
 from planner.cli.quantities import checked_flops
-from planner.errors import InputError
-from planner.files import file_text
-from planner.quantities import shown
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 import planner
+from planner.base.errors import InputError
+from planner.base.quantities import parse_flops
 from planner.cli.common import (
     CachedTokens,
     GeneratedTokens,
@@ -19,10 +21,8 @@ from planner.cli.common import (
 )
 from planner.costs.convert import MEANINGS, convert, counts
 from planner.costs.request import request_cost
-from planner.errors import InputError
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.models.specs import LlmSpec
-from planner.quantities import parse_flops
 
 OneLlm = Annotated[str | None, typer.Argument(help="Language model: a name or the path of a config.json.")]
 LlmConfig = Annotated[str | None, typer.Option(help="Path of a Hugging Face config.json instead of a name.")]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from planner.base.errors import InputError
 from planner.cli.common import Json, app, json_text
-from planner.errors import InputError
 
 PORT, PORT_MAX = 8733, 65535
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import planner
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.files import refuse_existing
+from planner.base.quantities import format_significant, shown
 from planner.cli.common import Force, FormName, Json, app, json_text, make_console
-from planner.errors import InputError, UnknownNameError
-from planner.files import refuse_existing
 from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import Interval, identifiable, profiler
-from planner.quantities import format_significant, shown
 
 if TYPE_CHECKING:
     import lmfit

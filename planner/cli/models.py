@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from planner.base.errors import InputError
+from planner.base.quantities import shown, whole_number
 from planner.cli.common import Force, Json, app, json_text, make_console, parse_names, parse_seed
 from planner.cli.running import needs_torch, progress_bar
-from planner.errors import InputError
 from planner.planning.plan_file import read_plan_file
-from planner.quantities import shown, whole_number
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 

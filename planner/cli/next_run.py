@@ -8,6 +8,8 @@ import numpy as np
 import typer
 
 import planner
+from planner.base.errors import InputError
+from planner.base.quantities import parse_params, whole_number
 from planner.cli.common import (
     BudgetText,
     FormName,
@@ -19,11 +21,9 @@ from planner.cli.common import (
     make_console,
     parse_counts,
 )
-from planner.errors import InputError
 from planner.laws.design import NextRun, NextRuns, next_batch, next_runs
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 from planner.planning.result import Plan
-from planner.quantities import parse_params, whole_number
 
 DEFAULT_SIZES = "0.5B,1.8B,4B,7B,14B"
 DEFAULT_TOKENS = "1,4,16,36,64,144,576"

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 import planner
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.files import refuse_existing
 from planner.cli.common import Force, FormName, Json, app, json_text, parse_names
 from planner.cli.quantities import read_flops
-from planner.errors import InputError, UnknownNameError
-from planner.files import refuse_existing
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 

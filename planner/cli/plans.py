@@ -10,6 +10,9 @@ from typing import Annotated, Any
 import typer
 
 import planner
+from planner.base.errors import InputError
+from planner.base.files import refuse_existing, write_text
+from planner.base.quantities import positive_number, shown
 from planner.cli.common import (
     BudgetText,
     CachedTokens,
@@ -27,11 +30,8 @@ from planner.cli.common import (
     parse_names,
 )
 from planner.cli.quantities import read_bytes, read_flops, read_seconds
-from planner.errors import InputError
-from planner.files import refuse_existing, write_text
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
-from planner.quantities import positive_number, shown
 
 
 @app.command()

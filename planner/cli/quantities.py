@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from planner.errors import QuantityError
-from planner.quantities import parse_bytes, parse_flops, parse_seconds, shown
+from planner.base.errors import QuantityError
+from planner.base.quantities import parse_bytes, parse_flops, parse_seconds, shown
 
 _FEWEST = 1e6  # FLOPs or bytes: no request of any model costs so little
 

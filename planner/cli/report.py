@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from planner.base.errors import InputError
+from planner.base.files import refuse_existing, write_text
 from planner.cli.common import Force, Json, app, json_text, make_console
-from planner.errors import InputError
-from planner.files import refuse_existing, write_text
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from planner.errors import InputError
+from planner.base.errors import InputError
 
 
 @contextmanager

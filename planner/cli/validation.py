@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 import planner
+from planner.base.errors import FitError
 from planner.cli.common import Json, app, json_text, make_console
-from planner.errors import FitError
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
 from planner.laws.forms import DEFAULT_FORM, FORMS

@@ -11,9 +11,9 @@ tower or compressor; both are half of what the multiply-adds cost at 2 FLOPs eac
 
 from __future__ import annotations
 
+from planner.base.errors import InputError, UnknownNameError
 from planner.costs.flops import CONVENTIONS, request_flops
 from planner.costs.stages import Workload
-from planner.errors import InputError, UnknownNameError
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 
 FASTV = "fastv"

@@ -13,8 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from planner.errors import InputError
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 
 DEFAULT = "default"
 CALIBRATED = "calibrated"

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import shown
 from planner.costs.sizes import LlmSizes
 from planner.costs.stages import STAGES, Workload, stage_tokens
-from planner.errors import InputError, UnknownNameError
 from planner.models.specs import CompressorSpec, VisionSpec
-from planner.quantities import shown
 
 FloatArray = NDArray[np.float64]
 

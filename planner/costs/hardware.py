@@ -19,10 +19,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.files import read_json, write_json
+from planner.base.quantities import parse_bytes, shown
 from planner.costs.efficiency import SHARES, Efficiency, efficiency_of
-from planner.errors import InputError, UnknownNameError
-from planner.files import read_json, write_json
-from planner.quantities import parse_bytes, shown
 
 PRECISIONS = ("bf16", "fp16", "fp8", "int8", "fp32")
 CPU = "cpu"

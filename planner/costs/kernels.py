@@ -24,9 +24,9 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import InputError, UnknownNameError
 from planner.costs.hardware import Hardware
 from planner.costs.memory import KV_BYTES, WEIGHT_BYTES
-from planner.errors import InputError, UnknownNameError
 
 FloatArray = NDArray[np.float64]
 Number = FloatArray | float

@@ -22,9 +22,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import UnknownNameError
 from planner.costs.sizes import LlmSizes
 from planner.costs.stages import STAGES, Workload, stage_tokens
-from planner.errors import UnknownNameError
 from planner.models.specs import CompressorSpec, VisionSpec
 
 FloatArray = NDArray[np.float64]

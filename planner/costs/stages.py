@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import UnknownNameError
-from planner.quantities import whole_number
+from planner.base.errors import UnknownNameError
+from planner.base.quantities import whole_number
 
 FloatArray = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.quantities import format_fraction, format_significant
 from planner.planning.limits import Limit
 from planner.planning.result import Candidate, Plan
-from planner.quantities import format_fraction, format_significant
 
 FloatArray = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from planner.errors import InputError
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.explore.offer import MIX, Offer, mix_text
 from planner.explore.settings import BY_KEY, SETTINGS, fresh_state
 from planner.explore.state import State
-from planner.quantities import shown
 
 ALWAYS = ("budget", "query_tokens", "generated_tokens", "law")
 PAIRS_MAX = 40

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from planner.errors import InputError, UnknownNameError
-from planner.explore.offer import Offer
-from planner.explore.state import State
-from planner.quantities import (
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import (
     format_bytes,
     format_flops,
     format_seconds,
@@ -21,6 +19,8 @@ from planner.quantities import (
     shown,
     whole_number,
 )
+from planner.explore.offer import Offer
+from planner.explore.state import State
 
 NONE = "none"
 """No limit, no card."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from planner.base.errors import InputError, PlannerError
+from planner.base.quantities import format_flops, format_fraction, format_percent, format_seconds
 from planner.costs.stages import STAGES, Workload
-from planner.errors import InputError, PlannerError
 from planner.explore.chart import Chart, chart_of
 from planner.explore.offer import Offer
 from planner.explore.state import State
@@ -16,7 +17,6 @@ from planner.planning.request import Budget
 from planner.planning.result import Candidate, Plan, error_text, law_title, tied_text
 from planner.planning.search import plan as search
 from planner.planning.words import way_to_run, why_text
-from planner.quantities import format_flops, format_fraction, format_percent, format_seconds
 from planner.report.cost import STAGE_TITLES, speed_limit_text
 from planner.report.plan import memory_text, relaxed_text
 

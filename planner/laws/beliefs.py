@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import FitError, InputError, UnknownNameError
+from planner.base.errors import FitError, InputError, UnknownNameError
+from planner.base.quantities import shown
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
-from planner.quantities import shown
 
 FloatArray = NDArray[np.float64]
 Points = tuple[ArrayLike, ArrayLike]

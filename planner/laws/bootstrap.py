@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import whole_number
 from planner.laws.faces import make_design
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.solve import solve_many
-from planner.quantities import whole_number
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.laws.bootstrap import Draws
 from planner.laws.cloud import LOG_HIGHEST, LOG_LOWEST
 from planner.laws.fitted import FittedLaw

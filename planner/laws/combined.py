@@ -15,11 +15,11 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import InputError, LawFileError
-from planner.files import write_json
+from planner.base.errors import InputError, LawFileError
+from planner.base.files import write_json
+from planner.base.quantities import format_percent, shown
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FittedLaw, read_law_file
-from planner.quantities import format_percent, shown
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]

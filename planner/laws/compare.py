@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.faces import make_design
 from planner.laws.fit import fit
 from planner.laws.fitted import FitData, FittedLaw

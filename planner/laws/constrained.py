@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError, UnknownNameError
+from planner.base.errors import FitError, UnknownNameError
 from planner.laws.faces import POWER_FORMS, best_face, make_design
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import shown, whole_number
 from planner.laws.beliefs import Points, believe, run_data
 from planner.laws.combined import CombinedLaw, Law
-from planner.quantities import shown, whole_number
 
 FloatArray = NDArray[np.float64]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError, InputError, UnknownNameError
+from planner.base.errors import FitError, InputError, UnknownNameError
+from planner.base.quantities import format_factor, format_tokens, shown
 from planner.laws.faces import make_design
 from planner.laws.fitted import (
     AT_A_BOUND,
@@ -23,7 +24,6 @@ from planner.laws.fitted import (
 )
 from planner.laws.forms import DEFAULT_FORM, Form, get_form
 from planner.laws.solve import EXPONENT_MAX, Optimum, solve
-from planner.quantities import format_factor, format_tokens, shown
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import InputError, LawFileError
-from planner.files import file_text, write_text
+from planner.base.errors import InputError, LawFileError
+from planner.base.files import file_text, write_text
+from planner.base.quantities import shown
 from planner.laws.forms import FORMS, get_form
-from planner.quantities import shown
 
 if TYPE_CHECKING:
     import lmfit

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import UnknownNameError
+from planner.base.errors import UnknownNameError
 
 FloatArray = NDArray[np.float64]
 Params = Mapping[str, float]

@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
+from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
 from planner.laws.fit import fit
 from planner.laws.fitted import NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import DEFAULT_FORM
 from planner.laws.intervals import KINDS, LEVEL, Interval, identifiable, profiler
-from planner.quantities import format_params, format_percent, format_significant, format_tokens
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.cloud import Cloud, Problem, log_range, make_cloud, zoom
 from planner.laws.faces import Design, make_design
 from planner.laws.fitted import FitData, FittedLaw

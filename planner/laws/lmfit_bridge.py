@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 

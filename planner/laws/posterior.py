@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError
+from planner.base.errors import FitError
+from planner.base.quantities import whole_number
 from planner.laws.bootstrap import Draws
 from planner.laws.cloud import Cloud, make_cloud
 from planner.laws.fitted import FittedLaw
@@ -24,7 +25,6 @@ from planner.laws.intervals import Profiler, profiler
 from planner.laws.memo import remembered
 from planner.laws.region import Products, products
 from planner.laws.solve import in_units
-from planner.quantities import whole_number
 
 FloatArray = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from planner.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import shown
 from planner.laws.combined import AUTO, CombinedLaw, Law, averaged, mix, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.quantities import shown
 
 DEFAULT_LAW = "reasoning"
 

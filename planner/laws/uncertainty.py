@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.fitted import FittedLaw

@@ -16,11 +16,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from planner.errors import InputError, SpecError, UnknownNameError
-from planner.files import read_json
+from planner.base.errors import InputError, SpecError, UnknownNameError
+from planner.base.files import read_json
+from planner.base.quantities import shown
 from planner.models.configs import llm_spec, vision_spec
 from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
-from planner.quantities import shown
 
 DEFAULT_VISION = "CLIP-ViT-L/14-336"
 DEFAULT_COMPRESSOR = "quecc"

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from planner.errors import SpecError
+from planner.base.errors import SpecError
+from planner.base.quantities import shown
 from planner.models.specs import LlmSpec, VisionSpec
-from planner.quantities import shown
 
 
 @dataclass(frozen=True)

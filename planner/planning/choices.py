@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from planner.base.errors import InputError
+from planner.base.quantities import whole_number
 from planner.costs.request import cannot_make
-from planner.errors import InputError
 from planner.laws.combined import Law
 from planner.laws.shipped import as_law
 from planner.models.catalog import family_of, find_compressor, find_llms
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.deployment import several
-from planner.quantities import whole_number
 
 LawLike: TypeAlias = "Law | str | Path | None"
 

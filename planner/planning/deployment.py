@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import positive_number, whole_number
 from planner.costs.hardware import Hardware, default_precision, find_hardware
 from planner.costs.memory import check_precisions
 from planner.costs.request import LATENCY_SOURCES, ROOFLINE
-from planner.errors import InputError, UnknownNameError
 from planner.planning.limits import NEEDS_HARDWARE
 from planner.planning.request import Budget
-from planner.quantities import positive_number, whole_number
 
 BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
 _BATCHING_HELPS = ("requests_per_second", "price_per_million_requests", "energy_joules")

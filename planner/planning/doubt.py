@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError
+from planner.base.errors import FitError
 from planner.laws.combined import Law
 from planner.laws.uncertainty import Uncertainty, uncertainty
 from planner.planning.distinct import distinct_rows

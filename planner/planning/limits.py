@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.quantities import format_bytes, format_flops, format_seconds
 from planner.costs.hardware import Hardware
 from planner.planning.request import Budget
-from planner.quantities import format_bytes, format_flops, format_seconds
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planner.base.quantities import format_factor, format_params, format_tokens
 from planner.costs.efficiency import TRANSFERRED
 from planner.costs.flops import PAPER
 from planner.costs.stages import TEXT_FIRST, Workload
@@ -10,7 +11,6 @@ from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.models.catalog import family_of
 from planner.planning.request import Budget
 from planner.planning.result import Candidate
-from planner.quantities import format_factor, format_params, format_tokens
 
 _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import FitError, InputError
+from planner.base.quantities import shown
 from planner.costs.flops import PAPER
-from planner.errors import FitError, InputError
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler
 from planner.laws.shipped import as_law
 from planner.planning.request import Budget, as_budget, as_workload
 from planner.planning.result import ContinuousOptimum
-from planner.quantities import shown
 
 FloatArray = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from planner.errors import InputError
-from planner.files import read_json
+from planner.base.errors import InputError
+from planner.base.files import read_json
+from planner.base.quantities import shown
 from planner.planning.record import FILE_FORMAT, FORMAT_VERSION, HASH, content_hash
-from planner.quantities import shown
 
 EXPECTED = "a plan that vlm-planner plan -o wrote"
 AGAIN = "make it again with vlm-planner plan -o"

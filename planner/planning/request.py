@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from planner.base.errors import QuantityError, UnknownNameError
+from planner.base.quantities import parse_bytes, parse_flops, parse_seconds, positive_number, shown
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload
-from planner.errors import QuantityError, UnknownNameError
-from planner.quantities import parse_bytes, parse_flops, parse_seconds, positive_number, shown
 
 __all__ = ["Budget", "Load", "Workload", "as_budget", "as_workload"]
 

@@ -8,6 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.base.quantities import (
+    format_bytes,
+    format_flops,
+    format_fraction,
+    format_params,
+    format_percent,
+    format_seconds,
+    format_tokens,
+)
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
 from planner.costs.memory import Memory
@@ -21,15 +30,6 @@ from planner.planning.record import record
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
 from planner.planning.words import load_text, price_text, way_to_run
-from planner.quantities import (
-    format_bytes,
-    format_flops,
-    format_fraction,
-    format_params,
-    format_percent,
-    format_seconds,
-    format_tokens,
-)
 
 if TYPE_CHECKING:
     import pandas as pd

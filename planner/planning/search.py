@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import NothingFitsError, UnknownNameError
+from planner.base.quantities import format_flops
 from planner.costs.hardware import Hardware
 from planner.costs.latency import speed_limit_tokens
 from planner.costs.stages import PROMPT_ORDERS, Workload
-from planner.errors import NothingFitsError, UnknownNameError
 from planner.models.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,
@@ -33,7 +34,6 @@ from planner.planning.result import Candidate, Plan, SlackOfPick
 from planner.planning.space import Axes, Space, evaluate
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
-from planner.quantities import format_flops
 
 __all__ = ["DRAWS", "pareto", "plan"]
 

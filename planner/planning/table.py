@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import UnknownNameError
+from planner.base.errors import UnknownNameError
 from planner.models.specs import LlmSpec
 from planner.planning.distinct import distinct_rows
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.costs.stages import Workload
-from planner.errors import InputError
 from planner.planning.request import Load
-from planner.quantities import shown
 
 NEEDED = ("query_tokens", "generated_tokens")
 COLUMNS = (*NEEDED, "cached_tokens", "system_tokens", "images")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from planner.base.quantities import format_fraction, format_percent
 from planner.planning.limits import RELAXED_BY, show_price
 from planner.planning.request import Load
-from planner.quantities import format_fraction, format_percent
 
 if TYPE_CHECKING:
     from planner.planning.result import Plan

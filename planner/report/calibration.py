@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from planner.base.quantities import format_factor, format_percent, format_seconds, format_significant
 from planner.bench.calibration.pool import QUANTITIES
 from planner.bench.calibration.result import Calibration, Errors, Parameter
-from planner.quantities import format_factor, format_percent, format_seconds, format_significant
 from planner.report.answers import print_answers
 from planner.report.console import add_row, new_table, plain
 

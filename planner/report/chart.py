@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
+from planner.base.quantities import format_fraction
 from planner.planning.result import Candidate, Plan
-from planner.quantities import format_fraction
 from planner.report.console import plain
 
 WIDTH_MIN = 60

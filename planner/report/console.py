@@ -9,17 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.base.quantities import (
+    format_params,
+    format_significant,
+    format_tokens,
+)
 from planner.laws.combined import CombinedLaw, Law
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval, identifiable
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.result import ContinuousOptimum
-from planner.quantities import (
-    format_params,
-    format_significant,
-    format_tokens,
-)
 
 
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:

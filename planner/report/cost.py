@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from planner.base.quantities import format_bytes, format_flops, format_params, format_percent, format_seconds
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
 from planner.costs.request import RequestCost
 from planner.costs.stages import STAGES
-from planner.quantities import format_bytes, format_flops, format_params, format_percent, format_seconds
 from planner.report.console import add_row, new_table, plain
 
 STAGE_TITLES = {

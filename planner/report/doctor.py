@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from planner.quantities import format_bytes
+from planner.base.quantities import format_bytes
 from planner.report.console import add_row, new_table, plain
 
 

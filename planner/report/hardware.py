@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.base.quantities import format_bandwidth, format_bytes, format_flop_rate, format_seconds, format_significant
 from planner.costs.efficiency import JUDGED
 from planner.costs.hardware import Hardware
-from planner.quantities import format_bandwidth, format_bytes, format_flop_rate, format_seconds, format_significant
 from planner.report.console import plain
 
 _TITLES = {

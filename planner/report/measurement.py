@@ -8,9 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from planner.bench.measurement import Measurement
-from planner.bench.samples import merged_advice
-from planner.quantities import (
+from planner.base.quantities import (
     format_bandwidth,
     format_bytes,
     format_flop_rate,
@@ -19,6 +17,8 @@ from planner.quantities import (
     format_seconds,
     format_significant,
 )
+from planner.bench.measurement import Measurement
+from planner.bench.samples import merged_advice
 from planner.report.answers import print_answers
 from planner.report.console import add_row, new_table, plain
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from planner.base.quantities import format_flops, format_params, format_percent, format_significant, format_tokens
 from planner.laws.design import Batch, NextRuns
 from planner.laws.fitted import NOT_IDENTIFIED
 from planner.planning.result import Plan, law_title
-from planner.quantities import format_flops, format_params, format_percent, format_significant, format_tokens
 from planner.report.console import plain
 
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point: a gain below this shows in none

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.base.quantities import format_bytes, format_flops, format_fraction, format_percent
 from planner.costs.stages import STAGES
 from planner.planning.limits import RELAXED_BY
 from planner.planning.result import Candidate, Plan, SlackOfPick, error_text, law_title, tied_text
 from planner.planning.words import load_text, price_text, unmoved_text, way_to_run, why_text
-from planner.quantities import format_bytes, format_flops, format_fraction, format_percent
 from planner.report.chart import ASCII, UNICODE, frontier_chart, has_chart
 from planner.report.console import add_row, new_table, plain
 from planner.report.cost import STAGE_TITLES, speed_limit_text, stage_table

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
 from planner.laws.compare import DISTINGUISHABLE, FormEvidence
 from planner.laws.holdout import BASELINES, SPLITS, Fold, HoldOut, Score, coverage, score
-from planner.quantities import format_params, format_percent, format_significant, format_tokens
 
 _PREDICTORS = {
     "nearest": "nearest run",

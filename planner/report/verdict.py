@@ -7,10 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
-from planner.bench.grid import GridVerdict
-from planner.bench.samples import merged_advice
-from planner.bench.verdict import SMALL, Check, Verdict
-from planner.quantities import (
+from planner.base.quantities import (
     format_bytes,
     format_flops,
     format_params,
@@ -18,6 +15,9 @@ from planner.quantities import (
     format_seconds,
     format_significant,
 )
+from planner.bench.grid import GridVerdict
+from planner.bench.samples import merged_advice
+from planner.bench.verdict import SMALL, Check, Verdict
 from planner.report.console import add_row, new_table, plain
 
 _SHOWN: dict[str, Callable[[float], str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.quantities import parse_params
+from planner.base.quantities import parse_params
 
 _SMALLEST_LLM_PARAMS = 1e5  # below this a size was given in billions or millions
 _ZERO_WITH_UNIT = re.compile(r"\s*0*\.?0*\s*[a-zA-Z]+\s*")

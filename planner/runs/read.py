@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import RunsError, nearest_name
-from planner.quantities import format_params, shown
+from planner.base.errors import RunsError, nearest_name
+from planner.base.quantities import format_params, shown
 from planner.runs.cells import (
     check_fraction,
     check_not_negative,

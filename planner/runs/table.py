@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import RunsError
-from planner.quantities import shown
+from planner.base.errors import RunsError
+from planner.base.quantities import shown
 
 if TYPE_CHECKING:
     import pandas as pd

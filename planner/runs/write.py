@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from planner.files import write_text
+from planner.base.files import write_text
 from planner.runs.table import Runs
 
 

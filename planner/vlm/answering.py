@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from planner.errors import InputError
+from planner.base.errors import InputError
 
 from .modeling import PlannerVlmForConditionalGeneration
 

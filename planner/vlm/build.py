@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import format_bytes, shown
 from planner.costs.memory import compressor_params
-from planner.errors import InputError, UnknownNameError
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.quantities import format_bytes, shown
 
 from .materialise import make_shell, materialise, seeded, tied_names, units
 from .modeling import PlannerVlmForConditionalGeneration

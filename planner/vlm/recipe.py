@@ -11,12 +11,12 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
-from planner.errors import InputError, SpecError
+from planner.base.errors import InputError, SpecError
+from planner.base.quantities import shown, whole_number
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.models.configs import llm_spec, vision_spec
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.result import Candidate, Plan
-from planner.quantities import shown, whole_number
 
 from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
 

@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from planner.errors import InputError, OutputExistsError
-from planner.files import refuse_existing
-from planner.quantities import format_bytes
+from planner.base.errors import InputError, OutputExistsError
+from planner.base.files import refuse_existing
+from planner.base.quantities import format_bytes
 
 from .build import Progress, free_bytes, read_device, weights_bytes
 from .configuration import PlannerVlmConfig

@@ -29,8 +29,8 @@ from transformers import (
 from transformers.utils import logging
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
-from planner.errors import InputError
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 
 from .recipe import Recipe
 

@@ -15,6 +15,7 @@ from bench.made import made
 from rich.console import Console
 from support import Run
 
+from planner.base.errors import InputError, OutputExistsError
 from planner.bench.calibrate import calibrate
 from planner.bench.calibration.fit import fit
 from planner.bench.calibration.parameters import Scale
@@ -28,7 +29,6 @@ from planner.costs.hardware import Hardware, find_hardware
 from planner.costs.latency import LATENCY_STAGES, request_latency
 from planner.costs.memory import request_memory
 from planner.costs.stages import Workload
-from planner.errors import InputError, OutputExistsError
 from planner.models.catalog import find_compressor, find_llms, find_vision
 from planner.report.calibration import print_calibration
 from planner.report.plots.calibration import plot

@@ -13,6 +13,7 @@ import pytest
 import torch
 from bench.parts import REQUEST, folders, made_up, recipe
 
+from planner.base.errors import InputError, UnknownNameError
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, take
 from planner.bench.counting import count_flops
@@ -24,7 +25,6 @@ from planner.bench.slices import between, extrapolated, measure_by_slices, slice
 from planner.bench.stages import Stages
 from planner.costs.memory import compressor_params
 from planner.costs.stages import Workload
-from planner.errors import InputError, UnknownNameError
 from planner.vlm.build import build_recipe
 from planner.vlm.recipe import make_recipe
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from bench.parts import made_up
 
+from planner.base.errors import InputError, OutputExistsError
 from planner.bench.measurement import Measurement, Method
 from planner.bench.samples import Samples
-from planner.errors import InputError, OutputExistsError
 
 
 def test_derived_numbers_by_hand() -> None:

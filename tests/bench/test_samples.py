@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.base.errors import InputError
 from planner.bench.samples import Samples, advice_for
-from planner.errors import InputError
 
 
 def test_statistics_by_hand() -> None:

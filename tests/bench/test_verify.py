@@ -11,6 +11,7 @@ import pytest
 from bench.parts import REQUEST, expected_of, made_up, plan, recipe
 
 import planner
+from planner.base.errors import InputError
 from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
 from planner.bench.grid import GridVerdict, neighbours, order_of, verify_grid
@@ -21,7 +22,6 @@ from planner.bench.verify import fits, judge, verify, with_device_profile
 from planner.costs.efficiency import Efficiency
 from planner.costs.hardware import find_hardware, hardware_catalog
 from planner.costs.stages import Workload
-from planner.errors import InputError
 from planner.models.catalog import find_compressor
 from planner.planning.record import HASH, content_hash
 from planner.vlm.build import build, build_recipe, read_device

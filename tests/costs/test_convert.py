@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.base.errors import UnknownNameError
 from planner.costs.convert import COUNTS, MAC_STYLES, MEANINGS, convert, counts, macs_of_prefill
 from planner.costs.flops import CONVENTIONS, decoder_flops, request_flops
 from planner.costs.stages import Workload
-from planner.errors import UnknownNameError
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS, LlmSpec
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.base.errors import UnknownNameError
 from planner.costs.flops import (
     CONVENTIONS,
     Flops,
@@ -21,7 +22,6 @@ from planner.costs.flops import (
 )
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
-from planner.errors import UnknownNameError
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.base.errors import InputError, OutputExistsError, UnknownNameError
 from planner.costs.efficiency import Efficiency, efficiency_of
 from planner.costs.hardware import CPU, PRECISIONS, Hardware, find_hardware, hardware_catalog, host_cpu
-from planner.errors import InputError, OutputExistsError, UnknownNameError
 
 # name: dense bf16, fp16, fp8, int8 in TFLOP/s (None: it does not compute in it), GB as sold, GB/s, W
 PUBLISHED: dict[str, tuple[float | None, float, float | None, float, int, float, float]] = {

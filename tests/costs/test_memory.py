@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.base.errors import UnknownNameError
 from planner.costs.memory import (
     CONTEXT_BYTES,
     KV_BYTES,
@@ -22,7 +23,6 @@ from planner.costs.memory import (
 )
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
-from planner.errors import UnknownNameError
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.configs import llm_spec
 from planner.models.specs import COMPRESSORS, LlmSpec, VisionSpec

@@ -7,8 +7,8 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
+from planner.base.errors import QuantityError, UnknownNameError
 from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload, stage_tokens
-from planner.errors import QuantityError, UnknownNameError
 
 
 def test_counts_that_are_left_out() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support import Run
 
 import planner
-from planner.errors import PlannerError
+from planner.base.errors import PlannerError
 from planner.explore.link import PAIRS_MAX, command_of, read_link, write_link
 from planner.explore.offer import OWN, make_offer
 from planner.explore.settings import SETTINGS, fresh_state

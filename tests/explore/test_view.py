@@ -12,13 +12,13 @@ from explore.states import states
 from hypothesis import Phase, given, settings
 
 import planner
+from planner.base.quantities import format_flops, format_seconds
 from planner.explore.chart import FITS, MOST_TICKS, OVER, PICK, TIED
 from planner.explore.offer import make_offer, mix_text, mixed_law
 from planner.explore.settings import fresh_state
 from planner.explore.state import State
 from planner.explore.view import TIED_SHOWN, Table, View, view_of
 from planner.planning.result import error_text
-from planner.quantities import format_flops, format_seconds
 
 OFFER = make_offer()
 BUSY = State(

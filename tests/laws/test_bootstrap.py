@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import planner
-from planner.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
 from planner.laws import bootstrap as module
 from planner.laws.bootstrap import KINDS, Draws, bootstrap, leverages
 from planner.laws.faces import Design, make_design

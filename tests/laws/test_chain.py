@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planner
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.laws.chain import chain_posterior, minimizer
 from planner.laws.posterior import posterior
 from planner.runs import Runs

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import planner
-from planner.errors import InputError, LawFileError
+from planner.base.errors import InputError, LawFileError
 from planner.laws.combined import CombinedLaw, averaged, fit_auto, mix, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.shipped import as_law, load_law, load_mix

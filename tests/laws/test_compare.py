@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import planner
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.compare import DISTINGUISHABLE, aicc, compare, evidence, other_forms
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import planner
-from planner.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
 from planner.laws.design import knowledge_gradient, next_batch, next_runs
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import planner
-from planner.errors import InputError, LawFileError
+from planner.base.errors import InputError, LawFileError
 from planner.laws.fitted import FORMAT_VERSION, FittedLaw
 from planner.laws.forms import FORMS
 from planner.runs import Runs

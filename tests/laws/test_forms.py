@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from planner.errors import UnknownNameError
+from planner.base.errors import UnknownNameError
 from planner.laws.forms import FORMS, get_form
 
 POINTS = (np.array([0.5, 1.0, 7.0]), np.array([1.0, 16.0, 576.0]))

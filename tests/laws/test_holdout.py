@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import planner
-from planner.errors import FitError, InputError, UnknownNameError
+from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms import FORMS
 from planner.laws.holdout import BASELINES, SPLITS, HoldOut, coverage, hold_out, score, verdict

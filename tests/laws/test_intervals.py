@@ -19,7 +19,7 @@ from scipy import stats
 from scipy.optimize import least_squares
 
 import planner
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
 from planner.laws.intervals import Interval, Profiler, identifiable, profiler

@@ -17,7 +17,7 @@ from scipy.optimize import least_squares, nnls
 
 import planner
 from planner import cli
-from planner.errors import FitError, InputError, LawFileError, UnknownNameError
+from planner.base.errors import FitError, InputError, LawFileError, UnknownNameError
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms import FORMS
 from planner.laws.intervals import profiler

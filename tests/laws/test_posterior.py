@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import planner
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import profiler

@@ -12,7 +12,7 @@ import pytest
 
 import planner
 from fitted_laws.make_laws import make_laws
-from planner.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
 from planner.laws.fitted import FittedLaw
 from planner.laws.joint import joint_interval
 

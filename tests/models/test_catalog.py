@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.errors import InputError, SpecError, UnknownNameError
+from planner.base.errors import InputError, SpecError, UnknownNameError
 from planner.models.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.errors import SpecError
+from planner.base.errors import SpecError
 from planner.models.catalog import load_llm_config
 from planner.models.configs import llm_spec, vision_spec
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from planner.errors import InputError, QuantityError, UnknownNameError
+from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
 from planner.planning.optimum import optimum

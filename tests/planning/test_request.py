@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from planner.errors import QuantityError, UnknownNameError
+from planner.base.errors import QuantityError, UnknownNameError
 from planner.planning.request import Budget, Workload, as_budget, as_workload
 
 

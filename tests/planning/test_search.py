@@ -13,9 +13,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from planner.base.errors import InputError, NothingFitsError, QuantityError, UnknownNameError
 from planner.costs.flops import CONVENTIONS, request_flops
 from planner.costs.stages import PROMPT_ORDERS, Workload
-from planner.errors import InputError, NothingFitsError, QuantityError, UnknownNameError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
 from planner.models.catalog import find_compressor, find_vision, llm_catalog, vision_catalog

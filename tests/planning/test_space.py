@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning.one_at_a_time import Setting, Way, way_of, ways_of_table
 
+from planner.base.errors import InputError
 from planner.costs.stages import PROMPT_ORDERS, Workload
-from planner.errors import InputError
 from planner.laws.fitted import FittedLaw
 from planner.laws.shipped import load_law
 from planner.models.catalog import llm_catalog

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from planner.base.errors import InputError, QuantityError
 from planner.costs.stages import Workload
-from planner.errors import InputError, QuantityError
 from planner.planning.request import Budget, Load
 from planner.planning.search import plan
 from planner.planning.traffic import read_traffic

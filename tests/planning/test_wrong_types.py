@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import planner
+from planner.base.errors import InputError
 from planner.costs.request import request_cost
-from planner.errors import InputError
 
 REQUEST: dict[str, Any] = {"budget": "2 TFLOPs", "query_tokens": 50, "generated_tokens": 32}
 WRONG: tuple[Any, ...] = (5, 1.5, b"l4", object(), [5], [[]], [{}], (None,), {3: 4}, True)

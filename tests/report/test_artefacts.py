@@ -24,7 +24,7 @@ from support import Run
 from vlm.tiny import llm_config, picture, tower_config
 
 import planner
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.report.recommendation import as_text, tell, write_artefacts
 from planner.vlm.answering import answer, asked
 from planner.vlm.build import build, make_processor

@@ -26,7 +26,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 import planner
-from planner.errors import FitError, InputError, OutputExistsError
+from planner.base.errors import FitError, InputError, OutputExistsError
 from planner.laws.combined import fit_auto
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler

@@ -19,8 +19,8 @@ from report.pages import NUMBER, PLANS, REQUEST, Page, as_file, plan, rehashed, 
 from support import Run
 
 import planner
+from planner.base.errors import InputError, OutputExistsError
 from planner.costs.hardware import Hardware, find_hardware
-from planner.errors import InputError, OutputExistsError
 from planner.laws.fitted import FittedLaw
 from planner.planning.record import HASH, content_hash
 from planner.report.recommendation import Document, as_json, as_text, tell, write_artefacts

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 from vlm.tiny import FAMILIES, answers, llm_config, picture, tokenizer, tower_config
 
 import planner
-from planner.errors import InputError, OutputExistsError
+from planner.base.errors import InputError, OutputExistsError
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS
 from planner.vlm.answering import asked

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.quantities import format_factor
 from planner.bench.calibration.start import peaks_are_measured
 from planner.costs.efficiency import SHARES, Efficiency
 from planner.costs.hardware import Hardware
-from planner.quantities import format_factor
 
 FloatArray = NDArray[np.float64]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from planner.base.files import read_json, write_json
 from planner.bench.calibration.pool import QUANTITIES
 from planner.bench.records import reading
 from planner.costs.hardware import Hardware
 from planner.costs.stages import Workload
-from planner.files import read_json, write_json
 
 FILE_FORMAT = "vlm-planner calibration"
 FORMAT_VERSION = 1

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_bytes
 from planner.costs.memory import request_memory
 from planner.costs.stages import IMAGE_FIRST, Workload
-from planner.errors import InputError
 from planner.models.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.quantities import format_bytes
 
 ROOM = 0.9
 """Of the free memory that a shape may take: allocators keep more than they give."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.bench.calibration.pool import Pool
 from planner.bench.devices import recognise
 from planner.bench.measurement import Ceilings
 from planner.costs.efficiency import Efficiency
 from planner.costs.hardware import CPU, Hardware, find_hardware, host_cpu
-from planner.errors import InputError
-from planner.quantities import shown
 
 MEASURED = "measured"
 """How the source of a peak begins that was measured, and may be raised."""

@@ -7,14 +7,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
 from planner.bench.calibration.shapes import ON_CPU, ON_GPU, Shape, plan_shapes
 from planner.bench.measurement import Measurement
 from planner.costs.stages import IMAGE_FIRST, Workload
-from planner.errors import InputError
 from planner.models.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
 from planner.models.specs import LlmSpec
-from planner.quantities import shown
 
 Progress = Callable[[str, int, int], None]
 """(what is done, steps done, steps in all)."""

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from planner.errors import PlannerError
+from planner.base.errors import PlannerError
+from planner.base.files import file_text
 from planner.explore.controls import page_of
 from planner.explore.link import command_of, read_link, texts_of, write_link
 from planner.explore.offer import Offer
 from planner.explore.serving.guard import Guard
 from planner.explore.view import plan_of, view_of
-from planner.files import file_text
 from planner.planning.result import Plan
 from planner.report.recommendation import as_text, tell
 

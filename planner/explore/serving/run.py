@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.explore.offer import Offer
 from planner.explore.serving.app import make_app
 from planner.explore.settings import fresh_state

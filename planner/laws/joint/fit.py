@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.errors import FitError, UnknownNameError
+from planner.base.errors import FitError, UnknownNameError
 from planner.laws.compare import aicc
 from planner.laws.fit import fit
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.errors import FitError, UnknownNameError
+from planner.base.errors import FitError, UnknownNameError
+from planner.base.quantities import format_tokens
 from planner.laws.fit import distinct, run_weights
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form
 from planner.laws.joint.problem import BENDS, OF_N, OF_T
-from planner.quantities import format_tokens
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]

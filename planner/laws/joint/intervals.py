@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.errors import FitError, InputError, LawFileError
+from planner.base.errors import FitError, InputError, LawFileError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import KINDS, LEVEL, Interval

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from planner.base.quantities import format_params, format_tokens
 from planner.laws.fit import bound_advice, distinct, lost_effects
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import Form
@@ -16,7 +17,6 @@ from planner.laws.joint.groups import Group, family_of
 from planner.laws.joint.problem import BENDS, OF_N, OF_T, Point, Problem, Whole
 from planner.laws.joint.profile import profile_of
 from planner.laws.solve import EXPONENT_MAX
-from planner.quantities import format_params, format_tokens
 
 
 def laws_of(

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_percent, format_seconds
 from planner.bench.calibration.pool import QUANTITIES
 from planner.bench.calibration.result import Calibration, ShapeTimes
-from planner.errors import InputError
-from planner.quantities import format_percent, format_seconds
 from planner.report.calibration import TITLES
 from planner.report.plots.style import STYLE, FloatArray, Rows, add_legend, literal, new_figure, size_colours
 

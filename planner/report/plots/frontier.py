@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from planner.base.quantities import format_fraction
 from planner.planning.limits import Limit
 from planner.planning.result import Candidate, Plan
-from planner.quantities import format_fraction
 from planner.report.plots.style import (
     ACCENT,
     ROWS_MAX,

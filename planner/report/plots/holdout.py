@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from planner.errors import InputError
-from planner.quantities import format_params, format_tokens
+from planner.base.errors import InputError
+from planner.base.quantities import format_params, format_tokens
 from planner.report.plots.style import (
     STYLE,
     FloatArray,

@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from planner.base.errors import InputError
+from planner.base.quantities import format_params, format_tokens, shown
 from planner.costs.stages import Workload
-from planner.errors import InputError
 from planner.laws.combined import Law
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.intervals import profiler
 from planner.planning.optimum import optimum
-from planner.quantities import format_params, format_tokens, shown
 from planner.report.plots.style import (
     POINTS,
     STYLE,

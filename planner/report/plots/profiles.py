@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from planner.base.quantities import format_params, format_significant
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import LEVEL, Interval, profiler
 from planner.laws.solve import EXPONENT_MAX
-from planner.quantities import format_params, format_significant
 from planner.report.plots.law import single_form
 from planner.report.plots.style import (
     ACCENT,

@@ -10,9 +10,9 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from planner.errors import InputError
-from planner.files import refuse_existing, write_bytes
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.files import refuse_existing, write_bytes
+from planner.base.quantities import shown
 from planner.report.plots.style import STYLE
 
 SUFFIXES = (".png", ".svg", ".pdf")

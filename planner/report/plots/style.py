@@ -17,9 +17,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from planner.base.quantities import format_flops, format_params, format_tokens
 from planner.laws.combined import Law
 from planner.planning.result import law_title
-from planner.quantities import format_flops, format_params, format_tokens
 
 FloatArray = NDArray[np.float64]
 Rows = list[tuple[Artist, str]]

@@ -10,10 +10,10 @@ import tempfile
 from importlib import metadata, resources
 from pathlib import Path
 
+from planner.base.errors import InputError
+from planner.base.files import file_text, write_text
+from planner.base.quantities import shown
 from planner.costs.hardware import Hardware
-from planner.errors import InputError
-from planner.files import file_text, write_text
-from planner.quantities import shown
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.document import visible
 from planner.report.recommendation.fields import Fields

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from planner.base.quantities import format_params
 from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
 from planner.planning.limits import Limit
-from planner.quantities import format_params
 from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, limits_in, picks
 from planner.report.recommendation.document import (

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from planner.errors import InputError
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 
 _NAME_MAX = 80
 

@@ -6,7 +6,7 @@ import shlex
 
 import numpy as np
 
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw

@@ -10,12 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from planner.errors import InputError
-from planner.files import file_text
+from planner.base.errors import InputError
+from planner.base.files import file_text
+from planner.base.quantities import shown
 from planner.laws.combined import Law, law_from_dict
 from planner.planning.plan_file import AGAIN, EXPECTED, checked_plan
 from planner.planning.result import Plan
-from planner.quantities import shown
 from planner.report.recommendation.fields import Fields, read_json
 
 PlanLike = Plan | Fields | Mapping[str, Any] | str | os.PathLike[str]

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from planner.costs.hardware import hardware_catalog
-from planner.errors import InputError
-from planner.laws.combined import MIX, CombinedLaw, Law
-from planner.laws.shipped import load_law, load_mix
-from planner.models.catalog import family_of, find_llms
-from planner.quantities import (
+from planner.base.errors import InputError
+from planner.base.quantities import (
     format_bytes,
     format_flops,
     format_seconds,
@@ -21,6 +17,10 @@ from planner.quantities import (
     parse_flops,
     parse_seconds,
 )
+from planner.costs.hardware import hardware_catalog
+from planner.laws.combined import MIX, CombinedLaw, Law
+from planner.laws.shipped import load_law, load_mix
+from planner.models.catalog import family_of, find_llms
 from planner.report.recommendation.document import (
     Block,
     Bullets,

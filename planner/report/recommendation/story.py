@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.errors import InputError
+from planner.base.errors import InputError
 from planner.planning.plan_file import AGAIN
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.charts import charts

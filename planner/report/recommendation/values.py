@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from planner.planning.limits import Limit, limits_of
-from planner.planning.request import Budget
-from planner.quantities import (
+from planner.base.quantities import (
     format_bytes,
     format_factor,
     format_flops,
@@ -18,6 +16,8 @@ from planner.quantities import (
     format_significant,
     format_tokens,
 )
+from planner.planning.limits import Limit, limits_of
+from planner.planning.request import Budget
 from planner.report.recommendation.document import Line, Value, line, visible
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planner.errors import InputError
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.planning.record import HASH
-from planner.quantities import shown
 from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import NAME_MAX, Pick
 from planner.report.recommendation.document import Line, Value, foreign, joined, line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.errors import FitError, InputError
+from planner.base.errors import FitError, InputError
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from planner.errors import InputError
-from planner.files import file_text, refuse_existing, write_text
-from planner.quantities import shown
+from planner.base.errors import InputError
+from planner.base.files import file_text, refuse_existing, write_text
+from planner.base.quantities import shown
 from planner.report.recommendation.document import Document, as_json
 from planner.report.recommendation.html import html
 from planner.report.recommendation.markdown import markdown

@@ -14,7 +14,7 @@ from decimal import Context, Decimal
 from numbers import Integral, Real
 from typing import Any
 
-from planner.errors import QuantityError, nearest_name
+from planner.base.errors import QuantityError, nearest_name
 
 _NUMBER_AND_UNIT = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
 _DECIMAL = Context(prec=50, traps=[])  # what no number can hold becomes infinite or no number, and is refused as such

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.errors import QuantityError
-from planner.quantities import (
+from planner.base.errors import QuantityError
+from planner.base.quantities import (
     format_bandwidth,
     format_bytes,
     format_factor,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from planner import errors
-from planner.errors import (
+from planner.base import errors
+from planner.base.errors import (
     FitError,
     InputError,
     LawFileError,

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from planner.errors import InputError, OutputExistsError
-from planner.quantities import shown
+from planner.base.errors import InputError, OutputExistsError
+from planner.base.quantities import shown
 
 
 def read_json(path: str | os.PathLike[str], expected: str, kind: type[InputError] = InputError) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from planner.errors import InputError, OutputExistsError, SpecError
-from planner.files import file_text, read_json, refuse_existing, write_json, write_text
+from planner.base.errors import InputError, OutputExistsError, SpecError
+from planner.base.files import file_text, read_json, refuse_existing, write_json, write_text
 
 
 @pytest.fixture

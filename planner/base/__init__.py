@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, quantities with units, files, names and registries."""
