@@ -1058,7 +1058,7 @@ CONFIGS = [
         "config that is not JSON",
         written("config.json", "hidden_size: 4096", lambda path: planner.find_llms(str(path))),
         SpecError,
-        "{folder}/config.json is not JSON; expected a Hugging Face config.json",
+        "{folder}/config.json is not JSON: Expecting value at line 1; expected a Hugging Face config.json",
     ),
     Bad(
         "config that is no object",

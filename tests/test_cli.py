@@ -270,7 +270,7 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
         ),
         (
             ["fit", "RUNS", "-o", "FOLDER/none/law.json"],
-            "cannot write FOLDER/none/law.json: No such file or directory; name a folder that can be written",
+            "cannot write FOLDER/none/law.json: there is no folder FOLDER/none; name a folder that can be written",
         ),
         (["show", "ocrr"], "no shipped law is called 'ocrr'; did you mean 'ocr'?"),
         (

@@ -182,7 +182,7 @@ def test_another_suffix_is_refused(run: Run, tmp_path: Path, name: str, monkeypa
 
 def test_a_folder_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "none" / "picture.png"
-    complaint = f"error: cannot write {file}: No such file or directory; name a folder that can be written\n"
+    complaint = f"error: cannot write {file}: there is no folder {file.parent}; name a folder that can be written\n"
     assert run("plot", "residuals", "reasoning", "-o", file) == Done(2, "", complaint)
 
 

@@ -188,7 +188,7 @@ def _name_of(path: Path) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     file = path / "config.json" if path.is_dir() else path
-    content = read_json(file, "a Hugging Face config.json", SpecError)
+    content = read_json(file, "a Hugging Face config.json", SpecError, lenient=True)
     if not isinstance(content, dict):
         raise SpecError(f"{file} holds no JSON object; expected a Hugging Face config.json")
     return content

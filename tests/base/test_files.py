@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from planner.base.errors import InputError, OutputExistsError, SpecError
-from planner.base.files import file_text, read_json, refuse_existing, write_json, write_text
+from planner.base.files import file_text, read_bytes, read_json, refuse_existing, write_json, write_text
 
 
 @pytest.fixture
@@ -110,12 +112,14 @@ def test_a_missing_folder_is_bad_input(tmp_path: Path) -> None:
     target = tmp_path / "none" / "law.json"
     with pytest.raises(InputError) as caught:
         write_text(target, "new")
-    assert str(caught.value) == (f"cannot write {target}: No such file or directory; name a folder that can be written")
+    assert str(caught.value) == (
+        f"cannot write {target}: there is no folder {target.parent}; name a folder that can be written"
+    )
 
 
 def test_a_file_in_place_of_the_folder_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
-    with pytest.raises(InputError, match=r"Not a directory; name a folder that can be written$"):
+    with pytest.raises(InputError, match=r"there is no folder .*file; name a folder that can be written$"):
         write_text(tmp_path / "file" / "law.json", "new")
 
 
@@ -175,13 +179,94 @@ def test_json_has_no_nan() -> None:
         file_text({"x": float("nan")})
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000], ids=["empty", "half", "bytes", "deep"])
-def test_what_is_no_json_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not JSON: Expecting value at line 1"),
+        (b"{\n", "is not JSON: Expecting property name enclosed in double quotes at line 2"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"[" * 100_000, "is not JSON that can be read: it is nested too deeply"),
+        (b"1" * 5000, "is not JSON that can be read: it holds a number of too many digits"),
+        (b'{"a": NaN}', "is not JSON that can be read: NaN is no number"),
+        (b'{"a": [{"b": 1, "c": 2, "b": 3}]}', "is not JSON that can be read: the key 'b' stands twice"),
+    ],
+    ids=["empty", "half", "bytes", "deep", "digits", "nan", "twice"],
+)
+def test_what_is_no_json_is_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "x.json"
     file.write_bytes(content)
     with pytest.raises(SpecError) as caught:
         read_json(file, "what is good", SpecError)
-    assert str(caught.value) == f"{file} is not JSON; expected what is good"
+    assert str(caught.value) == f"{file} {said}; expected what is good"
+
+
+def test_what_other_programs_write_may_hold_infinities(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"time_step_limit": [0.0, Infinity], "a": 1, "a": 2}')
+    assert read_json(file, "a config", lenient=True) == {"time_step_limit": [0.0, float("inf")], "a": 2}
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_not_read(device: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_json(device, "what is good")
+    assert str(caught.value) == f"cannot read {device}: it is no regular file; expected what is good"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="it is no regular file"):
+        read_bytes(tmp_path / "pipe", "what is good")
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    with file.open("wb") as opened:
+        opened.truncate(2**20 + 1)
+    with pytest.raises(InputError, match="it is larger than 1 MiB; expected what is good"):
+        read_bytes(file, "what is good", bytes_max=2**20)
+    assert read_bytes(file, "what is good", bytes_max=2**20 + 1) == bytes(2**20 + 1)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "\x1b[31mred"], ids=["long", "null", "terminal"])
+def test_a_name_that_cannot_be_is_one_short_printable_sentence(tmp_path: Path, name: str) -> None:
+    for act in (lambda: read_json(name, "what is good"), lambda: write_text(f"{tmp_path}/none/{name}", "new")):
+        with pytest.raises(InputError) as caught:
+            act()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot write /dev/null: it is no regular file"):
+        write_text("/dev/null", "new", overwrite=True)
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_link_is_not_replaced_and_what_it_points_to_is_said(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    with pytest.raises(InputError, match=rf"it is a link to {tmp_path}/real\.json; name that file$"):
+        write_text(tmp_path / "link.json", "new", overwrite=True)
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "real.json").read_text() == "old"
+
+
+def test_what_killed_programs_left_is_removed_and_what_running_ones_write_is_not(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead, alive = int(done.stdout), os.getpid()
+    left = [f".law.json.{dead}-abcd1234.part", f".other.json.{dead}-abcd1234.part", f".law.json.{alive}-abcd1234.part"]
+    for name in left:
+        (tmp_path / name).write_text("half")
+    write_text(tmp_path / "law.json", "new")
+    assert names(tmp_path) == sorted([*left[1:], "law.json"])
+
+
+def test_a_full_disk_is_one_sentence() -> None:
+    with pytest.raises(
+        InputError, match=r"^cannot write /proc/law\.json: .*; name a file on a disk that can be written$"
+    ):
+        write_text("/proc/law.json", "new")
 
 
 def test_json_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:

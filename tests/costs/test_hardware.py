@@ -287,7 +287,7 @@ NO_NUMBER = "expected a number above 0, got"
         ({"flops_per_s": 1e14}, 'flops_per_s: expected rates by precision such as {"bf16": 1e14}, got 1000'),
         ({"flops_per_s": {"bf61": 1e14}}, "flops_per_s: no precision is called 'bf61'; did you mean 'bf16'?"),
         ({"flops_per_s": {"bf16": "fast"}}, f"flops_per_s: bf16: {NO_NUMBER} 'fast'"),
-        ({"flops_per_s": {"bf16": float("nan")}}, f"flops_per_s: bf16: {NO_NUMBER} nan"),
+        ({"flops_per_s": {"bf16": 10**400}}, f"flops_per_s: bf16: {NO_NUMBER} 1000"),
         ({"name": ""}, "name: expected a text, got ''"),
         ({"name": 7}, "name: expected a text, got 7"),
         ({"title": None}, "title: expected a text, got None"),
@@ -308,6 +308,14 @@ def test_a_wrong_field_of_a_profile_is_named(tmp_path: Path, changes: dict[str, 
     assert complaint in str(caught.value)
 
 
+def test_a_rate_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    changed = PROFILE | {"flops_per_s": {"bf16": float("nan")}}
+    with pytest.raises(InputError, match=rf"flops_per_s: bf16: {NO_NUMBER} nan"):
+        Hardware.from_dict(changed)
+    with pytest.raises(InputError, match="NaN is no number"):
+        find_hardware(written(tmp_path, changed))
+
+
 @pytest.mark.parametrize("missing", sorted(PROFILE))
 def test_a_missing_field_of_a_profile_is_named(tmp_path: Path, missing: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -318,10 +326,15 @@ def test_a_missing_field_of_a_profile_is_named(tmp_path: Path, missing: str) -> 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "card.json is not JSON; expected the profile of a card; vlm-planner hardware NAME -o FILE writes one"),
+        (
+            "{",
+            "card.json is not JSON: Expecting property name enclosed in double quotes at line 1; expected the profile "
+            "of a card; vlm-planner hardware NAME -o FILE writes one",
+        ),
         (
             "[" * 100_000,
-            "card.json is not JSON; expected the profile of a card; vlm-planner hardware NAME -o FILE writes one",
+            "card.json is not JSON that can be read: it is nested too deeply; expected the profile of a card; "
+            "vlm-planner hardware NAME -o FILE writes one",
         ),
         ("[1]", "card.json is no accelerator: expected a JSON object, got [1]"),
     ],
