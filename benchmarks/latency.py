@@ -1,7 +1,7 @@
 """Predicted seconds against measured kernels: fit the efficiencies of each card on some models, judge them on others.
 
     python benchmarks/latency.py            judge the shipped efficiencies, about one minute
-    python benchmarks/latency.py --fit      fit them first: rewrites planner/costs/efficiency.json
+    python benchmarks/latency.py --fit      fit them first: rewrites planner/hardware/efficiency.json
     python benchmarks/latency.py --check    judge only, and fail where a median error is above 10 %
     python benchmarks/latency.py --plot     only draw docs/pictures/latency.png from the recorded results
 
@@ -31,13 +31,13 @@ from latency_kernels import BATCHES, FITTED, JUDGED, PROMPTS, Shape, ask, ask_fp
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.costs.efficiency import TRANSFERRED, Efficiency, _shipped
-from planner.costs.hardware import Hardware, find_hardware, hardware_catalog
 from planner.costs.kernels import StageTime
 from planner.costs.latency import Latency, request_latency
 from planner.costs.silicon import SYSTEMS, Engine
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, find_hardware, hardware_catalog
+from planner.hardware.efficiency import TRANSFERRED, Efficiency, _shipped
 from planner.models.catalog import DEFAULT_VISION, find_compressor, find_vision, llm_catalog
 from planner.models.specs import LlmSpec
 
@@ -45,7 +45,7 @@ FloatArray = NDArray[np.float64]
 
 LIMIT = 0.10
 """What a median error may be."""
-SHIPPED = Path(__file__).parent.parent / "planner" / "costs" / "efficiency.json"
+SHIPPED = Path(__file__).parent.parent / "planner" / "hardware" / "efficiency.json"
 PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "latency.png"
 
 TRANSFERS = {
@@ -293,7 +293,7 @@ def draw() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fit", action="store_true", help="fit, and rewrite planner/costs/efficiency.json")
+    parser.add_argument("--fit", action="store_true", help="fit, and rewrite planner/hardware/efficiency.json")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a median error is above 10 %%")
     parser.add_argument("--plot", action="store_true", help="only draw the picture from the recorded results")
     options = parser.parse_args()

@@ -10,11 +10,11 @@ from environment import say
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.costs.efficiency import CALIBRATED, SHARES, Efficiency, efficiency_of
-from planner.costs.hardware import Hardware, find_hardware, hardware_catalog
 from planner.costs.kernels import Rates, StageClock
 from planner.costs.latency import has_qk_norm
 from planner.costs.silicon import Engine
+from planner.hardware import Hardware, find_hardware, hardware_catalog
+from planner.hardware.efficiency import CALIBRATED, SHARES, Efficiency, efficiency_of
 from planner.models.catalog import llm_catalog
 from planner.models.specs import LlmSpec
 

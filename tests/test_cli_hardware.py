@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from support import Run
 
-from planner.costs.hardware import Hardware, find_hardware, hardware_catalog
+from planner.hardware import Hardware, find_hardware, hardware_catalog
 
 
 def test_the_table_lists_every_card(run: Run) -> None:

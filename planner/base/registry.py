@@ -12,7 +12,7 @@ A name is looked up without regard to case. An unknown one is an error with sugg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from planner.base.errors import InputError, UnknownNameError
@@ -27,10 +27,14 @@ ENTRY_POINTS = "vlm_planner"
 class Registry(Generic[T]):
     """Things of one kind by name, in the order in which they were registered."""
 
-    def __init__(self, kind: str, takes: type[Any]) -> None:
-        """A registry of things of class `takes`; `kind` says in messages what they are ("law form")."""
+    def __init__(self, kind: str, takes: type[Any], fill: Callable[[], None] | None = None) -> None:
+        """A registry of things of class `takes`; `kind` says in messages what they are ("law form").
+
+        `fill` registers what is built in, when the registry is first used: for tables that take time to read.
+        """
         self.kind = kind
         self.takes = takes
+        self._fill = fill
         self._things: dict[str, T] = {}
         REGISTRIES.append(self)
 
@@ -45,7 +49,7 @@ class Registry(Generic[T]):
         name = getattr(thing, "name", None)
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"a {self.kind} needs a name of at least one letter, got {shown(name)}")
-        if name.lower() in self._things and not replace:
+        if name.lower() in self._filled() and not replace:
             raise InputError(f"there is a {self.kind} called {name!r} already; choose another name or replace=True")
         self._things[name.lower()] = thing
         return thing
@@ -67,22 +71,28 @@ class Registry(Generic[T]):
         if not isinstance(name, str):
             return None
         key = name.lower()
-        if key not in self._things:
+        if key not in self._filled():
             load_entry_points()
         return self._things.get(key)
 
     def names(self) -> tuple[str, ...]:
         """All names."""
-        return tuple(getattr(thing, "name", key) for key, thing in self._things.items())
+        return tuple(getattr(thing, "name", key) for key, thing in self._filled().items())
+
+    def _filled(self) -> dict[str, T]:
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill()
+        return self._things
 
     def __contains__(self, name: object) -> bool:
         return self.get(name) is not None
 
     def __iter__(self) -> Iterator[T]:
-        return iter(tuple(self._things.values()))
+        return iter(tuple(self._filled().values()))
 
     def __len__(self) -> int:
-        return len(self._things)
+        return len(self._filled())
 
 
 REGISTRIES: list[Registry[Any]] = []

@@ -14,9 +14,9 @@ import numpy as np
 from planner.bench.measurement import Measurement
 from planner.bench.questions import MATTERS, MEASURED, PREDICTED, Answer, FewerTokens, FullBatch, WhereTimeGoes
 from planner.bench.samples import Samples
-from planner.costs.hardware import Hardware
 from planner.costs.latency import request_latency
 from planner.costs.stages import IMAGE_FIRST, Workload
+from planner.hardware import Hardware
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 
 __all__ = [

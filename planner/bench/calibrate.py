@@ -20,8 +20,8 @@ from planner.bench.calibration.pool import Pool, pool
 from planner.bench.calibration.result import Calibration, Parameter, ShapeTimes
 from planner.bench.calibration.start import start_of
 from planner.bench.measurement import Measurement
-from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES
+from planner.hardware import Hardware
 from planner.models.specs import LlmSpec, VisionSpec
 
 FloatArray = NDArray[np.float64]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from planner.costs.hardware import CPU, Hardware, hardware_catalog
+from planner.hardware import CPU, Hardware, hardware_catalog
 
 _MEMORY_SLACK = 0.15
 """The driver's count of a card's memory and the catalogue's differ by what it keeps for itself."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from planner.bench.meters import Gpu
-from planner.costs.hardware import host_name
+from planner.hardware import host_name
 
 _PACKAGES = ("torch", "transformers", "numpy")
 

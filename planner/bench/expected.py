@@ -10,10 +10,10 @@ from typing import Any
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import format_bytes, format_flops, format_seconds, shown, whole_number
 from planner.costs.flops import request_flops
-from planner.costs.hardware import Hardware, find_hardware
 from planner.costs.memory import Memory, compressor_params, request_memory
 from planner.costs.request import ROOFLINE, RequestCost, request_cost
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, find_hardware
 from planner.planning.plan_file import checked_plan, read_plan_file
 from planner.planning.record import HASH
 from planner.planning.result import Plan

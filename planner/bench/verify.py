@@ -24,8 +24,8 @@ from planner.bench.place import free_memory, measurable_device
 from planner.bench.ranks import build_shared, need_ranks
 from planner.bench.slices import measure_by_slices
 from planner.bench.verdict import SMALL, Check, Verdict
-from planner.costs.hardware import CPU, Hardware, find_hardware
 from planner.costs.request import RequestCost
+from planner.hardware import CPU, Hardware, find_hardware
 from planner.planning.result import Plan
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import Progress, build_recipe, free_bytes

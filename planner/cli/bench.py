@@ -27,7 +27,7 @@ from planner.cli.common import (
 )
 from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision, one_name
 from planner.cli.running import needs_torch, progress_bar
-from planner.costs.hardware import find_hardware
+from planner.hardware import find_hardware
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]

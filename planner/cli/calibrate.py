@@ -13,7 +13,7 @@ from planner.base.files import check_target
 from planner.base.quantities import positive_number
 from planner.cli.common import Force, Json, app, json_text, make_console, parse_counts, parse_names, parse_seed
 from planner.cli.running import needs_torch, progress_bar
-from planner.costs.hardware import Hardware, find_hardware
+from planner.hardware import Hardware, find_hardware
 from planner.models.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
 from planner.models.specs import LlmSpec, VisionSpec
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import planner
 from planner.cli.common import Json, app, json_text, make_console
-from planner.costs.hardware import host_name
+from planner.hardware import host_name
 
 _NEEDS = {
     "fit, plan, report": ("numpy", "scipy", "lmfit", "pandas", "matplotlib", "rich", "typer"),

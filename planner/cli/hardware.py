@@ -11,7 +11,7 @@ import typer
 from planner.base.errors import InputError
 from planner.base.files import refuse_existing
 from planner.cli.common import Force, Json, app, json_text, make_console
-from planner.costs.hardware import find_hardware, hardware_catalog
+from planner.hardware import find_hardware, hardware_catalog
 
 
 @app.command()

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.costs.hardware import Hardware
-from planner.costs.memory import KV_BYTES, WEIGHT_BYTES
+from planner.hardware import Hardware
+from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES
 
 FloatArray = NDArray[np.float64]
 Number = FloatArray | float

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
-from planner.costs.hardware import Hardware
 from planner.costs.kernels import Number, Rates, StageClock, StageTime
 from planner.costs.sizes import LlmSizes
 from planner.costs.stages import IMAGE_FIRST, StageTokens, Workload, stage_tokens
 from planner.costs.vision_latency import compressor_time, encoder_time
+from planner.hardware import Hardware
 from planner.models.specs import CompressorSpec, VisionSpec
 
 FloatArray = NDArray[np.float64]

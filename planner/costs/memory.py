@@ -22,27 +22,15 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import UnknownNameError
 from planner.costs.sizes import LlmSizes
 from planner.costs.stages import STAGES, Workload, stage_tokens
+from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, check_precisions, wide_bytes
 from planner.models.specs import CompressorSpec, VisionSpec
 
 FloatArray = NDArray[np.float64]
 
-GROUP_SIZE = 128
-"""Weights that share a scale in int4."""
-WEIGHT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5 + 2.0 / GROUP_SIZE}
-"""Of one weight of the decoder's matrices, scales included."""
-PRECISIONS = tuple(WEIGHT_BYTES)
-KV_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
-"""Of one number in the KV cache."""
 CONTEXT_BYTES = 600 * 2**20
 """What a CUDA context with loaded kernels and library workspaces takes before the first tensor."""
-
-
-def wide_bytes(precision: str) -> float:
-    """Bytes of a number that is not quantised: 4 in fp32, else 2."""
-    return 4.0 if precision == "fp32" else 2.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +118,7 @@ def request_memory(
         vision: the vision tower.
         compressor: what makes the visual tokens.
         prompt_order: "image-first" or "text-first".
-        precision: of the decoder's matrices; see `PRECISIONS`.
+        precision: of the decoder's matrices; see `planner.hardware.precision`.
         kv_precision: of the KV cache; by default that of what is not quantised.
         batch: requests at once (B).
         tensor_parallel: devices that share the LLM.
@@ -187,14 +175,6 @@ def request_memory(
         peak_stage=peak_stage + zero,
         peak_kv_cache=b * at_peak + zero,
     )
-
-
-def check_precisions(precision: str, kv_precision: str | None) -> None:
-    """Raises UnknownNameError for a precision that is not known."""
-    if not isinstance(precision, str) or precision not in WEIGHT_BYTES:
-        raise UnknownNameError("precision", precision, PRECISIONS)
-    if kv_precision is not None and (not isinstance(kv_precision, str) or kv_precision not in KV_BYTES):
-        raise UnknownNameError("precision of a KV cache", kv_precision, KV_BYTES)
 
 
 def weights_bytes(llm: LlmSizes, precision: str = "bf16") -> FloatArray | float:

@@ -9,10 +9,10 @@ from typing import Any
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import whole_number
 from planner.costs.flops import FULL, Flops, request_flops
-from planner.costs.hardware import Hardware, default_precision, find_hardware
 from planner.costs.latency import Latency, request_latency, speed_limit_tokens
 from planner.costs.memory import Memory, request_memory
 from planner.costs.stages import IMAGE_FIRST, STAGES, Workload
+from planner.hardware import Hardware, default_precision, find_hardware
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 

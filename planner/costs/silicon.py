@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.costs.hardware import Hardware
 from planner.costs.latency import MIXED, Latency, has_qk_norm, request_latency
 from planner.costs.stages import IMAGE_FIRST, Workload, stage_tokens
+from planner.hardware import Hardware
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 
 FloatArray = NDArray[np.float64]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
-from planner.costs.hardware import hardware_catalog
 from planner.explore.offer import MIX, OWN, Offer
 from planner.explore.settings import ANY, BY_KEY, NONE
+from planner.hardware import hardware_catalog
 from planner.models.specs import COMPRESSORS
 
 _STEPS = 1000

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from planner.costs.hardware import hardware_catalog
-from planner.costs.memory import PRECISIONS
 from planner.costs.stages import PROMPT_ORDERS
+from planner.hardware import hardware_catalog
+from planner.hardware.precision import WEIGHT_PRECISIONS
 from planner.laws.combined import Law
 from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
 from planner.models.catalog import llm_catalog
@@ -64,7 +64,7 @@ def make_offer(law: str | None = None) -> Offer:
         hardware=tuple(hardware_catalog()),
         compressors=tuple(COMPRESSORS),
         prompt_orders=PROMPT_ORDERS,
-        precisions=PRECISIONS,
+        precisions=WEIGHT_PRECISIONS,
         batches=BATCHES_TRIED,
     )
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import positive_number, whole_number
-from planner.costs.hardware import Hardware, default_precision, find_hardware
-from planner.costs.memory import check_precisions
 from planner.costs.request import LATENCY_SOURCES, ROOFLINE
+from planner.hardware import Hardware, default_precision, find_hardware
+from planner.hardware.precision import check_precisions
 from planner.planning.limits import NEEDS_HARDWARE
 from planner.planning.request import Budget
 

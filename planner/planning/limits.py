@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.quantities import format_bytes, format_flops, format_seconds
-from planner.costs.hardware import Hardware
+from planner.hardware import Hardware
 from planner.planning.request import Budget
 
 FloatArray = NDArray[np.float64]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from planner.base.quantities import format_factor, format_params, format_tokens
-from planner.costs.efficiency import TRANSFERRED
 from planner.costs.flops import PAPER
 from planner.costs.stages import TEXT_FIRST, Workload
+from planner.hardware.efficiency import TRANSFERRED
 from planner.laws.combined import Law, single_laws
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.models.catalog import family_of

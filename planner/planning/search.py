@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from planner.base.errors import NothingFitsError, UnknownNameError
 from planner.base.quantities import format_flops
-from planner.costs.hardware import Hardware
 from planner.costs.latency import speed_limit_tokens
 from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.hardware import Hardware
 from planner.models.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,

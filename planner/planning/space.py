@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.costs.flops import Flops, request_flops
-from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES, MIXED, Latency, request_latency
 from planner.costs.memory import Memory, request_memory
 from planner.costs.request import SILICON
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
+from planner.hardware import Hardware
 from planner.laws.combined import Law
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
 from planner.planning.deployment import Deployment

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from planner.base.quantities import format_bandwidth, format_bytes, format_flop_rate, format_seconds, format_significant
-from planner.costs.efficiency import JUDGED
-from planner.costs.hardware import Hardware
+from planner.hardware import Hardware
+from planner.hardware.efficiency import JUDGED
 from planner.report.console import plain
 
 _TITLES = {

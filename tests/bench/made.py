@@ -9,10 +9,10 @@ import numpy as np
 
 from planner.bench.measurement import Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
 from planner.bench.samples import Samples
-from planner.costs.hardware import Hardware, find_hardware
 from planner.costs.latency import LATENCY_STAGES, request_latency
 from planner.costs.memory import compressor_params
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, find_hardware
 from planner.models.catalog import find_compressor, find_llms, find_vision
 
 TOWER = "CLIP-ViT-L/14-336"

@@ -20,9 +20,9 @@ from planner.bench.answers import (
     predicted_answers,
 )
 from planner.bench.samples import Samples
-from planner.costs.hardware import find_hardware
 from planner.costs.latency import request_latency, speed_limit_tokens
 from planner.costs.stages import Workload
+from planner.hardware import find_hardware
 from planner.models.catalog import find_compressor, find_llms, find_vision
 from planner.report.answers import print_answers
 

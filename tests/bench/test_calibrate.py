@@ -24,11 +24,11 @@ from planner.bench.calibration.result import Calibration, record_path
 from planner.bench.calibration.shapes import ON_GPU, ROOM, Shape, plan_shapes
 from planner.bench.calibration.take import read_folder, take
 from planner.bench.measurement import Ceilings, Measurement
-from planner.costs.efficiency import Efficiency
-from planner.costs.hardware import Hardware, find_hardware
 from planner.costs.latency import LATENCY_STAGES, request_latency
 from planner.costs.memory import request_memory
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, find_hardware
+from planner.hardware.efficiency import Efficiency
 from planner.models.catalog import find_compressor, find_llms, find_vision
 from planner.report.calibration import print_calibration
 from planner.report.plots.calibration import plot

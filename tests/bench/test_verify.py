@@ -19,9 +19,9 @@ from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings, Measurement
 from planner.bench.verdict import Check, Verdict
 from planner.bench.verify import fits, judge, verify, with_device_profile
-from planner.costs.efficiency import Efficiency
-from planner.costs.hardware import find_hardware, hardware_catalog
 from planner.costs.stages import Workload
+from planner.hardware import find_hardware, hardware_catalog
+from planner.hardware.efficiency import Efficiency
 from planner.models.catalog import find_compressor
 from planner.planning.record import HASH, content_hash
 from planner.vlm.build import build, build_recipe, read_device

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.costs.efficiency import SHARES, SOURCES, Efficiency, efficiency_of
 from planner.costs.flops import request_flops
-from planner.costs.hardware import Hardware, hardware_catalog
 from planner.costs.kernels import BOUNDS, StageTime
 from planner.costs.latency import LATENCY_STAGES, Latency, has_qk_norm, request_latency, speed_limit_tokens
 from planner.costs.memory import weights_bytes
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, hardware_catalog
+from planner.hardware.efficiency import SHARES, SOURCES, Efficiency, efficiency_of
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
 

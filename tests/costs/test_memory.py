@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from planner.base.errors import UnknownNameError
 from planner.costs.memory import (
     CONTEXT_BYTES,
-    KV_BYTES,
-    PRECISIONS,
     Memory,
     compressor_params,
     request_memory,
@@ -23,6 +21,7 @@ from planner.costs.memory import (
 )
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
+from planner.hardware.precision import KV_BYTES, WEIGHT_PRECISIONS
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.configs import llm_spec
 from planner.models.specs import COMPRESSORS, LlmSpec, VisionSpec
@@ -138,7 +137,7 @@ def test_cache_by_precision_by_hand() -> None:
 def test_tower_and_compressor_stand_beside_the_llm_in_16_bits() -> None:
     llm, workload = llm_catalog()["Qwen2.5-7B"], Workload(50, 32)
     beside = TOWER.params_run + int(compressor_params(QUECC, TOWER, llm.hidden_size, 16))
-    for precision in PRECISIONS:
+    for precision in WEIGHT_PRECISIONS:
         wide = 4 if precision == "fp32" else 2
         whole = memory(llm, 16, workload, precision=precision)
         assert whole.weights == weights_bytes(llm, precision) + wide * beside
@@ -239,7 +238,7 @@ any_llm = st.sampled_from(list(llm_catalog().values()))
 any_tower = st.sampled_from(list(vision_catalog().values()))
 any_compressor = st.sampled_from(list(COMPRESSORS.values()))
 any_order = st.sampled_from(PROMPT_ORDERS)
-any_precision = st.sampled_from(PRECISIONS)
+any_precision = st.sampled_from(WEIGHT_PRECISIONS)
 any_kv = st.sampled_from([None, *KV_BYTES])
 any_workload = st.builds(
     Workload,

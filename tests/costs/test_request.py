@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from planner.base.errors import InputError, QuantityError, SpecError, UnknownNameError
 from planner.costs.flops import CONVENTIONS, request_flops
-from planner.costs.hardware import hardware_catalog
 from planner.costs.latency import request_latency
 from planner.costs.memory import request_memory
 from planner.costs.request import RequestCost, request_cost
 from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
+from planner.hardware import hardware_catalog
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS
 

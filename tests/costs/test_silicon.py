@@ -10,10 +10,10 @@ import pytest
 
 from planner.base.errors import InputError
 from planner.costs import silicon
-from planner.costs.hardware import Hardware, hardware_catalog
 from planner.costs.latency import LATENCY_STAGES, Latency, request_latency
 from planner.costs.silicon import SYSTEMS, Engine, silicon_latency, source_of
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, hardware_catalog
 from planner.models.catalog import llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS, LlmSpec
 

@@ -113,7 +113,7 @@ def test_the_path_of_a_good_file_is_no_name(key: str, tmp_path: Path) -> None:
     """Files that the planner itself would take: a law, a card, a config.json."""
     law, card = tmp_path / "law.json", tmp_path / "card.json"
     planner.load_law("ocr").save(law)
-    planner.costs.hardware.find_hardware("l4").save(card)  # type: ignore[attr-defined]  # submodules are there
+    planner.hardware.find_hardware("l4").save(card)  # type: ignore[attr-defined]  # submodules are there
     for path in (law, card, tmp_path, "fitted_laws/ocr.additive.json", "cpu", "../x.json", "/etc/passwd"):
         state, wrong = read_link(f"{key}={path}", OFFER)
         assert state == State()

@@ -10,10 +10,10 @@ from itertools import product
 from typing import Any
 
 from planner.costs.flops import request_flops
-from planner.costs.hardware import hardware_catalog
 from planner.costs.latency import request_latency
 from planner.costs.memory import request_memory
 from planner.costs.stages import Workload
+from planner.hardware import hardware_catalog
 from planner.laws.fitted import FittedLaw
 from planner.models.catalog import find_llms, vision_catalog
 from planner.models.specs import COMPRESSORS

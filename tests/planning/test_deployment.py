@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.base.errors import InputError, QuantityError, UnknownNameError
-from planner.costs.hardware import Hardware, hardware_catalog
+from planner.hardware import Hardware, hardware_catalog
 from planner.planning.deployment import BATCHES_TRIED, Deployment, as_deployment, several
 from planner.planning.request import Budget
 from planner.planning.search import plan

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from planning.one_at_a_time import AT_LEAST, COLUMNS, Row, Setting, best_first, way_of, ways_of_table
 
 from planner.base.errors import NothingFitsError, QuantityError
-from planner.costs.hardware import hardware_catalog
 from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.hardware import hardware_catalog
 from planner.laws.fitted import FittedLaw
 from planner.planning.limits import RELAXED_BY, Limit, all_met, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.request import Budget

@@ -20,7 +20,7 @@ from support import Run
 
 import planner
 from planner.base.errors import InputError, OutputExistsError
-from planner.costs.hardware import Hardware, find_hardware
+from planner.hardware import Hardware, find_hardware
 from planner.laws.fitted import FittedLaw
 from planner.planning.record import HASH, content_hash
 from planner.report.recommendation import Document, as_json, as_text, tell, write_artefacts

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from planner.bench.calibration.parameters import FITTED, Scale
 from planner.bench.calibration.pool import Pool
-from planner.costs.hardware import Hardware
+from planner.hardware import Hardware
 from planner.laws.student import two_sided_quantile
 
 FloatArray = NDArray[np.float64]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from planner.base.quantities import format_factor
 from planner.bench.calibration.start import peaks_are_measured
-from planner.costs.efficiency import SHARES, Efficiency
-from planner.costs.hardware import Hardware
+from planner.hardware import Hardware
+from planner.hardware.efficiency import SHARES, Efficiency
 
 FloatArray = NDArray[np.float64]
 

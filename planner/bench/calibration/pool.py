@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError, PlannerError
 from planner.base.quantities import format_params, shown
 from planner.bench.measurement import FINGERPRINT, Measurement, fingerprint
-from planner.costs.hardware import Hardware
 from planner.costs.latency import LATENCY_STAGES, request_latency
 from planner.costs.memory import compressor_params
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
+from planner.hardware import Hardware
 from planner.models.catalog import find_compressor, find_llms, find_vision
 from planner.models.specs import LlmSpec, VisionSpec
 

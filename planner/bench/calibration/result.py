@@ -13,8 +13,8 @@ import numpy as np
 from planner.base.files import read_json, write_json
 from planner.bench.calibration.pool import QUANTITIES
 from planner.bench.records import reading
-from planner.costs.hardware import Hardware
 from planner.costs.stages import Workload
+from planner.hardware import Hardware
 
 FILE_FORMAT = "vlm-planner calibration"
 FORMAT_VERSION = 1
@@ -34,7 +34,7 @@ class Parameter:
     """One number of the profile, with its 95 % interval."""
 
     name: str
-    """Entry of `planner.costs.efficiency.Efficiency`."""
+    """Entry of `planner.hardware.efficiency.Efficiency`."""
     value: float
     low: float
     high: float

@@ -10,8 +10,8 @@ from planner.base.quantities import shown
 from planner.bench.calibration.pool import Pool
 from planner.bench.devices import recognise
 from planner.bench.measurement import Ceilings
-from planner.costs.efficiency import Efficiency
-from planner.costs.hardware import CPU, Hardware, find_hardware, host_cpu
+from planner.hardware import CPU, Hardware, find_hardware, host_cpu
+from planner.hardware.efficiency import Efficiency
 
 MEASURED = "measured"
 """How the source of a peak begins that was measured, and may be raised."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from planner.base.errors import InputError
 from planner.base.files import file_text, write_text
 from planner.base.quantities import shown
-from planner.costs.hardware import Hardware
+from planner.hardware import Hardware
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.document import visible
 from planner.report.recommendation.fields import Fields

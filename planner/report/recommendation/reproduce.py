@@ -17,7 +17,7 @@ from planner.base.quantities import (
     parse_flops,
     parse_seconds,
 )
-from planner.costs.hardware import hardware_catalog
+from planner.hardware import hardware_catalog
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.shipped import load_law, load_mix
 from planner.models.catalog import family_of, find_llms

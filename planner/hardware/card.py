@@ -1,41 +1,28 @@
-"""Accelerators: what a card can do at most, where each number comes from, and the host's CPU as one more.
+"""An accelerator: what a card can do at most, and where each number comes from.
 
-The shipped table is hardware.json. Rates are dense: vendors like to print them with structured sparsity, twice as high.
-Memory is all that the driver reports, which is the most a program can have. Interconnects count one direction.
+Rates are dense: vendors like to print them with structured sparsity, twice as high. Memory is all that the driver
+reports, which is the most a program can have. Interconnects count one direction.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import re
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import read_json, write_json
 from planner.base.quantities import parse_bytes, shown
-from planner.costs.efficiency import SHARES, Efficiency, efficiency_of
+from planner.hardware.efficiency import Efficiency, efficiency_of
 
 PRECISIONS = ("bf16", "fp16", "fp8", "int8", "fp32")
-CPU = "cpu"
 FILE_FORMAT = "vlm-planner hardware"
 FORMAT_VERSION = 1
 
 _NUMBERS = ("flops_per_s", "memory_bytes", "bandwidth_bytes_per_s", "interconnect", "power_w")
 """What has a source each."""
-_VENDORS = re.compile(r"^(?:nvidia|amd|geforce|tesla|instinct)(?=[\s_-])[\s_-]*", re.IGNORECASE)
-_MATRIX_SIDE = 1024
-_COPIED_BYTES = 64 * 2**20  # beyond the caches; more costs time where memory comes slowly
-_REPEATS = 5
-_MEASURED_S = 0.25  # a slow host repeats less
 
 
 @dataclass(frozen=True)
@@ -143,117 +130,6 @@ class Hardware:
         """Read a profile, written by `save` or by hand. Raises InputError."""
         expected = "the profile of a card; vlm-planner hardware NAME -o FILE writes one"
         return cls.from_dict(read_json(path, expected), Path(path).name)
-
-
-@cache
-def hardware_catalog() -> Mapping[str, Hardware]:
-    """The shipped accelerators by name, of the data centre first, newest first."""
-    content = json.loads(resources.files(__package__).joinpath("hardware.json").read_text("utf-8"))
-    return {name: Hardware.from_dict({"name": name, **card}, name) for name, card in content["cards"].items()}
-
-
-def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
-    """An accelerator: as it is, by its name in the catalogue, by the path of a profile (.json), or "cpu" for this host.
-
-    Names are read without regard to case, blanks, hyphens and the vendor: "NVIDIA H100 SXM" is h100-sxm.
-
-    Raises:
-        UnknownNameError: no such name.
-        InputError: a name that fits several, or a profile that cannot be used.
-    """
-    if isinstance(name, Hardware):
-        return name
-    if not isinstance(name, str | os.PathLike):
-        raise InputError(f"hardware: expected the name of a card, a profile's path or a Hardware, got {shown(name)}")
-    if isinstance(name, os.PathLike) or name.lower().endswith(".json"):
-        return Hardware.load(name)
-    if name.strip().lower() == CPU:
-        return host_cpu()
-    catalog = {_key(known): card for known, card in hardware_catalog().items()}
-    key = _key(name)
-    if key in catalog:
-        return catalog[key]
-    several = [card.name for known, card in catalog.items() if key and known.startswith(key)]
-    if len(several) > 1:
-        one_of = f"{', '.join(several[:-1])} or {several[-1]}"
-        raise InputError(f"{name!r} fits several accelerators; did you mean {one_of}?")
-    known = [*hardware_catalog(), CPU]
-    raise UnknownNameError("accelerator", name, known, f"there are {', '.join(known)}, and the path of any profile")
-
-
-def default_precision(card: Hardware | None) -> str:
-    """Of an LLM where none is asked for: bf16, or what stands in for it on cards that have none (T4)."""
-    if card is None or "bf16" in card.flops_per_s:
-        return "bf16"
-    return "fp16" if "fp16" in card.flops_per_s else "fp32"
-
-
-@cache
-def host_cpu() -> Hardware:
-    """The processor of this host, with peaks measured once, in less than a second, by numpy.
-
-    The rate is that of the best single-precision matrix product; it stands for bf16 too, since few processors are
-    faster in it. The bandwidth is that of the best copy, what is read plus what is written.
-    """
-    import numpy as np
-
-    side = np.ones((_MATRIX_SIDE, _MATRIX_SIDE), np.float32)
-    product = np.empty_like(side)
-    rate = 2 * _MATRIX_SIDE**3 / _best_seconds(lambda: np.matmul(side, side, out=product))
-    source = np.ones(_COPIED_BYTES // 8)
-    copy = np.empty_like(source)
-    bandwidth = 2 * _COPIED_BYTES / _best_seconds(lambda: np.copyto(copy, source))
-    measured = "measured here with numpy"
-    return Hardware(
-        name=CPU,
-        title=f"{host_name()}, {os.cpu_count()} cores",
-        flops_per_s={"bf16": rate, "fp32": rate},
-        memory_bytes=_host_memory_bytes(),
-        bandwidth_bytes_per_s=bandwidth,
-        source={
-            "flops_per_s": f"{measured}: a float32 product of {_MATRIX_SIDE} x {_MATRIX_SIDE}; taken for bf16 too",
-            "memory_bytes": "read from the operating system",
-            "bandwidth_bytes_per_s": f"{measured}: a copy of {_COPIED_BYTES // 2**20} MiB, read plus written",
-        },
-        # the peaks are measured: what is reached, not promised; a core computes or waits for memory, not both
-        efficiency=Efficiency.from_dict(dict.fromkeys(SHARES, 1.0) | {"overlap": 1.0}),
-        form_factor="host",
-    )
-
-
-def _best_seconds(work: Callable[[], object]) -> float:
-    """The shortest of a few runs, after one that warms up."""
-    work()
-    taken: list[float] = []
-    while len(taken) < _REPEATS and sum(taken) < _MEASURED_S:
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return min(taken)
-
-
-def host_name() -> str:
-    """The name of this host's processor."""
-    described = ""
-    with suppress(OSError):
-        described = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^model name\s*:\s*(\S.*)$", described, re.MULTILINE)
-    return " ".join(found[1].split()) if found else platform.processor() or platform.machine() or "this processor"
-
-
-def _host_memory_bytes() -> float:
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):
-        raise InputError("cannot read how much memory this host has; name the path of a profile") from None
-
-
-def _key(name: str) -> str:
-    """A name without what may be written in several ways."""
-    name = name.strip()
-    while _VENDORS.match(name):
-        name = _VENDORS.sub("", name)
-    return re.sub(r"[\s_-]+", "", name).lower()
 
 
 def _efficiency(values: Mapping[str, Any]) -> Efficiency:

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import InputError, OutputExistsError, UnknownNameError
-from planner.costs.efficiency import Efficiency, efficiency_of
-from planner.costs.hardware import CPU, PRECISIONS, Hardware, find_hardware, hardware_catalog, host_cpu
+from planner.hardware import CPU, PRECISIONS, Hardware, find_hardware, hardware_catalog, host_cpu
+from planner.hardware.efficiency import Efficiency, efficiency_of
 
 # name: dense bf16, fp16, fp8, int8 in TFLOP/s (None: it does not compute in it), GB as sold, GB/s, W
 PUBLISHED: dict[str, tuple[float | None, float, float | None, float, int, float, float]] = {
@@ -124,7 +124,7 @@ def test_a_card_has_its_shipped_efficiency(name: str) -> None:
 
 
 def test_the_table_is_read_only_when_it_is_needed() -> None:
-    program = "import planner.costs.hardware as h; print(h.hardware_catalog.cache_info(), h.host_cpu.cache_info())"
+    program = "import planner.hardware as h; print(h.catalog.shipped_cards.cache_info(), h.host_cpu.cache_info())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.count("misses=0") == 2
 

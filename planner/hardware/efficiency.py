@@ -119,7 +119,7 @@ def efficiency_of(name: str) -> Efficiency:
 
 @cache
 def _shipped() -> dict[str, Efficiency]:
-    file = resources.files("planner.costs") / "efficiency.json"
+    file = resources.files(__package__) / "efficiency.json"
     if not file.is_file():
         return {}
     content = json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,83 @@
+"""The accelerators that have a name: the shipped ones, of hardware.json, and those registered from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import shown
+from planner.base.registry import Registry
+from planner.hardware.card import Hardware
+from planner.hardware.host import CPU, host_cpu
+
+_VENDORS = re.compile(r"^(?:nvidia|amd|geforce|tesla|instinct)(?=[\s_-])[\s_-]*", re.IGNORECASE)
+
+
+@cache
+def shipped_cards() -> tuple[Hardware, ...]:
+    """The accelerators of hardware.json."""
+    content = json.loads(resources.files(__package__).joinpath("hardware.json").read_text("utf-8"))
+    return tuple(Hardware.from_dict({"name": name, **card}, name) for name, card in content["cards"].items())
+
+
+def _register_shipped() -> None:
+    for card in shipped_cards():
+        HARDWARE.register(card)
+
+
+HARDWARE: Registry[Hardware] = Registry("accelerator", Hardware, fill=_register_shipped)
+"""Accelerators by name; the shipped ones first, of the data centre before others, newest first."""
+
+
+def hardware_catalog() -> Mapping[str, Hardware]:
+    """The registered accelerators by name."""
+    return {card.name: card for card in HARDWARE}
+
+
+def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
+    """An accelerator: as it is, by its name in the catalogue, by the path of a profile (.json), or "cpu" for this host.
+
+    Names are read without regard to case, blanks, hyphens and the vendor: "NVIDIA H100 SXM" is h100-sxm.
+
+    Raises:
+        UnknownNameError: no such name.
+        InputError: a name that fits several, or a profile that cannot be used.
+    """
+    if isinstance(name, Hardware):
+        return name
+    if not isinstance(name, str | os.PathLike):
+        raise InputError(f"hardware: expected the name of a card, a profile's path or a Hardware, got {shown(name)}")
+    if isinstance(name, os.PathLike) or name.lower().endswith(".json"):
+        return Hardware.load(name)
+    if name.strip().lower() == CPU:
+        return host_cpu()
+    catalog = {_key(known): card for known, card in hardware_catalog().items()}
+    key = _key(name)
+    if key in catalog:
+        return catalog[key]
+    several = [card.name for known, card in catalog.items() if key and known.startswith(key)]
+    if len(several) > 1:
+        one_of = f"{', '.join(several[:-1])} or {several[-1]}"
+        raise InputError(f"{name!r} fits several accelerators; did you mean {one_of}?")
+    known = [*hardware_catalog(), CPU]
+    raise UnknownNameError("accelerator", name, known, f"there are {', '.join(known)}, and the path of any profile")
+
+
+def default_precision(card: Hardware | None) -> str:
+    """Of an LLM where none is asked for: bf16, or what stands in for it on cards that have none (T4)."""
+    if card is None or "bf16" in card.flops_per_s:
+        return "bf16"
+    return "fp16" if "fp16" in card.flops_per_s else "fp32"
+
+
+def _key(name: str) -> str:
+    """A name without what may be written in several ways."""
+    name = name.strip()
+    while _VENDORS.match(name):
+        name = _VENDORS.sub("", name)
+    return re.sub(r"[\s_-]+", "", name).lower()
