@@ -1,0 +1,85 @@
+"""Numbers do not change: what version 0.1.0 gave for 663 commands is what this version gives, or `DIFFERS` says why.
+
+Counts, FLOPs and bytes are compared to the last one. Seconds are sums of kernels, whose order of adding may change
+(`SECONDS`); what a solver gives ends where no step gains more than rounding (`SOLVED`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.record import RECORD, run
+
+ROOT = Path(__file__).parents[2]
+RECORDED: list[dict[str, Any]] = json.loads(RECORD.read_text(encoding="utf-8"))
+
+SECONDS = 1e-12
+SOLVED = 1e-9
+NEAR_ZERO = 1e-15  # an error, a probability or a coefficient below this is rounding of zero
+
+DIFFERS: dict[tuple[str, str], str] = {}
+"""(part of a command, part of a path) -> why that number is another one now."""
+
+EVERY = 6
+"""One command in so many runs by default, all with -m slow."""
+
+
+def tolerance(path: str) -> float:
+    """Relative tolerance of a number."""
+    if path.endswith(("_s", ".seconds", "_per_second", "_per_s", "speed_of_light_share", "energy_joules", "price")):
+        return SECONDS
+    whole = ("flops", "bytes", "tokens", "params", "batch", "parallel", "#", "candidates", "fit", ".total", "n_runs")
+    return 0.0 if path.endswith(whole) and not path.startswith("params.") else SOLVED
+
+
+def is_same(recorded: Any, now: Any, path: str) -> bool:
+    if isinstance(recorded, str) or recorded is None or now is None or isinstance(now, str):
+        return bool(recorded == now)
+    return math.isclose(recorded, now, rel_tol=tolerance(path), abs_tol=NEAR_ZERO)
+
+
+def differences(record: Mapping[str, Any]) -> list[str]:
+    code, numbers = run(record["command"])
+    command = " ".join(record["command"])
+    if code != record["code"]:
+        return [f"{command}: exit code {record['code']} before, {code} now"]
+    return [
+        f"{command}: {path} {recorded!r} before, {numbers.get(path)!r} now"
+        for path, recorded in record["numbers"].items()
+        if not is_same(recorded, numbers.get(path), path)
+        and not any(part in command and place in path for part, place in DIFFERS)
+    ]
+
+
+def compare(records: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.chdir(ROOT)  # the commands name tables by their place in the checkout
+    return [line for record in records for line in differences(record)]
+
+
+def test_some_numbers_are_those_of_the_version_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compare(RECORDED[::EVERY], monkeypatch) == []
+
+
+@pytest.mark.slow
+def test_all_numbers_are_those_of_the_version_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compare(RECORDED, monkeypatch) == []
+
+
+def test_enough_is_recorded() -> None:
+    assert len(RECORDED) >= 500
+    verbs = {record["command"][0] for record in RECORDED if record["code"] == 0}
+    assert verbs == {"fit", "show", "compare", "holdout", "optimum", "next-run", "cost", "convention", "plan"}
+    numbers = sum(len(record["numbers"]) for record in RECORDED)
+    assert numbers > 20_000
+
+
+def test_a_number_that_moved_is_found() -> None:
+    assert is_same(1.0, 1.0 + 1e-13, "ttft_s") and not is_same(1.0, 1.0 + 1e-11, "ttft_s")
+    assert is_same(0.5, 0.5 + 1e-10, "best.predicted_error") and not is_same(0.5, 0.5 + 1e-8, "best.predicted_error")
+    assert not is_same(10**12, 10**12 + 1, "best.flops.total")
+    assert not is_same("Qwen3-8B", "Qwen3-4B", "best.llm") and not is_same(None, 3, "tied#")
