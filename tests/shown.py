@@ -21,7 +21,7 @@ def printed(arguments: list[str], folder: Path, complains: bool = False) -> str:
     It must succeed and be silent on stderr, or, where it `complains`, end with 1 or 2 and one line on stderr.
     """
     paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = os.environ | {"COLUMNS": "80", "PYTHONPATH": "", "PATH": paths}
+    environment = os.environ | {"COLUMNS": "80", "PYTHONPATH": str(ROOT), "PATH": paths}
     done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in _ENDS[complains], done.stderr
     assert (done.stderr != "") == complains

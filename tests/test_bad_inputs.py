@@ -849,8 +849,8 @@ PLANS = [
         "a law of models that no catalogue knows",
         lambda _: planner.plan(planner.fit(grid(3, 3)), budget="2T", query_tokens=1, generated_tokens=1),
         InputError,
-        "the law was measured on m0, m1, m2, which the catalogue does not know: name the candidates with llms= "
-        "(--llms): models, families, 'all', or config.json paths",
+        "the law was measured on m0, m1, m2, which the catalogue does not know: name the candidates with llms=, as "
+        "models, families, 'all', or config.json paths",
     ),
     Bad(
         "a law in memory of another form",

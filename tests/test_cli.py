@@ -286,8 +286,8 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
             [*PLAN, "--visual-tokens", ","],
             "--visual-tokens: expected whole numbers such as 1,4,16, got ','",
         ),
-        ([*PLAN, "--images", "0"], "images: expected a whole number of at least 1, got 0"),
-        ([*PLAN, "--query-tokens", "-1"], "query_tokens: expected a whole number of at least 0, got -1"),
+        ([*PLAN, "--images", "0"], "--images: expected a whole number of at least 1, got 0"),
+        ([*PLAN, "--query-tokens", "-1"], "--query-tokens: expected a whole number of at least 0, got -1"),
         ([*PLAN, "--compressor", "qecc"], "no compressor is called 'qecc'; did you mean 'quecc'?"),
         ([*PLAN, "--convention", "papers"], "no convention is called 'papers'; did you mean 'paper'?"),
         (

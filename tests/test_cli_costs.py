@@ -176,7 +176,10 @@ def test_plan_passes_on_every_limit_and_axis(run: Run) -> None:
         "--law", "quecc=reasoning,average-pool=ocr", "--json",
     )  # fmt: skip
     # 196 patches of SigLIP-B give 4 and 49; 16 and 64 are left to the other tower
-    budget = Budget(5e12, "torch", 0.25, 0.06, 2.0, 20 * 2.0**30, 60.0, 60.0, 4.0)
+    budget = Budget(
+        5e12, "torch", ttft=0.25, tpot=0.06, latency=2.0, memory=20 * 2.0**30, energy=60.0, price=60.0,
+        requests_per_second=4.0,
+    )  # fmt: skip
     expected = planner.plan(
         {"quecc": "reasoning", "average-pool": "ocr"},
         budget=budget,
@@ -272,15 +275,15 @@ def test_contradictory_limits_end_with_1(run: Run) -> None:
     done = run(*PLAN, "--ttft", "30ms", "--requests-per-second", 70)
     assert done.code == 1
     assert done.complaint == (
-        "nothing keeps both TTFT at most 30 ms and requests per second at least 70: "
-        "each alone can be kept, together they cannot; loosen one; with --gpus 6 (gpus=6) both can be kept"
+        "no candidate meets both limits, TTFT at most 30 ms and requests per second at least 70; "
+        "each alone can be met: loosen one; with --gpus 6 both can be met"
     )
 
 
 def test_nothing_fits_in_json_mode_prints_nothing_on_stdout(run: Run) -> None:
     done = run(*PLAN, "--memory", "1GiB", "--json")
     assert done.code == 1
-    assert done.complaint.startswith("nothing fits memory of a device at most 1 GiB: ")
+    assert done.complaint.startswith("nothing fits memory per device at most 1 GiB: ")
 
 
 # --- exit code 2: bad input -------------------------------------------------------------------------------------------
@@ -314,14 +317,17 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "no time": ((*PLAN, "--tpot", "0ms"), f"--tpot: {TIME}'0ms'"),
     "no number": ((*PLAN, "--latency", "soon"), f"--latency: {TIME}'soon'"),
-    "no energy": ((*PLAN, "--energy", "nan"), "--energy: expected a positive number, got nan"),
-    "no price": ((*PLAN, "--price", 0), "--price: expected a positive number, got 0.0"),
+    "no energy": (
+        (*PLAN, "--energy", "nan"),
+        "--energy: expected a positive number of joules such as \"50 J\" or 50, got 'nan'",
+    ),
+    "no price": ((*PLAN, "--price", 0), "--price: expected a positive number, got '0'"),
     "no rate": (
         (
             *PLAN,
             "--requests-per-second=-2",
         ),
-        "--requests-per-second: expected a positive number, got -2.0",
+        "--requests-per-second: expected a positive number of requests per second such as \"20/s\" or 20, got '-2'",
     ),
     "no limit": (
         PLAN,
@@ -329,22 +335,21 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "no hardware": (
         ("plan", *REQUEST, "--ttft", "100ms"),
-        "ttft_s: the hardware decides it; name one with hardware= (--hardware), such as l4",
+        "a TTFT limit needs --hardware, such as --hardware l4",
     ),
     "no price per hour": (
         (*PLAN, "--price", 3),
-        "price_per_million_requests: prices are not shipped; give what a GPU costs an hour with price_per_hour= "
-        "(--price-per-hour)",
+        "a price limit needs --price-per-hour, what one GPU costs an hour: no prices are shipped",
     ),
     "price without hardware": (
         ("plan", *REQUEST, "--budget", "2TFLOPs", "--price-per-hour", 1),
-        "price_per_hour: a price needs the time that a request takes; name the hardware with hardware= (--hardware), "
-        "such as l4, or leave the price out",
+        "--price-per-hour: a price needs the time that a request takes; name the hardware, such as --hardware l4, or "
+        "leave the price out",
     ),
     "GPUs without hardware": (
         ("plan", *REQUEST, "--budget", "2TFLOPs", "--gpus", 2),
-        "gpus: GPUs in all decide the throughput, and that needs hardware= (--hardware), such as l4; without hardware "
-        "leave gpus= (--gpus) out",
+        "--gpus: GPUs in all decide the throughput, and that needs --hardware, such as --hardware l4; or leave --gpus "
+        "out",
     ),
     "a time without a unit": ((*PLAN, "--ttft", "100"), "--ttft: '100' has no unit: write 100ms or 100s"),
     "a power of ten without a unit": ((*PLAN, "--tpot", "2e-2"), "--tpot: '2e-2' has no unit: write 2e-2ms or 2e-2s"),
@@ -418,7 +423,7 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "more GPUs than there are": (
         (*PLAN, "--ttft", "1s", "--tensor-parallel", 4, "--gpus", 2),
-        "tensor_parallel: 4 GPUs for one model, but gpus= (--gpus) says 2",
+        "--tensor-parallel: 4 GPUs for one model, but --gpus 2",
     ),
     "mistyped source": (
         (*PLAN, "--ttft", "1s", "--latency-source", "silcon"),
@@ -430,7 +435,7 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "compressor without a law": (
         (*PLAN, "--ttft", "1s", "--law", "quecc=reasoning", "--compressor", "quecc,none"),
-        "law: laws are given for quecc, none for the compressor none",
+        "--law: laws are given for quecc, none for the compressor none",
     ),
     "law and mix": (
         (*PLAN, "--ttft", "1s", "--law", "ocr", "--mix", "ocr=1"),
@@ -454,7 +459,7 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "negative visual tokens": (
         ("cost", "Phi-2", "--visual-tokens=-1", *REQUEST),
-        "visual_tokens: expected a whole number of at least 0, got -1",
+        "--visual-tokens: expected a whole number of at least 0, got -1",
     ),
     "mistyped way of counting": (
         (*CONVENTION, "--printed", "1TFLOPs", "--counted", "fatsv"),

@@ -125,7 +125,7 @@ def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: 
         ),
         (
             ["plot", "law", "reasoning", "--query-tokens", "-1"],
-            "query_tokens: expected a whole number of at least 0, got -1",
+            "--query-tokens: expected a whole number of at least 0, got -1",
         ),
         (
             ["plot", "law", "reasoning", "--budget", "2T"],

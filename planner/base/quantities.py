@@ -67,6 +67,18 @@ BYTES = Dimension(
     '"24 GiB" or 24e9',
     ("bytes", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"),
 )
+JOULES = Dimension(
+    "joules",
+    dict.fromkeys(("", "j", "joule", "joules"), 1.0) | {"kj": 1e3, "wh": 3.6e3, "kwh": 3.6e6},
+    '"50 J" or 50',
+    ("J", "joules", "kJ", "Wh", "kWh"),
+)
+PER_SECOND = Dimension(
+    "requests per second",
+    dict.fromkeys(("", "/s", "per second", "requests/s", "requests per second", "rps", "qps"), 1.0),
+    '"20/s" or 20',
+    ("/s", "per second", "requests/s", "rps"),
+)
 
 
 def parse(value: Any, dimension: Dimension, name: str) -> float:
@@ -121,6 +133,26 @@ def parse_seconds(value: Any, name: str = "time") -> float:
 def parse_bytes(value: Any, name: str = "memory") -> float:
     """Bytes from "24 GiB" (2^30 each), "24 GB" (10^9 each) or 24e9. Raises QuantityError."""
     return parse(value, BYTES, name)
+
+
+def parse_joules(value: Any, name: str = "energy") -> float:
+    """Joules from "50 J", "0.1 Wh" or 50. Raises QuantityError."""
+    return parse(value, JOULES, name)
+
+
+def parse_per_second(value: Any, name: str = "requests_per_second") -> float:
+    """Requests per second from "20/s" or 20. Raises QuantityError."""
+    return parse(value, PER_SECOND, name)
+
+
+def parse_plain(value: Any, name: str) -> float:
+    """A number that has no unit (a price), as a number or as text. Raises QuantityError."""
+    if not isinstance(value, str):
+        return positive_number(value, name)
+    try:
+        return positive_number(float(value), name)
+    except ValueError:
+        raise QuantityError(f"{name}: expected a positive number, got {shown(value)}", value) from None
 
 
 def positive_number(value: Any, name: str) -> float:

@@ -24,7 +24,7 @@ from planner.cli import (  # each adds its verbs to `app`
     report,
     validation,
 )
-from planner.cli.common import app
+from planner.cli.common import app, in_options
 
 __all__ = [
     "app",
@@ -51,5 +51,5 @@ def main() -> None:
     try:
         app()
     except PlannerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_options(str(error), sys.argv[1:])}", file=sys.stderr)
         sys.exit(error.exit_code)

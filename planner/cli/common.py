@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +14,7 @@ import planner
 from planner.base.errors import InputError
 from planner.base.files import file_text
 from planner.base.quantities import shown
-from planner.cli.quantities import checked_flops
+from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,9 +34,16 @@ Law = Annotated[str, typer.Option(help="Shipped law, as the catalog lists them, 
 FormName = Annotated[
     str | None, typer.Option(help="Form of a shipped law: additive, multiplicative, log-linear or auto.")
 ]
-BudgetText = Annotated[
-    str, typer.Option("--budget", callback=checked_flops, help="FLOPs of one request, such as 2TFLOPs or 5e11.")
-]
+_FLOPS = LIMITS.find("flops")
+
+
+def _checked_budget(text: str) -> str:
+    """The text of a budget, as it came. Raises QuantityError for one whose unit was forgotten."""
+    _FLOPS.read_typed(text, _FLOPS.option)
+    return text
+
+
+BudgetText = Annotated[str, typer.Option(_FLOPS.option, callback=_checked_budget, help=_FLOPS.help)]
 QueryTokens = Annotated[int, typer.Option(help="New text tokens of a request.")]
 CachedTokens = Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")]
 SystemTokens = Annotated[int, typer.Option(help="Further text tokens that every request prefills.")]
@@ -46,6 +55,31 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
     if version:
         print(planner.__version__)
         raise typer.Exit
+
+
+_ARGUMENT = re.compile(r"(?<![\w'\"-])([a-z][a-z_]*)=(?:'([^']*)'|(\d+))?")
+
+
+def in_options(text: str, arguments: Sequence[str]) -> str:
+    """A message of the Python API in the words of the command line: "hardware='l4'" becomes "--hardware l4".
+
+    Args:
+        text: the message.
+        arguments: of the command line; the first is the verb, whose options are named.
+    """
+    group: Any = typer.main.get_command(app)
+    verb = group.commands.get(arguments[0] if arguments else "")
+    options = {one.name: one.opts[-1] for one in verb.params if one.param_type_name == "option"} if verb else {}
+
+    def said(found: re.Match[str]) -> str:
+        name, quoted, number = found.groups()
+        if name not in options:
+            return found.group()
+        return " ".join([options[name], *([quoted or number] if quoted or number else [])])
+
+    head, colon, rest = text.partition(": ")
+    head = options.get(head, head) if colon else head
+    return _ARGUMENT.sub(said, f"{head}{colon}{rest}")
 
 
 def make_console() -> Console:

@@ -11,8 +11,8 @@ import typer
 import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import refuse_existing
+from planner.base.typed import typed_flops
 from planner.cli.common import Force, FormName, Json, app, json_text, parse_names
-from planner.cli.quantities import read_flops
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
@@ -84,7 +84,7 @@ def plot(
         picked = planner.plan(
             law if mix is None else load_mix(mix, form),
             form=form if mix is None else None,
-            budget=read_flops(budget) or budget,
+            budget=typed_flops(budget),
             query_tokens=query_tokens,
             generated_tokens=generated_tokens,
             llms=llms,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import planner
 from planner.base.errors import InputError
 from planner.base.files import refuse_existing, write_text
-from planner.base.quantities import positive_number, shown
+from planner.base.quantities import shown
 from planner.cli.common import (
     BudgetText,
     CachedTokens,
@@ -29,27 +29,22 @@ from planner.cli.common import (
     parse_counts,
     parse_names,
 )
-from planner.cli.quantities import read_bytes, read_flops, read_seconds
+from planner.cli.limits import takes_limits
 from planner.laws.shipped import load_mix
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 
 @app.command()
+@takes_limits
 def plan(
-    budget: Annotated[str | None, typer.Option(help="FLOPs of one request, such as 2TFLOPs or 5e11.")] = None,
+    *,
+    limits: Mapping[str, float],
     query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request.")] = None,
     generated_tokens: Annotated[int | None, typer.Option(help="Answer tokens of a request.")] = None,
     cached_tokens: CachedTokens = 0,
     system_tokens: SystemTokens = 0,
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
     workload: Annotated[str | None, typer.Option(help="CSV of requests instead: planned on mean and p95.")] = None,
-    ttft: Annotated[str | None, typer.Option(help="Time to first token, at most: 100ms.")] = None,
-    tpot: Annotated[str | None, typer.Option(help="Time per output token, at most: 20ms.")] = None,
-    latency: Annotated[str | None, typer.Option(help="Time of a whole request, at most: 1s.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory of a device, at most: 24GiB.")] = None,
-    energy: Annotated[float | None, typer.Option(help="Joules of a request, at most.")] = None,
-    price: Annotated[float | None, typer.Option(help="Price of a million requests, at most.")] = None,
-    requests_per_second: Annotated[float | None, typer.Option(help="Throughput of all GPUs, at least.")] = None,
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu; its memory is a limit.")] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="Of one GPU, any currency.")] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs in all; default: those of one model.")] = None,
@@ -89,24 +84,14 @@ def plan(
         refuse_existing(Path(output), force)
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
-    if all(one is None for one in (budget, ttft, tpot, latency, memory, energy, price, requests_per_second)):
+    if not limits:
         raise InputError(
             "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
         )
     result = planner.plan(
         _law(law) if mix is None else load_mix(mix, form),
         form=form if mix is None else None,
-        budget=planner.Budget(
-            flops=read_flops(budget),
-            convention=convention,
-            ttft_s=read_seconds(ttft, "--ttft"),
-            tpot_s=read_seconds(tpot, "--tpot"),
-            request_s=read_seconds(latency, "--latency"),
-            memory_bytes=read_bytes(memory, "--memory"),
-            energy_joules=_read(energy, positive_number, "--energy"),
-            price_per_million_requests=_read(price, positive_number, "--price"),
-            requests_per_second=_read(requests_per_second, positive_number, "--requests-per-second"),
-        ),
+        budget=planner.Budget(convention=convention, limits=limits),
         workload=_workload(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
         llms=[*(llms or ()), *(llm_config or ())] or None,
         visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
@@ -131,10 +116,6 @@ def plan(
     from planner.report.plan import print_plan
 
     print_plan(make_console(), result, frontier=frontier)
-
-
-def _read(value: Any, parse: Callable[[Any, str], float], option: str) -> float | None:
-    return None if value is None else parse(value, option)
 
 
 def _law(text: str | None) -> str | dict[str, str] | None:

@@ -109,7 +109,7 @@ def _place(one: Candidate) -> tuple[str, int, str]:
 
 
 def _title(limit: Limit) -> str:
-    return f"{limit.title} of one request" if limit.name == "flops" else limit.title
+    return f"{limit.title} of one request" if limit.kind.names_itself else limit.title
 
 
 def _rows(plan: Plan, limit: Limit, along: FloatArray) -> list[int]:
@@ -126,7 +126,7 @@ def _rows(plan: Plan, limit: Limit, along: FloatArray) -> list[int]:
 
 def _log_axis(title: str, low: float, high: float, limit: Limit) -> Axis:
     low, high = low / 1.15, high * 1.15
-    steps = _powers_of_two(low, high) if limit.name == "memory_bytes" else _decades(low, high)
+    steps = _powers_of_two(low, high) if limit.kind.unit == "bytes" else _decades(low, high)
     return Axis(title, low, high, tuple(Tick(at, limit.show(at)) for at in steps))
 
 

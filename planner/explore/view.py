@@ -117,8 +117,8 @@ def view_plan(plan: Plan) -> View:
 def sentence_of(plan: Plan) -> str:
     """The pick in a sentence: under what, with which error and interval."""
     best = plan.best
-    asked = [one.limit for one in plan.limits if getattr(plan.budget, one.limit.name) is not None]
-    under = ", ".join(format_flops(limit.value) if limit.name == "flops" else str(limit) for limit in asked)
+    asked = [one.limit for one in plan.limits if one.limit.name in plan.budget.limits]
+    under = ", ".join(limit.short_text for limit in asked)
     unknown = "; no interval: how sure it is, is not known" if best.interval is None else ""
     return f"Best under {under}: {best}, predicted error {error_text(best)}{unknown}."
 

@@ -43,7 +43,7 @@ def own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:
     if not families:
         measured = f"on {', '.join(names)}, which the catalogue does not know" if names else "on no named models"
         raise InputError(
-            f"the law was measured {measured}: name the candidates with llms= (--llms): models, families, 'all', "
+            f"the law was measured {measured}: name the candidates with llms=, as models, families, 'all', "
             "or config.json paths"
         )
     return find_llms(list(families))

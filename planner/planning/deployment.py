@@ -12,11 +12,9 @@ from planner.base.quantities import positive_number, whole_number
 from planner.costs.request import LATENCY_SOURCES, ROOFLINE
 from planner.hardware import Hardware, default_precision, find_hardware
 from planner.hardware.precision import check_precisions
-from planner.planning.limits import NEEDS_HARDWARE
 from planner.planning.request import Budget
 
 BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
-_BATCHING_HELPS = ("requests_per_second", "price_per_million_requests", "energy_joules")
 
 
 @dataclass(frozen=True)
@@ -62,46 +60,38 @@ def as_deployment(
     """A Deployment from what a user may pass.
 
     Raises:
-        InputError: a limit on time, energy, price or throughput without hardware; a price limit without a price; more
-            GPUs for one model than there are, or GPUs in all without hardware.
+        InputError: a limit without what it needs, as hardware or a price per hour; more GPUs for one model than there
+            are, or GPUs in all without hardware.
         UnknownNameError: no such hardware or precision.
     """
     if latency_source not in LATENCY_SOURCES:
         raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
     card = None if hardware is None else find_hardware(hardware)
-    asked = [name for name in NEEDS_HARDWARE if getattr(budget, name) is not None]
-    if asked and card is None:
-        raise InputError(f"{asked[0]}: the hardware decides it; name one with hardware= (--hardware), such as l4")
-    if budget.price_per_million_requests is not None and price_per_hour is None:
-        raise InputError(
-            "price_per_million_requests: prices are not shipped; give what a GPU costs an hour with price_per_hour= "
-            "(--price-per-hour)"
-        )
-    if budget.energy_joules is not None and card is not None and card.power_w is None:
-        raise InputError(f"energy_joules: the power of {card.title} is not known; give power_w in a hardware profile")
+    for kind, _ in budget.kinds():
+        if lacking := kind.missing(card, price_per_hour):
+            raise InputError(lacking)
     precisions = (default_precision(card),) if precision is None else some(precision, "precision")
     for one in precisions:
         check_precisions(one, kv_precision)
     devices = tuple(whole_number(count, "tensor_parallel", 1) for count in some(tensor_parallel, "tensor_parallel"))
     batches = () if batch is None else tuple(whole_number(count, "batch", 1) for count in some(batch, "batch"))
     if not batches:
-        shared = any(getattr(budget, name) is not None for name in _BATCHING_HELPS)
-        batches = BATCHES_TRIED if shared else (1,)
+        batches = BATCHES_TRIED if any(kind.batching_helps for kind, _ in budget.kinds()) else (1,)
     total = None if gpus is None else whole_number(gpus, "gpus", 1)
     if total is not None and min(devices) > total:
-        raise InputError(f"tensor_parallel: {min(devices)} GPUs for one model, but gpus= (--gpus) says {total}")
+        raise InputError(f"tensor_parallel: {min(devices)} GPUs for one model, but gpus={total}")
     if total is not None:
         devices = tuple(count for count in devices if count <= total)
     if total is not None and card is None:
         raise InputError(
-            "gpus: GPUs in all decide the throughput, and that needs hardware= (--hardware), such as l4; without "
-            "hardware leave gpus= (--gpus) out"
+            "gpus: GPUs in all decide the throughput, and that needs hardware=, such as hardware='l4'; or leave "
+            "gpus= out"
         )
     price = None if price_per_hour is None else positive_number(price_per_hour, "price_per_hour")
     if price is not None and card is None:
         raise InputError(
-            "price_per_hour: a price needs the time that a request takes; name the hardware with hardware= "
-            "(--hardware), such as l4, or leave the price out"
+            "price_per_hour: a price needs the time that a request takes; name the hardware, such as hardware='l4', or "
+            "leave the price out"
         )
     return Deployment(
         hardware=card,

@@ -84,9 +84,9 @@ def inputs(plan: Plan) -> dict[str, Any]:
 
     return {
         "limits": {
-            one.limit.name: getattr(plan.budget, one.limit.name)
+            one.limit.name: plan.budget.limits[one.limit.name]
             for one in plan.limits
-            if getattr(plan.budget, one.limit.name) is not None
+            if one.limit.name in plan.budget.limits
         },
         "convention": plan.budget.convention,
         "workload": {**vars(plan.load.mean)},

@@ -2,71 +2,124 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from planner.base.errors import QuantityError, UnknownNameError
-from planner.base.quantities import parse_bytes, parse_flops, parse_seconds, positive_number, shown
+from planner.base.errors import InputError, QuantityError, UnknownNameError
+from planner.base.quantities import parse_flops, shown
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload
+from planner.planning.limits import LIMITS, LimitKind, find_limit
 
-__all__ = ["Budget", "Load", "Workload", "as_budget", "as_workload"]
+__all__ = ["Budget", "Load", "Quantity", "Workload", "as_budget", "as_workload"]
 
-_TIMES = ("ttft_s", "tpot_s", "request_s")
+Quantity: TypeAlias = str | float
+"""A text with a unit ("150 ms"), or a plain number in the base unit (seconds, bytes, FLOPs, joules)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class Budget:
     """The most that a request may cost, in any combination of limits; at least one is needed.
 
-    Quantities are plain numbers or texts with a unit. Raises QuantityError for a limit that is no positive number,
-    UnknownNameError for an unknown convention.
+        Budget("2 TFLOPs")
+        Budget(ttft="150 ms", memory="24 GiB")
+        Budget(requests_per_second=20, price=12.5)
+
+    Every limit of the table is a keyword: `ttft`, `tpot`, `latency` (times of a request), `memory` (peak on one device;
+    that of the hardware by default), `energy` (joules of a request), `price` (of a million requests), and
+    `requests_per_second` (of all GPUs, at least). A limit that was registered from outside is one too. The names with
+    their units (`ttft_s`, `memory_bytes`), under which a budget gives the values back, are taken as well.
+
+    Args:
+        flops: FLOPs of one request.
+        convention: how FLOPs are counted: "full" (every stage), "paper" (2 N (Q + V + G), LLM only) or "torch".
+        limits: limits by keyword or name, as the keywords below.
+        more: a limit each; None is no limit.
+
+    Raises:
+        QuantityError: a limit that is no positive number of its unit, or no limit at all.
+        UnknownNameError: no such limit or convention.
+        InputError: a limit that is given twice.
     """
 
-    flops: float | None = None
-    """FLOPs of one request; a text such as "2 TFLOPs" is read."""
-    convention: str = FULL
-    """How FLOPs are counted: "full" (every stage), "paper" (2 N (Q + V + G), LLM only) or "torch"."""
-    ttft_s: float | None = None
-    """Time to first token (TTFT), in seconds; "100 ms" is read."""
-    tpot_s: float | None = None
-    """Time per output token (TPOT) after the first, in seconds."""
-    request_s: float | None = None
-    """Time of a whole request, first token to last, in seconds."""
-    memory_bytes: float | None = None
-    """Peak memory on one device; "24 GiB" is read. That of the hardware by default."""
-    energy_joules: float | None = None
-    """Energy of one request."""
-    price_per_million_requests: float | None = None
-    """In the currency of the price per hour."""
-    requests_per_second: float | None = None
-    """Least throughput of all GPUs together."""
+    convention: str
+    """How FLOPs are counted."""
+    limits: Mapping[str, float]
+    """Every limit that is set, in its base unit, by its name with the unit ("ttft_s"), in the order of the table."""
 
-    def __post_init__(self) -> None:
-        if self.convention not in CONVENTIONS:
-            raise UnknownNameError("convention", self.convention, CONVENTIONS)
-        limits = [item.name for item in fields(self) if item.name != "convention"]
-        if self.flops is not None or all(getattr(self, name) is None for name in limits):
-            object.__setattr__(self, "flops", parse_flops(self.flops, "budget"))
-        for name in limits[1:]:
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, _read(value, name))
+    def __init__(
+        self,
+        flops: Quantity | None = None,
+        convention: str = FULL,
+        limits: Mapping[str, Quantity | None] | None = None,
+        **more: Quantity | None,
+    ) -> None:
+        if convention not in CONVENTIONS:
+            raise UnknownNameError("convention", convention, CONVENTIONS)
+        if limits is not None and not isinstance(limits, Mapping):
+            raise InputError(f"limits: expected a mapping such as {{'ttft': '150 ms'}}, got {shown(limits)}")
+        found = {} if limits is None else _read(limits)
+        found |= _read(more if flops is None else {"flops": flops, **more})
+        if not found:
+            parse_flops(None, "budget")  # raises: says what a budget is
+        object.__setattr__(self, "convention", convention)
+        object.__setattr__(self, "limits", {kind.name: found[kind.name] for kind in LIMITS if kind.name in found})
+
+    @property
+    def flops(self) -> float | None:
+        """FLOPs of one request; None: no limit."""
+        return self.limits.get("flops")
+
+    def __getattr__(self, name: str) -> float | None:
+        """A limit by its name or keyword, None where it is not set."""
+        if name.startswith("_") or name in ("convention", "limits"):
+            raise AttributeError(name)  # what copies and pickles ask for before anything is set
+        try:
+            kind = find_limit(name)
+        except UnknownNameError as error:
+            raise AttributeError(f"a Budget has no {name!r}: {error}") from None
+        return self.limits.get(kind.name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(kind.name for kind in LIMITS)]
+
+    def __hash__(self) -> int:
+        return hash((self.convention, *self.limits.items()))
+
+    def __repr__(self) -> str:
+        parts = []
+        for kind, value in self.kinds():
+            text = kind.show(value)
+            said = repr(text) if kind.reads(text) == value else repr(value)
+            parts.append(f"{'flops' if kind.name == 'flops' else kind.keyword}={said}")
+        if self.convention != FULL:
+            parts.append(f"convention={self.convention!r}")
+        return f"Budget({', '.join(parts)})"
+
+    def kinds(self) -> tuple[tuple[LimitKind, float], ...]:
+        """Every limit that is set, with its value in the base unit."""
+        return tuple((LIMITS.find(name), value) for name, value in self.limits.items())
 
 
-def _read(value: Any, name: str) -> float:
-    if name in _TIMES:
-        return parse_seconds(value, name)
-    if name == "memory_bytes":
-        return parse_bytes(value, name)
-    return positive_number(value, name)
+def _read(given: Mapping[str, Quantity | None]) -> dict[str, float]:
+    """Limits by the names of their kinds, in base units. Raises as Budget does."""
+    found: dict[str, float] = {}
+    for key, value in given.items():
+        kind = find_limit(key)
+        if value is None:
+            continue
+        if kind.name in found:
+            raise InputError(f"{key}: this limit is given twice, as {kind.keyword} and {kind.name}; leave one out")
+        found[kind.name] = kind.parse(value, kind.keyword if key.lower() == "flops" else key)
+    return found
 
 
-def as_budget(budget: Budget | float | str, convention: str | None) -> Budget:
+def as_budget(budget: Budget | Quantity, convention: str | None) -> Budget:
     """A Budget from what a user may pass; `convention` overrides a plain number's default."""
     if isinstance(budget, Budget):
         return budget if convention is None else replace(budget, convention=convention)
-    return Budget(budget, FULL if convention is None else convention)  # type: ignore[arg-type]  # Budget reads texts
+    return Budget(budget, FULL if convention is None else convention)
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ class Plan:
         if best.latency is not None:
             times = (f"{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
             memory = format_bytes(float(best.memory.peak))
-            lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory of a device {memory}")
+            lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory per device {memory}")
         if price := price_text(self):
             lines.append(f"price: {price}")
         held = [one.limit.title for one in self.limits if one.binds]

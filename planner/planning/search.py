@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
 from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import DRAWS, Doubt
-from planner.planning.limits import Limit, all_met, conflict, gpus_that_do, limits_of, slacks
+from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
-from planner.planning.request import Budget, Load, as_budget, as_workload
+from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
 from planner.planning.result import Candidate, Plan, SlackOfPick
 from planner.planning.space import Axes, Space, evaluate
 from planner.planning.table import ranking_keys
@@ -43,7 +44,7 @@ RUNNERS_UP = 5
 def plan(
     law: LawLike | Mapping[str, LawLike] = None,
     *,
-    budget: Budget | float | str,
+    budget: Budget | Quantity,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
@@ -122,6 +123,9 @@ def plan(
     axes = Axes(models, towers, compressors, orders, admissible(visual_tokens, compressors, towers), laws)
     space = evaluate(axes, deployment, load, budget.convention)
     limits = limits_of(budget, deployment.hardware)
+    quantities = space.table.quantities
+    quantities = {**quantities, **computed_columns(limits, quantities)}
+    space = replace(space, table=replace(space.table, quantities=quantities))
     table = space.table
     fits = all_met(limits, table.quantities) & space.possible
     table = table.fitting(fits)
@@ -254,7 +258,7 @@ def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget, gpus:
         column = table.quantities[limit.column][rows]
         nearest = _candidate(space, int(rows[np.argmax(column) if limit.at_least else np.argmin(column)]), None, {})
         value = nearest.quantities[limit.column]
-        if limit.name == "flops":
+        if limit.kind.names_itself:
             return NothingFitsError(
                 f"nothing fits {format_flops(limit.value)} ({budget.convention} count): the cheapest candidate is "
                 f"{nearest} at {format_flops(value)}; raise the budget or name smaller models",
@@ -264,11 +268,10 @@ def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget, gpus:
             )
         return NothingFitsError(
             f"nothing fits {limit}: the nearest candidate is {nearest} at {limit.show(value)}; loosen it, or name "
-            "smaller models or faster hardware" + ("" if more is None else f"; --gpus {more} (gpus={more}) would do")
+            "smaller models or faster hardware" + ("" if more is None else f"; gpus={more} would do")
         )
-    texts = [str(limit) for limit in blame]
-    both = "both" if len(blame) == 2 else "all"
-    way_out = "" if more is None else f"; with --gpus {more} (gpus={more}) {both} can be kept"
-    return NothingFitsError(
-        f"nothing keeps {both} {' and '.join(texts)}: each alone can be kept, together they cannot; loosen one{way_out}"
-    )
+    *first, last = (str(limit) for limit in blame)
+    both = "both limits" if len(blame) == 2 else "all limits"
+    way_out = "" if more is None else f"; with gpus={more} {both.split()[0]} can be met"
+    alone = "each alone can be met" if len(blame) == 2 else "any two of them can be met"
+    return NothingFitsError(f"no candidate meets {both}, {', '.join(first)} and {last}; {alone}: loosen one{way_out}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from planner.base.errors import UnknownNameError
 from planner.models.specs import LlmSpec
 from planner.planning.distinct import distinct_rows
+from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,8 @@ class CandidateTable:
     def pareto(self, *quantities: str) -> NDArray[np.intp]:
         """Rows that fit and that no other fitting row equals or beats in the error and all named quantities.
 
-        Of exact twins the first stays. Ascending by the first quantity. `requests_per_second` counts upwards.
+        Of exact twins the first stays. Ascending by the first quantity. Of what is limited from
+        below, as requests per second, more is better.
 
         Raises:
             UnknownNameError: a quantity that these candidates do not have; without hardware there are no times.
@@ -78,7 +80,8 @@ class CandidateTable:
             if not isinstance(name, str) or name not in self.quantities:
                 raise UnknownNameError("quantity of these candidates", name, self.quantities)
         rows = np.flatnonzero(self.fits)
-        columns = [self.quantities[name] * (-1 if name == "requests_per_second" else 1) for name in quantities]
+        upwards = {kind.column for kind in LIMITS if kind.at_least}
+        columns = [self.quantities[name] * (-1 if name in upwards else 1) for name in quantities]
         points = np.column_stack([*columns, self.predicted_error])[rows]
         order = np.lexsort(points.T[::-1])
         kept = []

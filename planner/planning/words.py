@@ -58,7 +58,7 @@ def unmoved_text(plan: Plan) -> str:
     first = plan.limits[0].limit
     text = f"{format_percent(RELAXED_BY, 1.0)} more of "
     text += "one limit alone buys nothing" if len(plan.limits) > 1 else f"the {first.title} buys nothing"
-    if plan.next_up is None or first.name == "flops":  # what a larger budget of FLOPs buys is said anyway
+    if plan.next_up is None or first.kind.names_itself:  # what a larger budget of FLOPs buys is said anyway
         return text
     there = first.show(plan.next_up.quantities[first.column])
     error = format_fraction(plan.next_up.predicted_error)

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from planner.base.quantities import format_bytes, format_flops, format_fraction, format_percent
 from planner.costs.stages import STAGES
-from planner.planning.limits import RELAXED_BY
 from planner.planning.result import Candidate, Plan, SlackOfPick, error_text, law_title, tied_text
 from planner.planning.words import load_text, price_text, unmoved_text, way_to_run, why_text
 from planner.report.chart import ASCII, UNICODE, frontier_chart, has_chart
@@ -43,8 +42,8 @@ def _pick(console: Console, plan: Plan) -> None:
     best = plan.best
     pick = plain(str(best))
     pick.stylize("bold green")
-    asked = [one.limit for one in plan.limits if getattr(plan.budget, one.limit.name) is not None]
-    under = ", ".join(format_flops(limit.value) if limit.name == "flops" else str(limit) for limit in asked)
+    asked = [one.limit for one in plan.limits if one.limit.name in plan.budget.limits]
+    under = ", ".join(limit.short_text for limit in asked)
     console.print(Text.assemble("best under ", plain(under), ": ", pick))
     for text in (way_to_run(plan), load_text(plan.load), f"predicted error {error_text(best)}", law_title(plan.law)):
         if text:
@@ -100,7 +99,7 @@ def _what_holds(console: Console, plan: Plan) -> None:
 
 def _frontier_title(plan: Plan) -> str:
     limit = plan.limits[0].limit
-    return f"frontier: least error for the {limit.title}" + (" of one request" if limit.name == "flops" else "")
+    return f"frontier: least error for the {limit.title}" + (" of one request" if limit.kind.names_itself else "")
 
 
 def memory_text(best: Candidate) -> str:
@@ -117,16 +116,15 @@ def memory_text(best: Candidate) -> str:
         of = "a request" if best.batch == 1 else f"{best.batch} requests"
         later = f"; the KV cache of {of} comes to {format_bytes(at_end)} at the end"
     peak = format_bytes(float(memory.peak))
-    return f"memory of a device: {peak} {where} ({', '.join(parts)}); most of it: {memory.owner()}{later}"
+    return f"memory per device: {peak} {where} ({', '.join(parts)}); most of it: {memory.owner()}{later}"
 
 
 def relaxed_text(one: SlackOfPick, best: Candidate) -> str:
     """What a little more of one limit would buy."""
     assert one.relaxed is not None
     limit, gain = one.limit, best.predicted_error - one.relaxed.predicted_error
-    looser = limit.relaxed().value
     return (
-        f"{format_percent(RELAXED_BY, 1.0)} looser {limit.title} ({limit.show(looser)}): {one.relaxed} at "
+        f"with {limit.relaxed_text} ({limit.show(limit.relaxed().value)}): {one.relaxed} at "
         f"{limit.show(one.relaxed.quantities[limit.column])}, error {format_fraction(one.relaxed.predicted_error)}, "
         f"lower by {format_fraction(gain)}"
     )
@@ -137,7 +135,7 @@ def _limits(plan: Plan) -> Table:
     table = new_table("limits", "limit", "allowed", "pick", "used", "")
     for one in plan.limits:
         limit = one.limit
-        of_all = f" of {gpus} GPUs" if limit.name == "requests_per_second" and gpus > 1 else ""
+        of_all = f" of {gpus} GPUs" if limit.kind.of_all_gpus and gpus > 1 else ""
         pick = limit.show(best.quantities[limit.column])
         sign = "at least " if limit.at_least else ""
         binds = "binds" if one.binds else ""

@@ -79,7 +79,7 @@ def test_limits_on_a_gpu_are_those_of_the_python_api() -> None:
     )  # fmt: skip
     assert by_stage["decode"][3] == format_seconds(31 * float(latency.decode_step.seconds))
     limits = table(view, "limits")
-    assert [row[0] for row in limits.rows] == ["FLOPs", "TTFT", "memory of a device"]
+    assert [row[0] for row in limits.rows] == ["FLOPs", "TTFT", "memory per device"]
     assert [row[1] for row in limits.rows] == ["8 TFLOPs", "60 ms", "45 GiB"]
 
 
@@ -186,6 +186,6 @@ def test_points_of_the_chart_are_the_candidates() -> None:
 def test_a_memory_axis_counts_in_powers_of_two() -> None:
     chart = view_of(State(budget_flops=None, memory_bytes=16 * 2.0**30), OFFER).chart
     assert chart is not None
-    assert chart.x.title == "memory of a device"
+    assert chart.x.title == "memory per device"
     assert all(math.log2(tick.at).is_integer() for tick in chart.x.ticks)
     assert any(tick.text.endswith("GiB") for tick in chart.x.ticks)

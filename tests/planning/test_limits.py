@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise, product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,21 @@ from hypothesis import strategies as st
 from planning.one_at_a_time import AT_LEAST, COLUMNS, Row, Setting, best_first, way_of, ways_of_table
 
 from planner.base.errors import NothingFitsError, QuantityError
+from planner.base.quantities import parse_plain
 from planner.costs.stages import PROMPT_ORDERS, Workload
 from planner.hardware import hardware_catalog
 from planner.laws.fitted import FittedLaw
-from planner.planning.limits import RELAXED_BY, Limit, all_met, conflict, gpus_that_do, limits_of, slacks
+from planner.planning.limits import (
+    RELAXED_BY,
+    Limit,
+    LimitKind,
+    all_met,
+    conflict,
+    find_limit,
+    gpus_that_do,
+    limits_of,
+    slacks,
+)
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan
@@ -45,7 +57,7 @@ def test_limits_stand_in_the_order_of_the_budget() -> None:
         "TTFT at most 100 ms",
         "TPOT at most 20 ms",
         "request latency at most 1 s",
-        "memory of a device at most 16 GiB",
+        "memory per device at most 16 GiB",
         "energy of a request at most 30 J",
         "price of a million requests at most 12.5",
         "requests per second at least 4",
@@ -67,8 +79,8 @@ def test_memory_of_the_hardware_is_a_limit() -> None:
 
 
 def test_share_and_relaxed() -> None:
-    most = Limit("ttft_s", "ttft_s", "TTFT", 0.1, str)
-    least = Limit("requests_per_second", "requests_per_second", "requests per second", 11.0, str, at_least=True)
+    most = Limit(find_limit("ttft"), 0.1)
+    least = Limit(find_limit("requests_per_second"), 11.0)
     assert (most.share(0.05), least.share(22.0)) == (0.5, 0.5)
     assert most.relaxed().value == pytest.approx(0.1 * (1 + RELAXED_BY))
     assert least.relaxed().value == pytest.approx(10.0)
@@ -97,12 +109,19 @@ def test_limits_with_a_unit(field: str, value: object, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("field", ["energy_joules", "price_per_million_requests", "requests_per_second"])
-@pytest.mark.parametrize("value", [0, -1.5, float("nan"), float("inf"), "3", True])
-def test_limits_without_a_unit(field: str, value: object) -> None:
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("energy_joules", 'a positive number of joules such as "50 J" or 50'),
+        ("price_per_million_requests", "a positive number"),
+        ("requests_per_second", 'a positive number of requests per second such as "20/s" or 20'),
+    ],
+)
+@pytest.mark.parametrize("value", [0, -1.5, float("nan"), float("inf"), "three", "", "-3", True])
+def test_limits_that_are_plain_numbers(field: str, expected: str, value: object) -> None:
     with pytest.raises(QuantityError) as caught:
         Budget(**{field: value})
-    assert str(caught.value) == f"{field}: expected a positive number, got {value!r}"
+    assert str(caught.value) == f"{field}: expected {expected}, got {value!r}"
 
 
 def test_a_budget_needs_some_limit() -> None:
@@ -117,6 +136,10 @@ def test_a_budget_needs_some_limit() -> None:
 NAMES = ("ttft_s", "peak_memory_bytes", "requests_per_second")
 
 
+def kind(name: str, **more: Any) -> LimitKind:
+    return LimitKind(name, name, parse_plain, str, **more)
+
+
 @st.composite
 def columns_and_limits(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, list[Limit]]:
     """Small whole numbers, so that ties and exact hits are common."""
@@ -128,7 +151,7 @@ def columns_and_limits(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], np.ndarr
     quantities = {name: column() for name in NAMES}
     possible = np.array(draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
     values = st.integers(1, 13).map(float)
-    limits = [Limit(name, name, name, draw(values), str, name == AT_LEAST) for name in NAMES]
+    limits = [Limit(kind(name, at_least=name == AT_LEAST), draw(values)) for name in NAMES]
     return quantities, column(), possible, limits
 
 
@@ -426,15 +449,13 @@ def test_an_impossible_rate_names_the_fastest_candidate() -> None:
     assert str(nothing(setting, {"requests_per_second": 900.0})) == (
         f"nothing fits requests per second at least 900: the nearest candidate is {fastest.way.llm} with {tokens} "
         f"at {rate:.4g}; loosen it, or name smaller models or faster hardware; "
-        f"--gpus {math.ceil(900 / rate)} (gpus={math.ceil(900 / rate)}) would do"
+        f"gpus={math.ceil(900 / rate)} would do"
     )
 
 
 def test_memory_of_the_card_may_be_what_excludes_all() -> None:
     text = str(nothing(replace(QWEN, llms=("Qwen1.5-72B",)), {"ttft_s": 60.0}))
-    assert text.startswith(
-        "nothing fits memory of a device at most 22.5 GiB: the nearest candidate is Qwen1.5-72B with"
-    )
+    assert text.startswith("nothing fits memory per device at most 22.5 GiB: the nearest candidate is Qwen1.5-72B with")
 
 
 def test_flops_alone_keep_their_own_sentence() -> None:
@@ -449,12 +470,12 @@ def test_contradictory_limits_are_both_named() -> None:
     """A batch of 1 is quick, one of 64 gives the rate; none is both."""
     setting = replace(QWEN, batches=(1, 64))
     assert str(nothing(setting, {"flops": 1e15, "ttft_s": 0.03, "requests_per_second": 70.0})) == (
-        "nothing keeps both TTFT at most 30 ms and requests per second at least 70: "
-        "each alone can be kept, together they cannot; loosen one; with --gpus 11 (gpus=11) both can be kept"
+        "no candidate meets both limits, TTFT at most 30 ms and requests per second at least 70; "
+        "each alone can be met: loosen one; with gpus=11 both can be met"
     )
     assert str(nothing(setting, {"ttft_s": 0.03, "price_per_million_requests": 6.0})) == (
-        "nothing keeps both TTFT at most 30 ms and price of a million requests at most 6: "
-        "each alone can be kept, together they cannot; loosen one"
+        "no candidate meets both limits, TTFT at most 30 ms and price of a million requests at most 6; "
+        "each alone can be met: loosen one"
     )
 
 
@@ -474,10 +495,9 @@ def test_the_gpus_named_are_the_least_that_do(
 ) -> None:
     """By planning again with every number of GPUs up to it."""
     setting = replace(QWEN, batches=(1, 16), tensor_parallel=tensor_parallel, visual_tokens=(1, 16), gpus=gpus)
-    found = re.search(r"--gpus (\d+) \(gpus=(\d+)\)", str(nothing(setting, limits)))
+    found = re.search(r"with gpus=(\d+) |gpus=(\d+) would", str(nothing(setting, limits)))
     assert found is not None
-    assert found[1] == found[2]
-    named = int(found[1])
+    named = int(found[1] or found[2])
     assert named > (gpus or min(tensor_parallel))
     for fewer in range(gpus or max(tensor_parallel), named):
         nothing(replace(setting, gpus=fewer), limits)
@@ -530,7 +550,8 @@ def test_three_limits_of_which_any_two_can_be_kept() -> None:
     )
     limits = [str(one) for one in limits_of(Budget(**found), hardware_catalog()["h100-sxm"])]
     assert str(nothing(setting, found)) == (
-        f"nothing keeps all {' and '.join(limits)}: each alone can be kept, together they cannot; loosen one"
+        f"no candidate meets all limits, {', '.join(limits[:-1])} and {limits[-1]}; "
+        "any two of them can be met: loosen one"
     )
 
 

@@ -338,7 +338,7 @@ def test_law_of_unknown_models_asks_for_candidates(llms: tuple[str, ...], measur
     with pytest.raises(InputError) as caught:
         plan(law, budget="1 TFLOPs", query_tokens=50, generated_tokens=0)
     assert str(caught.value) == (
-        f"the law was measured {measured}: name the candidates with llms= (--llms): models, families, 'all', "
+        f"the law was measured {measured}: name the candidates with llms=, as models, families, 'all', "
         "or config.json paths"
     )
     assert plan(law, budget="1 TFLOPs", query_tokens=50, generated_tokens=0, llms="qwen3").best.llm.family == "Qwen3"

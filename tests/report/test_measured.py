@@ -76,12 +76,12 @@ def test_the_limits_stand_beside_what_was_measured_of_them() -> None:
     checks = (check("ttft_s", 0.02), check("request_s", 0.04), check("peak_memory_bytes", 2.0**33))
     assert column("limits", verdict_of("limits", *checks)) == {
         "TTFT": "20 ms",
-        "memory of a device": "8 GiB (tensors alone)",
+        "memory per device": "8 GiB (tensors alone)",
         "energy of a request": "",
         "requests per second": f"{batch / 0.04:.4g}",
     }
     with_driver = verdict_of("limits", *checks, check("driver_bytes", 2.0**34))
-    assert column("limits", with_driver)["memory of a device"] == "16 GiB"
+    assert column("limits", with_driver)["memory per device"] == "16 GiB"
 
 
 @pytest.mark.parametrize(

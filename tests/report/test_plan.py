@@ -63,7 +63,8 @@ def test_the_story_has_its_order() -> None:
         "one request, ",
         "limits\n",
     ]
-    parts += ["10 % ", "frontier: least error for the TTFT\n", "● pick", "frontier: least error for the TTFT\n┏"]
+    frontier = "frontier: least error for the TTFT\n"
+    parts += ["with 9 % fewer ", frontier, "● pick", f"{frontier}┏"]
     ends = [text.index(parts[0])]
     for part in parts[1:]:
         assert part in text[ends[-1] :], part
@@ -242,7 +243,7 @@ def test_a_peak_in_the_answer_says_no_more_than_it_did() -> None:
     best = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=4).best
     assert best.memory.peak_stage == 4
     assert re.fullmatch(
-        r"memory of a device: [\d.]+ GiB at the peak \(weights [\d.]+ GiB, KV cache [\d.]+ MiB, "
+        r"memory per device: [\d.]+ GiB at the peak \(weights [\d.]+ GiB, KV cache [\d.]+ MiB, "
         r"activations [\d.]+ KiB, reserve 600 MiB\); most of it: weights",
         memory_text(best),
     )

@@ -95,7 +95,7 @@ def test_raw_numbers_are_those_of_the_plan_at_full_precision() -> None:
     by_what = {entry["what"]: entry for entry in shown}
     assert by_what["predicted error"]["value"] == best.predicted_error
     assert by_what["FLOPs of one request"]["value"] == best.total_flops
-    assert by_what["peak memory of a device"]["value"] == best.memory.peak
+    assert by_what["peak memory per device"]["value"] == best.memory.peak
     assert by_what["seconds of the prefill"]["value"] == best.latency.prefill.seconds  # type: ignore[union-attr]
     steps = REQUEST["generated_tokens"] - 1
     assert by_what["seconds of the decode"]["value"] == steps * best.quantities["tpot_s"]
@@ -154,7 +154,7 @@ def test_limits_say_which_binds_and_what_a_tenth_more_buys() -> None:
     for one in plan("limits").limits:
         assert f"| {one.limit.title} |" in text
         if one.relaxed is not None:
-            assert f"With 10 % more room in {one.limit.title} ({one.limit.show(one.limit.relaxed().value)})" in text
+            assert f"With {one.limit.relaxed_text} ({one.limit.show(one.limit.relaxed().value)})" in text
     assert "10 % more of one limit alone would buy nothing" in said("gpus")
 
 

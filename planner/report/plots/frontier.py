@@ -85,7 +85,7 @@ def frontier(plan: Plan) -> Figure:
             axes.scatter(x, y, s=ring, facecolors="none", edgecolors=ACCENT, linewidths=width, label=label, zorder=4)
     _view(axes, plan, drawn)
     limit = _limit(plan)
-    if limit.name == "flops":
+    if limit.kind.names_itself:
         flops_axis(axes, f"FLOPs of one request ({plan.budget.convention} count)")
     else:
         flops_axis(axes, limit.title, limit.show)

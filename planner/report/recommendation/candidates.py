@@ -107,6 +107,6 @@ def compressor_title(name: str) -> Value:
 def limit_text(limit: Limit) -> Line:
     """ "TTFT at most 30 ms"; FLOPs name themselves."""
     value = v.limited(limit, limit.value, f"limit: {limit.title}")
-    if limit.name == "flops":
+    if limit.kind.names_itself:
         return line(value, " for a request")
     return line(f"{limit.title} {'at least' if limit.at_least else 'at most'} ", value)

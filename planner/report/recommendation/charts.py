@@ -69,7 +69,7 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
     costs = [one.quantity(limit.column) for one in drawn]
     far = not min(costs) / _FAR <= limit.value <= max(costs) * _FAR
     x = _axis(
-        line(f"{limit.title} of a request" if limit.name == "flops" else limit.title, ", logarithmic"),
+        line(f"{limit.title} of a request" if limit.kind.names_itself else limit.title, ", logarithmic"),
         [*costs, *([] if far else [limit.value])],
         lambda value: v.limited(limit, value, f"on the axis: {limit.title}"),
         log=True,

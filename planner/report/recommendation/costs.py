@@ -19,7 +19,7 @@ from planner.report.recommendation.document import (
     line,
 )
 from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.kept import SERVED, Held, gpus_of, held_by
+from planner.report.recommendation.kept import Held, gpus_of, held_by
 from planner.report.recommendation.verdict_file import Verdict
 
 _CONVENTIONS = {
@@ -124,8 +124,8 @@ def _memory(plan: Fields) -> Table:
         (line(name), (v.size(number, f"bytes: {name}"),), (v.share(number, peak, f"share of memory: {name}"),))
         for name, number in owners.items()
     ]
-    whole = (line("peak"), (v.size(peak, "peak memory of a device"),), ())
-    return Table(line("Memory of a device, by what takes it"), ("", "bytes", "share"), tuple(rows), (whole,))
+    whole = (line("peak"), (v.size(peak, "peak memory per device"),), ())
+    return Table(line("Memory per device, by what takes it"), ("", "bytes", "share"), tuple(rows), (whole,))
 
 
 def _limits(plan: Fields, best: Pick, verdict: Verdict | None) -> Table:
@@ -150,7 +150,7 @@ def _limits(plan: Fields, best: Pick, verdict: Verdict | None) -> Table:
 def _limit_title(plan: Fields, best: Pick, limit: Limit) -> Line:
     """Requests per second are those of all GPUs together."""
     gpus = gpus_of(plan, best)
-    if limit.name != SERVED or gpus < 2:
+    if not limit.kind.of_all_gpus or gpus < 2:
         return line(limit.title)
     return line(f"{limit.title} of ", v.count(gpus, "GPUs that serve"), " GPUs")
 
@@ -170,15 +170,17 @@ def _more(plan: Fields, best: Pick) -> list[Block]:
         if fields is None:
             continue
         other, looser = Pick.of(fields), limit.relaxed()
+        before, after = limit.kind.looser.split("{}")
         items.append(
             line(
-                "With ", _tenth(), f" more room in {limit.title} (", v.limited(looser, looser.value, "looser limit"),
-                "): ", other.title, ", error ", other.error_value, ", lower by ",
+                "With ", before, _by(limit), f"{after} (", v.limited(looser, looser.value, "looser limit"), "): ",
+                other.title, ", error ", other.error_value, ", lower by ",
                 v.error(best.error - other.error, "gain in error"), ".",
             )
         )  # fmt: skip
     if not items:
-        items.append(line(_tenth(), " more of one limit alone would buy nothing."))
+        share = v.share(RELAXED_BY, 1.0, "by how much a limit is loosened")
+        items.append(line(share, " more of one limit alone would buy nothing."))
     fields = plan.maybe_part("next_up")
     if fields is not None:
         other, limit = Pick.of(fields), limits_in(plan)[0]
@@ -189,5 +191,5 @@ def _more(plan: Fields, best: Pick) -> list[Block]:
     return [Bullets(tuple(items))]
 
 
-def _tenth() -> Value:
-    return v.share(RELAXED_BY, 1.0, "by how much a limit is loosened")
+def _by(limit: Limit) -> Value:
+    return v.share(abs(limit.relaxed().value - limit.value), limit.value, "by how much a limit is loosened")

@@ -13,8 +13,6 @@ from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.verdict_file import Verdict
 
 _NAMED_MAX = 3  # limits that are named with their numbers
-SERVED = "requests_per_second"
-"""The limit on all GPUs together."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def held_by(plan: Fields, best: Pick, verdict: Verdict | None) -> Mapping[str, H
         if limit.name == "memory_bytes":
             number = known.get("driver_bytes", known.get("peak_memory_bytes"))
             note = "" if "driver_bytes" in known else "tensors alone"
-        if limit.name == SERVED and plan.maybe_part("workload_p95") is None:  # else another request was measured
+        if limit.kind.of_all_gpus and plan.maybe_part("workload_p95") is None:  # else another request was measured
             seconds, shared = known.get("request_s", 0.0), max(best.fields.whole("tensor_parallel"), 1)
             if seconds > 0:
                 number = best.fields.whole("batch") * (gpus_of(plan, best) // shared) / seconds
@@ -92,6 +90,6 @@ def banner(plan: Fields, best: Pick, verdict: Verdict) -> Paragraph:
     tone = verdict.tone(best, plan)
     if not all(one.kept for one in held.values()):
         tone = "bad"
-    elif tone == "bad" and held and all(limit.name in held or limit.name == "flops" for limit in limits_in(plan)):
+    elif tone == "bad" and held and all(limit.name in held or limit.kind.names_itself for limit in limits_in(plan)):
         tone = "warn"
     return Paragraph(line(verdict.summary(best, plan), told(plan, held)), tone)

@@ -56,8 +56,8 @@ def _figures(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
     for name, title in _TIMES:
         if best.fields.content.get(name) is not None:
             found.append((title, (v.seconds(best.fields.number(name), title, strong=True),)))
-    memory = v.size(plan.number("memory_bytes", "peak_bytes"), "peak memory of a device", strong=True)
-    found.append(("Peak memory of a device", (memory,)))
+    memory = v.size(plan.number("memory_bytes", "peak_bytes"), "peak memory per device", strong=True)
+    found.append(("Peak memory per device", (memory,)))
     price = best.fields.maybe_number("price_per_million_requests")
     if price is not None:
         kind = v.limit_kind("price_per_million_requests", 1.0)

@@ -9,18 +9,11 @@ from functools import partial
 from typing import Any
 
 from planner.base.errors import InputError
-from planner.base.quantities import (
-    format_bytes,
-    format_flops,
-    format_seconds,
-    parse_bytes,
-    parse_flops,
-    parse_seconds,
-)
 from planner.hardware import hardware_catalog
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.shipped import load_law, load_mix
 from planner.models.catalog import family_of, find_llms
+from planner.planning.limits import as_option, find_limit
 from planner.report.recommendation.document import (
     Block,
     Bullets,
@@ -38,24 +31,6 @@ from planner.report.recommendation.plan_file import laws_of
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 MODEL = "my-vlm"
-_LIMITS = {
-    "flops": "--budget",
-    "ttft_s": "--ttft",
-    "tpot_s": "--tpot",
-    "request_s": "--latency",
-    "memory_bytes": "--memory",
-    "energy_joules": "--energy",
-    "price_per_million_requests": "--price",
-    "requests_per_second": "--requests-per-second",
-}
-_TIMES = ("ttft_s", "tpot_s", "request_s")
-_TEXTS: dict[str, tuple[Callable[[float], str], Callable[[str], float]]] = {
-    "flops": (format_flops, parse_flops),
-    "memory_bytes": (format_bytes, parse_bytes),
-    **dict.fromkeys(_TIMES, (format_seconds, parse_seconds)),
-}
-
-
 _SHA = Value("SHA-256", "SHA-256", "kind of a hash")
 
 
@@ -77,8 +52,8 @@ def again(plan: Fields, law: Law) -> Again:
     asked = plan.part("inputs")
     words, missing = ["vlm-planner", "plan"], []
     for name, limit in asked.part("limits").content.items():
-        if name in _LIMITS and limit is not None:
-            words += [_LIMITS[name], _exact(name, asked.number("limits", name))]
+        if limit is not None:
+            words += as_option(find_limit(name), asked.number("limits", name))
     if asked.whole("requests") > 1 or asked.part("workload").content != asked.part("workload_p95").content:
         words += ["--workload", "requests.csv"]
         missing.append("the file of requests is not part of the plan: put the one that was planned for in its place")
@@ -147,17 +122,6 @@ def measure_commands() -> tuple[str, ...]:
     )
 
 
-def _exact(name: str, value: float) -> str:
-    """A limit as people write it, where that is exact, else at full precision."""
-    if name in _TEXTS:
-        show, parse = _TEXTS[name]
-        text = show(value).replace(" ", "")
-        if parse(text) == value:
-            return text
-    number = repr(int(value)) if value.is_integer() and value < 1e15 else repr(value)
-    return f"{number}s" if name in _TIMES else number
-
-
 def _each_law(laws: Mapping[str, Law], files: dict[str, Law]) -> str:
     """ "quecc=reasoning,none=law-1.json": shipped laws by name, others as a file each."""
     pairs = []
@@ -211,6 +175,10 @@ def _llms(llms: tuple[Fields, ...]) -> list[str]:
     return words
 
 
+def _plain(number: float) -> str:
+    return repr(int(number)) if number.is_integer() and number < 1e15 else repr(number)
+
+
 def _deployment(plan: Fields, asked: Fields, files: list[str], missing: list[str]) -> list[str]:
     words = ["--precision", ",".join(asked.texts("precision"))]
     words += ["--tensor-parallel", ",".join(str(int(one)) for one in asked.numbers("tensor_parallel"))]
@@ -226,7 +194,7 @@ def _deployment(plan: Fields, asked: Fields, files: list[str], missing: list[str
     for name in ("gpus", "price_per_hour"):
         number = asked.maybe_number(name)
         if number is not None:
-            words += [f"--{name.replace('_', '-')}", _exact(name, number)]
+            words += [f"--{name.replace('_', '-')}", _plain(number)]
     kv = asked.maybe_text("kv_precision")
     if kv is not None:
         words += ["--kv-precision", kv]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from planner.base.quantities import (
     format_bytes,
@@ -16,8 +15,7 @@ from planner.base.quantities import (
     format_significant,
     format_tokens,
 )
-from planner.planning.limits import Limit, limits_of
-from planner.planning.request import Budget
+from planner.planning.limits import Limit, find_limit
 from planner.report.recommendation.document import Line, Value, line, visible
 
 
@@ -84,14 +82,13 @@ def visual_tokens(number: int, strong: bool = False) -> Line:
 
 
 def limit_kind(name: str, value: float) -> Limit:
-    """A limit of that name, which knows its title and how its values are shown."""
-    found: Any = limits_of(Budget(**{name: value}), None)  # type: ignore[arg-type]  # the name is a field
-    return next(one for one in found if one.name == name)  # type: ignore[no-any-return]
+    """A limit of that name, which knows its title and how its values are shown. Raises UnknownNameError."""
+    return Limit(find_limit(name), value)
 
 
 def of(limit: Limit, value: Value) -> Line:
     """ "TTFT of 30 ms"; FLOPs name themselves."""
-    return line("" if limit.name == "flops" else f"{limit.title} of ", value)
+    return line("" if limit.kind.names_itself else f"{limit.title} of ", value)
 
 
 def odds(value: float, what: str, strong: bool = False) -> Value:
@@ -102,9 +99,7 @@ def odds(value: float, what: str, strong: bool = False) -> Value:
 
 def limited(limit: Limit, value: float, what: str, strong: bool = False) -> Value:
     """A quantity that a limit holds, as the limit shows it."""
-    units = {"total_flops": "FLOPs", "peak_memory_bytes": "bytes", "energy_joules": "joules"}
-    unit = units.get(limit.column, "s" if limit.column.endswith("_s") else "")
-    return Value(visible(limit.show(value)), value, what, unit, strong)
+    return Value(visible(limit.show(value)), value, what, limit.kind.unit, strong)
 
 
 BY_UNIT: dict[str, Callable[[float, str], Value]] = {

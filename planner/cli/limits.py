@@ -1,0 +1,71 @@
+"""The limits of a budget as options: one for each entry of the table, and --limit NAME=VALUE for any other."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from planner.base.errors import InputError
+from planner.base.quantities import shown
+from planner.planning.limits import LIMITS, LimitKind, find_limit
+
+PARAMETER = "limits"
+_GENERIC = "limit"
+
+
+def takes_limits(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with these options in the place of its parameter `limits`, which gets {field of the Budget: value}."""
+    signature = inspect.signature(verb, eval_str=True)
+    kinds = {_parameter(kind): kind for kind in LIMITS}
+    parameters: list[inspect.Parameter] = []
+    for one in signature.parameters.values():
+        parameters += _options(kinds) if one.name == PARAMETER else [one]
+
+    @wraps(verb)
+    def wrapper(**given: Any) -> None:
+        typed = [(kind, text, kind.option) for name, kind in kinds.items() if (text := given.pop(name)) is not None]
+        typed += _others(given.pop(_GENERIC) or ())
+        limits: dict[str, float] = {}
+        for kind, text, option in typed:
+            if kind.name in limits:
+                raise InputError(f"{option}: this limit is given twice; leave one out")
+            limits[kind.name] = kind.read_typed(text, option)
+        verb(**given, **{PARAMETER: limits})
+
+    wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]  # what typer reads the options from
+        parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    )
+    return wrapper
+
+
+def given_options(limits: Mapping[str, float]) -> set[str]:
+    """The options that set them."""
+    return {LIMITS.find(name).option for name in limits}
+
+
+def _parameter(kind: LimitKind) -> str:
+    return kind.option.removeprefix("--").replace("-", "_")
+
+
+def _options(kinds: Mapping[str, LimitKind]) -> Iterator[inspect.Parameter]:
+    for name, kind in kinds.items():
+        yield _option(name, Annotated[str | None, typer.Option(kind.option, help=kind.help or kind.title)])
+    other = typer.Option("--limit", metavar="NAME=VALUE", help="A limit that a plug-in adds, as carbon=5; repeatable.")
+    yield _option(_GENERIC, Annotated[list[str] | None, other])
+
+
+def _option(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _others(texts: list[str] | tuple[str, ...]) -> Iterator[tuple[LimitKind, str, str]]:
+    """(kind, value, what an error calls it) of each NAME=VALUE."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--limit: expected NAME=VALUE such as ttft=100ms, got {shown(text)}")
+        yield find_limit(name.strip()), value, f"--limit {name.strip()}"
