@@ -275,8 +275,7 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
         (["show", "ocrr"], "no shipped law is called 'ocrr'; did you mean 'ocr'?"),
         (
             ["show", "FOLDER/law.json"],
-            "cannot read the law FOLDER/law.json: No such file or directory; "
-            "expected a JSON file written by vlm-planner fit",
+            "cannot read FOLDER/law.json: No such file or directory; expected a law that vlm-planner fit -o wrote",
         ),
         (
             [*PLAN, "--visual-tokens", "2.5"],

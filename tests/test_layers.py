@@ -214,7 +214,6 @@ LINES_MAX_WITH_A_REASON = 400
 LONG_FOR_A_REASON = {
     "bench/verify.py": "to be split",
     "laws/fit.py": "to be split",
-    "laws/fitted.py": "to be split",
     "laws/holdout.py": "to be split",
     "planning/result.py": "to be split",
 }

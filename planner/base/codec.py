@@ -14,6 +14,8 @@ A class may say in DERIVED which of its properties are written beside its fields
 passed over when it is read. A field may be declared with `metadata=SPARSE`: it is left out of the file where it has its
 default; or, a mapping, with `metadata=INLINE`: its entries stand beside the other fields.
 
+A class whose constructor changes what it is given may say in `restored(**fields)` how it is made of what a file holds.
+
 Hints are resolved when a class is first met, so that nothing is paid for classes that no file holds.
 """
 
@@ -26,9 +28,10 @@ from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar
 
+from planner.base.containers import Array, Entries, FirstOf, Fixed, Row
 from planner.base.errors import InputError
 from planner.base.place import Place
-from planner.base.stored import PLAIN, Array, Choice, Custom, Entries, FirstOf, Fixed, Row
+from planner.base.stored import PLAIN, Choice, Custom
 
 T = TypeVar("T")
 
@@ -134,7 +137,7 @@ class _Object:
             name = str(next(iter(rest)))
             raise place.at(name).complaint("is no entry that this vlm-planner knows", joint=" ")
         try:
-            return self.cls(**values)
+            return getattr(self.cls, "restored", self.cls)(**values)
         except (InputError, ArithmeticError, ValueError, TypeError) as error:
             raise place.complaint(" ".join(str(error).split())) from None
 

@@ -124,7 +124,7 @@ class FileFormat(Generic[T]):
 
     def _checked(self, content: Any, place: Place) -> dict[str, Any]:
         """The content, if its head is one that this code reads, and its hash is right."""
-        here = f"{place.path} of {place.origin}" if place.path else place.origin
+        here = f"{place.origin}: {place.path}" if place.path else place.origin
         if not isinstance(content, Mapping) or FORMAT not in content:
             raise place.error(f'{here} is not {self.what}: expected "{FORMAT}": "{self.name}", {self._made_by()}')
         if content[FORMAT] != self.name:

@@ -70,7 +70,7 @@ def read_json(
     try:
         return json.loads(text, **strict)
     except json.JSONDecodeError as error:
-        raise kind(f"{name} is not JSON: {error.msg} at line {error.lineno}; expected {expected}") from None
+        raise kind(f"{name} is not JSON: {error.msg} in line {error.lineno}; expected {expected}") from None
     except _Refused as error:
         raise kind(f"{name} is not JSON that can be read: {error}; expected {expected}") from None
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""How values of each plain kind stand in JSON: numbers, texts, lists, objects, arrays; each checked both ways."""
+"""How values of each plain kind stand in JSON, checked both ways."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from planner.base.errors import InputError
 from planner.base.place import Place
 
 _WHOLE_MAX = 2**63  # beyond it no count of anything makes sense
@@ -32,7 +31,7 @@ class Json:
         if value is None or isinstance(value, str | bool):
             return value
         if isinstance(value, Mapping):
-            return {_key(name, place): self.encode(one, place.at(str(name))) for name, one in value.items()}
+            return {key_text(name, place): self.encode(one, place.at(str(name))) for name, one in value.items()}
         if isinstance(value, Sequence):
             return [self.encode(one, place.at(i)) for i, one in enumerate(value)]
         plain = value.tolist() if hasattr(value, "tolist") else value
@@ -45,10 +44,22 @@ class Json:
         raise place.wrong("what JSON can hold", value)
 
     def decode(self, content: Any, place: Place) -> Any:
-        return self.encode(content, place)
+        return content if _is_json(content) else self.encode(content, place)
 
 
-def _key(name: object, place: Place) -> str:
+def _is_json(content: Any) -> bool:
+    """Whether a value is what `json` reads: most are, and no place has to be named for them."""
+    kind = type(content)
+    if kind is float:
+        return math.isfinite(content)
+    if kind is list:
+        return all(map(_is_json, content))
+    if kind is dict:
+        return all(type(name) is str for name in content) and all(map(_is_json, content.values()))
+    return content is None or kind in (str, bool, int)
+
+
+def key_text(name: object, place: Place) -> str:
     if isinstance(name, str):
         return name
     raise place.wrong("texts for keys", name)
@@ -79,8 +90,13 @@ class Flag:
         raise place.wrong(self.expected, content)
 
 
+@dataclasses.dataclass(frozen=True)
 class Whole:
-    expected = "a whole number"
+    least: int | None = None
+
+    @property
+    def expected(self) -> str:
+        return "a whole number" if self.least is None else f"a whole number from {self.least} on"
 
     def encode(self, value: Any, place: Place) -> int:
         whole = value.item() if hasattr(value, "item") else value
@@ -93,11 +109,22 @@ class Whole:
             raise place.wrong(self.expected, content)
         if abs(content) >= _WHOLE_MAX:
             raise place.wrong("a whole number of 64 bits", content)
+        if self.least is not None and content < self.least:
+            raise place.wrong(self.expected, content)
         return content
 
 
+@dataclasses.dataclass(frozen=True)
 class Number:
-    expected = "a number"
+    least: float | None = None
+    above: bool = False
+    """Whether it must be more than `least`."""
+
+    @property
+    def expected(self) -> str:
+        if self.least is None:
+            return "a number"
+        return f"a number above {self.least:g}" if self.above else f"a number from {self.least:g} on"
 
     def encode(self, value: Any, place: Place) -> float:
         return self.decode(value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value, place)
@@ -107,6 +134,8 @@ class Number:
             raise place.wrong(self.expected, content)
         if not is_finite(content):
             raise place.wrong("a finite number", content)
+        if self.least is not None and (content < self.least or (self.above and content == self.least)):
+            raise place.wrong(self.expected, content)
         return float(content)
 
 
@@ -140,6 +169,14 @@ PLAIN: dict[Any, Custom] = {
 }
 
 
+COUNT = Whole(0)
+"""Whole numbers from 0 on."""
+POSITIVE = Number(0.0, above=True)
+"""Numbers above 0."""
+NOT_NEGATIVE = Number(0.0)
+"""Numbers from 0 on."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Choice:
     values: tuple[Any, ...]
@@ -155,127 +192,3 @@ class Choice:
         raise place.wrong(self.expected, value)
 
     decode = encode
-
-
-@dataclasses.dataclass(frozen=True)
-class FirstOf:
-    """What fits first; where one alternative alone is of the content's kind, its complaint is the complaint."""
-
-    members: tuple[Any, ...]
-
-    @property
-    def expected(self) -> str:
-        return " or ".join(dict.fromkeys(_expected(one) for one in self.members))
-
-    def encode(self, value: Any, place: Place) -> Any:
-        return self._first("encode", value, place)
-
-    def decode(self, content: Any, place: Place) -> Any:
-        return self._first("decode", content, place)
-
-    def _first(self, way: str, value: Any, place: Place) -> Any:
-        if value is None and any(isinstance(one, Null) for one in self.members):
-            return None
-        others = [one for one in self.members if not isinstance(one, Null)]
-        if len(others) == 1 and not isinstance(others[0], Text | Flag | Whole | Number | Choice):
-            return getattr(others[0], way)(value, place)
-        for one in others:
-            try:
-                return getattr(one, way)(value, place)
-            except InputError:
-                continue
-        raise place.wrong(self.expected, value)
-
-
-def _expected(codec: Any) -> str:
-    """What a codec takes, in words."""
-    return str(getattr(codec, "expected", "an object"))
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    entry: Any
-
-    @property
-    def expected(self) -> str:
-        return "a list"
-
-    def encode(self, value: Any, place: Place) -> list[Any]:
-        if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
-            raise place.wrong("a list", value)
-        return [self.entry.encode(one, place.at(i)) for i, one in enumerate(value)]
-
-    def decode(self, content: Any, place: Place) -> tuple[Any, ...]:
-        if not isinstance(content, list | tuple):
-            raise place.wrong("a list", content)
-        return tuple(self.entry.decode(one, place.at(i)) for i, one in enumerate(content))
-
-
-@dataclasses.dataclass(frozen=True)
-class Fixed:
-    entries: tuple[Any, ...]
-
-    @property
-    def expected(self) -> str:
-        return f"a list of {len(self.entries)}"
-
-    def encode(self, value: Any, place: Place) -> list[Any]:
-        return [one.encode(entry, place.at(i)) for i, (one, entry) in enumerate(self._pairs(value, place))]
-
-    def decode(self, content: Any, place: Place) -> tuple[Any, ...]:
-        return tuple(one.decode(entry, place.at(i)) for i, (one, entry) in enumerate(self._pairs(content, place)))
-
-    def _pairs(self, value: Any, place: Place) -> list[tuple[Any, Any]]:
-        if not isinstance(value, list | tuple) or len(value) != len(self.entries):
-            raise place.wrong(self.expected, value)
-        return list(zip(self.entries, value, strict=True))
-
-
-@dataclasses.dataclass(frozen=True)
-class Entries:
-    entry: Any
-    expected: str = "an object"
-
-    def encode(self, value: Any, place: Place) -> dict[str, Any]:
-        return self._each("encode", value, place)
-
-    def decode(self, content: Any, place: Place) -> dict[str, Any]:
-        return self._each("decode", content, place)
-
-    def _each(self, way: str, value: Any, place: Place) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
-            raise place.wrong("an object", value)
-        change = getattr(self.entry, way)
-        return {_key(name, place): change(one, place.at(str(name))) for name, one in value.items()}
-
-
-class Array:
-    """Floats in any shape."""
-
-    expected = "a list of numbers"
-
-    def encode(self, value: Any, place: Place) -> Any:
-        import numpy as np
-
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-            raise place.wrong("finite numbers", value)
-        return np.asarray(array, float).tolist()
-
-    def decode(self, content: Any, place: Place) -> Any:
-        import numpy as np
-
-        self._check(content, place)
-        try:
-            return np.array(content, float)
-        except (ValueError, TypeError):
-            raise place.wrong("a list of numbers in rows of equal length", content) from None
-
-    def _check(self, content: Any, place: Place) -> None:
-        if not isinstance(content, list):
-            raise place.wrong(self.expected, content)
-        for i, one in enumerate(content):
-            if isinstance(one, list):
-                self._check(one, place.at(i))
-            elif isinstance(one, bool) or not isinstance(one, float | int) or not is_finite(one):
-                raise place.at(i).wrong("a finite number", one)

@@ -10,16 +10,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import InputError, LawFileError
-from planner.base.files import write_json
-from planner.base.quantities import format_percent, shown
+from planner.base.file_format import FileFormat, file_name
+from planner.base.files import read_json
+from planner.base.place import Place
+from planner.base.quantities import format_percent
+from planner.base.stored import Choice
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
-from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FittedLaw, read_law_file
+from planner.laws.fitted import AT_A_BOUND, CONVERGED, LAW_FILE, NOT_IDENTIFIED, FittedLaw
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]
@@ -27,8 +30,6 @@ FloatArray = NDArray[np.float64]
 AVERAGE, MIX = "average", "mix"
 AUTO: Final = "auto"
 """The form of an average: what the runs speak for."""
-FILE_FORMAT = "vlm-planner/combined-law"
-FORMAT_VERSION = 1
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
@@ -40,9 +41,9 @@ Law: TypeAlias = "FittedLaw | CombinedLaw"
 class CombinedLaw:
     """A weighted mean of laws; it predicts and plans like a FittedLaw."""
 
-    kind: str
+    kind: Annotated[str, Choice((AVERAGE, MIX))]
     """"average" over forms, or "mix" of tasks."""
-    members: tuple[Law, ...]
+    members: tuple[Annotated[Law, LAW_PART], ...]
     """Fitted laws of the forms of an average; laws of any kind, one a task, of a mix."""
     weights: tuple[float, ...]
     """Shares; scaled to sum to 1."""
@@ -54,6 +55,14 @@ class CombinedLaw:
         if not good or not np.isfinite(total):
             raise InputError(f"a {self.kind} needs a weight above 0 for each law, got {list(self.weights)}")
         object.__setattr__(self, "weights", tuple(weight / total for weight in self.weights))
+
+    @classmethod
+    def restored(cls, **values: Any) -> CombinedLaw:
+        """A law as its file holds it, its weights to the last digit."""
+        law, weights = cls(**values), values["weights"]
+        if abs(sum(weights) - 1) <= 1e-9:
+            object.__setattr__(law, "weights", weights)
+        return law
 
     @property
     def form(self) -> str:
@@ -126,23 +135,11 @@ class CombinedLaw:
 
     def to_dict(self) -> dict[str, Any]:
         """All that the file holds, as plain JSON types."""
-        return {
-            "format": FILE_FORMAT,
-            "format_version": FORMAT_VERSION,
-            "form": self.form,
-            "kind": self.kind,
-            "name": self.name,
-            "status": self.status,
-            "advice": self.advice,
-            "at_bound": list(self.at_bound),
-            "n_runs": self.n_runs,
-            "weights": list(self.weights),
-            "members": [member.to_dict() for member in self.members],
-        }
+        return COMBINED_LAW_FILE.to_dict(self)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON, atomically. Raises OutputExistsError."""
-        return write_json(path, self.to_dict(), overwrite=overwrite)
+        return COMBINED_LAW_FILE.write(path, self, overwrite=overwrite)
 
 
 def single_laws(law: Law) -> tuple[FittedLaw, ...]:
@@ -186,28 +183,14 @@ def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
 
 def read_law(path: str | os.PathLike[str]) -> Law:
     """A law file of either kind. Raises LawFileError."""
-    return law_from_dict(read_law_file(path), Path(path).name)
+    return law_from_dict(read_json(path, LAW_FILE.expected, LawFileError), file_name(path))
 
 
-def law_from_dict(content: Mapping[str, Any], origin: str = "the law") -> Law:
+def law_from_dict(content: Any, origin: str = "the law") -> Law:
     """The law of a dictionary made by `to_dict`, of either kind. Raises LawFileError."""
-    if content.get("format") != FILE_FORMAT:
-        return FittedLaw.from_dict(content, origin)
-    if content.get("format_version") != FORMAT_VERSION:
-        raise LawFileError(
-            f"{origin} has format version {shown(content.get('format_version'))}, this vlm-planner reads "
-            f"{FORMAT_VERSION}: update vlm-planner"
-        )
-    try:
-        members = tuple(law_from_dict(member, origin) for member in content["members"])
-        kind, name, weights = content["kind"], content["name"], tuple(float(weight) for weight in content["weights"])
-        if kind not in (AVERAGE, MIX) or not isinstance(name, str):
-            raise InputError(f"kind {shown(kind)} is not known")
-        return CombinedLaw(kind, members, weights, name)
-    except LawFileError:
-        raise
-    except (InputError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise LawFileError(f"{origin} is damaged ({error}); make it again") from None
+    form = COMBINED_LAW_FILE if COMBINED_LAW_FILE.speaks_of(content) else LAW_FILE
+    law: Law = form.from_dict(content, origin)
+    return law
 
 
 def _average(rows: tuple[FormEvidence, ...], name: str) -> CombinedLaw:
@@ -221,3 +204,37 @@ def _part(law: CombinedLaw, i: int) -> str:
 
 def _union(columns: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for column in columns for value in column))
+
+
+class LawPart:
+    """A law of either kind as a part of another file."""
+
+    def encode(self, value: Law, place: Place) -> dict[str, Any]:
+        if not isinstance(value, FittedLaw | CombinedLaw):
+            raise place.wrong("a law", value)
+        return value.to_dict()
+
+    def decode(self, content: Any, place: Place) -> Law:
+        form = COMBINED_LAW_FILE if COMBINED_LAW_FILE.speaks_of(content) else LAW_FILE
+        law: Law = form.decode(content, place)
+        return law
+
+
+LAW_PART = LawPart()
+
+COMBINED_LAW_FILE = FileFormat(
+    "vlm-planner/combined-law",
+    1,
+    CombinedLaw,
+    "a law",
+    "vlm-planner fit -o",
+    derived={
+        "form": lambda law: law.form,
+        "status": lambda law: law.status,
+        "advice": lambda law: law.advice,
+        "at_bound": lambda law: list(law.at_bound),
+        "n_runs": lambda law: law.n_runs,
+    },
+    error=LawFileError,
+)
+"""The file of an average or a mix."""

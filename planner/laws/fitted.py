@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.codec import SPARSE, codec_of
 from planner.base.errors import InputError, LawFileError
-from planner.base.files import file_text, write_text
+from planner.base.file_format import FileFormat
+from planner.base.files import file_text
+from planner.base.place import Place
 from planner.base.quantities import shown
-from planner.laws.forms import FORMS, get_form
+from planner.base.stored import COUNT, Choice
+from planner.laws.forms import get_form
 
 if TYPE_CHECKING:
     import lmfit
 
 FloatArray = NDArray[np.float64]
-
-FILE_FORMAT = "vlm-planner/law"
-FORMAT_VERSION = 1
-
-_NUMBERS = re.compile(r"\[\n[\s\d.,eE+-]+\]")  # lists of numbers are put on one line
 
 CONVERGED = "converged"
 AT_A_BOUND = "at a bound"
@@ -72,23 +69,23 @@ class FittedLaw:
     """What T counts."""
     name: str = ""
     """What the law is called; shipped laws are found by it."""
-    status: str = GIVEN
+    status: Annotated[str, Choice(STATUSES)] = GIVEN
     """"converged", "at a bound", "not identified", or "given" for parameters that were not fitted here."""
     advice: str = ""
     """What the status means for whoever uses the law."""
     at_bound: tuple[str, ...] = ()
     """Parameters whose bound is part of the answer."""
-    constraints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    constraints: Mapping[str, Annotated[Mapping[str, Any], _CONSTRAINT]] = field(default_factory=dict)
     """What the user imposed, by parameter: value of a fixed one, expr of a tied one, min, max."""
     rss: float | None = None
     """Sum of squared residuals, unweighted."""
     rmse: float | None = None
     """sqrt(rss / n_runs)."""
-    n_runs: int = 0
+    n_runs: Annotated[int, COUNT] = 0
     """Runs that the law was fitted to."""
-    weighting: str = "equal"
+    weighting: Annotated[str, Choice(WEIGHTINGS)] = "equal"
     """"equal", "error_se" or "samples": what weighted the residuals."""
-    loss: str = "least-squares"
+    loss: Annotated[str, Choice(LOSSES)] = "least-squares"
     """"least-squares", or "huber" on relative residuals."""
     huber_delta: float | None = None
     """Relative residual at which the Huber loss turns linear."""
@@ -110,9 +107,9 @@ class FittedLaw:
     """Fingerprint of the runs, whatever the order of their rows."""
     remarks: tuple[str, ...] = ()
     """What reading or pooling the runs left out or merged."""
-    joint: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    joint: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=SPARSE)
     """Of a joint fit: the group, what it shares, all groups with their runs, and the kept profile; see `joint`."""
-    data: FitData | None = field(default=None, repr=False, compare=False)
+    data: Annotated[FitData, _RUNS] | None = field(default=None, repr=False, compare=False)
     """What the fit saw, in the file too; None for a law that was given."""
 
     def __post_init__(self) -> None:
@@ -179,19 +176,11 @@ class FittedLaw:
 
     def to_dict(self) -> dict[str, Any]:
         """All that the file holds, as plain JSON types."""
-        head: dict[str, Any] = {"format": FILE_FORMAT, "format_version": FORMAT_VERSION}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == "joint" and not value:
-                continue  # most laws come from no joint fit, and files from before there were any have no such field
-            if isinstance(value, FitData):
-                value = {column.name: getattr(value, column.name).tolist() for column in fields(value)}
-            head[item.name] = list(value) if isinstance(value, tuple) else value
-        return head
+        return LAW_FILE.to_dict(self)
 
     def to_json(self) -> str:
         """The content of the law's file."""
-        return _NUMBERS.sub(lambda found: " ".join(found[0].split()), file_text(self.to_dict()))
+        return file_text(self.to_dict())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON at full precision, atomically.
@@ -199,7 +188,7 @@ class FittedLaw:
         Raises:
             OutputExistsError: the file exists and `overwrite` is false.
         """
-        return write_text(path, self.to_json(), overwrite=overwrite)
+        return LAW_FILE.write(path, self, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FittedLaw:
@@ -208,37 +197,12 @@ class FittedLaw:
         Raises:
             LawFileError: the file cannot be read, is damaged, or was written by a newer version.
         """
-        return cls.from_dict(read_law_file(path), Path(path).name)
+        return LAW_FILE.read(path)
 
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the law") -> FittedLaw:
         """The law of a dictionary made by `to_dict`. Raises LawFileError."""
-        if not isinstance(content, dict) or content.get("format") != FILE_FORMAT:
-            raise LawFileError(
-                f'{origin} is not a law: expected JSON with "format": "{FILE_FORMAT}"; make one with vlm-planner fit'
-            )
-        version = content.get("format_version")
-        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise LawFileError(f"{origin} is damaged: format_version {shown(version)} is no version number")
-        if version > FORMAT_VERSION:
-            raise LawFileError(
-                f"{origin} has format version {version}, this vlm-planner reads up to {FORMAT_VERSION}: "
-                "update vlm-planner"
-            )
-        values = {}
-        for item in fields(cls):
-            if item.name == "joint" and item.name not in content:
-                continue
-            if item.name not in content:
-                raise LawFileError(f"{origin} is damaged: {item.name!r} is missing; fit it again")
-            values[item.name] = _typed(content[item.name], str(item.type), item.name, origin)
-        for name, known in (("form", FORMS), ("status", STATUSES), ("loss", LOSSES), ("weighting", WEIGHTINGS)):
-            if values[name] not in known:
-                raise LawFileError(f"{origin} is damaged: {name} {shown(values[name])} is not known; fit it again")
-        try:
-            return cls(**values)
-        except InputError as error:
-            raise LawFileError(f"{origin} is damaged: {error}") from None
+        return LAW_FILE.from_dict(content, origin)
 
     def to_lmfit(self) -> lmfit.model.ModelResult:
         """The fit as an lmfit ModelResult, for people who live there: report, confidence intervals, emcee.
@@ -253,64 +217,6 @@ class FittedLaw:
         return model_result(self)
 
 
-def read_law_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The JSON object of a law file. Raises LawFileError."""
-    name = Path(path).name
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise LawFileError(
-            f"cannot read the law {path}: {error.strerror}; expected a JSON file written by vlm-planner fit"
-        ) from None
-    except UnicodeDecodeError:
-        raise LawFileError(
-            f"{name} is not a law: it is not UTF-8 text; expected JSON written by vlm-planner fit"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise LawFileError(
-            f"{name} is not a law: it is damaged at line {error.lineno} ({error.msg}); fit it again"
-        ) from None
-    except (ValueError, RecursionError):
-        raise LawFileError(f"{name} is not a law: no JSON that can be read; fit it again") from None
-    return content if isinstance(content, dict) else {}
-
-
-def _typed(value: Any, annotation: str, name: str, origin: str) -> Any:
-    """A field's value from JSON, if it is of the field's kind. Raises LawFileError."""
-    is_number = _is_number(value)
-    if annotation == "str":
-        good = isinstance(value, str)
-    elif annotation.startswith("FitData"):
-        return None if value is None else _fit_data(value, name, origin)
-    elif annotation.startswith("tuple"):
-        texts = "str" in annotation
-        good = isinstance(value, list) and all(isinstance(e, str) if texts else _is_number(e) for e in value)
-        value = tuple(cast("list[Any]", value)) if good else value
-    elif annotation.startswith("Mapping"):
-        good = isinstance(value, dict) and (name != "constraints" or all(map(_is_constraint, value.values())))
-    elif annotation == "int":
-        good = is_number and isinstance(value, int) and value >= 0
-    else:
-        good = is_number or (value is None and "None" in annotation)
-    if not good:
-        raise LawFileError(f"{origin} is damaged: {name!r} is {shown(value)}; fit it again")
-    return value
-
-
-def _fit_data(value: Any, name: str, origin: str) -> FitData:
-    """The runs of a law file. Raises LawFileError."""
-    columns = [value.get(item.name) if isinstance(value, dict) else None for item in fields(FitData)]
-    lists = [column for column in columns if isinstance(column, list) and all(map(_is_number, column))]
-    if len(lists) < 4 or len({len(column) for column in lists}) > 1 or not lists[0]:
-        raise LawFileError(f"{origin} is damaged: {name!r} holds no four columns of numbers; fit it again")
-    n, t, y, weights = (np.array(column, float) for column in lists)
-    if min(n.min(), t.min(), weights.min()) <= 0:
-        raise LawFileError(
-            f"{origin} is damaged: {name!r} holds a size, count or weight that is not above 0; fit it again"
-        )
-    return FitData(n, t, y, weights)
-
-
 def _is_number(value: Any) -> bool:
     """Whether a value from JSON is a number that a float can hold."""
     try:
@@ -319,8 +225,47 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def _is_constraint(value: Any) -> bool:
-    """Whether a value from JSON is what `constraints` holds of a parameter."""
-    if not isinstance(value, dict) or not set(value) <= {"value", "expr", "min", "max"}:
-        return False
-    return all(isinstance(v, str) if key == "expr" else _is_number(v) for key, v in value.items())
+class _Constraint:
+    """What `constraints` holds of a parameter: value, expr, min, max."""
+
+    expected = "an object of value, expr, min and max"
+
+    def encode(self, value: Any, place: Place) -> dict[str, Any]:
+        return self.decode(value, place)
+
+    def decode(self, content: Any, place: Place) -> dict[str, Any]:
+        if not isinstance(content, Mapping) or not set(content) <= {"value", "expr", "min", "max"}:
+            raise place.wrong(self.expected, content)
+        kinds = {name: str if name == "expr" else float for name in content}
+        return {name: codec_of(kind).decode(content[name], place.at(name)) for name, kind in kinds.items()}
+
+
+class _Runs:
+    """The runs of a law: columns of equal length."""
+
+    def encode(self, value: FitData, place: Place) -> dict[str, Any]:
+        columns: dict[str, Any] = codec_of(FitData).encode(value, place)
+        return columns
+
+    def decode(self, content: Any, place: Place) -> FitData:
+        found: FitData = codec_of(FitData).decode(content, place)
+        columns = (found.n, found.t, found.y, found.weights)
+        if len({column.shape for column in columns}) > 1 or found.n.ndim != 1 or not len(found.n):
+            raise place.complaint("expected four columns of as many numbers")
+        if min(found.n.min(), found.t.min(), found.weights.min()) <= 0:
+            raise place.complaint("expected sizes, counts and weights above 0")
+        return found
+
+
+_CONSTRAINT, _RUNS = _Constraint(), _Runs()
+
+LAW_FILE = FileFormat(
+    "vlm-planner/law",
+    1,
+    FittedLaw,
+    "a law",
+    "vlm-planner fit -o",
+    error=LawFileError,
+    advice="fit it again",
+)
+"""The file of one law."""

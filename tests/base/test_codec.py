@@ -287,7 +287,7 @@ def test_a_file_in_a_file_is_checked_as_one() -> None:
     content = nested.to_dict(Outer(Leaf(1.0)))
     assert content["inner"] == {"format": "leaf", "format_version": 1, "twice": 2.0, "number": 1.0, "count": 0}
     assert nested.from_dict(content) == Outer(Leaf(1.0))
-    with pytest.raises(InputError, match=r"^inner of o\.json has format version 2, this vlm-planner reads up to 1"):
+    with pytest.raises(InputError, match=r"^o\.json: inner has format version 2, this vlm-planner reads up to 1"):
         nested.from_dict(content | {"inner": content["inner"] | {"format_version": 2}}, "o.json")
 
 

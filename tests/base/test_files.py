@@ -182,8 +182,8 @@ def test_json_has_no_nan() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is not JSON: Expecting value at line 1"),
-        (b"{\n", "is not JSON: Expecting property name enclosed in double quotes at line 2"),
+        (b"", "is not JSON: Expecting value in line 1"),
+        (b"{\n", "is not JSON: Expecting property name enclosed in double quotes in line 2"),
         (b"\xff\xfe", "is not UTF-8 text"),
         (b"[" * 100_000, "is not JSON that can be read: it is nested too deeply"),
         (b"1" * 5000, "is not JSON that can be read: it holds a number of too many digits"),

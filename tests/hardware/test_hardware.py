@@ -328,7 +328,7 @@ def test_a_missing_field_of_a_profile_is_named(tmp_path: Path, missing: str) -> 
     [
         (
             "{",
-            "card.json is not JSON: Expecting property name enclosed in double quotes at line 1; expected the profile "
+            "card.json is not JSON: Expecting property name enclosed in double quotes in line 1; expected the profile "
             "of a card; vlm-planner hardware NAME -o FILE writes one",
         ),
         (

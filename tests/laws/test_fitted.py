@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import planner
 from planner.base.errors import InputError, LawFileError
-from planner.laws.fitted import FORMAT_VERSION, FittedLaw
+from planner.laws.fitted import LAW_FILE, FittedLaw
 from planner.laws.forms import FORMS
 from planner.runs import Runs
 
@@ -60,7 +60,7 @@ def test_outside_names_the_nearest_measured_value(reasoning: Runs) -> None:
 
 
 def test_a_newer_file_asks_for_an_update(reasoning: Runs) -> None:
-    content = planner.fit(reasoning).to_dict() | {"format_version": FORMAT_VERSION + 1}
+    content = planner.fit(reasoning).to_dict() | {"format_version": LAW_FILE.version + 1}
     with pytest.raises(LawFileError, match="update vlm-planner"):
         FittedLaw.from_dict(content)
 
@@ -107,5 +107,5 @@ def test_a_law_of_no_joint_fit_has_no_such_field_and_reads_without_it(reasoning:
     law = planner.fit(reasoning)
     assert "joint" not in law.to_dict()
     assert FittedLaw.from_dict(law.to_dict()).joint == {}
-    with pytest.raises(LawFileError, match="'joint' is 'text'"):
+    with pytest.raises(LawFileError, match="joint: expected an object, got 'text'"):
         FittedLaw.from_dict(law.to_dict() | {"joint": "text"})

@@ -214,7 +214,7 @@ def test_size_that_is_no_count_is_refused(value: object) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[", "is not JSON: Expecting value at line 1; expected a Hugging Face config.json"),
+        (b"[", "is not JSON: Expecting value in line 1; expected a Hugging Face config.json"),
         (b"\xff\xfe", "is not UTF-8 text; expected a Hugging Face config.json"),
         (b"[1, 2]", "holds no JSON object; expected a Hugging Face config.json"),
     ],
