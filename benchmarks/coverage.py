@@ -44,8 +44,8 @@ from numpy.typing import NDArray
 import planner
 from planner.laws.bootstrap import bootstrap
 from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import FORMS
-from planner.laws.intervals import profiler
+from planner.laws.forms import get_form
+from planner.laws.intervals import ExactProfiler, profiler
 
 FloatArray = NDArray[np.float64]
 Ends = tuple[float, float]
@@ -113,7 +113,7 @@ def quantities(form: str, params: Mapping[str, FloatArray]) -> dict[str, FloatAr
     ratio = np.where(beta > 0, alpha / np.where(beta > 0, beta, 1.0), OPEN_RATIO)
     found["alpha / beta"] = ratio
     for n, t in CELLS:
-        found[cell_name(n, t)] = FORMS[form].value(params, n, t)  # type: ignore[arg-type]  # arrays for floats
+        found[cell_name(n, t)] = get_form(form).value(params, n, t)  # type: ignore[arg-type]  # arrays for floats
     if form == "additive":
         tiny = 1e-300
         log_gains = np.log(np.maximum(params["B"], tiny)) - np.log(np.maximum(params["A"], tiny))
@@ -130,6 +130,7 @@ def cell_name(n: float, t: float) -> str:
 def profile_intervals(law: FittedLaw) -> dict[str, Ends]:
     profile = profiler(law, LEVEL)
     found = {name: (interval.low, interval.high) for name, interval in profile.parameters().items()}
+    assert isinstance(profile, ExactProfiler)
     ratio = profile.exponent_ratio()
     found["alpha / beta"] = ratio.low, ratio.high
     n, t = np.array(CELLS).T
@@ -151,7 +152,7 @@ def bootstrap_intervals(law: FittedLaw, kind: str) -> dict[str, Ends]:
 def linearised_intervals(law: FittedLaw) -> dict[str, Ends]:
     from scipy.special import stdtrit
 
-    data, form = _data(law), FORMS[law.form]
+    data, form = _data(law), get_form(law.form)
     names = form.param_names
     values = np.array([law.params[name] for name in names])
     jacobian = form.gradient(law.params, data.n, data.t)
@@ -214,7 +215,7 @@ def one_data_set(job: tuple[Truth, int, tuple[str, ...]]) -> tuple[str, dict[str
     truth, seed, methods = job
     runs = published()
     random = np.random.default_rng([seed, len(truth.name)])
-    model = FORMS[truth.form].value(truth.params, runs.llm_params / 1e9, runs.visual_tokens)
+    model = get_form(truth.form).value(truth.params, runs.llm_params / 1e9, runs.visual_tokens)
     law = planner.fit(replace(runs, error=model + truth.noise * random.standard_normal(len(runs))), truth.form)
     ways: dict[str, Callable[[FittedLaw], dict[str, Ends]]] = {
         "profile": profile_intervals,

@@ -30,7 +30,7 @@ from environment import environment, say, write_result
 from numpy.typing import NDArray
 
 import planner
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, get_form
 
 RESTARTS = 20
 GRID = (np.linspace(0.2, 0.7, 50), np.linspace(0, 0.2, 100), np.linspace(0, 0.05, 100), np.linspace(0, 0.3, 10))
@@ -86,10 +86,10 @@ def starts(form: str) -> list[dict[str, float]]:
 def scipy_restarts(form: str, n: FloatArray, t: FloatArray, y: FloatArray) -> float:
     from scipy.optimize import curve_fit
 
-    names = FORMS[form].param_names
+    names = get_form(form).param_names
 
     def model(_: Any, *values: float) -> FloatArray:
-        return FORMS[form].value(dict(zip(names, values, strict=True)), n, t)
+        return get_form(form).value(dict(zip(names, values, strict=True)), n, t)
 
     best = float("inf")
     for start in starts(form):
@@ -103,7 +103,7 @@ def lmfit_restarts(form: str, n: FloatArray, t: FloatArray, y: FloatArray) -> fl
     import lmfit
 
     def residual(params: Any) -> FloatArray:
-        return FORMS[form].value(params.valuesdict(), n, t) - y
+        return get_form(form).value(params.valuesdict(), n, t) - y
 
     best = float("inf")
     for start in starts(form):
@@ -141,7 +141,7 @@ def chinchilla_fit(n: FloatArray, t: FloatArray, y: FloatArray) -> tuple[float, 
         seconds = time.perf_counter() - start
         found = {name: float(getattr(fitter, name)) for name in ("E", "A", "B", "alpha", "beta")}
     params = {name: found[name] for name in ("A", "alpha", "B", "beta")} | {"D": found["E"]}
-    rss = float(((FORMS["additive"].value(params, n * 1e3, t) - y) ** 2).sum())
+    rss = float(((get_form("additive").value(params, n * 1e3, t) - y) ** 2).sum())
     return seconds, rss, found["E"]
 
 
@@ -170,7 +170,7 @@ def measure(quick: bool) -> dict[str, Any]:
         assert rss is not None
         return rss
 
-    for form in FORMS:
+    for form in FORMS.names():
         own(form)  # warm up
         add("vlm-planner fit", form, *timed(partial(own, form), 101))
     for form in STARTS:

@@ -66,7 +66,7 @@ def lmfit_parameters(law: FittedLaw) -> object:
 
 def measure() -> dict[str, Any]:
     runs = planner.read_runs(Path(str(resources.files("fitted_laws") / "runs" / "qwen1.5_tokenpacker_reasoning.csv")))
-    laws = {form: planner.fit(runs, form) for form in FORMS}
+    laws = {form: planner.fit(runs, form) for form in FORMS.names()}
     cells = LLM_PARAMS.size * VISUAL_TOKENS.size
     rows: list[dict[str, Any]] = []
 

@@ -95,7 +95,10 @@ class Scenario:
 
 
 SCENARIOS = tuple(
-    Scenario(truth, form, fitted) for truth in TRUTHS for form in FORMS for fitted in dict.fromkeys(("additive", form))
+    Scenario(truth, form, fitted)
+    for truth in TRUTHS
+    for form in FORMS.names()
+    for fitted in dict.fromkeys(("additive", form))
 )
 
 

@@ -25,7 +25,7 @@ from planner.costs.flops import request_flops
 from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, get_form
 from planner.laws.uncertainty import uncertainty
 from planner.models.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.runs import Runs
@@ -52,7 +52,7 @@ def simulated(law: FittedLaw, random: np.random.Generator) -> Runs:
     assert law.data is not None
     assert law.rss is not None
     sigma = np.sqrt(law.rss / (law.n_runs - len(law.params)))
-    truth = FORMS[law.form].value(law.params, law.data.n, law.data.t)
+    truth = get_form(law.form).value(law.params, law.data.n, law.data.t)
     return Runs(
         llm=tuple(f"{size:g}" for size in law.data.n),
         llm_params=law.data.n * law.n_unit_params,
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-sets", type=int, default=500)
     count = parser.parse_args().data_sets
-    rows = [row for form in FORMS for row in measure(form, count)]
+    rows = [row for form in FORMS.names() for row in measure(form, count)]
     write_result("tied_set", {"environment": environment(("numpy",)), "data_sets": count, "rows": rows})
 
 

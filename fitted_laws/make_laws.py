@@ -13,6 +13,7 @@ from pathlib import Path
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
+from planner.laws.joint import fit_joint
 from planner.runs import read_runs
 
 HERE = Path(__file__).parent
@@ -40,7 +41,7 @@ PUBLISHED_EXPONENTS = {"alpha": 0.077, "beta": 0.015}
 def make_laws() -> dict[str, FittedLaw]:
     """Every shipped law by file name."""
     laws = {}
-    for form in FORMS:
+    for form in FORMS.names():
         for name, file in RUNS.items():
             laws[f"{name}.{form}.json"] = fit(read_runs(HERE / "runs" / file), form, name=name, vision=VISION)
         laws[f"quecc.{form}.json"] = _of_table1("quecc", form)
@@ -60,7 +61,7 @@ def _of_table1(compressor: str, form: str) -> FittedLaw:
     else:
         group = compressor
     table = pd.concat([reasoning.to_frame(), own], ignore_index=True)
-    law = fit(table, form, by="compressor", shared=BORROWED[form], vision=VISION)[group]
+    law = fit_joint(table, form, by="compressor", shared=BORROWED[form], vision=VISION)[group]
     return replace(law, name=compressor, compressors=(compressor,), remarks=(*law.remarks, TABLE1_REMARK))
 
 

@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 from planner.base.errors import InputError, NothingFitsError, PlannerError
 from planner.costs.flops import request_flops
 from planner.costs.stages import Workload
+from planner.laws.combined import fit_average
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
+from planner.laws.joint import JointFit, fit_joint
 from planner.laws.shipped import load_law, load_mix, shipped_names
 from planner.models.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
 from planner.planning.optimum import optimum
@@ -49,6 +51,7 @@ __all__ = [
     "ContinuousOptimum",
     "FittedLaw",
     "InputError",
+    "JointFit",
     "NothingFitsError",
     "Plan",
     "PlannerError",
@@ -57,6 +60,8 @@ __all__ = [
     "find_llms",
     "find_vision",
     "fit",
+    "fit_average",
+    "fit_joint",
     "llm_catalog",
     "load_law",
     "load_llm_config",

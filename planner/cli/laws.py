@@ -14,15 +14,14 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import refuse_existing
 from planner.base.quantities import format_significant, shown
 from planner.cli.common import Force, FormName, Json, app, json_text, make_console
-from planner.laws.combined import AUTO, Law
-from planner.laws.fitted import FittedLaw
+from planner.laws.combined import AUTO, Law, fit_average
+from planner.laws.fitted import LOSSES, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import Interval, identifiable, profiler
+from planner.laws.joint import JointFit, fit_joint, joint_parameters
 
 if TYPE_CHECKING:
     import lmfit
-
-    from planner.laws.joint import JointFit
 
 Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile intervals of every parameter.")]
 
@@ -63,12 +62,14 @@ def fit(
     params = _parameters(form, fix or [], tie or [])
     law: Law
     if form == AUTO:
-        law = planner.fit(table, AUTO, weights=weights, name=name or Path(runs).stem)
+        law = fit_average(table, weights=weights, name=name or Path(runs).stem)
     elif by is None:
         law = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name or Path(runs).stem)
     else:
         parts = [part.strip() for part in shared.split(",") if part.strip()]
-        joint = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name, by=by, shared=parts)
+        if params is not None or loss != LOSSES[0]:
+            raise InputError("--by takes least squares without further constraints: leave out --fix, --tie and --loss")
+        joint = fit_joint(table, form, by=by, shared=parts, weights=weights, name=name)
         if group is None:
             _show_joint(joint, as_json, intervals)
             return
@@ -131,8 +132,6 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
 
 def _intervals(law: FittedLaw) -> dict[str, Interval]:
     """95 % profile intervals of a law's parameters, wherever they come from."""
-    from planner.laws.joint import joint_parameters
-
     return joint_parameters(law) if law.joint else profiler(law).parameters()
 
 

@@ -33,7 +33,7 @@ def compare(
     table = planner.read_runs(runs).select(task=task, compressor=compressor)
     rows = forms_compared.compare(table, weights=weights)
     fitted = {row.law.form for row in rows}
-    not_compared = {form: _why_not(table, form, weights) for form in FORMS if form not in fitted}
+    not_compared = {form: _why_not(table, form, weights) for form in FORMS.names() if form not in fitted}
     if as_json:
         content: dict[str, Any] = {
             "forms": [

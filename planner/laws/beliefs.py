@@ -31,7 +31,7 @@ Points = tuple[ArrayLike, ArrayLike]
 
 FORMS_TRUSTED = ("all", "own")
 
-_PRIOR_SD = 1.0  # of every parameter: errors are at most 1, exponents hardly more; it keeps flat directions finite
+_PRIOR_SD = 1.0  # of every parameter, in its usual size: it keeps flat directions finite
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
@@ -106,9 +106,10 @@ def _loadings(law: FittedLaw, n: FloatArray, t: FloatArray, noise_variance: floa
     held = {name for name, imposed in law.constraints.items() if "value" in imposed}
     held |= set(law.at_bound) if hold_bounds else set()
     free = [i for i, name in enumerate(form.param_names) if name not in held]
+    sizes = np.array([form.parameters[i].size for i in free])
     jacobian = form.gradient(law.params, data.n, data.t)[:, free] * np.sqrt(data.weights / noise_variance)[:, None]
     # the root of (J^T J + 1 / prior variance)^-1, from singular values: nothing is squared
-    _, singular, rotation = np.linalg.svd(np.vstack([jacobian, np.eye(len(free)) / _PRIOR_SD]), full_matrices=False)
+    _, singular, rotation = np.linalg.svd(np.vstack([jacobian, np.diag(1 / (_PRIOR_SD * sizes))]), full_matrices=False)
     gradient = form.gradient(law.params, n / law.n_unit_params, t)[:, free]
     loadings: FloatArray = gradient @ rotation.T / singular
     return loadings

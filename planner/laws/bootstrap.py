@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import whole_number
-from planner.laws.faces import make_design
+from planner.laws.engine.optimum import best_fits
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
-from planner.laws.solve import solve_many
 
 FloatArray = NDArray[np.float64]
 
@@ -92,7 +91,7 @@ def bootstrap(
         noise = residual * signs[:, groups]
     else:
         noise = random.choice(residual - residual.mean(), size=shape)
-    params = solve_many(law.form, make_design(data.n, data.t, data.weights), model + noise / root)
+    params = best_fits(get_form(law.form), data.n, data.t, model + noise / root, data.weights, law.params)
     return Draws(law, params, kind, seed)
 
 

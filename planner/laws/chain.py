@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.laws.bootstrap import Draws
-from planner.laws.cloud import LOG_HIGHEST, LOG_LOWEST
+from planner.laws.engine.cloud import LOG_HIGHEST, LOG_LOWEST
 from planner.laws.fitted import FittedLaw
-from planner.laws.intervals import profiler
+from planner.laws.intervals import ExactProfiler, profiler
 from planner.laws.posterior import posterior
-from planner.laws.solve import in_units
 
 if TYPE_CHECKING:
     import lmfit
@@ -37,28 +36,25 @@ def minimizer(law: FittedLaw) -> lmfit.Minimizer:
     """
     import lmfit
 
-    region = profiler(law)
-    if region.fixed_exponents:
-        raise InputError("a chain is for free power forms: without free exponents the posterior is a t distribution")
-    design, y, two = region.design, region.data.y, law.form == "additive"
+    region = _region(law)
+    projection, design, y = region.projection, region.design, region.data.y
+    two = projection.two_terms
 
     def residual(params: lmfit.Parameters) -> FloatArray:
         p = params.valuesdict()
-        n_part, t_part = math.exp(p["ln_alpha"]) * design.x, math.exp(p["ln_beta"]) * design.t
-        model = p["a"] * np.exp(-n_part) + p["b"] * np.exp(-t_part) if two else p["a"] * np.exp(-n_part - t_part)
-        return np.asarray((y - model - p["d"]) * design.root_weight)
+        exponents = np.exp([[p["ln_alpha"], p["ln_beta"]]])
+        first, second = projection.product_columns(design, exponents)
+        return np.asarray((y - p["a"] * first[0] - p["b"] * second[0] - p["d"]) * design.root_weight)
 
+    start = _centred(region, {name: np.array([value]) for name, value in law.params.items()})
     params = lmfit.Parameters()
     for name in ("ln_alpha", "ln_beta"):
-        exponent = max(law.params[name[3:]], 1e-5)
-        params.add(name, value=math.log(exponent), min=LOG_LOWEST, max=LOG_HIGHEST)
-    n_scale = math.exp(-law.params["alpha"] * design.x_mean)
-    t_scale = math.exp(-law.params["beta"] * design.t_mean)
-    params.add("a", value=law.params["A"] * (n_scale if two else n_scale * t_scale), min=0.0)
-    params.add("b", value=law.params["B"] * t_scale if two else 0.0, vary=two)
+        params.add(name, value=max(float(start[name][0]), math.log(1e-5)), min=LOG_LOWEST, max=LOG_HIGHEST)
+    params.add("a", value=float(start["a"][0]), min=0.0)
+    params.add("b", value=float(start["b"][0]), vary=two)
     if two:
         params["b"].min = 0.0
-    params.add("d", value=max(law.params["D"], 1e-3), min=0.0)
+    params.add("d", value=max(float(start["d"][0]), 1e-3), min=0.0)
     return lmfit.Minimizer(residual, params)
 
 
@@ -80,8 +76,7 @@ def chain_posterior(law: FittedLaw, *, steps: int = 2000, burn: int = 500, thin:
     except ImportError:
         raise InputError("the chain needs the package emcee: pip install emcee") from None
     del emcee
-    problem = minimizer(law)
-    region = profiler(law)
+    problem, region = minimizer(law), _region(law)
     names = [name for name, parameter in problem.params.items() if parameter.vary]
     found = problem.emcee(
         steps=steps,
@@ -96,24 +91,39 @@ def chain_posterior(law: FittedLaw, *, steps: int = 2000, burn: int = 500, thin:
     chain = {name: found.flatchain[name].to_numpy() for name in names}
     exponents = np.exp(np.stack([chain["ln_alpha"], chain["ln_beta"]], axis=1))
     b = chain.get("b", np.zeros(len(exponents)))
-    return Draws(law, in_units(law.form, region.design, exponents, chain["a"], b, chain["d"]), "emcee", seed)
+    return Draws(law, region.projection.params(region.design, exponents, chain["a"], b, chain["d"]), "emcee", seed)
 
 
 def _start(law: FittedLaw, names: list[str], seed: int) -> FloatArray:
     """Where the walkers begin: spread like the posterior, so that the burn-in is short."""
-    design = profiler(law).design
-    draws = posterior(law, _WALKERS, seed=seed + 1).params
-    n_scale, t_scale = np.exp(-draws["alpha"] * design.x_mean), np.exp(-draws["beta"] * design.t_mean)
-    two = law.form == "additive"
-    columns = {
-        "ln_alpha": np.log(draws["alpha"]),
-        "ln_beta": np.log(draws["beta"]),
-        "a": draws["A"] * (n_scale if two else n_scale * t_scale),
-        "b": draws["B"] * t_scale if two else None,
-        "d": draws["D"],
-    }
+    columns = _centred(_region(law), posterior(law, _WALKERS, seed=seed + 1).params)
     assert law.rss is not None
     sigma = np.full(_WALKERS, 0.5 * math.log(law.rss / law.n_runs))
     sigma += 0.1 * np.random.default_rng(seed).standard_normal(_WALKERS)
-    parts = [column for name in names if (column := columns[name]) is not None]
-    return np.stack([*parts, sigma], axis=1)
+    return np.stack([*(columns[name] for name in names), sigma], axis=1)
+
+
+def _region(law: FittedLaw) -> ExactProfiler:
+    """The likelihood region of a power form. Raises InputError for another."""
+    region = profiler(law)
+    if not isinstance(region, ExactProfiler) or region.fixed_exponents:
+        raise InputError("a chain is for free power forms: without free exponents the posterior is a t distribution")
+    return region
+
+
+def _centred(region: ExactProfiler, params: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Parameters (R,) of a power form -> those of the centred problem: ln_alpha, ln_beta, a, b, d."""
+    projection, design = region.projection, region.design
+    exponents = np.stack([params[name] for name in projection.exponents], axis=1)
+    n_exponent, t_exponent = projection.exponents
+    first, second = projection.bends[n_exponent], projection.bends[t_exponent]
+    scales = {name: projection.parameter_weights(name, design, exponents) for name in (first, second)}
+    with np.errstate(divide="ignore"):
+        logs = np.log(exponents)
+    return {
+        "ln_alpha": logs[:, 0],
+        "ln_beta": logs[:, 1],
+        "a": params[first] / scales[first][0],
+        "b": params[second] / scales[second][1] if projection.two_terms else np.zeros(len(exponents)),
+        "d": params[projection.offset],
+    }

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,10 @@ from planner.base.quantities import format_percent
 from planner.base.stored import Choice
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, LAW_FILE, NOT_IDENTIFIED, FittedLaw
-from planner.runs import Runs
+from planner.runs import Runs, read_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = NDArray[np.float64]
 
@@ -149,13 +152,19 @@ def single_laws(law: Law) -> tuple[FittedLaw, ...]:
     return tuple(one for member in law.members for one in single_laws(member))
 
 
-def fit_auto(runs: Runs, *, weights: str = "auto", name: str = "") -> CombinedLaw:
-    """All forms fitted to the same runs, averaged by their Akaike weights (`form="auto"`).
+def fit_average(runs: Runs | pd.DataFrame | str, *, weights: str = "auto", name: str = "") -> CombinedLaw:
+    """All forms fitted to the same runs, averaged by their Akaike weights; on the command line `fit --form auto`.
+
+    Args:
+        runs: as `read_runs` takes them.
+        weights: as for `fit`.
+        name: what the law is to be called.
 
     Raises:
+        RunsError: the table is bad.
         FitError: the runs do not allow a fit of any form.
     """
-    return _average(compare(runs, weights=weights, name=name), name)
+    return _average(compare(read_runs(runs), weights=weights, name=name), name)
 
 
 def averaged(law: FittedLaw) -> CombinedLaw:

@@ -1,4 +1,4 @@
-"""Which form do the runs speak for? AICc over the forms, and over their faces with D = 0.
+"""Which form do the runs speak for? AICc over the forms, and over their simpler variants such as D = 0.
 
     AICc = n ln(RSS / n) + 2 k + 2 k (k + 1) / (n - k - 1)        k: parameters and the noise variance
 
@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.base.errors import FitError, InputError
-from planner.laws.faces import make_design
+from planner.laws.engine.optimum import best_fit
 from planner.laws.fit import fit
 from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import FORMS, get_form
-from planner.laws.solve import solve
+from planner.laws.forms import FORMS, Variant, get_form
 from planner.runs import Runs
 
 DISTINGUISHABLE = 4.0
@@ -27,11 +26,11 @@ DISTINGUISHABLE = 4.0
 
 @dataclass(frozen=True)
 class FormEvidence:
-    """One form, or its face with D = 0, fitted to the runs."""
+    """One form, or a simpler variant of it, fitted to the runs."""
 
     law: FittedLaw
     face: str
-    """"" for all parameters free, "D = 0" where D is left out."""
+    """"" for all parameters free, else the name of the variant: "D = 0" where D is left out."""
     parameters_count: int
     """Free parameters, the noise variance not counted."""
     rss: float
@@ -40,7 +39,7 @@ class FormEvidence:
     delta: float
     """AICc less that of the best."""
     weight: float
-    """Akaike weight; of a form and its face D = 0 only the better one has any."""
+    """Akaike weight; of a form and its variants only the best one has any."""
 
     @property
     def distinguishable(self) -> bool:
@@ -58,13 +57,13 @@ def aicc(rss: float, runs_count: int, parameters_count: int) -> float:
 
 
 def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormEvidence, ...]:
-    """Every form and its face with D = 0, best first.
+    """Every form and its simpler variants, best first.
 
     Raises:
         FitError: the runs do not allow a fit of any form.
     """
     laws, problems = [], []
-    for form in FORMS:
+    for form in FORMS.names():
         try:
             laws.append(fit(runs, form, weights=weights, name=name))
         except FitError as error:
@@ -75,7 +74,7 @@ def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormE
 
 
 def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
-    """AICc and weights of laws fitted to the same runs, each with its face D = 0, best first."""
+    """AICc and weights of laws fitted to the same runs, each with its simpler variants, best first."""
     if len({(law.runs_sha256, law.weighting, law.loss) for law in laws}) > 1:
         raise InputError("forms are compared on the same runs, weights and loss; these laws differ in them")
     found: list[tuple[FittedLaw, str, int, float, float]] = []
@@ -83,11 +82,11 @@ def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
         free = len(law.params) - sum("value" in imposed or "expr" in imposed for imposed in law.constraints.values())
         rss = _weighted_rss(law)
         found.append((law, "", free, rss, aicc(rss, law.n_runs, free)))
-        if "D" in law.params and not law.constraints:
-            without = _rss_without_offset(law, rss)
-            found.append((law, "D = 0", free - 1, without, aicc(without, law.n_runs, free - 1)))
+        for variant in () if law.constraints else get_form(law.form).variants:
+            less, without = free - len(variant.fixed), _rss_of(variant, law, rss)
+            found.append((law, variant.name, less, without, aicc(without, law.n_runs, less)))
     best = min(score for *_, score in found)
-    # a form and its face are no two opinions: only the better one has a say
+    # a form and its variants are one opinion: only the best of them counts
     own_best = {law.form: min(score for other, *_, score in found if other is law) for law, *_ in found}
     raw = [math.exp(-(s - best) / 2) if s == own_best[law.form] and math.isfinite(s) else 0.0 for law, *_, s in found]
     total = sum(raw) or 1.0
@@ -106,7 +105,7 @@ def other_forms(law: FittedLaw) -> list[FittedLaw]:
     if law.data is None or law.constraints:
         return [law]
     laws = [law]
-    for form in FORMS:
+    for form in FORMS.names():
         if form != law.form:
             try:
                 laws.append(_refit(law, law.data, form))
@@ -128,12 +127,12 @@ def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     return FittedLaw(**({**vars(again)} | facts | {"weighting": law.weighting}))
 
 
-def _rss_without_offset(law: FittedLaw, rss: float) -> float:
-    """The least weighted RSS with D = 0."""
-    if law.params["D"] == 0.0 or law.data is None:
+def _rss_of(variant: Variant, law: FittedLaw, rss: float) -> float:
+    """The least weighted RSS of a simpler form."""
+    if law.data is None or all(law.params[name] == value for name, value in variant.fixed.items()):
         return rss
-    design = make_design(law.data.n, law.data.t, law.data.weights)
-    return solve(law.form, design, law.data.y, offset=False).weighted_rss
+    data = law.data
+    return best_fit(get_form(law.form), data.n, data.t, data.y, data.weights, variant.fixed).weighted_rss
 
 
 def _weighted_rss(law: FittedLaw) -> float:

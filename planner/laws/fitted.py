@@ -114,6 +114,7 @@ class FittedLaw:
 
     def __post_init__(self) -> None:
         form = get_form(self.form)
+        object.__setattr__(self, "form", form.name)
         if set(self.params) != set(form.param_names):
             raise InputError(
                 f"the {form.name} form ({form.formula}) has the parameters {', '.join(form.param_names)}; "

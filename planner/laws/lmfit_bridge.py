@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 
 if TYPE_CHECKING:
     import lmfit
+
+    from planner.laws.fitted import FittedLaw
 
 
 def model_result(law: FittedLaw) -> lmfit.model.ModelResult:
@@ -25,25 +27,20 @@ def model_result(law: FittedLaw) -> lmfit.model.ModelResult:
         raise InputError("to_lmfit needs a fitted law: this one was given, it has no runs")
     form = get_form(law.form)
 
-    # lmfit reads the parameters' names from the signature, so each form needs a function with its own
-    def additive(n: Any, t: Any, A: float, alpha: float, B: float, beta: float, D: float) -> NDArray[np.float64]:
-        return form.value({"A": A, "alpha": alpha, "B": B, "beta": beta, "D": D}, n, t)
+    def function(n: Any, t: Any, **params: float) -> NDArray[np.float64]:
+        return form.value(params, n, t)
 
-    def multiplicative(n: Any, t: Any, A: float, alpha: float, beta: float, D: float) -> NDArray[np.float64]:
-        return form.value({"A": A, "alpha": alpha, "beta": beta, "D": D}, n, t)
-
-    def log_linear(n: Any, t: Any, c0: float, c1: float, c2: float) -> NDArray[np.float64]:
-        return form.value({"c0": c0, "c1": c1, "c2": c2}, n, t)
-
-    functions = {"additive": additive, "multiplicative": multiplicative, "log-linear": log_linear}
-    model = lmfit.Model(functions[law.form], independent_vars=["n", "t"], name=f"{form.name}: {form.formula}")
+    # lmfit reads the parameters' names from the signature, which functools.wraps could not give it
+    named = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("n", "t", *form.param_names)]
+    function.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    model = lmfit.Model(function, independent_vars=["n", "t"], name=f"{form.name}: {form.formula}")
     params = model.make_params(**law.params)
     for name, value in law.params.items():
         imposed = law.constraints.get(name, {})
         if "expr" in imposed:
             params[name].expr = imposed["expr"]
             continue
-        low = imposed.get("min", 0.0 if name in form.non_negative else -math.inf)
+        low = imposed.get("min", form.parameter(name).low)
         held = name in law.at_bound or "value" in imposed
         params[name].set(value=value, vary=not held)
         if not held:

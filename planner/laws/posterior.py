@@ -9,6 +9,8 @@ centred problem, where powers are 1 at the geometric mean of the runs, and D) on
 so exponents are drawn from a fine grid that fills the likelihood region, coefficients from their t, and draws with a
 negative coefficient are thrown away. The log-linear form has no exponents and one such t. Should the signs hold for
 less than one proposal in a thousand (errors that hardly fall), what was kept is drawn again to make up the number.
+
+A form that the exact engine does not know is walked through instead (`engine.sampler`, with the priors that it states).
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from numpy.typing import NDArray
 from planner.base.errors import FitError
 from planner.base.quantities import whole_number
 from planner.laws.bootstrap import Draws
-from planner.laws.cloud import Cloud, make_cloud
+from planner.laws.engine.cloud import Cloud, make_cloud
+from planner.laws.engine.region import Products, products
 from planner.laws.fitted import FittedLaw
-from planner.laws.intervals import Profiler, profiler
+from planner.laws.intervals import ExactProfiler, profiler
 from planner.laws.memo import remembered
-from planner.laws.region import Products, products
-from planner.laws.solve import in_units
+from planner.laws.walks import trial_of, walk_of
 
 FloatArray = NDArray[np.float64]
 
@@ -48,8 +50,18 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
     """
     whole_number(draws, "draws", 1)
     region = profiler(law, _REGION_LEVEL)
+    if isinstance(region, ExactProfiler):
+        return Draws(law, _exact(region, draws, seed), "posterior", seed)
+    walked = walk_of(law)
+    values = walked[np.random.default_rng(seed).choice(len(walked), draws, replace=draws > len(walked))]
+    params = trial_of(law).params(values)
+    return Draws(law, {name: params[name][:, 0] for name in law.params}, "posterior", seed)
+
+
+def _exact(region: ExactProfiler, draws: int, seed: int) -> dict[str, FloatArray]:
+    """Parameters, each (draws,). Raises FitError."""
     cloud = _cloud(region)
-    p = products(law.form, region.design, region.data.y, cloud.exponents)
+    p = products(region.projection, region.design, region.data.y, cloud.exponents)
     random = np.random.default_rng(seed)
     parts: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = []
     kept = proposed = 0
@@ -68,10 +80,10 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
         )
     chosen = np.arange(draws) if kept >= draws else random.choice(kept, size=draws)
     a, b, d, exponents = (np.concatenate([part[i] for part in parts])[chosen] for i in range(4))
-    return Draws(law, _params(law, region, exponents, a, b, d), "posterior", seed)
+    return region.projection.params(region.design, exponents, a, b, d)
 
 
-def _cloud(region: Profiler) -> Cloud:
+def _cloud(region: ExactProfiler) -> Cloud:
     if region.fixed_exponents:
         return region.coarse
     return make_cloud(region.problem, region.best, _SIDE)
@@ -81,7 +93,7 @@ def _free_count(p: Products) -> int:
     return 3 if p.two_powers else 2
 
 
-def _node_weights(p: Products, region: Profiler) -> FloatArray:
+def _node_weights(p: Products, region: ExactProfiler) -> FloatArray:
     """Posterior density at every node, the signs of the coefficients aside, (K,)."""
     k = _free_count(p)
     determinant = (p.c11 * p.c22 - p.c12**2 if p.two_powers else p.c11) * p.weight
@@ -101,7 +113,7 @@ def _centre(p: Products) -> tuple[FloatArray, FloatArray]:
 
 
 def _coefficients(
-    p: Products, nodes: NDArray[np.intp], region: Profiler, random: np.random.Generator
+    p: Products, nodes: NDArray[np.intp], region: ExactProfiler, random: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """A, B and D from the multivariate t of each node, (M,) each."""
     dof = len(region.data.y) - _free_count(p)
@@ -122,11 +134,3 @@ def _coefficients(
     a, b = a[nodes] + da, b[nodes] + db
     mean = p.y_mean + sigma * z[2] / np.sqrt(p.weight)
     return a, b, mean - a * p.m1[nodes] - b * p.m2[nodes]
-
-
-def _params(
-    law: FittedLaw, region: Profiler, exponents: FloatArray, a: FloatArray, b: FloatArray, d: FloatArray
-) -> dict[str, FloatArray]:
-    if law.form == "log-linear":
-        return {"c0": d + a * region.design.x_mean + b * region.design.t_mean, "c1": a, "c2": b}
-    return in_units(law.form, region.design, exponents, a, b, d)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import lmfit
 import numpy as np
@@ -18,10 +19,11 @@ import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.laws import bootstrap as module
 from planner.laws.bootstrap import KINDS, Draws, bootstrap, leverages
-from planner.laws.faces import Design, make_design
+from planner.laws.engine.design import make_design
+from planner.laws.engine.optimum import best_fits
+from planner.laws.engine.solve import solve, solve_many
 from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import FORMS
-from planner.laws.solve import solve, solve_many
+from planner.laws.forms import FORMS, Form, get_form
 from planner.runs import Runs, read_runs
 
 FloatArray = NDArray[np.float64]
@@ -42,7 +44,7 @@ def law_of(form: str, planted: bool = False, weighted: bool = False) -> FittedLa
     """Fitted to the published runs, or to a planted law with D inside its bounds."""
     runs = published()
     if planted:
-        model = FORMS[form].value(INSIDE[form], runs.llm_params / 1e9, runs.visual_tokens)
+        model = get_form(form).value(INSIDE[form], runs.llm_params / 1e9, runs.visual_tokens)
         runs = replace(runs, error=model + 1e-3 * np.random.default_rng(2).standard_normal(28))
     if weighted:
         runs = replace(runs, error_se=np.random.default_rng(3).uniform(1e-3, 4e-3, 28))
@@ -58,17 +60,17 @@ def resampled_errors(monkeypatch: pytest.MonkeyPatch, law: FittedLaw, replicates
     """The data sets (R, n) that a bootstrap fits."""
     seen = []
 
-    def spy(form: str, design: Design, y: FloatArray) -> dict[str, FloatArray]:
+    def spy(form: Form, n: FloatArray, t: FloatArray, y: FloatArray, *others: Any) -> dict[str, FloatArray]:
         seen.append(y)
-        return solve_many(form, design, y)
+        return best_fits(form, n, t, y, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "solve_many", spy)
+        patch.setattr(module, "best_fits", spy)
         bootstrap(law, replicates, **options)  # type: ignore[arg-type]  # seed is left out
     return seen[0]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_seed_repeats_every_draw(form: str, kind: str) -> None:
     law = law_of(form)
@@ -81,7 +83,7 @@ def test_a_seed_repeats_every_draw(form: str, kind: str) -> None:
     assert any((one.params[name] != other.params[name]).any() for name in law.params)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 @pytest.mark.parametrize("planted", [False, True])
 def test_every_draw_is_the_optimum_of_its_own_data(monkeypatch: pytest.MonkeyPatch, form: str, planted: bool) -> None:
     """50 resampled data sets in one batch and one by one: the same predictions to 1e-6, inside the data and at 14B."""
@@ -89,15 +91,17 @@ def test_every_draw_is_the_optimum_of_its_own_data(monkeypatch: pytest.MonkeyPat
     data = data_of(law)
     design = make_design(data.n, data.t, data.weights)
     errors = resampled_errors(monkeypatch, law, 50)
-    together = solve_many(form, design, errors)
+    together = solve_many(get_form(form).projection, design, errors)
     n, t = np.append(data.n, 14.0), np.append(data.t, 36.0)
     for i, y in enumerate(errors):
-        alone = solve(form, design, y).params
+        alone = solve(get_form(form).projection, get_form(form).value, design, y).params
         batch = {name: float(values[i]) for name, values in together.items()}
-        np.testing.assert_allclose(FORMS[form].value(batch, n, t), FORMS[form].value(alone, n, t), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            get_form(form).value(batch, n, t), get_form(form).value(alone, n, t), rtol=0, atol=1e-6
+        )
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_leverages_sum_to_the_number_of_free_parameters(form: str) -> None:
     for law in (law_of(form), law_of(form, planted=True), law_of(form, weighted=True)):
         leverage = leverages(law)
@@ -110,19 +114,19 @@ def test_leverages_sum_to_the_number_of_free_parameters(form: str) -> None:
 def test_leverages_are_the_diagonal_of_the_hat_matrix(weighted: bool) -> None:
     law = law_of("log-linear", weighted=weighted)
     data = data_of(law)
-    columns = FORMS["log-linear"].gradient(law.params, data.n, data.t) * np.sqrt(data.weights)[:, None]
+    columns = get_form("log-linear").gradient(law.params, data.n, data.t) * np.sqrt(data.weights)[:, None]
     hat = columns @ np.linalg.inv(columns.T @ columns) @ columns.T
     np.testing.assert_allclose(leverages(law), np.diag(hat), rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_resampled_errors_are_the_fit_with_residuals_as_said(
     monkeypatch: pytest.MonkeyPatch, form: str, kind: str
 ) -> None:
     law = law_of(form, weighted=True)
     data = data_of(law)
-    model = FORMS[form].value(law.params, data.n, data.t)
+    model = get_form(form).value(law.params, data.n, data.t)
     root = np.sqrt(data.weights)
     residual = (data.y - model) * root
     corrected = residual if kind == "residual" else residual / np.sqrt(1 - leverages(law))
@@ -139,7 +143,7 @@ def test_resampled_errors_are_the_fit_with_residuals_as_said(
 def test_a_cluster_gives_all_runs_of_one_language_model_one_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     law = law_of("multiplicative")
     data = data_of(law)
-    residual = data.y - FORMS["multiplicative"].value(law.params, data.n, data.t)
+    residual = data.y - get_form("multiplicative").value(law.params, data.n, data.t)
     errors = resampled_errors(monkeypatch, law, 40, kind="wild", cluster="llm")
     signs = np.sign((errors - (data.y - residual)) * residual)
     by_llm = [signs[:, data.n == size] for size in np.unique(data.n)]
@@ -150,7 +154,7 @@ def test_a_cluster_gives_all_runs_of_one_language_model_one_sign(monkeypatch: py
     assert len(patterns) > 8  # the signs of the four are independent: 16 patterns
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_plain_residuals_are_too_narrow(form: str) -> None:
     """A fit with p parameters shrinks its residuals by about sqrt(1 - p / n): 6 to 10 % here."""
     law = law_of(form, planted=True)
@@ -168,8 +172,8 @@ def test_log_linear_draws_have_the_standard_errors_of_linear_regression(kind: st
     """Within 10 %: 4000 draws have 1 %, the wild bootstrap squares each residual on its own."""
     law = law_of("log-linear", planted=True)
     data = data_of(law)
-    columns = FORMS["log-linear"].gradient(law.params, data.n, data.t)
-    residual = data.y - FORMS["log-linear"].value(law.params, data.n, data.t)
+    columns = get_form("log-linear").gradient(law.params, data.n, data.t)
+    residual = data.y - get_form("log-linear").value(law.params, data.n, data.t)
     inverse = np.linalg.inv(columns.T @ columns)
     if kind == "leverage":
         covariance = inverse * float(residual @ residual) / 25
@@ -197,17 +201,17 @@ def test_batches_of_random_data_are_solved_as_one_by_one(
     runs = published()
     n, t = runs.llm_params / 1e9, runs.visual_tokens
     truth = {"A": 0.3 * 0.5**alpha, "alpha": alpha, "B": 0.2, "beta": beta, "D": offset}
-    y = FORMS[form].value(truth, n, t) + noise * np.random.default_rng(seed).standard_normal((6, 28))
+    y = get_form(form).value(truth, n, t) + noise * np.random.default_rng(seed).standard_normal((6, 28))
     design = make_design(n, t, np.ones(28))
-    together = solve_many(form, design, y)
+    together = solve_many(get_form(form).projection, design, y)
     for i in range(6):
-        alone = solve(form, design, y[i])
+        alone = solve(get_form(form).projection, get_form(form).value, design, y[i])
         batch = {name: float(values[i]) for name, values in together.items()}
-        rss = float(np.sum((y[i] - FORMS[form].value(batch, n, t)) ** 2))
+        rss = float(np.sum((y[i] - get_form(form).value(batch, n, t)) ** 2))
         assert rss <= alone.weighted_rss * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_draws_predict_and_give_percentiles(form: str) -> None:
     law = law_of(form, planted=True)
     draws = bootstrap(law, 300)

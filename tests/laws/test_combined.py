@@ -10,7 +10,7 @@ import pytest
 
 import planner
 from planner.base.errors import InputError, LawFileError
-from planner.laws.combined import CombinedLaw, averaged, fit_auto, mix, read_law
+from planner.laws.combined import CombinedLaw, averaged, fit_average, mix, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.shipped import as_law, load_law, load_mix
 from planner.runs import Runs
@@ -19,7 +19,7 @@ AT = (np.array([[0.5e9], [7e9], [72e9]]), np.array([1.0, 16.0, 576.0]))
 
 
 def test_auto_is_the_mean_of_the_forms_by_their_evidence(reasoning: Runs) -> None:
-    law = fit_auto(reasoning, name="mine")
+    law = fit_average(reasoning, name="mine")
     assert law.form == "auto"
     assert {member.form for member in law.members} == {"additive", "multiplicative", "log-linear"}
     shares = dict(zip((member.form for member in law.members), law.weights, strict=True))
@@ -28,17 +28,23 @@ def test_auto_is_the_mean_of_the_forms_by_their_evidence(reasoning: Runs) -> Non
     np.testing.assert_allclose(law.predict(*AT), expected, rtol=1e-12)
 
 
-def test_fit_takes_auto_for_a_form(reasoning: Runs) -> None:
-    law = planner.fit(reasoning, "auto", name="mine")
-    assert law.to_dict() == fit_auto(reasoning, name="mine").to_dict()
+def test_the_average_of_all_forms(reasoning: Runs) -> None:
+    law = planner.fit_average(reasoning, name="mine")
+    assert law.name == "mine"
     assert law.advice == "weighted mean of log-linear 95 %, additive 4 %, multiplicative 1 %"
-    with pytest.raises(InputError, match="leave out params=, by=, loss=, n_unit_params="):
-        planner.fit(reasoning, "auto", loss="huber")  # type: ignore[call-overload]
+
+
+def test_fit_names_the_functions_that_do_what_it_did(reasoning: Runs) -> None:
+    with pytest.raises(InputError, match=r"call planner\.fit_average\(runs\) for the average of all forms$"):
+        planner.fit(reasoning, "auto")
+    for options in ({"by": "compressor"}, {"shared": ["alpha"]}):
+        with pytest.raises(InputError, match=r"call planner\.fit_joint\(runs, form, by=\.\.\., shared="):
+            planner.fit(reasoning, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("form", ["additive", "multiplicative", "log-linear"])
 def test_averaging_starts_from_any_form(reasoning: Runs, form: str) -> None:
-    one, other = averaged(planner.fit(reasoning, form)), fit_auto(reasoning)
+    one, other = averaged(planner.fit(reasoning, form)), fit_average(reasoning)
     np.testing.assert_allclose(one.predict(*AT), other.predict(*AT), rtol=1e-9)
 
 

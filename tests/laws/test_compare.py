@@ -14,7 +14,7 @@ import planner
 from planner.base.errors import FitError, InputError
 from planner.laws.compare import DISTINGUISHABLE, aicc, compare, evidence, other_forms
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, get_form
 from planner.runs import Runs, read_runs
 
 SIZES = (0.5, 1.8, 4.0, 7.0)
@@ -30,7 +30,7 @@ def planted_runs(form: str, noise: float = 0.0, seed: int = 0, sizes: tuple[floa
     """The published design, or one of other sizes, with errors from a known law."""
     grid = [(n, t) for n in sizes for t in TOKENS]
     n, t = np.array(grid).T
-    error = FORMS[form].value(PLANTED[form], n, t) + noise * np.random.default_rng(seed).standard_normal(len(grid))
+    error = get_form(form).value(PLANTED[form], n, t) + noise * np.random.default_rng(seed).standard_normal(len(grid))
     names = [f"M-{size:g}B" for size in n]
     return read_runs(pd.DataFrame({"llm": names, "llm_params": n * 1e9, "visual_tokens": t, "error": error}))
 
@@ -165,12 +165,12 @@ def weighted(reasoning: Runs) -> Runs:
     return replace(reasoning, error_se=np.random.default_rng(0).uniform(1e-3, 1e-2, 28))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_other_forms_keep_the_weights(weighted: Runs, form: str) -> None:
     law = planner.fit(weighted, form, name="mine")
     laws = other_forms(law)
     assert laws[0] is law
-    assert {other.form for other in laws} == set(FORMS)
+    assert {other.form for other in laws} == set(FORMS.names())
     assert law.data is not None
     for other in laws:
         assert other.data is not None

@@ -11,7 +11,7 @@ import pytest
 
 import planner
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, get_form
 from planner.runs import Runs
 
 SIZES = (0.5, 1.8, 4.0, 7.0)
@@ -29,7 +29,7 @@ def planted_runs(params: dict[str, float], form: str = "additive", noise: float 
     """The published design with errors from a known law."""
     grid = [(n, t) for n in SIZES for t in TOKENS]
     n, t = np.array(grid).T
-    error = FORMS[form].value(params, n, t) + noise * np.random.default_rng(seed).standard_normal(len(grid))
+    error = get_form(form).value(params, n, t) + noise * np.random.default_rng(seed).standard_normal(len(grid))
     names = [f"M-{size:g}B" for size in n]
     return pd.DataFrame({"llm": names, "llm_params": n * 1e9, "visual_tokens": t, "error": error})
 
@@ -49,7 +49,7 @@ def test_text_reading_needs_tokens_more_than_parameters(ocr: Runs) -> None:
     assert law.params["beta"] == pytest.approx(0.039, abs=1e-3)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_the_order_of_the_rows_changes_not_one_bit(reasoning: Runs, form: str) -> None:
     law = planner.fit(reasoning, form)
     for seed in range(5):
@@ -59,7 +59,7 @@ def test_the_order_of_the_rows_changes_not_one_bit(reasoning: Runs, form: str) -
         assert (again.rss, again.runs_sha256) == (law.rss, law.runs_sha256)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 @pytest.mark.parametrize("unit", [1.0, 1e6, 3.7e9, 1e12])
 def test_the_unit_of_n_changes_nothing_but_the_prefactor(reasoning: Runs, form: str, unit: float) -> None:
     law, other = planner.fit(reasoning, form), planner.fit(reasoning, form, n_unit_params=unit)
@@ -171,7 +171,7 @@ def test_statuses_and_advice(reasoning: Runs) -> None:
     assert (inside.status, inside.at_bound) == (CONVERGED, ())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_runs_without_an_effect_are_said_to_have_none(form: str) -> None:
     table = planted_runs({"A": 0.3, "alpha": 0.3, "B": 0.2, "beta": 0.2, "D": 0.2})
     table["error"] = 0.5 + 0.01 * np.log(table["visual_tokens"])  # rises with tokens, flat in size
@@ -242,7 +242,7 @@ def test_huber_minimises_its_own_objective(reasoning: Runs) -> None:
     n, t, y = reasoning.llm_params / 1e9, reasoning.visual_tokens, reasoning.error
 
     def objective(params: dict[str, float]) -> float:
-        r = np.abs(y - FORMS["multiplicative"].value(params, n, t)) / y
+        r = np.abs(y - get_form("multiplicative").value(params, n, t)) / y
         delta = law.huber_delta
         assert delta is not None
         return float(np.where(r <= delta, r**2 / 2, delta * (r - delta / 2)).sum())

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 import planner
 from planner.base.errors import InputError, LawFileError
 from planner.laws.fitted import LAW_FILE, FittedLaw
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, get_form
 from planner.runs import Runs
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_a_saved_law_is_the_same_law(reasoning: Runs, form: str, tmp_path: Path) -> None:
     law = planner.fit(reasoning, form, name="mine")
     loaded = FittedLaw.load(law.save(tmp_path / "law.json"))
@@ -32,7 +32,7 @@ def test_a_saved_law_is_the_same_law(reasoning: Runs, form: str, tmp_path: Path)
     name=st.text(max_size=20),
 )
 def test_any_law_survives_the_file(values: tuple[float, ...], unit: float, name: str) -> None:
-    params = dict(zip(FORMS["additive"].param_names, values, strict=True))
+    params = dict(zip(get_form("additive").param_names, values, strict=True))
     law = FittedLaw.given("additive", params, n_unit_params=unit, name=name, llm_params_levels=(1e9, 7e9))
     assert FittedLaw.from_dict(json.loads(law.to_json())).to_dict() == law.to_dict()
 
@@ -76,7 +76,7 @@ def test_a_file_without_a_field_or_with_a_wrong_one_is_damaged(reasoning: Runs, 
         )
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 @pytest.mark.parametrize("loss", ["least-squares", "huber"])
 def test_lmfit_agrees_with_the_optimum(reasoning: Runs, form: str, loss: str) -> None:
     law = planner.fit(reasoning, form, loss=loss)

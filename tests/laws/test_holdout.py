@@ -12,7 +12,7 @@ import pytest
 import planner
 from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, get_form
 from planner.laws.holdout import BASELINES, SPLITS, HoldOut, coverage, hold_out, score, verdict
 from planner.laws.intervals import Interval, profiler
 from planner.runs import Runs
@@ -41,12 +41,12 @@ def planted(
     cells = cells or [(n, t) for n in SIZES for t in TOKENS]
     n, t = np.array(cells).T
     normal = np.random.default_rng(seed).standard_normal(len(cells))
-    return table(cells, FORMS[form].value(PLANTED[form], n, t) + noise * normal)
+    return table(cells, get_form(form).value(PLANTED[form], n, t) + noise * normal)
 
 
 @pytest.fixture(scope="module")
 def results(reasoning: Runs) -> dict[str, HoldOut]:
-    return {form: hold_out(reasoning, form) for form in FORMS}
+    return {form: hold_out(reasoning, form) for form in FORMS.names()}
 
 
 # --- the published runs -----------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_a_roll_out_starts_where_the_form_can_be_fitted(results: dict[str, HoldO
     assert all(result.skipped == () for result in results.values())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_every_run_is_held_out_once_from_a_law_that_has_not_seen_its_level(
     results: dict[str, HoldOut], reasoning: Runs, form: str
 ) -> None:
@@ -171,7 +171,7 @@ def test_baselines_where_the_training_runs_lack_the_level() -> None:
     cells = [(n, t) for n in SIZES for t in TOKENS if t < 576 or n == 7]
     (fold,) = hold_out(planted("additive", cells)).rollout
     last = fold.visual_tokens == 576
-    nearest = FORMS["additive"].value(PLANTED["additive"], 4.0, 144.0)
+    nearest = get_form("additive").value(PLANTED["additive"], 4.0, 144.0)
     assert fold.baselines["nearest"][last] == pytest.approx(nearest)
     assert fold.baselines["line"][last] == fold.baselines["one_line"][last]
     assert (fold.baselines["line"][~last] != fold.baselines["one_line"][~last]).all()
@@ -191,7 +191,7 @@ def test_baselines_take_the_weights_of_the_law() -> None:
 # --- planted laws -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_a_planted_law_without_noise_is_predicted_exactly(form: str) -> None:
     result = hold_out(planted(form), form)
     for split in SPLITS:

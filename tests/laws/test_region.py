@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from planner.laws.cloud import LOG_HIGHEST, LOG_LOWEST, Problem, log_range, make_cloud, zoom
-from planner.laws.faces import Design, make_design
-from planner.laws.forms import FORMS
+from planner.laws.engine.cloud import LOG_HIGHEST, LOG_LOWEST, Problem, log_range, make_cloud, zoom
+from planner.laws.engine.design import Design, make_design
+from planner.laws.engine.region import Products, extremes, products, projected_rss, ratio_extremes
+from planner.laws.engine.solve import solve
+from planner.laws.forms import get_form
 from planner.laws.intervals import profiler
-from planner.laws.region import Products, extremes, products, projected_rss, ratio_extremes
-from planner.laws.solve import solve
 
 FloatArray = NDArray[np.float64]
 
 SIZES = np.repeat([0.5, 1.8, 4.0, 7.0], 7)
 TOKENS = np.tile([1.0, 4, 16, 36, 64, 144, 576], 4)
 EQUAL = np.ones(28)
+ADDITIVE = get_form("additive").projection
 POWER_FORMS = ("additive", "multiplicative")
 EXPONENT = st.floats(math.log(0.02), math.log(2.0)).map(math.exp)
 
@@ -88,7 +89,7 @@ def test_extremes_are_those_of_convex_optimisation(form: str, seed: int) -> None
     target = y * design.root_weight
     level = level_above(nnls(columns, target)[1] ** 2, random)
     assume(float(target @ target) > level)  # else an error of zero everywhere is acceptable
-    inner = products(form, design, y, exponents[None])
+    inner = products(get_form(form).projection, design, y, exponents[None])
     unit = np.eye(columns.shape[1])[random.integers(columns.shape[1])]
     for direction in (random.standard_normal(columns.shape[1]), unit):
         low, high = extremes(inner, level, weights_of(form, direction))
@@ -106,7 +107,7 @@ def test_no_point_of_the_region_lies_beyond_the_extremes(form: str, seed: int) -
     target = y * design.root_weight
     level = level_above(nnls(columns, target)[1] ** 2, random)
     assume(float(target @ target) > level)
-    inner = products(form, design, y, exponents[None])
+    inner = products(get_form(form).projection, design, y, exponents[None])
     k = columns.shape[1]
     points = []
     for used in itertools.chain.from_iterable(itertools.combinations(range(k), size) for size in range(1, k + 1)):
@@ -135,7 +136,7 @@ def test_no_point_of_the_region_lies_beyond_the_extremes(form: str, seed: int) -
 def test_a_node_outside_the_region_has_no_extremes(form: str) -> None:
     design, y, exponents, columns = noisy_problem(form, 3)
     rss = nnls(columns, y * design.root_weight)[1] ** 2
-    inner = products(form, design, y, exponents[None])
+    inner = products(get_form(form).projection, design, y, exponents[None])
     low, high = extremes(inner, 0.99 * rss, weights_of(form, np.ones(columns.shape[1])))
     assert (low[0], high[0]) == (math.inf, -math.inf)
     low, high = ratio_extremes(inner, 0.99 * rss)
@@ -146,12 +147,12 @@ def test_many_quantities_at_many_nodes_are_each_alone() -> None:
     design, y, _, _ = noisy_problem("additive", 5)
     nodes = np.exp(np.random.default_rng(0).uniform(-3, 0, (6, 2)))
     g_a, g_b, g_d = np.random.default_rng(1).standard_normal((3, 4, 6))
-    level = 3 * float(projected_rss(products("additive", design, y, nodes)).min())
-    low, high = extremes(products("additive", design, y, nodes), level, (g_a, g_b, g_d))
+    level = 3 * float(projected_rss(products(ADDITIVE, design, y, nodes)).min())
+    low, high = extremes(products(ADDITIVE, design, y, nodes), level, (g_a, g_b, g_d))
     assert low.shape == high.shape == (4, 6)
     for q, k in np.ndindex(4, 6):
         alone = tuple(g[q : q + 1, k] for g in (g_a, g_b, g_d))
-        one_low, one_high = extremes(products("additive", design, y, nodes[k : k + 1]), level, alone)
+        one_low, one_high = extremes(products(ADDITIVE, design, y, nodes[k : k + 1]), level, alone)
         np.testing.assert_allclose((one_low[0], one_high[0]), (low[q, k], high[q, k]), rtol=1e-9)
 
 
@@ -159,7 +160,7 @@ def test_many_quantities_at_many_nodes_are_each_alone() -> None:
 @given(st.sampled_from(POWER_FORMS), st.integers(0, 2**32 - 1))
 def test_the_projected_residual_is_the_non_negative_least_squares(form: str, seed: int) -> None:
     design, y, exponents, columns = noisy_problem(form, seed)
-    rss = projected_rss(products(form, design, y, exponents[None]))
+    rss = projected_rss(products(get_form(form).projection, design, y, exponents[None]))
     assert rss[0] == pytest.approx(nnls(columns, y * design.root_weight)[1] ** 2, rel=1e-8)
 
 
@@ -178,7 +179,7 @@ def test_extremes_of_the_ratio_are_where_fits_stop_being_acceptable(seed: int) -
     level = level_above(nnls(columns, target)[1] ** 2, random)
     alone = nnls(columns[:, 2:], target)[1] ** 2
     assume(alone > level)  # else neither term is needed, and their ratio means nothing
-    (low,), (high,) = ratio_extremes(products("additive", design, y, exponents[None]), level)
+    (low,), (high,) = ratio_extremes(products(ADDITIVE, design, y, exponents[None]), level)
     assert low <= high
     acceptable = level * (1 + 1e-8)
     for end in (low, high):
@@ -195,7 +196,7 @@ def test_the_log_linear_region_has_a_free_offset() -> None:
     """c0 < 0 is allowed: the extremes are those of the whole ellipsoid as long as both slopes are positive."""
     y = -0.05 - 0.04 * np.log(SIZES) - 0.008 * np.log(TOKENS) + 0.002 * np.random.default_rng(0).standard_normal(28)
     design = make_design(SIZES, TOKENS, EQUAL)
-    inner: Products = products("log-linear", design, y, np.zeros((1, 2)))
+    inner: Products = products(get_form("log-linear").projection, design, y, np.zeros((1, 2)))
     columns = np.stack([-design.x, -design.t, np.ones(28)], axis=1)
     inverse = np.linalg.inv(columns.T @ columns)
     best = inverse @ columns.T @ y
@@ -209,10 +210,13 @@ def test_the_log_linear_region_has_a_free_offset() -> None:
 
 def problem_of(form: str, params: dict[str, float], noise: float, seed: int) -> tuple[Problem, FloatArray]:
     """(the region at about the 95 % level with 23 degrees of freedom, the best exponents) of a planted law."""
-    y = FORMS[form].value(params, SIZES, TOKENS) + noise * np.random.default_rng(seed).standard_normal(28)
+    y = get_form(form).value(params, SIZES, TOKENS) + noise * np.random.default_rng(seed).standard_normal(28)
     design = make_design(SIZES, TOKENS, EQUAL)
-    found = solve(form, design, y)
-    return Problem(form, design, y, found.weighted_rss * 1.18), np.array([found.params["alpha"], found.params["beta"]])
+    projection = get_form(form).projection
+    found = solve(projection, get_form(form).value, design, y)
+    return Problem(projection, design, y, found.weighted_rss * 1.18), np.array(
+        [found.params["alpha"], found.params["beta"]]
+    )
 
 
 def points_inside(problem: Problem, best: FloatArray) -> FloatArray:

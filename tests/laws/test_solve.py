@@ -8,17 +8,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from planner.laws.faces import POWER_FORMS, best_face, make_design
-from planner.laws.forms import FORMS
-from planner.laws.grid import EXPONENTS, basins
-from planner.laws.solve import EXPONENT_MAX, descend, solve
+from planner.laws.engine.design import Design, make_design
+from planner.laws.engine.faces import best_face
+from planner.laws.engine.grid import basins
+from planner.laws.engine.powers import EXPONENTS
+from planner.laws.engine.projection import EXPONENT_MAX
+from planner.laws.engine.solve import Optimum, descend, solve
+from planner.laws.forms import get_form
 
 SIZES = np.repeat([0.5, 1.8, 4.0, 7.0], 7)
 TOKENS = np.tile([1.0, 4, 16, 36, 64, 144, 576], 4)
 EQUAL = np.ones(28)
 TERMS = {"additive": {"A": 0.4, "B": 0.2}, "multiplicative": {"A": 0.5}}
+
+
+def solve_form(name: str, design: Design, y: NDArray[np.float64]) -> Optimum:
+    form = get_form(name)
+    return solve(form.projection, form.value, design, y)
 
 
 @pytest.mark.parametrize("form", TERMS)
@@ -27,7 +36,7 @@ TERMS = {"additive": {"A": 0.4, "B": 0.2}, "multiplicative": {"A": 0.5}}
 @pytest.mark.parametrize("offset", [0.0, 0.05, 0.3])
 def test_planted_laws_without_noise_are_recovered(form: str, alpha: float, beta: float, offset: float) -> None:
     planted = {**TERMS[form], "alpha": alpha, "beta": beta, "D": offset}
-    found = solve(form, make_design(SIZES, TOKENS, EQUAL), FORMS[form].value(planted, SIZES, TOKENS))
+    found = solve_form(form, make_design(SIZES, TOKENS, EQUAL), get_form(form).value(planted, SIZES, TOKENS))
     for name, value in planted.items():
         assert found.params[name] == pytest.approx(value, rel=1e-6, abs=1e-7), name
     assert found.converged
@@ -37,24 +46,24 @@ def test_planted_laws_without_noise_are_recovered(form: str, alpha: float, beta:
 @pytest.mark.parametrize("c2", [0.0, 0.008])
 def test_planted_log_linear_laws_are_recovered(c1: float, c2: float) -> None:
     planted = {"c0": 0.59, "c1": c1, "c2": c2}
-    y = FORMS["log-linear"].value(planted, SIZES, TOKENS)
-    found = solve("log-linear", make_design(SIZES, TOKENS, EQUAL), y)
+    y = get_form("log-linear").value(planted, SIZES, TOKENS)
+    found = solve_form("log-linear", make_design(SIZES, TOKENS, EQUAL), y)
     assert found.params == pytest.approx(planted, abs=1e-13)
 
 
 @pytest.mark.parametrize("form", TERMS)
 def test_an_error_that_rises_with_size_gets_no_exponent(form: str) -> None:
     y = 0.5 + 0.02 * np.log(SIZES) + 0.01 * np.log(TOKENS)
-    found = solve(form, make_design(SIZES, TOKENS, EQUAL), y)
+    found = solve_form(form, make_design(SIZES, TOKENS, EQUAL), y)
     assert found.params["alpha"] == 0.0
     assert found.params["beta"] == 0.0
-    prediction = FORMS[form].value(found.params, SIZES, TOKENS)
+    prediction = get_form(form).value(found.params, SIZES, TOKENS)
     np.testing.assert_allclose(prediction, y.mean(), rtol=1e-12)
 
 
 def test_a_step_at_the_smallest_size_stops_at_the_largest_exponent() -> None:
     y = np.where(SIZES == 0.5, 0.6, 0.5) + 0.05 / TOKENS**0.1
-    found = solve("additive", make_design(SIZES, TOKENS, EQUAL), y)
+    found = solve_form("additive", make_design(SIZES, TOKENS, EQUAL), y)
     assert found.params["alpha"] == EXPONENT_MAX
 
 
@@ -73,12 +82,12 @@ def test_no_start_of_the_descent_finds_a_better_fit(
     """The few starts from the basins of the grid do as well as 49 starts from all over."""
     random = np.random.default_rng(seed)
     params = {**TERMS[form], "alpha": alpha, "beta": beta, "D": offset}
-    y = FORMS[form].value(params, SIZES, TOKENS) + noise * random.standard_normal(28)
+    y = get_form(form).value(params, SIZES, TOKENS) + noise * random.standard_normal(28)
     design = make_design(SIZES, TOKENS, EQUAL)
     axis = np.geomspace(1e-3, 5.0, 7)
     starts = np.array(list(itertools.product(axis, axis)))
-    _, everywhere, _ = descend(POWER_FORMS[form], design, y, starts)
-    assert solve(form, design, y).weighted_rss <= everywhere.rss.min() * (1 + 1e-9)
+    _, everywhere, _ = descend(get_form(form).projection, design, y, starts)
+    assert solve_form(form, design, y).weighted_rss <= everywhere.rss.min() * (1 + 1e-9)
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,7 +101,7 @@ def test_the_best_face_is_the_non_negative_least_squares(seed: int, alpha: float
     design = make_design(SIZES, TOKENS, weights)
     n_power, t_power = np.exp(-alpha * design.x), np.exp(-beta * design.t)
     for form, columns in (("additive", [n_power, t_power, EQUAL]), ("multiplicative", [n_power * t_power, EQUAL])):
-        fit = best_face(POWER_FORMS[form], design, y, np.array([[alpha, beta]]))
+        fit = best_face(get_form(form).projection, design, y, np.array([[alpha, beta]]))
         _, residual_norm = nnls(np.stack(columns, axis=1) * design.root_weight[:, None], y * design.root_weight)
         assert fit.rss[0] == pytest.approx(residual_norm**2, rel=1e-9, abs=1e-15)
         assert min(fit.a[0], fit.b[0], fit.d[0]) >= 0
@@ -101,9 +110,9 @@ def test_the_best_face_is_the_non_negative_least_squares(seed: int, alpha: float
 @pytest.mark.parametrize("form", TERMS)
 def test_the_grid_is_the_best_face_at_its_nodes(form: str) -> None:
     """The starts of the descent are nodes of the grid, and their basin holds the best node of all."""
-    y = FORMS[form].value({**TERMS[form], "alpha": 0.3, "beta": 0.1, "D": 0.1}, SIZES, TOKENS)
+    y = get_form(form).value({**TERMS[form], "alpha": 0.3, "beta": 0.1, "D": 0.1}, SIZES, TOKENS)
     design = make_design(SIZES, TOKENS, EQUAL)
-    starts = basins(form, design, y)
+    starts = basins(get_form(form).projection, design, y)
     nodes = np.array(list(itertools.product(EXPONENTS, EXPONENTS)))
-    everywhere = best_face(POWER_FORMS[form], design, y, nodes).rss.min()
-    assert best_face(POWER_FORMS[form], design, y, starts).rss.min() == pytest.approx(everywhere, rel=1e-6)
+    everywhere = best_face(get_form(form).projection, design, y, nodes).rss.min()
+    assert best_face(get_form(form).projection, design, y, starts).rss.min() == pytest.approx(everywhere, rel=1e-6)

@@ -76,7 +76,7 @@ def test_closed_forms_do_not_depend_on_the_budget(form: str) -> None:
     assert small.closed_form
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_reading_text_takes_the_most_tokens(form: str) -> None:
     best = optimum("ocr", form=form, budget="1 TFLOPs", query_tokens=50, generated_tokens=0)
     assert (best.visual_tokens, best.limit) == (576, "max")

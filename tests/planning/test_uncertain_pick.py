@@ -8,7 +8,7 @@ import pytest
 
 import planner
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import FORMS
+from planner.laws.forms import get_form
 from planner.planning.search import DRAWS
 
 REQUEST = {"query_tokens": 50, "generated_tokens": 32}
@@ -63,7 +63,7 @@ def test_a_law_without_runs_says_nothing_of_its_certainty() -> None:
 def test_noise_widens_the_tied_set() -> None:
     """The same planted law measured with ten times the noise leaves more candidates in the race."""
     n, t = (grid.ravel() for grid in np.meshgrid([0.5, 1.8, 4.0, 7.0], [1.0, 4, 16, 36, 64, 144, 576], indexing="ij"))
-    truth = FORMS["log-linear"].value({"c0": 0.6, "c1": 0.04, "c2": 0.008}, n, t)
+    truth = get_form("log-linear").value({"c0": 0.6, "c1": 0.04, "c2": 0.008}, n, t)
     sizes = []
     for noise in (0.001, 0.05):
         error = truth + noise * np.random.default_rng(1).standard_normal(28)

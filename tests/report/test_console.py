@@ -18,7 +18,7 @@ def printed(what: object, width: int = 80) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 def test_the_formula_of_a_law_is_not_broken(form: str) -> None:
     stream = io.StringIO()
     print_law(Console(file=stream, width=80, highlight=False), load_law("reasoning", form))

@@ -27,7 +27,7 @@ from matplotlib.text import Text
 
 import planner
 from planner.base.errors import FitError, InputError, OutputExistsError
-from planner.laws.combined import fit_auto
+from planner.laws.combined import fit_average
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler
 from planner.laws.shipped import shipped_laws
@@ -461,7 +461,7 @@ def test_what_cannot_be_drawn_is_refused_in_words(draw: Callable[[], Figure], co
 @pytest.mark.parametrize("draw", [plots.law_over_flops, plots.profiles, plots.residuals])
 def test_an_average_of_forms_is_no_single_law(draw: Callable[..., Figure], reasoning: Runs) -> None:
     with pytest.raises(InputError, match="one form of one law, got form 'auto'; name a form"):
-        draw(fit_auto(reasoning))
+        draw(fit_average(reasoning))
 
 
 def test_profiles_of_a_law_with_other_constraints_are_refused(reasoning: Runs) -> None:

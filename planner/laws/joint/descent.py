@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.joint.problem import BENDS, Point, Problem, Pull
-from planner.laws.solve import EXPONENT_MAX
+from planner.laws.engine.projection import EXPONENT_MAX
+from planner.laws.joint.problem import Point, Problem, Pull
 
 FloatArray = NDArray[np.float64]
 
@@ -24,11 +25,13 @@ _GAIN_OF_PULL = 1e-11  # the same on the edge of the region, where no last digit
 
 def solve(problem: Problem, hints: Iterable[Mapping[str, float]]) -> Point:
     """The best of descents from a grid and from exponents found elsewhere, each first swept one exponent at a time."""
-    starts = [{"alpha": alpha, "beta": beta} for alpha in _START_EXPONENTS for beta in _START_EXPONENTS]
+    names = problem.projection.exponents
+    pairs = itertools.product(_START_EXPONENTS, repeat=2)
+    starts = [dict(zip(names, pair, strict=True)) if names else {} for pair in pairs]
     swept: dict[tuple[float, ...], float] = {}
     for start in [*starts, *hints]:
         exponents = np.zeros(problem.exponents_count)
-        for entry in BENDS[problem.form.name]:
+        for entry in names:
             exponents[problem.slots[entry]] = max(start[entry], _SWEEP[0])
         best = problem.rss(exponents)
         for k in [*range(len(exponents))] * 2:

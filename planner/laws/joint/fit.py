@@ -7,7 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.joint.descent import solve
 from planner.laws.joint.groups import Group, check_levels, data_of, groups_of
 from planner.laws.joint.laws import laws_of
-from planner.laws.joint.problem import Problem, Whole
+from planner.laws.joint.problem import Problem, Whole, projection_of
 from planner.runs import Runs, read_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +70,7 @@ class JointFit:
 
 
 def fit_joint(
-    runs: Runs,
+    runs: Runs | pd.DataFrame | str,
     form: str = DEFAULT_FORM,
     *,
     by: str,
@@ -77,13 +80,13 @@ def fit_joint(
     name: str = "",
     vision: str = "",
 ) -> JointFit:
-    """Fit a form to every group of the runs, with `shared` parameters in common; `planner.fit(by=...)` calls this.
+    """Fit a form to every group of the runs, with `shared` parameters in common; on the command line `fit --by`.
 
     One group, or nothing shared, is the ordinary fit of every group, and its intervals are those of `profiler`.
 
     Args:
         runs: as `read_runs` takes them.
-        form: "additive", "multiplicative" or "log-linear".
+        form: as `fit` takes it, one with a projection.
         by: one of `COLUMNS`.
         shared: names of parameters.
         weights: as for `fit`.
@@ -97,7 +100,9 @@ def fit_joint(
         RunsError: the table is bad.
     """
     shape, table = get_form(form), read_runs(runs)
-    names = tuple(dict.fromkeys(shared))
+    form = shape.name
+    projection_of(shape)
+    names = tuple(dict.fromkeys((shared,) if isinstance(shared, str) else shared))
     for entry in names:
         if entry not in shape.param_names:
             raise UnknownNameError(f"parameter of the {shape.name} form", entry, shape.param_names)

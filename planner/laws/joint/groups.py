@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from planner.base.errors import FitError, UnknownNameError
 from planner.base.quantities import format_tokens
-from planner.laws.fit import distinct, run_weights
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form
-from planner.laws.joint.problem import BENDS, OF_N, OF_T
+from planner.laws.joint.problem import projection_of
+from planner.laws.levels import needed_levels
+from planner.laws.remarks import distinct
+from planner.laws.weighting import run_weights
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]
@@ -101,28 +103,31 @@ def _mean_over_tasks(name: str, runs: Runs) -> Group:
 
 def check_levels(groups: Sequence[Group], form: Form, shared: tuple[str, ...]) -> None:
     """Say before fitting what a group cannot tell and does not borrow. Raises FitError."""
-    power = form.name != "log-linear"
-    for what, column, slopes in (("LLM size", "llm_params", OF_N), ("visual token count", "visual_tokens", OF_T)):
-        slope = next(name for name in slopes if name in form.param_names)
+    projection = projection_of(form)
+    own = needed_levels(form, set(form.param_names) - ({projection.offset} & set(shared)))
+    for what, column, slope, all_levels, needed in (
+        ("LLM size", "llm_params", form.of_n[-1], form.levels[0], own[0]),
+        ("visual token count", "visual_tokens", form.of_t[-1], form.levels[1], own[1]),
+    ):
         values = {group.name: np.unique(getattr(group.runs, column)) for group in groups}
         levels = {group: len(its_own) for group, its_own in values.items()}
         if slope in shared:
-            one_curve = BENDS[form.name].get(slope, "c0") in shared
+            one_curve = projection.bends.get(slope, projection.offset) in shared
             together = len(np.unique(np.concatenate(list(values.values()))))
             steps = together - 1 if one_curve else sum(count - 1 for count in levels.values())
-            if steps < form.n_levels - 1:
+            if steps < all_levels - 1:
                 raise FitError(
-                    f"no group can lend {slope}: the {form.name} form needs one measured at {form.n_levels} {what}s; "
+                    f"no group can lend {slope}: the {form.name} form needs one measured at {all_levels} {what}s; "
                     "measure more"
                 )
             continue
-        needed = form.n_levels if power and "D" not in shared else 2  # an exponent and an offset, or a slope alone
         for group, count in levels.items():
             if count < needed:
-                has, lacks = (f"one {what}", slope) if count == 1 else (f"{count} {what}s", f"{slope} beside a D")
+                beside = f"{slope} beside a {projection.offset}"
+                has, lacks = (f"one {what}", slope) if count == 1 else (f"{count} {what}s", beside)
                 raise FitError(
                     f"group {group} was measured at {has} and cannot tell its own {lacks}: share "
-                    f"{slope if count == 1 else 'D'} with a group that can, or measure more"
+                    f"{slope if count == 1 else projection.offset} with a group that can, or measure more"
                 )
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from planner.base.quantities import format_params, format_tokens
-from planner.laws.fit import bound_advice, distinct, lost_effects
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import Form
 from planner.laws.joint.groups import Group, family_of
-from planner.laws.joint.problem import BENDS, OF_N, OF_T, Point, Problem, Whole
+from planner.laws.joint.problem import Point, Problem, Whole, projection_of
 from planner.laws.joint.profile import profile_of
-from planner.laws.solve import EXPONENT_MAX
+from planner.laws.judge import bound_advice, bounds_reached, lost_effects
+from planner.laws.remarks import distinct
 
 
 def laws_of(
@@ -43,13 +43,12 @@ def laws_of(
         }
         for g, group in enumerate(groups)
     }
-    lends_n, lends_t = (bool(set(slopes) & set(whole.shared)) for slopes in (OF_N, OF_T))
+    lends_n, lends_t = (slope in whole.shared for slope in (form.of_n[-1], form.of_t[-1]))
     laws = {}
     for g, group in enumerate(groups):
         own = own_data[g]
         rss = float(np.sum((own.y - form.value(params[g], own.n, own.t)) ** 2))
-        at_bound = [name for name in form.param_names if name in form.non_negative and params[g][name] == 0]
-        at_bound += [name for name in ("alpha", "beta") if params[g].get(name, 0.0) >= EXPONENT_MAX]
+        at_bound = bounds_reached(form, params[g])
         status, advice = _judge(form, best, params[g], at_bound, g in loose, whole.dof)
         lenders = [one for one in groups if lends_n and one is not group and len(set(one.runs.llm_params)) > 1]
         sizes = np.unique(np.concatenate([one.runs.llm_params for one in (groups if lends_n else [group])]))
@@ -61,7 +60,7 @@ def laws_of(
             name=title[group.name],
             status=status,
             advice=advice,
-            at_bound=tuple(at_bound),
+            at_bound=at_bound,
             constraints={name: {"value": params[g][name]} for name in whole.shared},
             rss=rss,
             rmse=math.sqrt(rss / len(own.y)),
@@ -82,7 +81,7 @@ def laws_of(
 
 
 def _judge(
-    form: Form, best: Point, params: Mapping[str, float], at_bound: list[str], loose: bool, dof: int
+    form: Form, best: Point, params: Mapping[str, float], at_bound: tuple[str, ...], loose: bool, dof: int
 ) -> tuple[str, str]:
     """(status, advice) of one group's law."""
     lost = lost_effects(form, params, set())
@@ -95,7 +94,7 @@ def _judge(
     if dof < 1:
         return NOT_IDENTIFIED, "as many parameters as runs: the law passes through them and nothing is left to check it"
     if at_bound:
-        return AT_A_BOUND, bound_advice(tuple(at_bound), params)
+        return AT_A_BOUND, bound_advice(form, at_bound, params)
     return CONVERGED, "the optimum lies inside all bounds"
 
 
@@ -110,9 +109,9 @@ def _loose(problem: Problem, best: Point) -> set[int]:
         params = problem.params(best, g)
         gradient = form.gradient(params, data.n[at], data.t[at]) * problem.root_weight[at, None]
         for i, name in enumerate(form.param_names):
-            slot = int(problem.slots[name][g]) + (0 if name in BENDS[form.name] else shift)
+            slot = int(problem.slots[name][g]) + (0 if name in problem.projection.bends else shift)
             jacobian[at, slot] = gradient[:, i]
-            free[slot] |= params[name] != 0 or name in ("c0", "D")
+            free[slot] |= params[name] != 0 or name == problem.projection.offset
             owners.setdefault(slot, set()).add(g)
     columns = np.flatnonzero(free)
     length = np.linalg.norm(jacobian[:, columns], axis=0)
@@ -127,11 +126,10 @@ def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -
     others = [one for one in groups if one is not group]
     with_whom = ", ".join(f"{one.name} ({len(one.runs)} runs)" for one in others)
     out = [f"fitted jointly by {whole.by}: {', '.join(whole.shared)} shared with {with_whom}, all else its own"]
-    for slopes, column, what, show in (
-        (OF_N, "llm_params", "LLM size", format_params),
-        (OF_T, "visual_tokens", "visual token count", format_tokens),
+    for slope, column, what, show in (
+        (form.of_n[-1], "llm_params", "LLM size", format_params),
+        (form.of_t[-1], "visual_tokens", "visual token count", format_tokens),
     ):
-        slope = next(name for name in slopes if name in form.param_names)
         levels = {one.name: np.unique(getattr(one.runs, column)) for one in groups}
         if slope in whole.shared and len(levels[group.name]) == 1:
             lenders = [one for one in others if len(levels[one.name]) > 1]
@@ -142,17 +140,15 @@ def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -
 
 def _assumption(form: Form, whole: Whole, groups: Sequence[Group]) -> str:
     """What has to be true of all groups for them to share what they share, in a sentence."""
-    same = []
-    for slopes, more, term in ((OF_N, "a larger LLM", "N"), (OF_T, "another visual token", "T")):
-        slope = next(name for name in slopes if name in form.param_names)
+    same, slopes, bends = [], (form.of_n[-1], form.of_t[-1]), projection_of(form).bends
+    for slope, more, letter in zip(slopes, ("a larger LLM", "another visual token"), "NT", strict=True):
         if slope not in whole.shared:
             continue
-        if form.name == "log-linear" or BENDS[form.name][slope] in whole.shared:
+        if slope not in bends or bends[slope] in whole.shared:
             same.append(f"{more} takes as many points off the error")
         else:
-            falls = "the error above D" if form.name == "multiplicative" else f"the error's term in {term}"
-            same.append(f"{more} takes the same share off {falls}")
-    rest = [name for name in whole.shared if name not in (*OF_N, *OF_T) and (name == "D" or not same)]
+            same.append(f"{more} takes the same share off {form.falls.format(letter=letter)}")
+    rest = [name for name in whole.shared if name not in slopes and (form.parameter(name).offset or not same)]
     same += [f"{', '.join(rest)} {'is' if len(rest) == 1 else 'are'} the same"] if rest else []
     differing = {
         "LLM family": ([{family_of(llm) for llm in one.runs.llm} for one in groups], ("family", "llm")),

@@ -14,19 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import POWER_FORMS
+from planner.base.errors import FitError
+from planner.laws.engine.projection import Powers, Projection
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-BENDS: dict[str, dict[str, str]] = {
-    "additive": {"alpha": "A", "beta": "B"},
-    "multiplicative": {"alpha": "A", "beta": "A"},
-    "log-linear": {},
-}  # the coefficient whose term an exponent bends
-OF_N, OF_T = ("alpha", "c1"), ("beta", "c2")  # the effect of N, and of T, is in one of these
 
 
 @dataclass(frozen=True)
@@ -80,6 +74,8 @@ class Problem:
     """A joint fit: the runs, and where the parameters of each group stand among all."""
 
     form: Form
+    projection: Projection
+    """Of the form."""
     data: FitData
     """Group after group; the mean weight is 1."""
     places: Places
@@ -91,16 +87,17 @@ class Problem:
     @classmethod
     def of(cls, form: Form, shared: tuple[str, ...], sizes: Sequence[int], data: FitData) -> Problem:
         """`sizes` are the runs of each group, which stand one after the other in the data."""
+        projection = projection_of(form)
         slots: dict[str, IntArray] = {}
         counts = {True: 0, False: 0}
         for entry in form.param_names:
             own = 1 if entry in shared else len(sizes)
-            bends = entry in BENDS[form.name]
+            bends = entry in projection.bends
             slots[entry] = counts[bends] + np.arange(len(sizes)) % own
             counts[bends] += own
         group = np.repeat(np.arange(len(sizes)), sizes)
         places = Places(np.log(data.n), np.log(data.t), group)
-        return cls(form, data, places, slots, counts[True], counts[False])
+        return cls(form, projection, data, places, slots, counts[True], counts[False])
 
     @property
     def y(self) -> FloatArray:
@@ -117,11 +114,11 @@ class Problem:
 
     @property
     def exponent_min(self) -> float:
-        return POWER_FORMS[self.form.name].exponent_min if self.form.name in POWER_FORMS else 0.0
+        return self.projection.exponent_min if isinstance(self.projection, Powers) else 0.0
 
     def params(self, point: Point, group: int) -> dict[str, float]:
         """The parameters of one group; a term that is not there has no exponent."""
-        bends = BENDS[self.form.name]
+        bends = self.projection.bends
         out = {}
         for entry in self.form.param_names:
             values = point.exponents if entry in bends else point.coefficients
@@ -133,14 +130,8 @@ class Problem:
 
     def terms(self, exponents: FloatArray, at: Places) -> dict[str, FloatArray]:
         """What each coefficient of its group multiplies at m places, each (m,)."""
-        one = np.ones(len(at.group))
-        if self.form.name == "log-linear":
-            return {"c0": one, "c1": -at.ln_n, "c2": -at.ln_t}
-        in_n = -exponents[self.slots["alpha"][at.group]] * at.ln_n
-        in_t = -exponents[self.slots["beta"][at.group]] * at.ln_t
-        if self.form.name == "multiplicative":
-            return {"A": np.exp(in_n + in_t), "D": one}
-        return {"A": np.exp(in_n), "B": np.exp(in_t), "D": one}
+        own = {name: exponents[self.slots[name][at.group]] for name in self.projection.exponents}
+        return self.projection.terms(own, at.ln_n, at.ln_t)
 
     def columns(self, terms: Mapping[str, FloatArray], at: Places) -> FloatArray:
         """(m, C)"""
@@ -150,7 +141,7 @@ class Problem:
         return out
 
     def coefficients(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Least squares (C,) with every coefficient but c0 at least zero; Q and R^-1 of the columns of its face."""
+        """Least squares (C,), all but a free offset at least zero; Q and R^-1 of the columns of its face."""
         from scipy.optimize import nnls
 
         length = np.linalg.norm(x, axis=0)
@@ -158,8 +149,8 @@ class Problem:
         scaled = x / length
         bounded = np.ones(x.shape[1], bool)
         left, right = scaled, y
-        if "c0" in self.slots:  # what has no bound is projected out
-            bounded[self.slots["c0"]] = False
+        if not self.projection.bounded_offset:  # what has no bound is projected out
+            bounded[self.slots[self.projection.offset]] = False
             basis = np.linalg.qr(scaled[:, ~bounded])[0]
             left, right = scaled - basis @ (basis.T @ scaled), y - basis @ (basis.T @ y)
         c = np.zeros(x.shape[1])
@@ -204,8 +195,8 @@ class Problem:
             back = np.concatenate([back, pull.stiffness * residual[n] * pull.signs])
         moves = np.zeros((len(at.group), self.exponents_count))
         inner = np.zeros((self.coefficients_count, self.exponents_count))
-        for entry, coefficient in BENDS[self.form.name].items():
-            slope = -(at.ln_n if entry in OF_N else at.ln_t) * terms[coefficient]
+        for entry, coefficient in self.projection.bends.items():
+            slope = -(at.ln_n if entry == self.projection.exponents[0] else at.ln_t) * terms[coefficient]
             exponent, column = self.slots[entry][at.group], self.slots[coefficient][at.group]
             np.add.at(moves, (np.arange(len(slope)), exponent), slope * c[column])
             np.add.at(inner, (column, exponent), slope * back)
@@ -253,3 +244,13 @@ def _inverse(upper: FloatArray) -> FloatArray:
     """Of a triangular matrix, or of as much of it as is not dependent."""
     diagonal = np.abs(np.diag(upper))
     return np.asarray(np.linalg.inv(upper) if (diagonal > 1e-13).all() else np.linalg.pinv(upper, rcond=1e-13))
+
+
+def projection_of(form: Form) -> Projection:
+    """How a form is linear. Raises FitError for one that the exact engine does not know."""
+    if form.projection is None:
+        raise FitError(
+            f"a joint fit needs a form that is linear once its exponents are given, with a projection; the {form.name} "
+            "form has none: fit each group alone"
+        )
+    return form.projection

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.laws.joint.descent import descend, rounding
-from planner.laws.joint.problem import BENDS, Places, Point, Problem, Pull, Whole
+from planner.laws.joint.problem import Places, Point, Problem, Pull, Whole
 from planner.laws.student import two_sided_quantile
 
 FloatArray = NDArray[np.float64]
@@ -131,7 +131,7 @@ def _follow(
 def _pull_of_parameter(problem: Problem, name: str, group: int) -> Pull:
     nowhere = Places(np.zeros(0), np.zeros(0), np.zeros(0, int))
     coefficients, exponents = np.zeros(problem.coefficients_count), np.zeros(problem.exponents_count)
-    (exponents if name in BENDS[problem.form.name] else coefficients)[problem.slots[name][group]] = 1.0
+    (exponents if name in problem.projection.bends else coefficients)[problem.slots[name][group]] = 1.0
     return Pull(nowhere, np.zeros(0), coefficients, exponents)
 
 

@@ -18,7 +18,6 @@ from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import LEVEL, Interval, profiler
-from planner.laws.solve import EXPONENT_MAX
 from planner.report.plots.law import single_form
 from planner.report.plots.style import (
     ACCENT,
@@ -36,16 +35,6 @@ PROFILE_LEVELS = (0.1, 0.3, 0.5, 0.68, 0.8, 0.9, LEVEL, 0.99)
 
 _CURVE = "#31688e"  # a blue of viridis
 _TOP = 1.5  # of the panels, in thresholds
-_UNITS = {
-    "A": "error at N = {unit}",
-    "B": "error at T = 1",
-    "alpha": "exponent of N, no unit",
-    "beta": "exponent of T, no unit",
-    "D": "error that stays",
-    "c0": "error at N = {unit}, T = 1",
-    "c1": "error per unit of ln N",
-    "c2": "error per unit of ln T",
-}
 
 
 @style.context(["default", STYLE])
@@ -90,7 +79,8 @@ def _panel(axes: Axes, law: FittedLaw, name: str, heights: FloatArray, intervals
     from scipy.interpolate import PchipInterpolator
 
     estimate, own = law.params[name], intervals[PROFILE_LEVELS.index(LEVEL)]
-    axes.set_xlabel(f"{name} ({_UNITS[name].format(unit=format_params(law.n_unit_params))})")
+    meaning = get_form(law.form).parameter(name).meaning.format(unit=format_params(law.n_unit_params))
+    axes.set_xlabel(f"{name} ({meaning})" if meaning else name)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_ylim(0, _TOP)
     axes.axhline(1, color="0.4", linestyle="--", linewidth=1, zorder=1)
@@ -111,12 +101,12 @@ def _panel(axes: Axes, law: FittedLaw, name: str, heights: FloatArray, intervals
         axes.plot(*np.concatenate(curve, axis=1), color=_CURVE, linewidth=1.6, label="profile", zorder=3)
         points = np.concatenate(exact, axis=1)
         axes.plot(*points, color=_CURVE, marker="o", markersize=4, linestyle="none", label="exact", zorder=4)
-    low, high = _ends_shown(estimate, intervals, EXPONENT_MAX if name in ("alpha", "beta") else math.inf)
+    low, high = _ends_shown(estimate, intervals, get_form(law.form).parameter(name).high)
     width = high - low
     if width < 1e-4 * abs(estimate):
         axes.xaxis.set_major_locator(MaxNLocator(2))  # long numbers need room
     left = low - 0.3 * width
-    if name in get_form(law.form).non_negative:
+    if get_form(law.form).parameter(name).low == 0:
         left = max(left, -0.05 * width)
     axes.set_xlim(left, high + (0.3 if math.isfinite(own.high) else 0.02) * width)
     axes.plot([low, high], [1, 1], color=ACCENT, linewidth=3, solid_capstyle="butt", label="interval", zorder=2)

@@ -8,30 +8,18 @@ Variable projection: Golub and Pereyra 1973; the Hessian without its second-orde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import (
-    POWER_FORMS,
-    Design,
-    FaceFit,
-    PowerForm,
-    best_face,
-    least_squares,
-    put_fit,
-    take_fit,
-    where_fit,
-    without_offset,
-)
-from planner.laws.forms import FORMS
-from planner.laws.grid import basins, best_nodes
+from planner.laws.engine.design import Design
+from planner.laws.engine.faces import FaceFit, best_face, least_squares, put_fit, take_fit, where_fit
+from planner.laws.engine.grid import basins, best_nodes
+from planner.laws.engine.projection import EXPONENT_MAX, Powers, Projection
 
 FloatArray = NDArray[np.float64]
-
-EXPONENT_MAX = 10.0
-"""Largest exponent tried: beyond it a power is a step at the smallest level, which no run tells from a larger one."""
 
 _ITERATIONS_MAX = 300
 _NO_GAIN = 1e-16  # relative: a promised fall in RSS below this is rounding, so the descent has arrived
@@ -53,55 +41,57 @@ class Optimum:
     """Whether the descent ended because no step improved any more, not because its patience did."""
 
 
-def solve(form_name: str, design: Design, y: FloatArray, *, offset: bool = True) -> Optimum:
-    """The global least-squares optimum of a form under its own bounds: every parameter but c0 at least zero.
+def solve(
+    form: Projection, value: Callable[..., FloatArray], design: Design, y: FloatArray, *, offset: bool = True
+) -> Optimum:
+    """The global least-squares optimum of a form under its own bounds: every parameter but a free offset at least zero.
 
     Args:
-        form_name: "additive", "multiplicative" or "log-linear".
+        form: what it is made of.
+        value: (params, N, T) -> Y by the form.
         design: where the runs stand.
         y: measured errors, shape (n,).
-        offset: whether a power form has its D; False holds it at zero.
+        offset: whether a power form has its offset; False holds it at zero.
     """
-    if form_name == "log-linear":
-        params, converged = _log_linear_many(design, y[None]), True
-    else:
-        form = POWER_FORMS[form_name] if offset else without_offset(POWER_FORMS[form_name])
-        exponents, fit, done = descend(form, design, y, basins(form_name, design, y))
+    if isinstance(form, Powers):
+        form = form if offset else replace(form, with_offset=False)
+        exponents, fit, done = descend(form, design, y, basins(form, design, y))
         best = [_simplest_best(fit, y * design.root_weight)]
-        params = in_units(form_name, design, exponents[best], fit.a[best], fit.b[best], fit.d[best])
+        params = form.params(design, exponents[best], fit.a[best], fit.b[best], fit.d[best])
         converged = bool(done[best[0]])
-    values = {name: float(value[0]) for name, value in params.items()}
-    model = FORMS[form_name].value(values, np.exp(design.x + design.x_mean), np.exp(design.t + design.t_mean))
+    else:
+        params, converged = solve_lines(form, design, y[None]), True
+    values = {name: float(found[0]) for name, found in params.items()}
+    model = value(values, np.exp(design.x + design.x_mean), np.exp(design.t + design.t_mean))
     return Optimum(values, float(np.sum((design.root_weight * (y - model)) ** 2)), converged)
 
 
-def solve_many(form_name: str, design: Design, y: FloatArray) -> dict[str, FloatArray]:
+def solve_many(form: Projection, design: Design, y: FloatArray) -> dict[str, FloatArray]:
     """The optimum for each of R data sets that share a design, all in one batch.
 
     Each starts from the best node of the grid, and stops when a step promises less than 1e-10 of its RSS.
 
     Args:
-        form_name: "additive", "multiplicative" or "log-linear".
+        form: what it is made of.
         design: where the runs stand.
         y: measured errors, shape (R, n).
 
     Returns:
         Each parameter, shape (R,), in the unit of N that the design was made with.
     """
-    if form_name == "log-linear":
-        return _log_linear_many(design, y)
-    form = POWER_FORMS[form_name]
-    exponents, fit, _ = descend(form, design, y, best_nodes(form_name, design, y), _GAIN_OF_MANY)
-    return in_units(form_name, design, exponents, fit.a, fit.b, fit.d)
+    if not isinstance(form, Powers):
+        return solve_lines(form, design, y)
+    exponents, fit, _ = descend(form, design, y, best_nodes(form, design, y), _GAIN_OF_MANY)
+    return form.params(design, exponents, fit.a, fit.b, fit.d)
 
 
 def descend(
-    form: PowerForm, design: Design, y: FloatArray, starts: FloatArray, no_gain: float = _NO_GAIN
+    form: Powers, design: Design, y: FloatArray, starts: FloatArray, no_gain: float = _NO_GAIN
 ) -> tuple[FloatArray, FaceFit, NDArray[np.bool_]]:
     """Follow the projected residual downhill from P starts at once.
 
     Args:
-        form: additive or multiplicative.
+        form: its powers.
         design: where the runs stand.
         y: measured errors, shape (n,) or (P, n).
         starts: exponents, shape (P, 2).
@@ -148,7 +138,7 @@ def descend(
 
 
 def _quadratic_model(
-    form: PowerForm, design: Design, exponents: FloatArray, fit: FaceFit
+    form: Powers, design: Design, exponents: FloatArray, fit: FaceFit
 ) -> tuple[FloatArray, FloatArray]:
     """Gradient (P, 2) and Hessian (2, 2, P) of half the projected RSS; Gauss-Newton's where the true one is not convex.
 
@@ -211,32 +201,19 @@ def _simplest_best(fit: FaceFit, target: FloatArray) -> int:
     return int(order[0])
 
 
-def in_units(
-    form_name: str, design: Design, exponents: FloatArray, a: FloatArray, b: FloatArray, d: FloatArray
-) -> dict[str, FloatArray]:
-    """Parameters (P,) as the form states them, from exponents (P, 2) and coefficients (P,) of the centred problem."""
-    two_terms = form_name == "additive"
-    alpha = np.where(a > 0, exponents[:, 0], 0.0)  # a term that is not there has no exponent
-    beta = np.where((b if two_terms else a) > 0, exponents[:, 1], 0.0)
-    if two_terms:
-        scaled = {"A": a * np.exp(alpha * design.x_mean), "B": b * np.exp(beta * design.t_mean)}
-        return {"A": scaled["A"], "alpha": alpha, "B": scaled["B"], "beta": beta, "D": d}
-    return {"A": a * np.exp(alpha * design.x_mean + beta * design.t_mean), "alpha": alpha, "beta": beta, "D": d}
-
-
-def _log_linear_many(design: Design, y: FloatArray) -> dict[str, FloatArray]:
-    """c0 - c1 ln N - c2 ln T with c1, c2 >= 0, for errors (R, n): four faces, each an ordinary least squares."""
+def solve_lines(form: Projection, design: Design, y: FloatArray) -> dict[str, FloatArray]:
+    """A form without exponents, for errors (R, n): four faces of a, b >= 0, each an ordinary least squares."""
     root = design.root_weight
-    slopes = {"c1": -design.x, "c2": -design.t}
-    params = {name: np.zeros(len(y)) for name in ("c0", "c1", "c2")}
+    slopes = dict(zip("ab", (column[0] for column in form.product_columns(design, np.zeros((1, 2)))), strict=True))
+    found = {name: np.zeros(len(y)) for name in "abd"}
     best = np.full(len(y), np.inf)
-    for names in (("c1", "c2"), ("c1",), ("c2",), ()):
+    for names in ("ab", "a", "b", ""):
         columns = [np.broadcast_to(c * root, y.shape) for c in (np.ones_like(root), *(slopes[name] for name in names))]
         coefficients, residual, _, _, feasible = least_squares(columns, y * root)
         rss = np.einsum("rn,rn->r", residual, residual)
-        found = {"c1": np.zeros(len(y)), "c2": np.zeros(len(y))} | dict(zip(names, coefficients[1:], strict=True))
-        found["c0"] = coefficients[0] + found["c1"] * design.x_mean + found["c2"] * design.t_mean
-        better = feasible & (found["c1"] >= 0) & (found["c2"] >= 0) & (rss < best)
+        trial = {"a": np.zeros(len(y)), "b": np.zeros(len(y))} | dict(zip(names, coefficients[1:], strict=True))
+        trial["d"] = coefficients[0]
+        better = feasible & (trial["a"] >= 0) & (trial["b"] >= 0) & (rss < best)
         best = np.where(better, rss, best)
-        params = {name: np.where(better, found[name], params[name]) for name in params}
-    return params
+        found = {name: np.where(better, trial[name], found[name]) for name in found}
+    return form.params(design, np.zeros((len(y), 2)), found["a"], found["b"], found["d"])

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import FitError, UnknownNameError
-from planner.laws.faces import POWER_FORMS, best_face, make_design
-from planner.laws.fitted import FitData
+from planner.laws.engine.descent import starting_points
+from planner.laws.engine.design import make_design
+from planner.laws.engine.faces import best_face
+from planner.laws.engine.projection import Powers
+from planner.laws.engine.solve import Optimum
 from planner.laws.forms import Form
-from planner.laws.solve import EXPONENT_MAX, Optimum, in_units
 
 if TYPE_CHECKING:
     import lmfit
@@ -27,18 +29,26 @@ FloatArray = NDArray[np.float64]
 _TOLERANCE = 1e-15
 _EVALUATIONS_MAX = 3000
 _START_EXPONENTS = (0.02, 0.15, 1.0)
-_EXPONENTS = ("alpha", "beta")
+_STARTS = 4  # besides the free optimum
 _NEAR_BOUND = 1e-5  # an interior method stops this near to an active bound, relative to the parameter
 
 
 def solve_constrained(
-    form: Form, data: FitData, weights: FloatArray, params: lmfit.Parameters, free: Optimum
+    form: Form,
+    n: FloatArray,
+    t: FloatArray,
+    y: FloatArray,
+    weights: FloatArray,
+    params: lmfit.Parameters,
+    free: Optimum,
 ) -> tuple[Optimum, tuple[str, ...]]:
     """The best parameters under `params`, and the names of those at a bound.
 
     Args:
         form: any form.
-        data: what to fit.
+        n: sizes of the runs in the law's unit, shape (n,).
+        t: visual tokens, shape (n,).
+        y: measured errors, shape (n,).
         weights: weights of the squared residuals, shape (n,).
         params: constraints by parameter name; parameters that are not named have the form's own bounds.
         free: the optimum under the form's own bounds alone.
@@ -49,22 +59,22 @@ def solve_constrained(
     """
     full = _complete(form, params)
     root = np.sqrt(weights / weights.mean())
-    noise = math.sqrt(max(free.weighted_rss / len(data.y), 1e-24))
+    noise = math.sqrt(max(free.weighted_rss / len(y), 1e-24))
 
     def residual(trial: lmfit.Parameters) -> FloatArray:
-        out: FloatArray = (form.value(trial.valuesdict(), data.n, data.t) - data.y) * root / noise
+        out: FloatArray = (form.value(trial.valuesdict(), n, t) - y) * root / noise
         return np.nan_to_num(out, nan=1e150, posinf=1e150, neginf=-1e150)
 
     best: lmfit.Parameters | None = None
     best_rss = math.inf
-    for start in _starts(form, data, weights, free):
+    for start in _starts(form, n, t, y, weights, free):
         found, rss = _minimise(residual, _with_values(full, start))
         if rss < best_rss:
             best, best_rss = found, rss
     if best is None:
         raise FitError("the constraints leave no parameters with a finite error; loosen a bound or an expression")
     best, best_rss = _snap_to_bounds(residual, best, best_rss)
-    best, best_rss = _solve_linear(form, data, root, residual, best, best_rss)
+    best, best_rss = _solve_linear(form, n, t, y, root, residual, best, best_rss)
     values = {name: float(best[name].value) for name in form.param_names}
     at_bound = tuple(name for name in form.param_names if _bound_reached(full[name], values[name]) is not None)
     return Optimum(values, best_rss * noise**2, True), at_bound
@@ -78,10 +88,8 @@ def _complete(form: Form, params: lmfit.Parameters) -> lmfit.Parameters:
         if name not in form.param_names:
             raise UnknownNameError(f"parameter of the {form.name} form", name, form.param_names)
     full = lmfit.Parameters()
-    for name in form.param_names:
-        low = 0.0 if name in form.non_negative else -math.inf
-        high = EXPONENT_MAX if name in ("alpha", "beta") else math.inf
-        full.add(name, value=0.1, min=low, max=high)
+    for one in form.parameters:
+        full.add(one.name, value=0.1, min=one.low, max=one.high)
     for name, own in params.items():
         parameter = full[name]
         if not own.vary and not own.expr and not math.isfinite(own.value):
@@ -101,16 +109,21 @@ def _complete(form: Form, params: lmfit.Parameters) -> lmfit.Parameters:
     return full
 
 
-def _starts(form: Form, data: FitData, weights: FloatArray, free: Optimum) -> list[dict[str, float]]:
-    """The projected optimum first, then the best A, B, D at a few pairs of exponents."""
-    starts = [free.params]
-    if form.name in POWER_FORMS:
-        pairs = np.array([(alpha, beta) for alpha in _START_EXPONENTS for beta in _START_EXPONENTS])
-        design = make_design(data.n, data.t, weights)
-        fit = best_face(POWER_FORMS[form.name], design, data.y, pairs)
-        found = in_units(form.name, design, pairs, fit.a, fit.b, fit.d)
-        starts += [{name: float(found[name][i]) for name in found} for i in np.argsort(fit.rss)[:4]]
-    return starts
+def _starts(
+    form: Form, n: FloatArray, t: FloatArray, y: FloatArray, weights: FloatArray, free: Optimum
+) -> list[dict[str, float]]:
+    """The free optimum first, then the best coefficients at a few pairs of exponents, or other good starts."""
+    projection = form.projection
+    if projection is None:
+        return [free.params, *starting_points(form, n, t, y, weights)[:_STARTS]]
+    if not isinstance(projection, Powers):
+        return [free.params]
+    pairs = np.array([(alpha, beta) for alpha in _START_EXPONENTS for beta in _START_EXPONENTS])
+    design = make_design(n, t, weights)
+    fit = best_face(projection, design, y, pairs)
+    found = projection.params(design, pairs, fit.a, fit.b, fit.d)
+    best = np.argsort(fit.rss)[:_STARTS]
+    return [free.params, *({name: float(found[name][i]) for name in found} for i in best)]
 
 
 def _with_values(full: lmfit.Parameters, start: dict[str, float]) -> lmfit.Parameters:
@@ -163,20 +176,27 @@ def _snap_to_bounds(residual: Any, best: lmfit.Parameters, best_rss: float) -> t
 
 
 def _solve_linear(
-    form: Form, data: FitData, root: FloatArray, residual: Any, best: lmfit.Parameters, best_rss: float
+    form: Form,
+    n: FloatArray,
+    t: FloatArray,
+    y: FloatArray,
+    root: FloatArray,
+    residual: Any,
+    best: lmfit.Parameters,
+    best_rss: float,
 ) -> tuple[lmfit.Parameters, float]:
     """The linear parameters once more, exactly, at the exponents found: a descent leaves their last digits open."""
     from scipy.optimize import lsq_linear
 
-    free = [name for name in form.param_names if name not in _EXPONENTS and best[name].vary]
+    free = [one.name for one in form.parameters if one.linear and best[one.name].vary]
     if not free or any(parameter.expr for parameter in best.values()):
         return best, best_rss
     values = best.valuesdict()
     rest = values | dict.fromkeys(free, 0.0)
-    base = form.value(rest, data.n, data.t)
-    columns = np.column_stack([form.value(rest | {name: 1.0}, data.n, data.t) - base for name in free])
+    base = form.value(rest, n, t)
+    columns = np.column_stack([form.value(rest | {name: 1.0}, n, t) - base for name in free])
     bounds = ([best[name].min for name in free], [best[name].max for name in free])
-    solved = lsq_linear(columns * root[:, None], (data.y - base) * root, bounds, method="bvls", tol=1e-15)
+    solved = lsq_linear(columns * root[:, None], (y - base) * root, bounds, method="bvls", tol=1e-15)
     trial = best.copy()
     for name, value in zip(free, solved.x, strict=True):
         trial[name].set(value=float(value))

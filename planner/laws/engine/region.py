@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import Design
+from planner.laws.engine.design import Design
+from planner.laws.engine.projection import Projection
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -30,7 +31,7 @@ class Products:
     """Of the first power, centred, (K,)."""
     c12: FloatArray
     c22: FloatArray
-    """Of the second power, centred; zero in the multiplicative form, which has one power."""
+    """Of the second power, centred; zero where there is one power of both."""
     y1: FloatArray
     """Of the first power with the errors, centred."""
     y2: FloatArray
@@ -44,20 +45,13 @@ class Products:
     """Sum of the weights."""
     two_powers: bool
     bounded_offset: bool
-    """Whether D >= 0; the log-linear form's c0 is free."""
+    """Whether D >= 0."""
 
 
-def products(form_name: str, design: Design, y: FloatArray, exponents: FloatArray) -> Products:
-    """Inner products at exponents (K, 2); the log-linear form has one node whatever the exponents."""
+def products(form: Projection, design: Design, y: FloatArray, exponents: FloatArray) -> Products:
+    """Inner products at exponents (K, 2); a form without exponents has one node whatever they are."""
     root = design.root_weight
-    if form_name == "log-linear":
-        first, second = -design.x[None], -design.t[None]
-    elif form_name == "additive":
-        first = np.exp(-exponents[:, :1] * design.x)
-        second = np.exp(-exponents[:, 1:] * design.t)
-    else:
-        first = np.exp(-exponents[:, :1] * design.x - exponents[:, 1:] * design.t)
-        second = np.zeros((1, len(y)))
+    first, second = form.product_columns(design, exponents)
     weight = float(root @ root)
     m1, m2, y_mean = first @ root**2 / weight, second @ root**2 / weight, float(y @ root**2 / weight)
     first, second = (first - m1[:, None]) * root, (second - m2[:, None]) * root
@@ -73,8 +67,8 @@ def products(form_name: str, design: Design, y: FloatArray, exponents: FloatArra
         y_mean=y_mean,
         yy=float(target @ target),
         weight=weight,
-        two_powers=form_name != "multiplicative",
-        bounded_offset=form_name != "log-linear",
+        two_powers=form.two_terms,
+        bounded_offset=form.bounded_offset,
     )
 
 

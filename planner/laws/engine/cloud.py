@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.faces import Design
-from planner.laws.region import Products, products, projected_rss
-from planner.laws.solve import EXPONENT_MAX
+from planner.laws.engine.design import Design
+from planner.laws.engine.projection import EXPONENT_MAX, Projection
+from planner.laws.engine.region import Products, products, projected_rss
 
 FloatArray = NDArray[np.float64]
 
@@ -40,8 +40,8 @@ _SAME = 1e-7  # relative: what rises by less has arrived
 class Problem:
     """A form, where its runs stand, their errors, and the level that bounds the region."""
 
-    form_name: str
-    """"additive" or "multiplicative"."""
+    form: Projection
+    """Its powers."""
     design: Design
     y: FloatArray
     """Measured errors, shape (n,)."""
@@ -51,7 +51,7 @@ class Problem:
     def rss(self, logs: FloatArray) -> FloatArray:
         """The projected RSS at logarithms of exponents (..., 2); outside the limits that of the nearest inside."""
         nodes = np.exp(np.clip(logs.reshape(-1, 2), LOG_LOWEST, LOG_HIGHEST))
-        return projected_rss(products(self.form_name, self.design, self.y, nodes)).reshape(logs.shape[:-1])
+        return projected_rss(products(self.form, self.design, self.y, nodes)).reshape(logs.shape[:-1])
 
 
 def log_range(problem: Problem, best: FloatArray, weights: tuple[float, float], rounds: int = 6) -> tuple[float, float]:
@@ -220,7 +220,7 @@ def zoom(problem: Problem, cloud: Cloud, value: Callable[[Products, FloatArray],
     """
 
     def values_at(nodes: FloatArray) -> FloatArray:
-        return value(products(problem.form_name, problem.design, problem.y, nodes), nodes)
+        return value(products(problem.form, problem.design, problem.y, nodes), nodes)
 
     values = values_at(cloud.exponents)
     best = int(np.argmax(values))

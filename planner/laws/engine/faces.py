@@ -12,63 +12,16 @@ Letters: P problems solved at once, n runs; x, t centred logarithms of N and T.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.laws.engine.design import Design
+from planner.laws.engine.projection import Columns, Powers
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-EXPONENT_FLOOR = 1e-9
-"""Smallest exponent that is told from zero: below it a power is a constant to every digit."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """Where the runs stand, centred: everything about a fit but the measured errors."""
-
-    x: FloatArray
-    """ln N - its mean, shape (n,)."""
-    t: FloatArray
-    """ln T - its mean, shape (n,)."""
-    x_mean: float
-    """Mean of ln N, N in the unit that the design was made with."""
-    t_mean: float
-    """Mean of ln T."""
-    root_weight: FloatArray
-    """Square roots of the weights, shape (n,); the mean weight is 1."""
-
-
-def make_design(n: FloatArray, t: FloatArray, weights: FloatArray) -> Design:
-    """Centre N (in any unit) and T, and scale the weights, each of shape (n,)."""
-    x, log_t = np.log(n), np.log(t)
-    root_weight = np.sqrt(weights / weights.mean())
-    return Design(x - x.mean(), log_t - log_t.mean(), float(x.mean()), float(log_t.mean()), root_weight)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns of a power form at P pairs of exponents, one entry in each list for every power of the form."""
-
-    powers: list[FloatArray]
-    """exp(-a x), each (P, n)."""
-    slopes: list[FloatArray]
-    """(exp(-a x) - 1) / a, each (P, n)."""
-    scales: list[FloatArray]
-    """a, each (P,)."""
-
-
-@dataclass(frozen=True)
-class PowerForm:
-    """What differs between the additive and the multiplicative form."""
-
-    columns: Callable[[Design, FloatArray], Columns]
-    """(design, exponents (P, 2)) -> columns."""
-    faces: tuple[tuple[tuple[int, ...], bool], ...]
-    """(powers that are free, whether D is): first all of them, then all but D, then the smaller ones."""
-    exponent_min: float
 
 
 @dataclass(frozen=True)
@@ -91,45 +44,11 @@ class FaceFit:
     """Weighted residual sum of squares, shape (P,); infinite where the face is not feasible."""
 
 
-def _power(exponent: FloatArray, log_size: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """exp(-a x) and (exp(-a x) - 1) / a, each (P, n), for a (P,) > 0 and x (n,) or (P, n)."""
-    shifted = np.expm1(-exponent[:, None] * log_size)
-    return shifted + 1.0, shifted / exponent[:, None]
-
-
-def _additive_columns(design: Design, exponents: FloatArray) -> Columns:
-    n_power, n_slope = _power(exponents[:, 0], design.x)
-    t_power, t_slope = _power(exponents[:, 1], design.t)
-    return Columns([n_power, t_power], [n_slope, t_slope], [exponents[:, 0], exponents[:, 1]])
-
-
-def _multiplicative_columns(design: Design, exponents: FloatArray) -> Columns:
-    scale = np.maximum(np.hypot(exponents[:, 0], exponents[:, 1]), EXPONENT_FLOOR)
-    along = (exponents[:, :1] * design.x + exponents[:, 1:] * design.t) / scale[:, None]
-    power, slope = _power(scale, along)
-    return Columns([power], [slope], [scale])
-
-
-POWER_FORMS = {
-    "additive": PowerForm(
-        _additive_columns,
-        (((0, 1), True), ((0, 1), False), ((0,), True), ((1,), True), ((), True), ((0,), False), ((1,), False)),
-        EXPONENT_FLOOR,  # at zero a power is the constant that D already is
-    ),
-    "multiplicative": PowerForm(_multiplicative_columns, (((0,), True), ((0,), False), ((), True)), 0.0),
-}
-
-
-def without_offset(form: PowerForm) -> PowerForm:
-    """The form with D held at zero."""
-    return replace(form, faces=tuple(face for face in form.faces if not face[1]))
-
-
-def best_face(form: PowerForm, design: Design, y: FloatArray, exponents: FloatArray) -> FaceFit:
+def best_face(form: Powers, design: Design, y: FloatArray, exponents: FloatArray) -> FaceFit:
     """The optimum over A, B, D >= 0 at each of P pairs of exponents.
 
     Args:
-        form: additive or multiplicative.
+        form: its powers.
         design: where the runs stand.
         y: measured errors, shape (n,) or (P, n).
         exponents: alpha and beta, shape (P, 2).

@@ -1,0 +1,81 @@
+"""Whether a fit is to be trusted: its status, and what that means for whoever uses the law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData
+from planner.laws.forms import Form
+
+FloatArray = NDArray[np.float64]
+
+_NO_EFFECT = 1e-12  # a coefficient or an exponent below this moves no digit of an error
+
+
+def judge(
+    form: Form,
+    values: Mapping[str, float],
+    at_bound: tuple[str, ...],
+    fixed: set[str],
+    data: FitData,
+    converged: bool,
+) -> tuple[str, str]:
+    """(status, advice) of a fit.
+
+    Args:
+        form: what was fitted.
+        values: the parameters found.
+        at_bound: those that stand at a bound.
+        fixed: those that the user fixed.
+        data: the runs, with the weights of the fit.
+        converged: whether the search ended because nothing improved any more.
+    """
+    lost = lost_effects(form, values, fixed)
+    if lost:
+        return NOT_IDENTIFIED, "; ".join(lost)
+    free = [i for i, name in enumerate(form.param_names) if name not in at_bound and name not in fixed]
+    jacobian = form.gradient(values, data.n, data.t)[:, free] * np.sqrt(data.weights)[:, None]
+    lengths = np.linalg.norm(jacobian, axis=0)
+    singular = np.linalg.svd(jacobian / np.where(lengths > 0, lengths, 1.0), compute_uv=False)
+    if len(free) and (not lengths.all() or singular[-1] < 1e-9 * singular[0]):
+        return NOT_IDENTIFIED, "the runs leave a combination of parameters free: trust predictions inside the data only"
+    if not converged:
+        return NOT_IDENTIFIED, "the search stopped before it settled, so the optimum is flat: trust predictions only"
+    if len(data.y) <= len(free):
+        return NOT_IDENTIFIED, "as many parameters as runs: the law passes through them and nothing is left to check it"
+    if at_bound:
+        return AT_A_BOUND, bound_advice(form, at_bound, values)
+    return CONVERGED, "the optimum lies inside all bounds"
+
+
+def lost_effects(form: Form, values: Mapping[str, float], fixed: set[str]) -> list[str]:
+    """Sentences for each of N and T whose effect is absent, or a bare step."""
+    lost = []
+    for letter, needed in (("N", form.of_n), ("T", form.of_t)):
+        if any(values[name] <= _NO_EFFECT and name not in fixed for name in needed):
+            lost.append(
+                f"the runs show no fall of the error with {letter}: the law must not be used to choose {letter}"
+            )
+        elif values[needed[-1]] >= form.parameter(needed[-1]).high:
+            lost.append(f"the error falls in one step at the smallest {letter}: measure levels of {letter} near it")
+    return lost
+
+
+def bounds_reached(form: Form, values: Mapping[str, float]) -> tuple[str, ...]:
+    """Parameters that stand at a bound of the form: at the lower ones first."""
+    at_low = [one.name for one in form.parameters if values[one.name] == one.low]
+    return tuple(at_low + [one.name for one in form.parameters if values[one.name] >= one.high])
+
+
+def bound_advice(form: Form, at_bound: tuple[str, ...], values: Mapping[str, float]) -> str:
+    """What it means that parameters stand at a bound."""
+    name = at_bound[0]
+    if at_bound == (name,) and values[name] == 0 and form.parameter(name).offset:
+        return (
+            f"{name} is at its lower bound 0: the runs do not tell how low the error can get; rely on predictions and "
+            "picks, not on single exponents"
+        )
+    return f"{', '.join(at_bound)} at a bound: the bound is part of the answer; check that it is meant"

@@ -1,0 +1,47 @@
+"""What runs cannot determine, said before fitting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from planner.base.errors import FitError
+from planner.laws.forms import Form
+from planner.runs import Runs
+
+
+def needed_levels(form: Form, free: Collection[str]) -> tuple[int, int]:
+    """Fewest levels of N, and of T, from which the free parameters of a form can be determined."""
+    found = []
+    for letter, slope, levels in (("N", form.of_n[-1], form.levels[0]), ("T", form.of_t[-1], form.levels[1])):
+        held = sum(letter in one.takes_level_of and one.name not in free for one in form.parameters)
+        found.append(levels - held if slope in free else 1)
+    return found[0], found[1]
+
+
+def check_levels(runs: Runs, form: Form, free: Collection[str]) -> None:
+    """Raises FitError where the runs have too few levels of N or T, or are fewer than the free parameters."""
+    for letter, column, slope, needed in zip(
+        "NT",
+        (runs.llm_params, runs.visual_tokens),
+        (form.of_n[-1], form.of_t[-1]),
+        needed_levels(form, free),
+        strict=True,
+    ):
+        levels = len(np.unique(column))
+        if levels < needed:
+            size = "LLM sizes (N)" if letter == "N" else "visual token counts (T)"
+            shapes = [one for one in form.parameters if one.name == slope or letter in one.takes_level_of]
+            words = [one.word or one.name for one in shapes if one.name in free]
+            why = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+            fix = " or fix parameters" if any(one.takes_level_of for one in form.parameters) else ""
+            raise FitError(
+                f"too few {size}: the {form.name} form needs {needed} levels to tell {why}, the runs have {levels}; "
+                f"measure more{fix}, or fit a form with fewer parameters"
+            )
+    if len(runs) < len(free):
+        raise FitError(
+            f"too few runs: the {form.name} form has {len(free)} free parameters, the table has {len(runs)} runs; "
+            "measure more"
+        )

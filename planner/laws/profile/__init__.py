@@ -1,0 +1,1 @@
+"""Profile intervals: `base` says what they are, `exact` and `refits` find them; `laws.intervals` is the door."""
