@@ -31,8 +31,8 @@ from planner.explore.state import State
 AIM_S = 0.1
 OFFER = make_offer()
 BUDGETS = tuple(float(flops) for flops in np.geomspace(2e12, 5e13, 40))
-USUAL = State(ttft_s=0.2, hardware="l40s", llms=("Qwen1.5", "Qwen2.5", "Qwen3"))
-ALL_MODELS = State(budget_flops=2e13, ttft_s=0.5, hardware="h100-sxm", llms=OFFER.llms)
+USUAL = State({"flops": 2e12, "ttft_s": 0.2}, hardware="l40s", llms=("Qwen1.5", "Qwen2.5", "Qwen3"))
+ALL_MODELS = State(limits={"flops": 2e13, "ttft_s": 0.5}, hardware="h100-sxm", llms=OFFER.llms)
 EVERYTHING = replace(
     ALL_MODELS,
     compressors=OFFER.compressors,
@@ -42,18 +42,20 @@ EVERYTHING = replace(
 )
 
 
+def under(state: State, flops: float) -> State:
+    return replace(state, limits={**state.limits, "flops": flops})
+
+
 def cases() -> dict[str, list[State]]:
     """What is moved -> the states asked for, in order."""
     return {
-        "fresh page, the budget moves": [State(budget_flops=flops) for flops in BUDGETS],
-        "three families on a GPU, the budget moves": [replace(USUAL, budget_flops=flops) for flops in BUDGETS],
+        "fresh page, the budget moves": [State({"flops": flops}) for flops in BUDGETS],
+        "three families on a GPU, the budget moves": [under(USUAL, flops) for flops in BUDGETS],
         "three families on a GPU, query tokens move": [replace(USUAL, query_tokens=25 * k) for k in range(40)],
-        "all models on a GPU, the budget moves": [replace(ALL_MODELS, budget_flops=flops) for flops in BUDGETS],
-        "all models, a mix, the budget moves": [
-            replace(ALL_MODELS, law="mix", budget_flops=flops) for flops in BUDGETS
-        ],
+        "all models on a GPU, the budget moves": [under(ALL_MODELS, flops) for flops in BUDGETS],
+        "all models, a mix, the budget moves": [replace(under(ALL_MODELS, flops), law="mix") for flops in BUDGETS],
         "all models, a mix, its share moves": [replace(ALL_MODELS, law="mix", ocr_percent=p) for p in range(5, 100, 5)],
-        "everything chosen, the budget moves": [replace(EVERYTHING, budget_flops=flops) for flops in BUDGETS],
+        "everything chosen, the budget moves": [under(EVERYTHING, flops) for flops in BUDGETS],
     }
 
 

@@ -67,6 +67,8 @@ def in_options(text: str, arguments: Sequence[str]) -> str:
         text: the message.
         arguments: of the command line; the first is the verb, whose options are named.
     """
+    if text.startswith("--"):
+        return text  # it is in these words already
     group: Any = typer.main.get_command(app)
     verb = group.commands.get(arguments[0] if arguments else "")
     options = {one.name: one.opts[-1] for one in verb.params if one.param_type_name == "option"} if verb else {}

@@ -8,11 +8,19 @@ from html import escape
 from importlib import resources
 
 from planner.explore.offer import MIX, OWN, Offer
-from planner.explore.settings import ANY, BY_KEY, NONE
+from planner.explore.settings import ANY, NONE
 from planner.hardware import hardware_catalog
 from planner.models.specs import COMPRESSORS
+from planner.planning.limits import LimitKind
 
 _STEPS = 1000
+_SCALES: dict[str, dict[str, str]] = {
+    "most": {"none": "high"},
+    "least": {"none": "low"},
+    "count": {"zero": ""},
+    "share": {"linear": ""},
+}
+"""Kind of slider -> what the page's script reads."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +35,44 @@ class Slider:
     unit: str = ""
     unit_size: float = 1.0
     """Of the unit, in the base unit."""
-    kind: str = "limit"
-    """"limit": the right end is no limit; "count": from 0; "share": linear, in per cent."""
+    kind: str = "most"
+    """"most": the right end is no limit; "least": the left end; "count": from 0; "share": linear, in per cent."""
     placeholder: str = ""
     hint: str = ""
     hint_when: str = ""
     """Setting with the value at which the hint is shown; always by default."""
 
+    field: str = ""
+    """Of the answer's numbers; the key by default."""
+
+    @classmethod
+    def of(cls, kind: LimitKind) -> Slider:
+        """That of a limit."""
+        scale = kind.slider
+        assert scale is not None, "what is on offer has a slider"
+        return cls(
+            kind.keyword,
+            f"{kind.heading}, at least" if kind.at_least else kind.heading,
+            scale.low,
+            scale.high,
+            scale.unit,
+            scale.unit_size,
+            kind="least" if kind.at_least else "most",
+            placeholder="no limit",
+            hint="needs a GPU" if kind.needs else "",
+            hint_when="hardware=none" if kind.needs else "",
+            field=kind.name,
+        )
+
     def html(self) -> str:
-        setting = BY_KEY[self.key]
-        data = {"for": self.key, "field": setting.field, "low": self.low, "high": self.high, "unit": self.unit}
-        data |= {"unit-size": self.unit_size} | {{"limit": "none", "count": "zero", "share": "linear"}[self.kind]: ""}
+        data: dict[str, object] = {
+            "for": self.key,
+            "field": self.field or self.key,
+            "low": self.low,
+            "high": self.high,
+            "unit": self.unit,
+        }
+        data |= {"unit-size": self.unit_size, **_SCALES[self.kind]}
         attributes = " ".join(f'data-{name}="{escape(str(value))}"' for name, value in data.items())
         return (
             f'<div class="control"><label for="{self.key}">{escape(self.title)}</label>'
@@ -48,30 +83,6 @@ class Slider:
         )
 
 
-LIMITS = (
-    Slider("budget", "FLOPs of one request", 0.1, 1000, "TFLOPs", 1e12, placeholder="no limit"),
-    Slider(
-        "ttft",
-        "Time to first token",
-        3,
-        10_000,
-        "ms",
-        1e-3,
-        placeholder="no limit",
-        hint="needs a GPU",
-        hint_when="hardware=none",
-    ),
-    Slider("memory", "Memory of a GPU", 1, 256, "GiB", 2.0**30, placeholder="no limit"),
-    Slider(
-        "price",
-        "Price of a million requests",
-        1,
-        10_000,
-        placeholder="no limit",
-        hint="needs a GPU",
-        hint_when="hardware=none",
-    ),
-)
 REQUEST = (
     Slider("query_tokens", "Query tokens", 0, 2000, kind="count"),
     Slider("generated_tokens", "Generated tokens", 0, 2000, kind="count"),
@@ -88,7 +99,7 @@ def page_of(offer: Offer) -> str:
 
 
 def _groups(offer: Offer) -> Iterable[str]:
-    yield _group("Limits, at most", *(slider.html() for slider in LIMITS))
+    yield _group("Limits, at most", *(slider.html() for slider in map(Slider.of, offer.limits)))
     yield _group("Request", *(slider.html() for slider in REQUEST))
     laws = [(name, _law_title(name, offer)) for name in offer.laws]
     mixed = f'<div data-when="law={MIX}" hidden>{OCR.html()}</div>'

@@ -7,15 +7,15 @@ A link says the budget, the request and the law always, the rest where it is not
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.explore.offer import MIX, Offer, mix_text
-from planner.explore.settings import BY_KEY, SETTINGS, fresh_state
+from planner.explore.settings import Setting, changed, fresh_state, settings_of
 from planner.explore.state import State
+from planner.planning.limits import as_option
 
 ALWAYS = ("budget", "query_tokens", "generated_tokens", "law")
 PAIRS_MAX = 40
@@ -28,10 +28,11 @@ def read_link(query: str, offer: Offer) -> tuple[State, tuple[str, ...]]:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=PAIRS_MAX)
     except ValueError:
         return state, (f"the link has more than {PAIRS_MAX} parts; none of them is used",)
-    read: dict[str, Any] = {}
+    settings = settings_of(offer)
+    read: dict[Setting, Any] = {}
     seen: set[str] = set()
     for key, text in pairs:
-        setting = BY_KEY.get(key)
+        setting = settings.get(key)
         if setting is None:
             wrong.append(f"the link sets {shown(key)}, which this page does not have; it is left out")
         elif key in seen:
@@ -39,34 +40,36 @@ def read_link(query: str, offer: Offer) -> tuple[State, tuple[str, ...]]:
         else:
             seen.add(key)
             try:
-                read[setting.field] = setting.read(text, offer)
+                read[setting] = setting.read(text, offer)
             except InputError as error:
-                wrong.append(f"{error}; it stays at {setting.write(getattr(state, setting.field)) or 'none'}")
-    return replace(state, **read), tuple(wrong)
+                wrong.append(f"{error}; it stays at {setting.write(setting.of(state)) or 'none'}")
+    return changed(state, read), tuple(wrong)
 
 
 def write_link(state: State, offer: Offer) -> str:
     """The query string of a state, without the question mark; `read_link` gives the state back."""
-    fresh, texts = fresh_state(offer), texts_of(state)
+    fresh, texts = fresh_state(offer), texts_of(state, offer)
     kept = {
         setting.key: texts[setting.key]
-        for setting in SETTINGS
-        if setting.key in ALWAYS or getattr(state, setting.field) != getattr(fresh, setting.field)
+        for setting in settings_of(offer).values()
+        if setting.key in ALWAYS or setting.of(state) != setting.of(fresh)
     }
     return urlencode(kept, safe=",/")
 
 
-def texts_of(state: State) -> dict[str, str]:
+def texts_of(state: State, offer: Offer) -> dict[str, str]:
     """Every setting as text, by its key."""
-    return {setting.key: setting.write(getattr(state, setting.field)) for setting in SETTINGS}
+    return {key: setting.write(setting.of(state)) for key, setting in settings_of(offer).items()}
 
 
 def command_of(state: State, offer: Offer) -> str:
     """The command that prints the same plan."""
-    texts = texts_of(state)
+    texts = texts_of(state, offer)
     parts = ["vlm-planner", "plan"]
-    limits = {"budget": state.budget_flops, "ttft": state.ttft_s, "memory": state.memory_bytes, "price": state.price}
-    for key, value in {**limits, "price_per_hour": state.hourly_price, "hardware": state.hardware}.items():
+    for kind in offer.limits:
+        if kind.name in state.limits:
+            parts += as_option(kind, state.limits[kind.name])
+    for key, value in {"price_per_hour": state.hourly_price, "hardware": state.hardware}.items():
         if value is not None:
             parts += [f"--{key.replace('_', '-')}", texts[key]]
     parts += ["--query-tokens", texts["query_tokens"], "--generated-tokens", texts["generated_tokens"]]
@@ -75,9 +78,9 @@ def command_of(state: State, offer: Offer) -> str:
     batches = offer.batches if state.batch is None else (state.batch,)
     if batches != (1,):
         parts += ["--batch", ",".join(map(str, batches))]
-    fresh = State()
+    fresh, settings = State(), settings_of(offer)
     for key in ("compressor", "prompt_order", "precision"):
-        if getattr(state, BY_KEY[key].field) != getattr(fresh, BY_KEY[key].field):
+        if settings[key].of(state) != settings[key].of(fresh):
             parts += [f"--{key.replace('_', '-')}", texts[key]]
     for family in state.llms:
         parts += ["--llms", family]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from planner.base.registry import load_entry_points
 from planner.costs.stages import PROMPT_ORDERS
 from planner.hardware import hardware_catalog
 from planner.hardware.precision import WEIGHT_PRECISIONS
@@ -17,6 +18,7 @@ from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
 from planner.models.catalog import llm_catalog
 from planner.models.specs import COMPRESSORS
 from planner.planning.deployment import BATCHES_TRIED
+from planner.planning.limits import LIMITS, LimitKind
 
 MIX = "mix"
 """The law that weighs visual reasoning and reading."""
@@ -42,6 +44,8 @@ class Offer:
     precisions: tuple[str, ...]
     """Of the LLM."""
     batches: tuple[int, ...]
+    limits: tuple[LimitKind, ...]
+    """Those that have a slider."""
 
     def law_of(self, name: str, ocr_percent: int) -> Law:
         """The law of a name in `laws`."""
@@ -52,6 +56,7 @@ class Offer:
 def make_offer(law: str | None = None) -> Offer:
     """All that is shipped, and a law more where the path of one is given. Raises InputError for a bad law."""
     shipped = sorted({name for name, _ in shipped_names()}, key=lambda name: (name != DEFAULT_LAW, name))
+    load_entry_points()  # what installed packages add is on offer too
     laws: dict[str, Law | None] = {name: load_law(name) for name in shipped} | {MIX: None}
     own = law is not None and law not in shipped
     if law is not None and own:
@@ -66,6 +71,7 @@ def make_offer(law: str | None = None) -> Offer:
         prompt_orders=PROMPT_ORDERS,
         precisions=WEIGHT_PRECISIONS,
         batches=BATCHES_TRIED,
+        limits=tuple(kind for kind in LIMITS if kind.slider is not None),
     )
 
 

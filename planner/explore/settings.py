@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import (
-    format_bytes,
-    format_flops,
-    format_seconds,
-    parse_bytes,
-    parse_flops,
-    parse_seconds,
-    positive_number,
-    shown,
-    whole_number,
-)
+from planner.base.quantities import parse_plain, shown, whole_number
 from planner.explore.offer import Offer
 from planner.explore.state import State
+from planner.planning.limits import LimitKind
 
 NONE = "none"
 """No limit, no card."""
@@ -43,6 +33,12 @@ class Setting:
     """Text -> value. Raises InputError for what cannot be or is not on offer."""
     write: Callable[[Any], str]
     """Value -> text that reads as the same value."""
+    is_limit: bool = False
+    """Whether the field is one of the State's limits."""
+
+    def of(self, state: State) -> Any:
+        """Its value in a state; None of a limit that is not set."""
+        return state.limits.get(self.field) if self.is_limit else getattr(state, self.field)
 
 
 def fresh_state(offer: Offer) -> State:
@@ -50,42 +46,25 @@ def fresh_state(offer: Offer) -> State:
     return State(law=offer.law)
 
 
-def _quantity(key: str, parse: Callable[[Any, str], float], unit: str = "", bare_min: float = 0.0) -> Read:
-    """A quantity, or none. A number without a unit is taken from `bare_min` on: below, its unit was forgotten."""
+def _limit(kind: LimitKind) -> Setting:
+    """A limit as text, or none."""
 
     def read(text: str, _: Offer) -> float | None:
-        text = text.strip()
-        if text.lower() in ("", NONE):
-            return None
-        value = parse(text, key)
-        if value < bare_min and not text[-1].isalpha():
-            raise InputError(f"{key}: {shown(text)} has no unit: write {text}{unit}")
-        return value
-
-    return read
-
-
-def _exact(show: Callable[[float], str], parse: Callable[[Any], float], unit: str) -> Callable[[float | None], str]:
-    """A quantity as it is shown to people where that is all of it, else in its base unit at full precision."""
+        return None if text.strip().lower() in ("", NONE) else kind.read_typed(text.strip(), kind.keyword)
 
     def write(value: float | None) -> str:
-        if value is None:
-            return NONE
-        text = show(value).replace(" ", "").replace("µ", "u")
-        return text if parse(text) == value else f"{value!r}{unit}"
+        return NONE if value is None else kind.exact_text(value)
 
-    return write
+    return Setting(kind.keyword, kind.name, read, write, is_limit=True)
 
 
-def _plain(text: Any, key: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise InputError(f"{key}: expected a positive number, got {shown(text)}") from None
-    return positive_number(number, key)
+def _read_price(text: str, _: Offer) -> float | None:
+    return None if text.strip().lower() in ("", NONE) else parse_plain(text.strip(), "price_per_hour")
 
 
-def _show_plain(value: float) -> str:
+def _write_price(value: float | None) -> str:
+    if value is None:
+        return NONE
     return f"{value:.0f}" if value.is_integer() and value < 1e15 else repr(value)
 
 
@@ -146,26 +125,9 @@ def _or(missing: str) -> Callable[[Any], str]:
 
 
 _join = ",".join
-_write_price = _exact(_show_plain, float, "")
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "budget",
-        "budget_flops",
-        _quantity("budget", parse_flops, "TFLOPs", 1e6),
-        _exact(format_flops, parse_flops, "FLOPs"),
-    ),
-    Setting(
-        "ttft", "ttft_s", _quantity("ttft", parse_seconds, "ms", math.inf), _exact(format_seconds, parse_seconds, "s")
-    ),
-    Setting(
-        "memory",
-        "memory_bytes",
-        _quantity("memory", parse_bytes, "GiB", math.inf),
-        _exact(format_bytes, parse_bytes, "B"),
-    ),
-    Setting("price", "price", _quantity("price", _plain), _write_price),
-    Setting("price_per_hour", "price_per_hour", _quantity("price_per_hour", _plain), _write_price),
+_OTHERS: tuple[Setting, ...] = (
+    Setting("price_per_hour", "price_per_hour", _read_price, _write_price),
     Setting("query_tokens", "query_tokens", _count("query_tokens", TOKENS_MAX), str),
     Setting("generated_tokens", "generated_tokens", _count("generated_tokens", TOKENS_MAX), str),
     Setting("cached_tokens", "cached_tokens", _count("cached_tokens", TOKENS_MAX), str),
@@ -178,4 +140,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("law", "law", _one("law", lambda offer: offer.laws), str),
     Setting("ocr_percent", "ocr_percent", _count("ocr_percent", 100), str),
 )
-BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def settings_of(offer: Offer) -> dict[str, Setting]:
+    """Every control of the page, by its key: the limits on offer, then all others."""
+    return {setting.key: setting for setting in (*map(_limit, offer.limits), *_OTHERS)}
+
+
+def changed(state: State, values: Mapping[Setting, Any]) -> State:
+    """A state with other values of some settings."""
+    limits = dict(state.limits)
+    for setting, value in values.items():
+        if setting.is_limit:
+            limits.pop(setting.field, None)
+            limits |= {} if value is None else {setting.field: value}
+    others = {setting.field: value for setting, value in values.items() if not setting.is_limit}
+    return replace(state, limits=limits, **others)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from planner.costs.stages import IMAGE_FIRST
 from planner.models.catalog import DEFAULT_COMPRESSOR
@@ -12,14 +13,8 @@ from planner.models.catalog import DEFAULT_COMPRESSOR
 class State:
     """One setting of every control; the defaults are those of a fresh page."""
 
-    budget_flops: float | None = 2e12
-    """Of one request, full count; None: no limit."""
-    ttft_s: float | None = None
-    """Longest time to first token; None: no limit."""
-    memory_bytes: float | None = None
-    """Most on one device; None: that of the hardware."""
-    price: float | None = None
-    """Most for a million requests, in the currency of the price of an hour; None: no limit."""
+    limits: Mapping[str, float] = field(default_factory=lambda: {"flops": 2e12})
+    """By name with unit, in the base unit; FLOPs in the full count. What is not there is not limited."""
     price_per_hour: float | None = None
     """Of one GPU."""
     query_tokens: int = 50

@@ -11,8 +11,9 @@ from planner.costs.stages import STAGES, Workload
 from planner.explore.chart import Chart, chart_of
 from planner.explore.offer import Offer
 from planner.explore.state import State
+from planner.hardware import find_hardware
 from planner.models.catalog import family_of
-from planner.planning.limits import RELAXED_BY
+from planner.planning.limits import RELAXED_BY, find_limit
 from planner.planning.request import Budget
 from planner.planning.result import Candidate, Plan, error_text, law_title, tied_text
 from planner.planning.search import plan as search
@@ -59,12 +60,7 @@ def plan_of(state: State, offer: Offer) -> Plan:
     _check(state, offer)
     return search(
         offer.law_of(state.law, state.ocr_percent),
-        budget=Budget(
-            flops=state.budget_flops,
-            ttft_s=state.ttft_s,
-            memory_bytes=state.memory_bytes,
-            price_per_million_requests=state.price,
-        ),
+        budget=Budget(limits=state.limits),
         workload=Workload(state.query_tokens, state.generated_tokens, state.cached_tokens),
         llms=list(state.llms) or None,
         compressor=state.compressors,
@@ -78,12 +74,13 @@ def plan_of(state: State, offer: Offer) -> Plan:
 
 def _check(state: State, offer: Offer) -> None:
     """What the planner would refuse, in the words of the page."""
-    if state.budget_flops is None and state.ttft_s is None and state.memory_bytes is None and state.price is None:
-        raise InputError("there is no limit: set the budget, the time to first token, the memory or the price")
-    if state.hardware is None and (state.ttft_s is not None or state.price is not None):
-        raise InputError("a limit on the time to first token or on the price needs a GPU: choose one")
-    if state.price is not None and state.price_per_hour is None:
-        raise InputError("a limit on the price needs the price of a GPU hour: prices are not shipped")
+    if not state.limits:
+        raise InputError("there is no limit: set one, such as the FLOPs of one request")
+    card = None if state.hardware is None else find_hardware(state.hardware)
+    for kind in map(find_limit, state.limits):
+        for need in kind.needs:
+            if need.missing(card, state.price_per_hour):
+                raise InputError(f"{kind.called} needs {need.on_the_page}")
     if not state.llms and not any(family_of(name) for name in offer.law_of(state.law, state.ocr_percent).llms):
         raise InputError("the law names no language models that are known here: choose some families")
 

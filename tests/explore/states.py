@@ -6,6 +6,14 @@ from hypothesis import strategies as st
 
 from planner.explore.offer import Offer
 from planner.explore.state import State
+from planner.planning.limits import LimitKind
+
+USUAL = {
+    "flops": (2e11, 1e14),
+    "ttft_s": (0.01, 1.0),
+    "memory_bytes": (2e9, 1e11),
+    "price_per_million_requests": (1.0, 1e4),
+}
 
 
 def states(offer: Offer, *, usual: bool = False) -> st.SearchStrategy[State]:
@@ -15,6 +23,12 @@ def states(offer: Offer, *, usual: bool = False) -> st.SearchStrategy[State]:
         given = st.floats(low, high) if usual else st.floats(1e-300, 1e300)
         return st.none() | given
 
+    def limit(kind: LimitKind) -> st.SearchStrategy[float]:
+        low, high = USUAL[kind.name]
+        if usual:
+            return st.floats(low, high)
+        return st.floats(1e6 if kind.name in ("flops", "memory_bytes") else 1e-300, 1e300)  # as few as can be typed
+
     def some(names: tuple[str, ...], least: int) -> st.SearchStrategy[tuple[str, ...]]:
         most = 2 if usual else len(names)
         chosen = st.sets(st.sampled_from(names), min_size=least, max_size=most)
@@ -23,10 +37,7 @@ def states(offer: Offer, *, usual: bool = False) -> st.SearchStrategy[State]:
     counts = st.integers(0, 3000 if usual else 1_000_000)
     return st.builds(
         State,
-        budget_flops=number(2e11, 1e14),
-        ttft_s=number(0.01, 1.0),
-        memory_bytes=number(2e9, 1e11),
-        price=number(1.0, 1e4),
+        limits=st.fixed_dictionaries({}, optional={kind.name: limit(kind) for kind in offer.limits}),
         price_per_hour=number(0.5, 5.0),
         query_tokens=counts,
         generated_tokens=counts,

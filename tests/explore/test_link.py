@@ -17,7 +17,7 @@ import planner
 from planner.base.errors import PlannerError
 from planner.explore.link import PAIRS_MAX, command_of, read_link, write_link
 from planner.explore.offer import OWN, make_offer
-from planner.explore.settings import SETTINGS, fresh_state
+from planner.explore.settings import fresh_state, settings_of
 from planner.explore.state import State
 from planner.explore.view import plan_of, view_of
 
@@ -30,7 +30,9 @@ def test_a_link_gives_its_state_back(state: State) -> None:
 
 
 def test_a_link_can_be_read_by_people() -> None:
-    state = State(budget_flops=4e12, ttft_s=0.06, memory_bytes=24 * 2.0**30, hardware="l40s", llms=("Qwen1.5", "Qwen3"))
+    state = State(
+        limits={"flops": 4e12, "ttft_s": 0.06, "memory_bytes": 24 * 2.0**30}, hardware="l40s", llms=("Qwen1.5", "Qwen3")
+    )
     assert write_link(State(), OFFER) == "budget=2TFLOPs&query_tokens=50&generated_tokens=32&law=reasoning"
     assert write_link(state, OFFER) == (
         "budget=4TFLOPs&ttft=60ms&memory=24GiB&query_tokens=50&generated_tokens=32&hardware=l40s&llms=Qwen1.5,Qwen3"
@@ -42,7 +44,10 @@ def test_a_link_can_be_read_by_people() -> None:
     ("query", "state"),
     [
         ("", State()),
-        ("budget=none&ttft=250+us&price=20&hardware=H100-SXM", State(None, 2.5e-4, None, 20.0, hardware="h100-sxm")),
+        (
+            "budget=none&ttft=250+us&price=20&hardware=H100-SXM",
+            State({"ttft_s": 2.5e-4, "price_per_million_requests": 20.0}, hardware="h100-sxm"),
+        ),
         ("llms=Qwen3,Qwen1.5,qwen3", State(llms=("Qwen1.5", "Qwen3"))),
         ("batch=any&compressor=none,quecc", State(batch=None, compressors=("quecc", "none"))),
         ("law=mix&ocr_percent=0", State(law="mix", ocr_percent=0)),
@@ -60,11 +65,17 @@ def test_a_link_written_by_hand(query: str, state: State) -> None:
             "budget: expected a positive number of FLOPs such as \"2 TFLOPs\" or 2e12, got 'much'; it stays at 2TFLOPs",
         ),
         ("budget=1e99999999T", "2e12, got '1e99999999T'; it stays at 2TFLOPs"),
-        ("budget=3", "budget: '3' has no unit: write 3TFLOPs; it stays at 2TFLOPs"),
-        ("ttft=0.1", "ttft: '0.1' has no unit: write 0.1ms; it stays at none"),
-        ("memory=24", "memory: '24' has no unit: write 24GiB; it stays at none"),
+        (
+            "budget=3",
+            "budget: '3' is under a million FLOPs, less than any request costs: write 3TFLOPs or 3e12; it stays at 2T",
+        ),
+        ("ttft=0.1", "ttft: '0.1' has no unit: write 0.1ms or 0.1s; it stays at none"),
+        (
+            "memory=24",
+            "memory: '24' is under a million bytes, less than any request costs: write 24GiB or 24e9; it stays at none",
+        ),
         ("ttft=-3ms", "got '-3ms'; it stays at none"),
-        ("price=nan", "price: expected a positive number, got nan; it stays at none"),
+        ("price=nan", "price: expected a positive number, got 'nan'; it stays at none"),
         ("query_tokens=1.5", "query_tokens: expected a whole number from 0 to 1000000, got '1.5'; it stays at 50"),
         ("generated_tokens=2000000", "from 0 to 1000000, got '2000000'; it stays at 32"),
         ("ocr_percent=101", "ocr_percent: expected a whole number from 0 to 100, got '101'; it stays at 30"),
@@ -84,7 +95,7 @@ def test_what_cannot_be_used_is_named_and_stays_as_it_is(query: str, complaint: 
 
 def test_the_good_parts_of_a_link_count_beside_a_bad_one() -> None:
     state, wrong = read_link("budget=5T&law=nonsense&query_tokens=7", OFFER)
-    assert state == State(budget_flops=5e12, query_tokens=7)
+    assert state == State({"flops": 5e12}, query_tokens=7)
     assert len(wrong) == 1
 
 
@@ -93,7 +104,7 @@ def test_a_link_of_too_many_parts_is_not_read() -> None:
     assert read_link(query, OFFER) == (State(), (f"the link has more than {PAIRS_MAX} parts; none of them is used",))
 
 
-@given(st.dictionaries(st.sampled_from([setting.key for setting in SETTINGS]), st.text(max_size=30)), st.text())
+@given(st.dictionaries(st.sampled_from(list(settings_of(OFFER))), st.text(max_size=30)), st.text())
 def test_no_text_gets_past_the_lists(texts: dict[str, str], more: str) -> None:
     """Whatever a link says, every name of the state is one of the offer, and every link can be written again."""
     from urllib.parse import urlencode

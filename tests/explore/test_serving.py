@@ -31,7 +31,7 @@ def test_a_plan_comes_back_with_its_link(ask: Ask) -> None:
     assert (reply.status, found["complaints"]) == (200, [])
     assert found["view"]["pick"] == str(plan.best)
     assert sorted(found["link"].split("&")) == sorted(QUERY.split("&"))
-    assert found["numbers"]["budget_flops"] == 5e12
+    assert found["numbers"]["flops"] == 5e12
     assert found["command"].startswith("vlm-planner plan --budget 5TFLOPs ")
     assert json.loads(ask("/plan").body)["texts"]["query_tokens"] == str(State().query_tokens)
 

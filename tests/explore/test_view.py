@@ -21,8 +21,13 @@ from planner.explore.view import TIED_SHOWN, Table, View, view_of
 from planner.planning.result import error_text
 
 OFFER = make_offer()
+PRICE = "price_per_million_requests"
 BUSY = State(
-    budget_flops=8e12, ttft_s=0.06, hardware="l40s", llms=("Qwen1.5", "Qwen2.5", "Qwen3"), law="mix", ocr_percent=30
+    limits={"flops": 8e12, "ttft_s": 0.06},
+    hardware="l40s",
+    llms=("Qwen1.5", "Qwen2.5", "Qwen3"),
+    law="mix",
+    ocr_percent=30,
 )
 
 
@@ -86,11 +91,11 @@ def test_limits_on_a_gpu_are_those_of_the_python_api() -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (State(budget_flops=1e9), "nothing fits 1 GFLOPs (full count): the cheapest candidate is "),
-        (State(budget_flops=None), "there is no limit: set the budget, the time to first token, the memory or the "),
-        (State(ttft_s=0.1), "a limit on the time to first token or on the price needs a GPU: choose one"),
-        (State(price=20.0), "a limit on the time to first token or on the price needs a GPU: choose one"),
-        (State(price=20.0, hardware="l4"), "a limit on the price needs the price of a GPU hour: prices are not ship"),
+        (State(limits={"flops": 1e9}), "nothing fits 1 GFLOPs (full count): the cheapest candidate is "),
+        (State({}), "there is no limit: set one, such as the FLOPs of one request"),
+        (State({"ttft_s": 0.1}), "a TTFT limit needs a GPU: choose one"),
+        (State({PRICE: 20.0}), "a price limit needs a GPU: choose one"),
+        (State({PRICE: 20.0}, hardware="l4"), "a price limit needs the price of a GPU hour: no prices are shipped"),
         (State(hardware="a100-40gb", precisions=("fp8",)), "does not compute in fp8"),
     ],
 )
@@ -112,7 +117,7 @@ def test_a_law_that_names_no_models_asks_for_families_and_takes_them(tmp_path: P
 
 
 def test_ties_are_listed() -> None:
-    state = State(budget_flops=2e13, llms=OFFER.llms)
+    state = State(limits={"flops": 2e13}, llms=OFFER.llms)
     plan = planner.plan(budget=2e13, query_tokens=50, generated_tokens=32, llms="all")
     assert 1 < len(plan.tied) <= TIED_SHOWN
     view = view_of(state, OFFER)
@@ -184,7 +189,7 @@ def test_points_of_the_chart_are_the_candidates() -> None:
 
 
 def test_a_memory_axis_counts_in_powers_of_two() -> None:
-    chart = view_of(State(budget_flops=None, memory_bytes=16 * 2.0**30), OFFER).chart
+    chart = view_of(State({"memory_bytes": 16 * 2.0**30}), OFFER).chart
     assert chart is not None
     assert chart.x.title == "memory per device"
     assert all(math.log2(tick.at).is_integer() for tick in chart.x.ticks)

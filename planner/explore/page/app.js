@@ -6,12 +6,12 @@ const form = byId("controls");
 const STEPS = 1000;
 let answer = null, busy = false, waiting = null;
 
-// ---- sliders: position <-> text in the slider's unit, on a logarithmic scale; the right end may mean "no limit" ----
+// ---- sliders: position <-> text in the slider's unit, on a logarithmic scale; an end may mean "no limit" ----
 
 function sliderText(slider) {
   const { low, high, unit, none, zero } = slider.dataset;
   const position = Number(slider.value) / STEPS;
-  if (none !== undefined && position === 1) return "";
+  if (none !== undefined && position === (none === "low" ? 0 : 1)) return "";
   if (zero !== undefined) return String(Number(Math.expm1(position * Math.log1p(Number(high))).toPrecision(2)) | 0);
   if (slider.dataset.linear !== undefined) return String(Math.round(position * Number(high) / 5) * 5);
   const value = Number(low) * (Number(high) / Number(low)) ** position;
@@ -21,11 +21,12 @@ function sliderText(slider) {
 function placeSlider(slider, number) {
   const { low, high, unitSize, none, zero, linear } = slider.dataset;
   let position;
-  if (number === null || number === undefined) position = none === undefined ? 0 : 1;
+  if (number === null || number === undefined) position = none === "high" ? 1 : 0;
   else if (zero !== undefined) position = Math.log1p(number) / Math.log1p(Number(high));
   else if (linear !== undefined) position = number / Number(high);
   else position = Math.log(number / Number(unitSize) / Number(low)) / Math.log(Number(high) / Number(low));
-  if (number !== null && none !== undefined) position = Math.min(position, (STEPS - 1) / STEPS);
+  if (number !== null && none === "high") position = Math.min(position, (STEPS - 1) / STEPS);
+  if (number !== null && none === "low") position = Math.max(position, 1 / STEPS);
   slider.value = String(Math.round(Math.min(Math.max(position, 0), 1) * STEPS));
 }
 

@@ -62,8 +62,9 @@ def answer(query: str, offer: Offer) -> dict[str, Any]:
         "complaints": complaints,
         "link": write_link(state, offer),
         "command": command_of(state, offer),
-        "texts": texts_of(state),
-        "numbers": {name: value for name, value in asdict(state).items() if isinstance(value, int | float)},
+        "texts": texts_of(state, offer),
+        "numbers": {name: value for name, value in asdict(state).items() if isinstance(value, int | float)}
+        | dict(state.limits),
         "view": asdict(view),
         "computed_in_s": time.perf_counter() - start,
     }
