@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -343,8 +344,32 @@ def test_a_command_that_cannot_be_read_ends_with_2(run: Run, command: list[str],
 
 # --- help -------------------------------------------------------------------------------------------------------------
 
+cli.load()
 ROOT = typer.main.get_command(cli.app)
 COMMANDS: dict[str, Any] = ROOT.commands  # type: ignore[attr-defined]
+
+
+def test_the_table_of_verbs_is_true() -> None:
+    assert list(cli.VERBS) == list(dict.fromkeys((*cli.VERBS, *COMMANDS)))
+    for name, command in COMMANDS.items():
+        assert command.callback.__module__ == f"planner.cli.{cli.VERBS[name]}"
+
+
+def test_a_verb_loads_its_own_module_only() -> None:
+    script = (
+        "import sys; from planner import cli; sys.argv = ['vlm-planner', 'plan', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted(set(cli.VERBS.values()) & {name.removeprefix('planner.cli.') for name in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n['plans']\n")
+
+
+def test_an_unknown_verb_and_help_know_all_verbs(run: Run) -> None:
+    assert set(re.findall(r"^  ([a-z-]+)  ", run("--help").out, re.MULTILINE)) >= set(cli.VERBS)
+    done = run("plam")
+    assert done.code == 2
+    assert "No such command 'plam'" in done.err
 
 
 def test_every_command_is_there() -> None:

@@ -248,7 +248,7 @@ def test_holdout_takes_a_part_of_the_runs_and_weights(run: Run, runs: Path, tmp_
         (["holdout", "RUNS", "--compressor", "quecc"], "no run has compressor 'quecc'; there are: tokenpacker, none"),
         (
             ["compare", "RUNS", "--weights", "error_se"],
-            "weights='error_se' needs a column 'error_se' in the runs; add it",
+            "--weights error_se needs a column 'error_se' in the runs; add it",
         ),
         (["compare", "none.csv"], "cannot read none.csv: No such file or directory"),
         (["holdout", "none.csv"], "cannot read none.csv: No such file or directory"),

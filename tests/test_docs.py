@@ -92,6 +92,7 @@ def test_a_stale_reference_is_noticed(tmp_path: Path) -> None:
 
 def test_the_reference_has_every_verb_every_option_and_every_name(run: Run) -> None:
     text = text_of(DOCS / "cli.md")
+    cli.load()
     for command in cli.app.registered_commands:
         assert command.callback is not None
         name = command.name or command.callback.__name__.replace("_", "-")

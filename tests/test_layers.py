@@ -83,8 +83,10 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if called in ("import_module", "__import__") and node.args:
-            assert isinstance(node.args[0], ast.Constant), f"line {node.lineno}: import of a computed name"
-            self._add(node.lineno, str(node.args[0].value))
+            name = node.args[0].values[0] if isinstance(node.args[0], ast.JoinedStr) else node.args[0]
+            assert isinstance(name, ast.Constant), f"line {node.lineno}: import of a computed name"
+            computed = "*" if name is not node.args[0] else ""
+            self._add(node.lineno, f"{name.value}{computed}")  # of f"planner.cli.{module}": planner.cli.*
         self.generic_visit(node)
 
     def _add(self, line: int, module: str) -> None:
@@ -130,7 +132,9 @@ OWN_MODULES = {module_of(path) for path in MODULES}
 
 
 def own_module(entry: Import) -> str | None:
-    """The module of ours that an import loads; of "a.b" where b is no module, "a"."""
+    """The module of ours that an import loads; of "a.b" where b is no module, "a"; None where it is computed."""
+    if entry.module.endswith("*"):
+        return None
     parent = entry.module.rpartition(".")[0]
     return next((name for name in (entry.module, parent) if name in OWN_MODULES), None)
 
@@ -256,6 +260,7 @@ class Lazy:
         if self:
             from planner.report import console
         importlib.import_module("planner.cli")
+        importlib.import_module(f"planner.cli.{verb}")
 """
     assert imports_of(source, "planner.planning") == [
         Import(2, "torch.nn", True),
@@ -267,6 +272,7 @@ class Lazy:
         Import(11, "pandas", True),
         Import(14, "planner.report.console", False),
         Import(15, "planner.cli", False),
+        Import(16, "planner.cli.*", False),
     ]
 
 

@@ -76,6 +76,7 @@ def test_the_readme_shows_commands_and_code() -> None:
 
 
 def test_every_verb_stands_in_the_readme() -> None:
+    cli.load()
     for command in cli.app.registered_commands:
         assert command.callback is not None
         name = command.name or command.callback.__name__

@@ -14,6 +14,7 @@ from reference.markdown import NOTE, cell, paragraphs, spaced
 
 def cli_reference() -> str:
     """Every verb: what it does, how it is called, every option."""
+    cli.load()
     group: Any = typer.main.get_command(cli.app)
     verbs = sorted(_verbs(group, "vlm-planner"))
     lines = [
