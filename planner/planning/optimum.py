@@ -89,7 +89,10 @@ def _tokens(law: FittedLaw, line: BudgetLine) -> float:
         return form.best_tokens(law.params, line)
     if form.projection is not None:
         return form.projection.best_tokens(law.params, line)
-    return float(by_search(line, lambda n, t: form.value(law.params, n, t))[0])
+    found = by_search(
+        line, lambda n, t: form.value(law.params, n, t), slopes=lambda n, t: form.log_slopes(law.params, n, t)
+    )
+    return float(found[0])
 
 
 def _interval(law: FittedLaw, line: BudgetLine) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import FitError
 from planner.laws.engine.solve import Optimum
 from planner.laws.forms.form import Form, Parameter
 
@@ -25,6 +26,7 @@ _DESCENTS = 8  # of the best starts, to three digits or so
 _POLISHED = 3  # of those, to the last digit
 _ROUGH, _FINE = (1e-6, 60), (1e-15, 400)  # (tolerance, evaluations)
 _NEAR_BOUND = 0.02  # of a parameter's usual size: nearer to a bound, the bound itself is tried
+_NO_NUMBER = 1e140  # the residual where a form gives none
 _SAME_RSS = 1e-11  # relative: sums closer than this are one number, and the fit at the bound is taken
 
 
@@ -53,7 +55,7 @@ class _Problem:
         """Weighted, (n,); huge where the form gives no number."""
         with np.errstate(all="ignore"):
             out = (self.form.value(params, self.n, self.t) - self.y) * self.root
-        return np.nan_to_num(out, nan=1e150, posinf=1e150, neginf=-1e150)
+        return np.nan_to_num(out, nan=_NO_NUMBER, posinf=_NO_NUMBER, neginf=-_NO_NUMBER)
 
     def rss(self, params: Mapping[str, float]) -> float:
         return float(np.sum(self.residual(params) ** 2))
@@ -67,11 +69,21 @@ def descend_from_many(
     weights: FloatArray,
     fixed: Mapping[str, float] | None = None,
 ) -> Optimum:
-    """The optimum under the form's own bounds. Arguments as `optimum.best_fit`."""
+    """The optimum under the form's own bounds. Arguments as `optimum.best_fit`.
+
+    Raises:
+        FitError: the form gives no finite errors at the runs, whatever its parameters.
+    """
     problem = _problem(form, n, t, y, weights, fixed)
     rough = [_descend(problem, start, *_ROUGH) for start in starting_points(form, n, t, y, weights, fixed)[:_DESCENTS]]
     rough.sort(key=lambda found: found.weighted_rss)
-    return min((_polished(problem, one) for one in rough[:_POLISHED]), key=lambda found: found.weighted_rss)
+    best = min((_polished(problem, one) for one in rough[:_POLISHED]), key=lambda found: found.weighted_rss)
+    if best.weighted_rss >= _NO_NUMBER**2:
+        raise FitError(
+            f"the {form.name} form gives no finite errors at the runs with any of {_STARTS} parameter sets: check its "
+            "function and the ranges of its starts"
+        )
+    return best
 
 
 def descend_from_one(

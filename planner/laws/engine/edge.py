@@ -3,8 +3,8 @@
 The region holds what has RSS <= level. A step goes to where the quantity would be largest if the residuals were linear
 in the parameters: the region would be an ellipsoid, its extremes are known. Then the fit is made again with the
 quantity held (to first order), which brings the step back to the profile; it is taken if it lies in the region and
-moved the quantity on. So what is found is always in the region, and an end is never overstated. Parameters at a bound
-that a step would leave by are held for that step.
+moved the quantity on. So what is found is always in the region, and an end is never overstated. Parameters that would
+cross a bound go to the bound, and the others make the best of that.
 
 Letters: P searches at once, p free parameters, n runs.
 """
@@ -12,6 +12,7 @@ Letters: P searches at once, p free parameters, n runs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +25,12 @@ Value = Callable[[FloatArray, NDArray[np.intp]], FloatArray]
 Gradient = Callable[[FloatArray, NDArray[np.intp]], FloatArray]
 """The same -> its gradient in the free parameters (P, p)."""
 
-_ROUNDS = 40
-_SHARES = (1.0, 0.5, 0.2, 0.05)  # of a step, tried at once
+_ROUNDS = 80
+_SHARES = (1.0, 0.5, 0.2, 0.05, 0.01)  # of a step, tried at once
 _REFITS = 2
 _DAMPING = 1e-9
 _SAME = 1e-8  # relative to the way from the start: a search that gains less has arrived
-_PATIENCE = 3
+_PATIENCE = 5  # rounds without gain until a search has arrived
 
 
 def farthest(trial: Trial, level: float, starts: FloatArray, value: Value, gradient: Gradient) -> FloatArray:
@@ -74,53 +75,88 @@ def farthest(trial: Trial, level: float, starts: FloatArray, value: Value, gradi
     return reached
 
 
-def _normal(
-    trial: Trial, at: FloatArray, held: NDArray[np.bool_]
-) -> tuple[FloatArray, Callable[[FloatArray], FloatArray], FloatArray]:
-    """J^T r (P, p), solve: (P, p) -> H^-1 (P, p), and the sums of squares (P,); what is held takes no part."""
-    residual, jacobian = trial.residual(at), trial.jacobian(at)
-    jacobian = np.where(held[:, None], 0.0, jacobian)
-    length = np.sqrt(np.einsum("pnk,pnk->pk", jacobian, jacobian))
-    length = np.where(length > 0, length, 1.0)
-    scaled = jacobian / length[:, None]
-    hessian = np.einsum("pnk,pnl->pkl", scaled, scaled) + _DAMPING * np.eye(at.shape[1])
-    inverse = np.linalg.inv(hessian) / (length[:, :, None] * length[:, None])
-    slope = np.einsum("pnk,pn->pk", jacobian, residual)
+@dataclass(frozen=True)
+class _Linear:
+    """The residuals as linear functions of the parameters, at P points."""
 
-    def solve(right: FloatArray) -> FloatArray:
-        return np.asarray(np.einsum("pkl,pl->pk", inverse, np.where(held, 0.0, right)))
+    residual: FloatArray
+    """(P, n)"""
+    jacobian: FloatArray
+    """(P, n, p)"""
 
-    return slope, solve, np.einsum("pn,pn->p", residual, residual)
+    def reduced(
+        self, held: NDArray[np.bool_], shift: FloatArray
+    ) -> tuple[FloatArray, Callable[[FloatArray], FloatArray], FloatArray]:
+        """With what is held moved by its shift: J^T r (P, p), (P, p) -> H^-1 (P, p), and the sums of squares (P,)."""
+        residual = self.residual + np.einsum("pnk,pk->pn", self.jacobian, np.where(held, shift, 0.0))
+        jacobian = np.where(held[:, None], 0.0, self.jacobian)
+        length = np.sqrt(np.einsum("pnk,pnk->pk", jacobian, jacobian))
+        length = np.where(length > 0, length, 1.0)
+        scaled = jacobian / length[:, None]
+        hessian = np.einsum("pnk,pnl->pkl", scaled, scaled) + _DAMPING * np.eye(held.shape[1])
+        inverse = np.linalg.inv(hessian) / (length[:, :, None] * length[:, None])
+
+        def solve(right: FloatArray) -> FloatArray:
+            return np.asarray(np.einsum("pkl,pl->pk", inverse, np.where(held, 0.0, right)))
+
+        return np.einsum("pnk,pn->pk", jacobian, residual), solve, np.einsum("pn,pn->p", residual, residual)
+
+
+def _within_bounds(
+    trial: Trial,
+    at: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    step_of: Callable[[FloatArray, Callable[[FloatArray], FloatArray], FloatArray], FloatArray],
+) -> FloatArray:
+    """A step (P, p) in which parameters that would cross a bound go to it, the rest making the best of that.
+
+    Args:
+        trial: the form and its runs.
+        at: where to step from, (P, p).
+        low: lower bounds, (p,).
+        high: upper bounds, (p,).
+        step_of: what `_Linear.reduced` gives -> the step of the parameters that are not held.
+    """
+    linear = _Linear(trial.residual(at), trial.jacobian(at))
+    held, shift = np.zeros(at.shape, bool), np.zeros(at.shape)
+    step = shift
+    rows = np.arange(len(at))
+    for _ in range(at.shape[1] + 1):
+        step = np.where(held, shift, step_of(*linear.reduced(held, shift)))
+        bound = np.where(step < 0, low, high)
+        crosses = ~held & np.where(step < 0, at + step < low, at + step > high)
+        if not crosses.any():
+            break
+        way = np.where(crosses, (bound - at) / np.where(crosses, step, 1.0), np.inf)
+        first = way.argmin(axis=1)  # the bound that is met first is held, then the others are seen anew
+        met = crosses.any(axis=1)
+        held[rows[met], first[met]] = True
+        shift[rows[met], first[met]] = (bound - at)[rows[met], first[met]]
+    return step
 
 
 def _ellipsoid_step(
     trial: Trial, level: float, at: FloatArray, gradient: FloatArray, low: FloatArray, high: FloatArray
 ) -> FloatArray:
     """To the extreme of the quantity in the region of linear residuals, (P, p)."""
-    held = np.zeros(at.shape, bool)
-    for _ in range(at.shape[1]):
-        slope, solve, rss = _normal(trial, at, held)
+
+    def step_of(slope: FloatArray, solve: Callable[[FloatArray], FloatArray], rss: FloatArray) -> FloatArray:
         inward, along = solve(slope), solve(gradient)
         room = np.maximum(level - rss + np.einsum("pk,pk->p", slope, inward), 0.0)
         length = np.sqrt(np.maximum(np.einsum("pk,pk->p", gradient, along), 1e-300))
-        step: FloatArray = -inward + (np.sqrt(room) / length)[:, None] * along
-        leaves = ((at <= low) & (step < 0)) | ((at >= high) & (step > 0))
-        if not (leaves & ~held).any():
-            break
-        held |= leaves
-    return np.where(held, 0.0, step)
+        return np.asarray(-inward + (np.sqrt(room) / length)[:, None] * along)
+
+    return _within_bounds(trial, at, low, high, step_of)
 
 
 def _refitted(trial: Trial, at: FloatArray, gradient: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """One Gauss-Newton step of the fit with the quantity held, (P, p)."""
-    held = np.zeros(at.shape, bool)
-    for _ in range(2):
-        slope, solve, _ = _normal(trial, at, held)
+
+    def step_of(slope: FloatArray, solve: Callable[[FloatArray], FloatArray], _: FloatArray) -> FloatArray:
         inward, along = solve(slope), solve(gradient)
         size = np.einsum("pk,pk->p", gradient, along)
         share = np.einsum("pk,pk->p", gradient, inward) / np.where(size > 0, size, np.inf)
-        step = -inward + share[:, None] * along
-        held = ((at <= low) & (step < 0)) | ((at >= high) & (step > 0))
-        if not held.any():
-            break
-    return np.clip(at + np.where(held, 0.0, step), low, high)
+        return np.asarray(-inward + share[:, None] * along)
+
+    return np.clip(at + _within_bounds(trial, at, low, high, step_of), low, high)

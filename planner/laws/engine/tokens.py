@@ -19,10 +19,8 @@ FloatArray = NDArray[np.float64]
 _BISECTIONS = 48  # of ln V between the limits: to 1e-14
 _NODES = 257
 _DIPS_MAX = 4  # followed to the bottom
-_ROUNDS, _SIDE = (
-    12,
-    9,
-)  # of a dip: each round is four times finer, to 1e-8 of its width
+_ROUNDS, _SIDE = 12, 9  # of a dip: each round is four times finer, to 1e-8 of its width
+_FLAT = 5  # rounds after which the error still shows where its bottom is
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,20 @@ def by_gains(line: BudgetLine, log_gains: FloatArray, exponents: FloatArray) -> 
     return np.where(at_low, line.low, np.where(at_high, line.high, inside))
 
 
-def by_search(line: BudgetLine, error: Callable[[FloatArray, FloatArray], FloatArray], count: int = 1) -> FloatArray:
+def by_search(
+    line: BudgetLine,
+    error: Callable[[FloatArray, FloatArray], FloatArray],
+    count: int = 1,
+    slopes: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]] | None = None,
+) -> FloatArray:
     """V* (K,) of K laws, whatever their form.
 
     Args:
         line: the budget.
         error: (N in its unit, V), each (K, m) or (1, m) -> errors (K, m).
         count: K.
+        slopes: the same -> dY / d ln N and dY / d ln V. The value of an error tells its bottom to eight digits only,
+            where it is flat; with its slope all digits are found.
 
     Returns:
         The V of the least error on the line; of several that are equally good the smallest. Where the error is the same
@@ -116,4 +121,30 @@ def by_search(line: BudgetLine, error: Callable[[FloatArray, FloatArray], FloatA
             lower = there[rows, choice]
             better = lower < least
             least, best = np.where(better, lower, least), np.where(better, centre, best)
+    if slopes is not None:
+        best = _levelled(line, slopes, best, step * 4.0**-_FLAT, left, right)
     return np.where(best == left, line.low, np.where(best == right, line.high, np.exp(best)))
+
+
+def _levelled(
+    line: BudgetLine,
+    slopes: Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
+    best: FloatArray,
+    half: float,
+    left: float,
+    right: float,
+) -> FloatArray:
+    """Where the error is level, by bisection around the best ln V (K,); that itself where the slope keeps its sign."""
+
+    def rises(log_v: FloatArray) -> NDArray[np.bool_]:
+        tokens = np.exp(log_v)[:, None]
+        in_n, in_t = slopes(line.n(tokens), tokens)  # along the budget d ln N / d ln V = -V / (S + V)
+        return np.asarray((in_t - tokens / (line.text_tokens + tokens) * in_n)[:, 0] > 0)
+
+    low, high = np.maximum(best - half, left), np.minimum(best + half, right)
+    bracketed = ~rises(low) & rises(high) & (best > left) & (best < right)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        up = rises(middle)
+        low, high = np.where(up, low, middle), np.where(up, middle, high)
+    return np.where(bracketed, (low + high) / 2, best)

@@ -152,7 +152,7 @@ class Form:
         for parameter in self.parameters:
             name = parameter.name
             here = np.asarray(params[name], float)
-            h = _STEP * np.maximum(np.abs(here), 1e-3 * parameter.size)
+            h = _STEP * np.maximum(np.abs(here), 0.1 * parameter.size)
 
             def at(steps: float, name: str = name, here: FloatArray = here, h: FloatArray = h) -> FloatArray:
                 return self.function({**params, name: here + steps * h}, n, t)  # type: ignore[dict-item]  # arrays

@@ -1,0 +1,155 @@
+"""The general engine, held against the exact one: the built-in forms without their projection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import planner
+from planner.base.errors import FitError
+from planner.laws.engine.descent import descend_from_many
+from planner.laws.engine.tokens import BudgetLine, by_search
+from planner.laws.forms import FORMS, Form, get_form
+from planner.laws.intervals import RefitProfiler, profiler
+from planner.laws.posterior import posterior
+from planner.runs import Runs
+
+FloatArray = NDArray[np.float64]
+
+BUILT_IN = ("additive", "multiplicative", "log-linear")
+N = np.repeat([0.5e9, 1.8e9, 7e9, 14e9, 72e9], 6)
+T = np.tile([1.0, 4.0, 16.0, 64.0, 144.0, 576.0], 5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _general() -> Iterator[None]:
+    """Each form as `general-NAME`: without projection, formula for the tokens, gradient and slopes."""
+    for name in BUILT_IN:
+        bare = {"projection": None, "best_tokens": None, "derivatives": None, "slopes": None}
+        FORMS.register(replace(get_form(name), name=f"general-{name}", **bare))  # type: ignore[arg-type]
+    yield
+    for name in BUILT_IN:
+        FORMS.remove(f"general-{name}")
+
+
+@pytest.fixture(scope="module", params=["reasoning", "ocr"])
+def runs(request: pytest.FixtureRequest) -> Runs:
+    found: Runs = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize("form", BUILT_IN)
+def test_the_optimum_is_the_exact_one(runs: Runs, form: str) -> None:
+    exact, general = planner.fit(runs, form), planner.fit(runs, f"general-{form}")
+    assert general.rss == pytest.approx(exact.rss, rel=1e-10)
+    assert general.params == pytest.approx(exact.params, rel=1e-5)
+    assert (general.status, general.at_bound, general.advice) == (exact.status, exact.at_bound, exact.advice)
+
+
+@pytest.mark.parametrize("form", BUILT_IN)
+@pytest.mark.parametrize("seed", range(4))
+def test_no_planted_optimum_is_missed(form: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n, t = np.repeat([0.5, 1.8, 4.0, 7.0], 7), np.tile([1.0, 4, 16, 36, 64, 144, 576], 4)
+    truth = {"A": 0.4, "B": 0.2, "c0": 0.6, "D": random.choice([0.0, 0.1]), "c1": 0.04, "c2": 0.01}
+    truth |= dict(zip(("alpha", "beta"), np.exp(random.uniform(-4, 0, 2)), strict=True))
+    shape = get_form(f"general-{form}")
+    y = shape.value({name: truth[name] for name in shape.param_names}, n, t) + 3e-3 * random.standard_normal(28)
+    table = Runs(llm=tuple(f"{x:g}" for x in n), llm_params=n * 1e9, visual_tokens=t, error=y)
+    assert planner.fit(table, shape.name).rss == pytest.approx(planner.fit(table, form).rss, rel=1e-9)
+
+
+@pytest.mark.parametrize("form", BUILT_IN)
+def test_profile_intervals_are_the_exact_ones(runs: Runs, form: str) -> None:
+    """Of parameters to four digits; the exact engine's many predictions are 1 % narrower at worst than a zoom finds."""
+    exact, general = (profiler(planner.fit(runs, name)) for name in (form, f"general-{form}"))
+    assert isinstance(general, RefitProfiler)
+    ends = general.parameters()
+    for name, interval in exact.parameters().items():
+        expected = (interval.low, interval.high)
+        assert (ends[name].low, ends[name].high) == pytest.approx(expected, rel=1e-4, nan_ok=True), name
+    for one, other in (
+        (exact.predictions(N, T), general.predictions(N, T)),
+        (exact.differences(N, T, (7e9, 36.0)), general.differences(N, T, (7e9, 36.0))),
+    ):
+        width, other_width = one[1] - one[0], other[1] - other[0]
+        some = width > 1e-6
+        assert other_width[some] / width[some] == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("form", BUILT_IN)
+@pytest.mark.parametrize("flops", [1e11, 5e11, 2e12])
+def test_the_best_tokens_and_their_interval_are_the_exact_ones(runs: Runs, form: str, flops: float) -> None:
+    exact, general = (
+        planner.optimum(planner.fit(runs, name), budget=flops, query_tokens=50, generated_tokens=0)
+        for name in (form, f"general-{form}")
+    )
+    assert general.visual_tokens == pytest.approx(exact.visual_tokens, rel=1e-7)
+    assert general.limit == exact.limit
+    assert general.visual_tokens_interval == pytest.approx(exact.visual_tokens_interval, rel=1e-4)
+
+
+@pytest.mark.parametrize("form", BUILT_IN)
+def test_draws_are_those_of_the_exact_posterior(runs: Runs, form: str) -> None:
+    """To what 4000 draws tell, and the priors of the coefficients, which are centred in one engine only."""
+    exact, general = (posterior(planner.fit(runs, name), 4000).predict(N, T) for name in (form, f"general-{form}"))
+    assert general.std(axis=0) / exact.std(axis=0) == pytest.approx(1.0, abs=0.1)
+    assert np.abs(general.mean(axis=0) - exact.mean(axis=0)).max() == pytest.approx(0.0, abs=0.005)
+    assert (np.abs(general.mean(axis=0) - exact.mean(axis=0)) / exact.std(axis=0)).max() < 0.15
+
+
+def test_held_parameters_are_held() -> None:
+    shape = get_form("general-additive")
+    n, t = np.repeat([0.5, 1.8, 4.0, 7.0], 7), np.tile([1.0, 4, 16, 36, 64, 144, 576], 4)
+    truth = {"A": 0.4, "alpha": 0.2, "B": 0.2, "beta": 0.1, "D": 0.05}
+    found = descend_from_many(shape, n, t, shape.value(truth, n, t), np.ones(28), {"D": 0.05, "alpha": 0.2})
+    assert found.params == pytest.approx(truth, rel=1e-7)
+    assert (found.params["D"], found.params["alpha"]) == (0.05, 0.2)
+
+
+def test_a_joint_fit_says_that_it_needs_a_projection(reasoning: Runs) -> None:
+    with pytest.raises(FitError, match="the general-additive form has none: fit each group alone"):
+        planner.fit_joint(reasoning, "general-additive", by="compressor", shared=["alpha"])
+
+
+@pytest.mark.parametrize("form", BUILT_IN)
+def test_gradients_and_slopes_by_differences(form: str) -> None:
+    exact, general = get_form(form), get_form(f"general-{form}")
+    params = {"A": 0.4, "alpha": 0.1, "B": 0.2, "beta": 0.05, "D": 0.0, "c0": 0.6, "c1": 0.04, "c2": 0.0}
+    params = {name: params[name] for name in exact.param_names}
+    n, t = np.array([[0.5], [7.0]]), np.array([1.0, 64.0, 576.0])
+    np.testing.assert_allclose(general.gradient(params, n, t), exact.gradient(params, n, t), rtol=1e-7, atol=1e-9)
+    for one, other in zip(general.log_slopes(params, n, t), exact.log_slopes(params, n, t), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-11)
+
+
+def test_of_two_dips_the_lower_is_found() -> None:
+    line = BudgetLine(text_tokens=50.0, flops=1e12, low=1.0, high=576.0)
+
+    def error(n: FloatArray, tokens: FloatArray) -> FloatArray:
+        x = np.log(tokens)
+        return np.minimum((x - 1.5) ** 2, (x - 5.0) ** 2 - 0.01)
+
+    assert float(by_search(line, error)[0]) == pytest.approx(np.exp(5.0), rel=1e-6)
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(0.1, 1.0), (-0.1, 576.0), (0.0, 1.0)])
+def test_an_error_without_a_dip_is_best_at_a_limit(slope: float, expected: float) -> None:
+    line = BudgetLine(text_tokens=50.0, flops=1e12, low=1.0, high=576.0)
+    assert by_search(line, lambda n, tokens: slope * np.log(tokens) + 0 * n)[0] == expected
+
+
+def test_bad_forms_are_refused(reasoning: Runs) -> None:
+    def shape(**changes: object) -> Form:
+        return replace(get_form("log-linear"), **changes)  # type: ignore[arg-type]
+
+    with pytest.raises(FitError, match="no finite errors"):
+        FORMS.register(shape(name="broken", projection=None, function=lambda p, n, t: np.full_like(n * t, np.nan)))
+        try:
+            planner.fit(reasoning, "broken")
+        finally:
+            FORMS.remove("broken")
