@@ -18,6 +18,7 @@ from planner.laws.engine.optimum import best_fit
 from planner.laws.fit import fit
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import FORMS, Variant, get_form
+from planner.laws.known import known_law
 from planner.runs import Runs
 
 DISTINGUISHABLE = 4.0
@@ -108,10 +109,14 @@ def other_forms(law: FittedLaw) -> list[FittedLaw]:
     for form in FORMS.names():
         if form != law.form:
             try:
-                laws.append(_refit(law, law.data, form))
+                laws.append(_beside(law, law.data, form))
             except FitError:
                 continue  # too few levels for that form
     return laws
+
+
+def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
+    return known_law(law, f"beside {form}", lambda: _refit(law, data, form))
 
 
 def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:

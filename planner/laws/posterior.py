@@ -25,6 +25,7 @@ from planner.laws.engine.cloud import Cloud, make_cloud
 from planner.laws.engine.region import Products, products
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import ExactProfiler, profiler
+from planner.laws.known import known
 from planner.laws.memo import remembered
 from planner.laws.walks import trial_of, walk_of
 
@@ -51,7 +52,8 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
     whole_number(draws, "draws", 1)
     region = profiler(law, _REGION_LEVEL)
     if isinstance(region, ExactProfiler):
-        return Draws(law, _exact(region, draws, seed), "posterior", seed)
+        exact = known(law, f"draws {draws} {seed}", lambda: _exact(region, draws, seed))
+        return Draws(law, dict(exact), "posterior", seed)
     walked = walk_of(law)
     values = walked[np.random.default_rng(seed).choice(len(walked), draws, replace=draws > len(walked))]
     params = trial_of(law).params(values)

@@ -1,0 +1,69 @@
+"""Work out what plans ask of the shipped laws: python -m fitted_laws.make_known [--check]
+
+Writes known/, one file for each set of runs (see planner/laws/known.py). With --check it writes nothing and fails where
+a file differs: a form, a fit or a draw has changed, and the files are to be made again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from planner.base.files import file_text
+from planner.laws.combined import CombinedLaw, averaged
+from planner.laws.fitted import FittedLaw
+from planner.laws.known import FILE_FORMAT, FOLDER, FORMAT_VERSION, computed, file_name
+from planner.laws.shipped import load_law, shipped_names
+from planner.laws.uncertainty import uncertainty
+from planner.planning.doubt import DRAWS
+
+HERE = Path(__file__).parent / FOLDER
+INDEX = "index.json"
+
+
+def make_known() -> dict[str, dict[str, Any]]:
+    """Every file by name: what plans with one law, of each form and of the average of the forms, ask for."""
+    with computed() as recorded:
+        for name, form in shipped_names():
+            law = load_law(name, form)
+            if isinstance(law, FittedLaw) and not law.constraints and not law.joint:
+                _ask(law)
+                _ask(averaged(law))
+    files = {
+        file_name(runs): {"format": FILE_FORMAT, "format_version": FORMAT_VERSION, "entries": entries}
+        for runs, entries in recorded.items()
+    }
+    return {INDEX: {runs: file_name(runs) for runs in recorded}, **files}
+
+
+def _ask(law: FittedLaw | CombinedLaw) -> None:
+    """What a plan asks: an interval, a comparison and the draws of a point."""
+    about = uncertainty(law)
+    if about is None:
+        return
+    n, t = np.array([7e9]), np.array([16.0])
+    about.intervals(n, t)
+    about.not_worse(n, t, (4e9, 36.0))
+    about.draws(n, t, DRAWS)
+
+
+def main(check: bool) -> int:
+    stale = []
+    for name, content in make_known().items():
+        path, text = HERE / name, file_text(content)
+        if check:
+            stale += [name] if not path.exists() or path.read_text(encoding="utf-8") != text else []
+        else:
+            HERE.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"{name}: {len(text) / 1e3:.0f} kB")
+    if stale:
+        print(f"stale: {', '.join(stale)}; run python -m fitted_laws.make_known", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

@@ -1,0 +1,120 @@
+"""What plans ask of the shipped laws, worked out once and shipped: the laws of the other forms, the nodes of their
+likelihood regions, posterior draws. A first plan reads them instead of refitting and drawing.
+
+    known(law, "draws 948 0", compute)      the shipped arrays, bit for bit those that compute() gives, or compute()
+
+The data package holds one JSON file for each set of runs, made by `python -m fitted_laws.make_known`; its numbers are
+the bytes of float64 arrays, base64. A law finds its entry by the hash of its runs, its form and its exact parameters,
+so that a law that was fitted otherwise computes as ever.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.laws.fitted import FittedLaw
+
+FloatArray = NDArray[np.float64]
+Arrays = Mapping[str, FloatArray]
+
+T = TypeVar("T")
+
+FILE_FORMAT = "vlm-planner known"
+FORMAT_VERSION = 1
+FOLDER = "known"
+"""In the data package."""
+
+_DIGITS = 16  # of the hash of the runs that a file is called by
+_state: dict[str, Any] = {"read": True, "recorded": None}
+
+
+def known(law: FittedLaw, what: str, compute: Callable[[], Arrays]) -> Arrays:
+    """The shipped arrays of a law, or those that `compute` gives.
+
+    Args:
+        law: whose.
+        what: which arrays; the same text is always computed in the same way.
+        compute: works them out.
+    """
+    return _recall(law, what, compute, packed, unpacked)
+
+
+def known_law(law: FittedLaw, what: str, compute: Callable[[], FittedLaw]) -> FittedLaw:
+    """The shipped law beside a law, or the one that `compute` gives; as `known`."""
+    return _recall(law, what, compute, FittedLaw.to_dict, FittedLaw.from_dict)
+
+
+def _recall(
+    law: FittedLaw, what: str, compute: Callable[[], T], pack: Callable[[T], Any], unpack: Callable[[Any], T]
+) -> T:
+    free = not law.constraints and not law.joint
+    if free and _state["read"] and law.runs_sha256 in _shipped_runs():
+        found = _entries(law.runs_sha256).get(_key(law, what))
+        if found is not None:
+            return unpack(found)
+    result = compute()
+    if free and _state["recorded"] is not None:
+        _state["recorded"].setdefault(law.runs_sha256, {})[_key(law, what)] = pack(result)
+    return result
+
+
+@contextmanager
+def computed() -> Iterator[dict[str, dict[str, Any]]]:
+    """Nothing is read inside; what is computed instead is collected, by the hash of the runs and by key."""
+    before = dict(_state)
+    _state.update(read=False, recorded={})
+    try:
+        yield _state["recorded"]
+    finally:
+        _state.update(before)
+
+
+def file_name(runs_sha256: str) -> str:
+    """What the file of a set of runs is called."""
+    return f"{runs_sha256[:_DIGITS]}.json"
+
+
+def packed(arrays: Arrays) -> dict[str, Any]:
+    """Arrays as JSON holds them: shape, and the bytes of little-endian float64."""
+    return {
+        name: {"shape": list(array.shape), "float64": b64encode(np.asarray(array, "<f8").tobytes()).decode("ascii")}
+        for name, array in arrays.items()
+    }
+
+
+def unpacked(content: Mapping[str, Any]) -> Arrays:
+    """The arrays of `packed`."""
+    return {
+        name: np.frombuffer(b64decode(one["float64"]), "<f8").reshape(one["shape"]).copy()
+        for name, one in content.items()
+    }
+
+
+def _key(law: FittedLaw, what: str) -> str:
+    params = " ".join(f"{name}={float(value).hex()}" for name, value in law.params.items())
+    return f"{law.form} {law.n_unit_params:g} {law.weighting} {law.loss} {params}: {what}"
+
+
+@cache
+def _shipped_runs() -> Mapping[str, str]:
+    """Hash of each set of runs that has a file -> the file's name."""
+    folder = resources.files("fitted_laws") / FOLDER
+    index: dict[str, str] = json.loads((folder / "index.json").read_text("utf-8"))
+    return index
+
+
+@cache
+def _entries(runs_sha256: str) -> Mapping[str, Any]:
+    file = resources.files("fitted_laws") / FOLDER / _shipped_runs()[runs_sha256]
+    content = json.loads(file.read_text("utf-8"))
+    entries: dict[str, Any] = content["entries"] if content["format_version"] == FORMAT_VERSION else {}
+    return entries
