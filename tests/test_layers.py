@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = ("base",)
 LAW_SIDE = ("runs", "laws")
 COST_SIDE = ("models", "hardware", "costs")
-TRUNK = ("planning", "vlm", "bench", "report", "explore", "", "cli")
+TRUNK = ("planning", "vlm", "bench", "tell", "report", "explore", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
 

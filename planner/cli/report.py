@@ -51,4 +51,4 @@ def report(
         return
     from planner.report.console import plain as literal
 
-    make_console().print(literal(f"{plain(document.pick)}."))
+    make_console().print(literal(f"{plain(document.heading)}."))

@@ -8,7 +8,7 @@ import pytest
 from report.pages import check, plan, verdict, verdict_of
 
 from planner.report.recommendation import as_text, tell
-from planner.report.recommendation.document import Paragraph, Table, plain
+from planner.tell.document import Paragraph, Table, plain
 
 
 def banner(name: str, measured: dict[str, Any]) -> Paragraph:

@@ -10,10 +10,10 @@ import pytest
 from report.pages import PLANS, Page, plan, verdict
 
 from planner.report.recommendation import as_text, tell
-from planner.report.recommendation.document import Facts
-from planner.report.recommendation.html import _block as html_of_block
+from planner.tell.document import Facts
+from planner.tell.render.html import _block as html_of_block
 
-STYLE = (resources.files("planner.report.recommendation") / "page.css").read_text("utf-8")
+STYLE = (resources.files("planner.tell.render") / "page.css").read_text("utf-8")
 TEXT_CONTRAST, PICTURE_CONTRAST = 4.5, 3.0  # WCAG 2.2: 1.4.3 and 1.4.11, level AA
 TEXT = {
     "ink": ("paper", "panel"),

@@ -24,7 +24,7 @@ from planner.hardware import Hardware, find_hardware
 from planner.laws.fitted import FittedLaw
 from planner.planning.record import HASH, content_hash
 from planner.report.recommendation import Document, as_json, as_text, tell, write_artefacts
-from planner.report.recommendation.document import Chart, Value, lines_of, plain
+from planner.tell.document import Chart, Value, lines_of, plain
 
 KINDS = (".html", ".md", ".json")
 GOLDEN = Path(__file__).parent / "golden" / "recommendation.md"

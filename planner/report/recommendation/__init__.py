@@ -1,18 +1,18 @@
 """The deployment recommendation: what a plan says, for who decides and for who deploys.
 
 story       plan (and verdict) -> Document: what is said, as data; every number with what it stands for
-html, markdown, write     Document -> a file
+write       Document -> a file, by `planner.tell.render`
 artefacts   what is needed to build, serve and load the pick, in a folder
 """
 
 from planner.report.recommendation.artefacts import check_folder, write_artefacts
-from planner.report.recommendation.document import Document, as_json, plain
 from planner.report.recommendation.plan_file import read_plan
 from planner.report.recommendation.story import tell
-from planner.report.recommendation.write import SUFFIXES, as_text, page_kind, write_recommendation
+from planner.report.recommendation.write import as_text, page_kind, write_recommendation
+from planner.tell.document import Document, plain
+from planner.tell.render import as_json
 
 __all__ = [
-    "SUFFIXES",
     "Document",
     "as_json",
     "as_text",

@@ -15,9 +15,7 @@ from planner.base.files import file_text, write_text
 from planner.base.quantities import shown
 from planner.hardware import Hardware
 from planner.report.recommendation.candidates import Pick
-from planner.report.recommendation.document import visible
 from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.markdown import literal
 from planner.report.recommendation.plan_file import PlanLike, law_of, read_plan
 from planner.report.recommendation.reproduce import (
     HARDWARE_FILE,
@@ -27,6 +25,8 @@ from planner.report.recommendation.reproduce import (
     again,
     build_command,
 )
+from planner.tell.document import visible
+from planner.tell.render.markdown import literal
 
 _SCRIPTS = ("serve.py", "load_test.py", "prompt_embeds_client.py")
 _TEMPLATES = ("README.md", "build.sh", "serve_prompt_embeds.md")

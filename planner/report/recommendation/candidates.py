@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from planner.costs.stages import STAGES
 from planner.models.specs import COMPRESSORS
 from planner.planning.limits import Limit
-from planner.report.recommendation import values as v
-from planner.report.recommendation.document import Line, Value, foreign, line
 from planner.report.recommendation.fields import Fields
+from planner.tell import values as v
+from planner.tell.document import Line, Value, foreign, line
 
 NAME_MAX = 60
 

@@ -10,9 +10,11 @@ import numpy as np
 from planner.base.quantities import format_params
 from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
 from planner.planning.limits import Limit
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, limits_in, picks
-from planner.report.recommendation.document import (
+from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.plan_file import laws_of
+from planner.tell import values as v
+from planner.tell.document import (
     Axis,
     Chart,
     Curve,
@@ -26,8 +28,6 @@ from planner.report.recommendation.document import (
     joined,
     line,
 )
-from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.plan_file import laws_of
 
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
 _FAR = 4.0  # a budget beyond this many times the dearest candidate would press all points to one side

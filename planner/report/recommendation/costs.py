@@ -5,9 +5,12 @@ from __future__ import annotations
 from planner.costs.stages import STAGES
 from planner.planning.limits import RELAXED_BY, Limit
 from planner.report.cost import STAGE_TITLES
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, limits_in
-from planner.report.recommendation.document import (
+from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.kept import Held, gpus_of, held_by
+from planner.report.recommendation.verdict_file import Verdict
+from planner.tell import values as v
+from planner.tell.document import (
     Block,
     Bullets,
     Line,
@@ -18,9 +21,6 @@ from planner.report.recommendation.document import (
     foreign,
     line,
 )
-from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.kept import Held, gpus_of, held_by
-from planner.report.recommendation.verdict_file import Verdict
 
 _CONVENTIONS = {
     "full": "every stage that runs is counted",

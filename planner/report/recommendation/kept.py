@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planner.planning.limits import Limit
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, limits_in
-from planner.report.recommendation.document import Line, Paragraph, Value, joined, line
 from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.verdict_file import Verdict
+from planner.tell import values as v
+from planner.tell.document import Line, Paragraph, Value, joined, line
 
 _NAMED_MAX = 3  # limits that are named with their numbers
 

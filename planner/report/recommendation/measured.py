@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import NAME_MAX, Pick
-from planner.report.recommendation.document import (
+from planner.report.recommendation.fields import Fields, is_number
+from planner.report.recommendation.kept import banner
+from planner.report.recommendation.verdict_file import Check, Verdict, stated, words_of
+from planner.tell import values as v
+from planner.tell.document import (
     Block,
     Bullets,
     Command,
@@ -19,9 +22,6 @@ from planner.report.recommendation.document import (
     joined,
     line,
 )
-from planner.report.recommendation.fields import Fields, is_number
-from planner.report.recommendation.kept import banner
-from planner.report.recommendation.verdict_file import Check, Verdict, stated, words_of
 
 
 def measured(plan: Fields, best: Pick, verdict: Verdict | None, commands: tuple[str, ...]) -> Section:

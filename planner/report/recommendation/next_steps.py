@@ -10,9 +10,10 @@ from planner.base.errors import FitError, InputError
 from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, limits_in
-from planner.report.recommendation.document import (
+from planner.report.recommendation.fields import Fields
+from planner.tell import values as v
+from planner.tell.document import (
     Block,
     Bullets,
     Command,
@@ -23,7 +24,6 @@ from planner.report.recommendation.document import (
     foreign,
     line,
 )
-from planner.report.recommendation.fields import Fields
 
 _TOP = 3
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import NAME_MAX, Pick, compressor_title, limit_text, limits_in
-from planner.report.recommendation.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.kept import banner, gpus_of
 from planner.report.recommendation.verdict_file import Verdict
+from planner.tell import values as v
+from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 
 _TIMES = (
     ("ttft_s", "Time to first token (TTFT)"),

@@ -14,7 +14,9 @@ from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.shipped import load_law, load_mix
 from planner.models.catalog import family_of, find_llms
 from planner.planning.limits import as_option, find_limit
-from planner.report.recommendation.document import (
+from planner.report.recommendation.fields import Fields
+from planner.report.recommendation.plan_file import laws_of
+from planner.tell.document import (
     Block,
     Bullets,
     Command,
@@ -26,8 +28,6 @@ from planner.report.recommendation.document import (
     foreign,
     line,
 )
-from planner.report.recommendation.fields import Fields
-from planner.report.recommendation.plan_file import laws_of
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 MODEL = "my-vlm"

@@ -11,7 +11,6 @@ from planner.planning.plan_file import AGAIN
 from planner.report.recommendation.candidates import Pick
 from planner.report.recommendation.charts import charts
 from planner.report.recommendation.costs import costs
-from planner.report.recommendation.document import Document
 from planner.report.recommendation.fields import Fields
 from planner.report.recommendation.measured import measured
 from planner.report.recommendation.next_steps import assumptions, next_steps
@@ -20,6 +19,7 @@ from planner.report.recommendation.plan_file import PlanLike, law_of, read_plan
 from planner.report.recommendation.reproduce import again, measure_commands, reproduce
 from planner.report.recommendation.verdict_file import Verdict, read_verdict
 from planner.report.recommendation.why import why
+from planner.tell.document import Document
 
 TITLE = "Deployment recommendation"
 
@@ -46,8 +46,9 @@ def _told(content: Fields, found: Verdict | None) -> Document:
     law, best = law_of(content), Pick.of(content.part("best"))
     command = again(content, law)
     return Document(
+        kind="recommendation",
         title=TITLE,
-        pick=heading(best),
+        heading=heading(best),
         opening=opening(content, best, found),
         sections=(
             why(content, best, law),
@@ -58,6 +59,9 @@ def _told(content: Fields, found: Verdict | None) -> Document:
             reproduce(content, command, law),
             next_steps(content, best, law, found is not None),
         ),
-        plan=dict(content.content),
-        verdict=None if found is None else dict(found.fields.content),
+        opening_title="The pick",
+        sources={
+            "plan": dict(content.content),
+            "verdict": None if found is None else dict(found.fields.content),
+        },
     )

@@ -12,11 +12,11 @@ from typing import Any
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.planning.record import HASH
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import NAME_MAX, Pick
-from planner.report.recommendation.document import Line, Value, foreign, joined, line
 from planner.report.recommendation.fields import Fields, read_json
 from planner.report.recommendation.plan_file import file_hash
+from planner.tell import values as v
+from planner.tell.document import Line, Value, foreign, joined, line
 
 FORMAT = "vlm-planner verdict"
 EXPECTED = "a verdict that vlm-planner verify wrote"

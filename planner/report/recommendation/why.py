@@ -9,9 +9,10 @@ from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import profiler
 from planner.laws.memo import remembered
 from planner.laws.uncertainty import Belief, uncertainty
-from planner.report.recommendation import values as v
 from planner.report.recommendation.candidates import Pick, compressor_title, limits_in, picks
-from planner.report.recommendation.document import (
+from planner.report.recommendation.fields import Fields
+from planner.tell import values as v
+from planner.tell.document import (
     Block,
     Code,
     Facts,
@@ -24,7 +25,6 @@ from planner.report.recommendation.document import (
     joined,
     line,
 )
-from planner.report.recommendation.fields import Fields
 
 _CHEAPER_MAX = 6  # rows of what is tied and cheaper
 _LEVELS_MAX = 12  # sizes or counts that are listed

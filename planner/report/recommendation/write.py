@@ -6,16 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from planner.base.errors import InputError
-from planner.base.files import file_text, refuse_existing, write_text
-from planner.base.quantities import shown
-from planner.report.recommendation.document import Document, as_json
-from planner.report.recommendation.html import html
-from planner.report.recommendation.markdown import markdown
+from planner.base.files import refuse_existing, write_text
 from planner.report.recommendation.plan_file import PlanLike
 from planner.report.recommendation.story import tell
-
-SUFFIXES = (".html", ".md", ".json")
+from planner.tell.document import Document
+from planner.tell.render import renderer_of
 
 
 def write_recommendation(
@@ -28,20 +23,10 @@ def write_recommendation(
 
 
 def page_kind(path: str | os.PathLike[str]) -> str:
-    """ ".html", ".md" or ".json", by the suffix. Raises InputError for another one."""
-    kind = Path(path).suffix.lower()
-    if kind not in SUFFIXES:
-        raise InputError(
-            f"a recommendation's file name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, "
-            f"got {shown(os.fspath(path))}"
-        )
-    return kind
+    """ ".html", ".md", ".json" or the suffix of another renderer, by the file's name. Raises InputError."""
+    return renderer_of(path, "a recommendation").suffix
 
 
 def as_text(document: Document, kind: str) -> str:
-    """The content of the file."""
-    if kind == ".html":
-        return html(document)
-    if kind == ".md":
-        return markdown(document)
-    return file_text(as_json(document))
+    """The content of the file of that suffix."""
+    return renderer_of(f"page{kind}").render(document)

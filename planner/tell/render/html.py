@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib import resources
 
-from planner.report.recommendation.document import (
+from planner.tell.document import (
     Block,
     Bullets,
     Chart,
@@ -22,7 +22,7 @@ from planner.report.recommendation.document import (
     plain,
     visible,
 )
-from planner.report.recommendation.svg import draw, symbol
+from planner.tell.render.svg import draw, symbol
 
 _WORDS = {"good": "Good", "warn": "Note", "bad": "Attention"}
 _UNCUT = 10**9
@@ -43,7 +43,7 @@ def html(document: Document) -> str:
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <meta name="generator" content="vlm-planner">
-<title>{_safe(document.title)}: {_safe(plain(document.pick))}</title>
+<title>{_safe(document.title)}: {_safe(plain(document.heading))}</title>
 <link rel="icon" href="data:,">
 <style>
 {style.strip()}
@@ -52,10 +52,10 @@ def html(document: Document) -> str:
 <body>
 <header>
 <p class="kind">{_safe(document.title)}</p>
-<h1>{_line(document.pick)}</h1>
+<h1>{_line(document.heading)}</h1>
 </header>
 <main>
-<section class="opening" aria-label="The pick">
+<section class="opening" aria-label="{_safe(document.opening_title)}">
 {opening}
 </section>
 <nav aria-label="Contents"><ul>{links}</ul></nav>

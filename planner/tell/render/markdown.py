@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from planner.report.recommendation.document import (
+from planner.tell.document import (
     Block,
     Bullets,
     Code,
@@ -27,7 +27,7 @@ _UNCUT = 10**9
 
 def markdown(document: Document) -> str:
     """The page."""
-    parts = [f"# {_line(document.pick)}", f"*{document.title}*", *map(_block, document.opening)]
+    parts = [f"# {_line(document.heading)}", f"*{document.title}*", *map(_block, document.opening)]
     for section in document.sections:
         parts += [f"## {section.title}", *map(_block, section.blocks)]
     return "\n\n".join(parts) + "\n"

@@ -6,7 +6,7 @@ page shows at full precision. Words between them hold no digits; a test reads ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -179,15 +179,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """The whole page."""
+    """A whole story: of a plan, a law, a cost, a verdict."""
 
+    kind: str
+    """What it is, in one word: "recommendation", "law"."""
     title: str
-    pick: Line
-    """The recommendation in one sentence: the heading of the page."""
+    heading: Line
+    """The story in one sentence: the heading of the page."""
     opening: tuple[Block, ...]
     sections: tuple[Section, ...]
-    plan: dict[str, Any] = field(repr=False)
-    verdict: dict[str, Any] | None = field(repr=False)
+    opening_title: str = "Summary"
+    sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the story was told of, as plain JSON types by name; the JSON of the page holds them whole."""
 
 
 def line(*parts: Inline | Line) -> Line:
@@ -232,7 +235,7 @@ def values_of(document: Document) -> Iterator[Value]:
 
 def lines_of(document: Document) -> Iterator[Line]:
     """Every line of a page, in the order in which it is read."""
-    yield document.pick
+    yield document.heading
     for block in document.opening:
         yield from _lines(block)
     for section in document.sections:
@@ -263,35 +266,3 @@ def _lines(block: Block) -> Iterator[Line]:
         yield from (mark.tip for mark in block.marks)
         yield from (rule.label for rule in block.rules)
         yield from (meaning for _, meaning in block.legend)
-
-
-def as_json(document: Document) -> dict[str, Any]:
-    """The page as plain JSON types: plan and verdict as they were given, the page's texts, and what each number is."""
-    shown = {(v.text, repr(v.raw), v.what): v for v in values_of(document)}
-    return {
-        "format": "vlm-planner recommendation",
-        "format_version": 1,
-        "recommendation": plain(document.pick),
-        "sections": [
-            {"key": section.key, "title": section.title, "blocks": [_block_json(block) for block in section.blocks]}
-            for section in (Section("pick", document.title, document.opening), *document.sections)
-        ],
-        "shown": [{"text": v.text, "value": v.raw, "unit": v.unit, "what": v.what} for v in shown.values()],
-        "plan": document.plan,
-        "verdict": document.verdict,
-    }
-
-
-def _block_json(block: Block) -> dict[str, Any]:
-    if isinstance(block, Paragraph):
-        return {"text": plain(block.line), "tone": block.tone}
-    if isinstance(block, Bullets):
-        return {"list": [plain(item) for item in block.items]}
-    if isinstance(block, Facts):
-        return {"facts": {str(name): plain(content) for name, content in block.items}}
-    if isinstance(block, Table):
-        rows = [[plain(cell) for cell in row] for row in (*block.rows, *block.foot)]
-        return {"table": plain(block.caption), "columns": list(block.columns), "rows": rows}
-    if isinstance(block, Command):
-        return {"commands": list(block.lines), "title": block.title}
-    return {"chart": plain(block.caption), "alt": plain(block.alt)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from planner.report.recommendation.document import Axis, Chart, Curve, Line, Mark, Tick, plain, visible
+from planner.tell.document import Axis, Chart, Curve, Line, Mark, Tick, plain, visible
 
 WIDTH, HEIGHT = 400, 290
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 26, 42

@@ -16,7 +16,7 @@ from planner.base.quantities import (
     format_tokens,
 )
 from planner.planning.limits import Limit, find_limit
-from planner.report.recommendation.document import Line, Value, line, visible
+from planner.tell.document import Line, Value, line, visible
 
 
 def flops(value: float, what: str, strong: bool = False) -> Value:

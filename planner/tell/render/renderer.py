@@ -1,0 +1,44 @@
+"""Renderers: an open list, found by the suffix of the file that is to be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.base.errors import InputError
+from planner.base.quantities import shown
+from planner.base.registry import Registry, load_entry_points
+from planner.tell.document import Document
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """What makes the text of a file of a Document."""
+
+    name: str
+    suffix: str
+    """Of the files that it writes, such as ".html"."""
+    render: Callable[[Document], str]
+
+
+RENDERERS: Registry[Renderer] = Registry("renderer", Renderer)
+
+
+def suffixes() -> tuple[str, ...]:
+    """Of every file that can be written."""
+    return tuple(renderer.suffix for renderer in RENDERERS)
+
+
+def renderer_of(path: str | os.PathLike[str], what: str = "a page") -> Renderer:
+    """The renderer of a file, by its suffix. Raises InputError, with the suffixes that are known."""
+    suffix = Path(path).suffix.lower()
+    for look in (None, load_entry_points):
+        if look is not None:
+            look()
+        found = next((renderer for renderer in RENDERERS if renderer.suffix == suffix), None)
+        if found is not None:
+            return found
+    *others, last = suffixes()
+    raise InputError(f"{what}'s file name ends in {', '.join(others)} or {last}, got {shown(os.fspath(path))}")
