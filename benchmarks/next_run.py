@@ -248,7 +248,7 @@ def draw(content: dict[str, Any]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
-    from planner.report.plots.style import ACCENT, STYLE, add_legend, new_figure
+    from planner.tell.plots.style import ACCENT, STYLE, add_legend, new_figure
 
     colours = {"regret": ACCENT, "d-optimal": "#0072b2", "random": "0.35"}
     markers = {"regret": "o", "d-optimal": "s", "random": "^"}

@@ -239,7 +239,7 @@ def run(keep: Path) -> tuple[str, dict[str, Any], Calibration]:
 
 
 def draw(kind: str, found: Calibration) -> None:
-    from planner.report.plots import calibration, save
+    from planner.tell.plots import calibration, save
 
     save(calibration(found), PICTURES / f"calibration-{kind}.png", overwrite=True)
 

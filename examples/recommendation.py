@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import planner
-from planner.report.recommendation import write_artefacts
+from planner.tell.recommendation import write_artefacts
 
 plan = planner.plan(
     budget=planner.Budget(ttft_s=0.05, requests_per_second=5),

@@ -96,7 +96,7 @@ def write_report(
     Raises:
         InputError: another suffix, a plan or verdict that cannot be read, or a file that cannot be written.
     """
-    from planner.report.recommendation import write_recommendation
+    from planner.tell.recommendation import write_recommendation
 
     return write_recommendation(plan, path, verdict, overwrite=overwrite)
 

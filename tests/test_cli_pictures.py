@@ -8,7 +8,7 @@ import pytest
 from support import Done, Run
 
 import planner
-from planner.report import plots
+from planner.tell import plots
 
 REQUEST = ["--query-tokens", 50, "--generated-tokens", 32]
 FRONTIER = ["plot", "frontier", "reasoning", "--budget", "2 TFLOPs", *REQUEST]

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = ("base",)
 LAW_SIDE = ("runs", "laws")
 COST_SIDE = ("models", "hardware", "costs")
-TRUNK = ("planning", "vlm", "bench", "tell", "report", "explore", "", "cli")
+TRUNK = ("planning", "vlm", "bench", "tell", "explore", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
 
@@ -35,7 +35,7 @@ def _may_import() -> dict[str, set[str]]:
 MAY_IMPORT = _may_import()
 
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy", "starlette", "uvicorn"}
-MAY_BE_HEAVY = ("vlm/", "bench/", "report/plots/", "explore/serving/")
+MAY_BE_HEAVY = ("vlm/", "bench/", "tell/plots/", "explore/serving/")
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ class Lazy:
     import pandas
     def method(self):
         if self:
-            from planner.report import console
+            from planner.tell import console
         importlib.import_module("planner.cli")
         importlib.import_module(f"planner.cli.{verb}")
 """
@@ -270,7 +270,7 @@ class Lazy:
         Import(5, "planner.costs.flops.request_flops", True),
         Import(7, "scipy", True),
         Import(11, "pandas", True),
-        Import(14, "planner.report.console", False),
+        Import(14, "planner.tell.console", False),
         Import(15, "planner.cli", False),
         Import(16, "planner.cli.*", False),
     ]

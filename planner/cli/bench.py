@@ -95,7 +95,7 @@ def measure(
         content = [one.to_dict() for one in found]
         print(json_text({"measurements": content, "answers": [answer.to_dict() for answer in answers]}))
         return
-    from planner.report.measurement import print_measurements
+    from planner.tell.measurement import print_measurements
 
     print_measurements(make_console(), found, answers)
 
@@ -158,7 +158,7 @@ def verify(
     if as_json:
         print(json_text(content))
     else:
-        from planner.report.verdict import print_grid, print_verdict
+        from planner.tell.verdict import print_grid, print_verdict
 
         (print_verdict if grid is None else print_grid)(make_console(), result)
     if not result.passed:

@@ -105,7 +105,7 @@ def _finish(
     """Fit, write, show."""
     from planner.bench.answers import answers_of
     from planner.bench.calibrate import calibrate as fitted
-    from planner.report.calibration import print_answers, print_calibration
+    from planner.tell.calibration import print_answers, print_calibration
 
     found = fitted(measurements, card, llms=llms, towers=[] if tower is None else [tower])
     profile, record = found.save(output, overwrite=force)

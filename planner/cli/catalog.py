@@ -29,6 +29,6 @@ def catalog(
         }
         print(json_text(content))
         return
-    from planner.report.console import print_catalog
+    from planner.tell.console import print_catalog
 
     print_catalog(make_console(), models, towers, compressors, laws)

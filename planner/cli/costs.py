@@ -76,7 +76,7 @@ def cost(
     if as_json:
         print(json_text(found.to_dict()))
         return
-    from planner.report.cost import print_cost
+    from planner.tell.cost import print_cost
 
     print_cost(make_console(), found)
 
@@ -114,7 +114,7 @@ def convention(
             content |= {"printed": {"value": value, "counted": counted}, "converted": converted}
         print(json_text(content))
         return
-    from planner.report.cost import print_conventions
+    from planner.tell.cost import print_conventions
 
     print_conventions(make_console(), f"{spec.name}, {visual_tokens} visual tokens", same, MEANINGS, converted)
 

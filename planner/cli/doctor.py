@@ -57,7 +57,7 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print(json_text(content))
         return
-    from planner.report.doctor import print_doctor
+    from planner.tell.doctor import print_doctor
 
     print_doctor(make_console(), content)
 

@@ -29,7 +29,7 @@ def hardware(
         if as_json:
             print(json_text({"hardware": [card.to_dict() for card in cards]}))
             return
-        from planner.report.hardware import print_hardware_table
+        from planner.tell.hardware import print_hardware_table
 
         print_hardware_table(make_console(), cards)
         return
@@ -42,6 +42,6 @@ def hardware(
     if as_json:
         print(json_text(card.to_dict()))
         return
-    from planner.report.hardware import print_hardware
+    from planner.tell.hardware import print_hardware
 
     print_hardware(make_console(), card)

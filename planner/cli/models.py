@@ -106,7 +106,7 @@ def build(
     if as_json:
         print(json_text(content))
         return
-    from planner.report.build import print_build
+    from planner.tell.build import print_build
 
     print_build(make_console(), content)
 
@@ -174,7 +174,7 @@ def export(
     if as_json:
         print(json_text(content))
         return
-    from planner.report.build import print_export
+    from planner.tell.build import print_export
 
     print_export(make_console(), content)
 

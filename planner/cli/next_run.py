@@ -89,7 +89,7 @@ def next_run(
             }
         print(json_text(content))
         return
-    from planner.report.next_run import print_next_runs
+    from planner.tell.next_run import print_next_runs
 
     print_next_runs(make_console(), plan, found, batch, top, text)
 

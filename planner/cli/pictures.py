@@ -73,7 +73,7 @@ def plot(
     if (law is None) == (mix is None):
         mixed = f"LAW {law} and --mix {mix}: give one of them; a mix names its laws itself"
         raise InputError(mixed if law is not None else f"plot {kind} needs a law: name one, such as reasoning")
-    from planner.report import plots
+    from planner.tell import plots
 
     plots.picture_kind(Path(output))
     refuse_existing(Path(output), force)

@@ -113,7 +113,7 @@ def plan(
     if as_json:
         print(json_text(result.to_dict()))
         return
-    from planner.report.plan import print_plan
+    from planner.tell.plan import print_plan
 
     print_plan(make_console(), result, frontier=frontier)
 
@@ -164,6 +164,6 @@ def optimum(
     if as_json:
         print(json_text(result.to_dict()))
         return
-    from planner.report.console import print_optimum
+    from planner.tell.console import print_optimum
 
     print_optimum(make_console(), result)

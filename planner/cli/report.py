@@ -27,8 +27,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a plan as a page: the pick, why, what it costs, what was measured, how to build and serve it."""
-    from planner.report.recommendation import as_json as content_of
-    from planner.report.recommendation import as_text, check_folder, page_kind, plain, read_plan, tell, write_artefacts
+    from planner.tell.recommendation import as_json as content_of
+    from planner.tell.recommendation import as_text, check_folder, page_kind, plain, read_plan, tell, write_artefacts
 
     if output is None and artefacts is None and not as_json:
         raise InputError("-o is missing: name the page to write, as recommendation.html, or say --json")
@@ -49,6 +49,6 @@ def report(
     if as_json:
         print(json_text(content_of(document)))
         return
-    from planner.report.console import plain as literal
+    from planner.tell.console import plain as literal
 
     make_console().print(literal(f"{plain(document.heading)}."))

@@ -55,7 +55,7 @@ def compare(
         }
         print(json_text(content))
         return
-    from planner.report.validation import print_comparison
+    from planner.tell.validation import print_comparison
 
     print_comparison(make_console(), rows, not_compared)
 
@@ -76,7 +76,7 @@ def holdout(
     if as_json:
         print(json_text(_hold_out_dict(result, sentences)))
         return
-    from planner.report.validation import print_hold_out
+    from planner.tell.validation import print_hold_out
 
     print_hold_out(make_console(), result, sentences)
 

@@ -18,8 +18,8 @@ from planner.planning.request import Budget
 from planner.planning.result import Candidate, Plan, error_text, law_title, tied_text
 from planner.planning.search import plan as search
 from planner.planning.words import way_to_run, why_text
-from planner.report.cost import STAGE_TITLES, speed_limit_text
-from planner.report.plan import memory_text, relaxed_text
+from planner.tell.cost import STAGE_TITLES, speed_limit_text
+from planner.tell.plan import memory_text, relaxed_text
 
 TIED_SHOWN = 12
 

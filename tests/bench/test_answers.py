@@ -24,7 +24,7 @@ from planner.costs.latency import request_latency, speed_limit_tokens
 from planner.costs.stages import Workload
 from planner.hardware import find_hardware
 from planner.models.catalog import find_compressor, find_llms, find_vision
-from planner.report.answers import print_answers
+from planner.tell.answers import print_answers
 
 
 def point(tokens: int, batch: int, ttft_s: float, request_s: float = 1.0, noise: float = 0.0) -> Point:

@@ -30,9 +30,9 @@ from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.hardware.efficiency import Efficiency
 from planner.models.catalog import find_compressor, find_llms, find_vision
-from planner.report.calibration import print_calibration
-from planner.report.plots.calibration import plot
-from planner.report.plots.save import save
+from planner.tell.calibration import print_calibration
+from planner.tell.plots.calibration import plot
+from planner.tell.plots.save import save
 
 PLANTED = Efficiency(
     matmul_compute=0.7,

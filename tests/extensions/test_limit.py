@@ -25,7 +25,7 @@ from planner.explore.state import State
 from planner.explore.view import view_of
 from planner.planning.limits import LIMITS, LimitKind, find_limit
 from planner.planning.result import Plan
-from planner.report.plan import print_plan
+from planner.tell.plan import print_plan
 
 LINES_MAX = 60
 GRAMS = 0.001

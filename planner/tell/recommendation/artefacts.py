@@ -1,0 +1,151 @@
+"""A folder with what is needed to build the pick, to serve it and to load it: scripts, exact versions, and what of it
+was tested."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from importlib import metadata, resources
+from pathlib import Path
+
+from planner.base.errors import InputError
+from planner.base.files import file_text, write_text
+from planner.base.quantities import shown
+from planner.hardware import Hardware
+from planner.tell.document import visible
+from planner.tell.recommendation.candidates import Pick
+from planner.tell.recommendation.fields import Fields
+from planner.tell.recommendation.plan_file import PlanLike, law_of, read_plan
+from planner.tell.recommendation.reproduce import (
+    HARDWARE_FILE,
+    MODEL,
+    PLAN_FILE,
+    Again,
+    again,
+    build_command,
+)
+from planner.tell.render.markdown import literal
+
+_SCRIPTS = ("serve.py", "load_test.py", "prompt_embeds_client.py")
+_TEMPLATES = ("README.md", "build.sh", "serve_prompt_embeds.md")
+_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "huggingface-hub", "numpy", "pillow")
+
+
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """A folder that is not there yet, or is empty. Raises InputError."""
+    target = Path(folder)
+    try:
+        full = target.exists() and not (target.is_dir() and not any(target.iterdir()))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write {shown(str(target))}: {reason}; name another folder") from None
+    if full:
+        raise InputError(f"{shown(str(target))} exists and is no empty folder: it is left as it is; name another one")
+    if not target.absolute().parent.is_dir():
+        raise InputError(f"cannot write {shown(str(target))}: there is no folder {shown(str(target.parent))}")
+    return target
+
+
+def write_artefacts(plan: PlanLike, folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Write the folder, whole or not at all; returns the names of its files.
+
+    Raises:
+        InputError: a plan that cannot be read, or a folder that is not empty or cannot be written.
+    """
+    content = read_plan(plan)
+    target = check_folder(folder)
+    files = _files(content)
+    try:
+        part = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name[:40]}.", suffix=".part"))
+    except OSError as error:
+        raise InputError(f"cannot write {shown(str(target))}: {error.strerror or error}") from None
+    try:
+        for name, text in files.items():
+            write_text(part / name, text)
+        (part / "build.sh").chmod(0o755)
+        part.chmod(0o755)
+        if target.exists():
+            target.rmdir()  # it is empty
+        part.rename(target)
+    except OSError as error:
+        raise InputError(f"cannot write {shown(str(target))}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return tuple(sorted(files))
+
+
+def _files(plan: Fields) -> dict[str, str]:
+    """Every file's text by its name."""
+    law, best = law_of(plan), Pick.of(plan.part("best"))
+    command = again(plan, law)
+    own = resources.files(__package__).joinpath("files")
+    values = {
+        "pick": literal(
+            f"{best.llm} with {best.visual_tokens} visual token{'s' * (best.visual_tokens != 1)} per image"
+        ),
+        "llm": literal(best.llm),
+        "sha256": plan.text("sha256"),
+        "plan": PLAN_FILE,
+        "model": MODEL,
+        "llm_folder": "my-llm",
+        "port": "8000",
+        "engine_port": "8001",
+        "build": build_command(plan),
+        "command": visible(command.command, 10**9),
+        "inputs": _rows(command),
+        "notes": _notes(best, command.missing),
+    }
+    files = {
+        PLAN_FILE: file_text(plan.content),
+        "requirements.txt": requirements(),
+        **{name: own.joinpath(name).read_text("utf-8") for name in _SCRIPTS},
+        **{name: _filled(own.joinpath(name).read_text("utf-8"), values) for name in _TEMPLATES},
+    }
+    for name, one in command.laws.items():
+        files[name] = file_text(one.to_dict())
+    if HARDWARE_FILE in command.files:
+        card = Hardware.from_dict(dict(plan.part("hardware_profile").content), f"the hardware in {plan.origin}")
+        files[HARDWARE_FILE] = file_text(card.to_dict())
+    return files
+
+
+def requirements() -> str:
+    """The packages that a built model needs, at the versions that are installed here."""
+    lines = ["# What serve.py needs, as it was installed where this was written."]
+    for name in _PACKAGES:
+        try:
+            version = metadata.version(name).partition("+")[0]  # without the build, as +cpu
+            lines.append(f"{name}=={version}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"# {name}: not installed where this was written; take what vlm-planner[vlm] asks for")
+    return "\n".join(lines) + "\n"
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    """A text with every {{name}} in it replaced."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
+
+
+def _rows(command: Again) -> str:
+    """A row of the table for each file that the command reads."""
+    rows = []
+    for name in command.files:
+        what = "a law that it rests on" if name in command.laws else "the card that it is for"
+        rows.append(f"| `{name}` | {what} | read by the command that made the plan, in the planner's tests |\n")
+    return "".join(rows)
+
+
+def _notes(best: Pick, missing: tuple[str, ...]) -> str:
+    """Where what is served here differs from what was planned, and what the plan's file does not hold."""
+    fields, notes = best.fields, []
+    if fields.text("precision") not in ("bf16", "fp16", "fp32"):
+        notes.append(f"The plan is for weights in {literal(fields.text('precision'))}: serve.py runs 16 or 32 bits.")
+    if fields.whole("tensor_parallel") > 1:
+        gpus = fields.whole("tensor_parallel")
+        notes.append(f"The plan is for {gpus} GPUs that share the model: serve.py runs on one device.")
+    if fields.whole("batch") > 1:
+        notes.append(f"The plan is for batches of {fields.whole('batch')}: serve.py answers one request at a time.")
+    notes += [f"Not exact: {literal(text)}." for text in missing]
+    return "".join(f"- {note}\n" for note in notes)

@@ -1,0 +1,149 @@
+"""What is assumed, and what to measure next."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+
+from planner.base.errors import FitError, InputError
+from planner.laws.combined import CombinedLaw, Law, single_laws
+from planner.laws.design import NextRuns, next_runs
+from planner.laws.fitted import FittedLaw
+from planner.tell import values as v
+from planner.tell.document import (
+    Block,
+    Bullets,
+    Command,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    foreign,
+    line,
+)
+from planner.tell.recommendation.candidates import Pick, limits_in
+from planner.tell.recommendation.fields import Fields
+
+_TOP = 3
+_NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point
+_CELLS_MAX = 400
+
+
+def assumptions(plan: Fields) -> Section:
+    """What lies outside of the data and what has to hold, in the plan's own sentences."""
+    outside, assumed = plan.texts("extrapolates"), plan.texts("assumptions")
+    blocks: list[Block] = []
+    if outside:
+        items = tuple((foreign(text, "extrapolation", 400),) for text in outside)
+        blocks += [Paragraph(line("Outside of the data that the law was fitted to:")), Bullets(items)]
+    else:
+        blocks.append(
+            Paragraph(line("Nothing is extrapolated: size and visual tokens of the pick lie within the data."))
+        )
+    if assumed:
+        items = tuple((foreign(text, "assumption", 400),) for text in assumed)
+        blocks += [Paragraph(line("What has to hold for the prediction:")), Bullets(items)]
+    else:
+        blocks.append(Paragraph(line("Nothing else is assumed.")))
+    if plan.maybe_part("latency_s") is not None and plan.content.get("inputs", {}).get("batch") != [1]:
+        blocks.append(Paragraph(line("Throughput counts batches one after the other, with equal requests in each.")))
+    return Section("assumptions", "What is extrapolated or assumed", tuple(blocks))
+
+
+def next_steps(plan: Fields, best: Pick, law: Law, verified: bool) -> Section:
+    """The section."""
+    items: list[Line] = []
+    if not verified:
+        items.append(line("Measure the speed and the memory of the pick: the commands stand above."))
+    if best.interval is not None:
+        low, high = v.interval(*best.interval, "the predicted error"), _scatter(law)
+        items.append(
+            line("Train the pick and evaluate it on your tasks. The law expects an average error from ", low, high,
+                 ": far outside of it, the law does not speak for your models or tasks.")
+        )  # fmt: skip
+    else:
+        items.append(line("Train the pick and evaluate it on your tasks, and fit the law with that run too."))
+    blocks: list[Block] = [Bullets(tuple(items)), *_runs(plan, best, law)]
+    return Section("next", "What to measure next", tuple(blocks))
+
+
+def _scatter(law: Law) -> Line:
+    if isinstance(law, FittedLaw) and law.rmse:
+        return line(
+            ", give or take ", v.significant(law.rmse, "root mean square of the residuals", "error"), " for one run"
+        )
+    return ()
+
+
+def _runs(plan: Fields, best: Pick, law: Law) -> list[Block]:
+    """The runs that could better the pick most, by the knowledge gradient."""
+    found = _ranked(plan, best, law)
+    if found is None:
+        text = line(
+            "Which run would better the pick most is not known: the law has no runs of its own, or constraints."
+        )
+        return [Paragraph(text)]
+    useful = [run for run in found.runs if run.expected_gain >= _NO_DIFFERENCE][:_TOP]
+    if not useful:
+        text = line(
+            "No further training run is expected to change the pick: among these candidates it is as good as certain."
+        )
+        return [Paragraph(text, "good")]
+    rows = []
+    for run in useful:
+        seen: Line = ("measured before",) if run.measured else ()
+        gain = v.significant(run.expected_gain, "expected gain of a run", "error")
+        changes = v.share(run.probability_pick_changes, 1.0, "probability that the run changes the pick")
+        cost = v.flops(run.cost, "training FLOPs of a sample")
+        size = v.params(run.llm_params, "size of a run")
+        rows.append(
+            ((size,), (v.tokens(run.visual_tokens, "visual tokens of a run"),), (gain,), (changes,), (cost,), seen)
+        )
+    columns = ("size", "visual tokens", "expected gain in error", "pick changes", "training, one sample", "")
+    regret = v.significant(found.expected_regret_now, "expected regret of the pick", "error")
+    text = line(
+        "The pick is expected to be ", regret, " worse than the best candidate, which the runs so far do not tell. "
+        "These runs would tell most:"
+    )  # fmt: skip
+    blocks: list[Block] = [
+        Paragraph(text),
+        Table(
+            line("Runs to make next, by what they are expected to gain"), columns, tuple(rows), words=frozenset({""})
+        ),
+    ]
+    command = _command(plan, law)
+    return [*blocks, Command((command,), "Rank other runs")] if command else blocks
+
+
+def _ranked(plan: Fields, best: Pick, law: Law) -> NextRuns | None:
+    """All sizes that are known or tried with all visual tokens that are; None where the law cannot say."""
+    points = plan.part("fitting_points")
+    sizes, counts = points.numbers("llm_params"), points.numbers("visual_tokens")
+    singles = single_laws(law)
+    n = sorted({*(size for one in singles for size in one.llm_params_levels), *sizes, best.llm_params})
+    t = sorted({*(number for one in singles for number in one.visual_tokens_levels), *counts, best.visual_tokens})
+    if len(sizes) != len(counts) or not sizes or len(n) * len(t) > _CELLS_MAX:
+        return None
+    grid = np.meshgrid(np.array(n, float), np.array(t, float), indexing="ij")
+    cells = (grid[0].ravel(), grid[1].ravel())
+    text = plan.whole("workload", "query_tokens") + plan.whole("workload", "generated_tokens")
+    try:
+        return next_runs(law, (np.array(sizes), np.array(counts)), cells, 6 * cells[0] * (cells[1] + text))
+    except (FitError, InputError):
+        return None
+
+
+def _command(plan: Fields, law: Law) -> str | None:
+    """The verb that ranks other runs; it takes FLOPs alone, one compressor and one prompt order."""
+    limits = limits_in(plan)
+    single = all(len(plan.texts("inputs", name)) == 1 for name in ("compressor", "prompt_order", "vision"))
+    if [limit.name for limit in limits] != ["flops"] or not single or not law.name or isinstance(law, CombinedLaw):
+        return None
+    work = plan.part("workload")
+    words = ["vlm-planner", "next-run", law.name, "--form", law.form, "--budget", f"{limits[0].value:.6g}"]
+    for name in ("query_tokens", "generated_tokens"):
+        words += [f"--{name.replace('_', '-')}", str(work.whole(name))]
+    for name in ("compressor", "prompt_order"):
+        words += [f"--{name.replace('_', '-')}", plan.texts("inputs", name)[0]]
+    return shlex.join(words)

@@ -1,0 +1,154 @@
+"""What a reader needs in the first minute: the pick, its figures, whether it was measured, what it rests on."""
+
+from __future__ import annotations
+
+from planner.tell import values as v
+from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
+from planner.tell.recommendation.candidates import NAME_MAX, Pick, compressor_title, limit_text, limits_in
+from planner.tell.recommendation.fields import Fields
+from planner.tell.recommendation.kept import banner, gpus_of
+from planner.tell.recommendation.verdict_file import Verdict
+
+_TIMES = (
+    ("ttft_s", "Time to first token (TTFT)"),
+    ("tpot_s", "Time per output token (TPOT)"),
+    ("request_s", "Whole answer"),
+)
+
+
+def heading(best: Pick) -> Line:
+    """The recommendation in one sentence."""
+    return line("Deploy ", best.name, " with ", v.visual_tokens(best.visual_tokens), " per image")
+
+
+def opening(plan: Fields, best: Pick, verdict: Verdict | None) -> tuple[Block, ...]:
+    """The blocks under the heading."""
+    return (
+        Paragraph(_reason(plan, best)),
+        Facts(tuple(_figures(plan, best)), large=True),
+        *_states(plan, best, verdict),
+        Facts(tuple(_configuration(plan, best))),
+    )
+
+
+def _reason(plan: Fields, best: Pick) -> Line:
+    fitting = v.count(plan.whole("candidates", "fitting"), "candidates that keep every limit")
+    compared = v.count(plan.whole("candidates", "compared"), "candidates that were compared")
+    under = joined([limit_text(limit) for limit in limits_in(plan)])
+    if fitting.raw == 1:
+        return line("Of ", compared, " configurations it is the only one that keeps ", under, ".")
+    error = v.error(best.error, strong=True)
+    sure = () if best.interval is None else line(" (", v.level(), " interval ", best.interval_text, ")")
+    return line(
+        "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, sure,
+        ". ", compared, " were compared in all.",
+    )  # fmt: skip
+
+
+def _figures(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
+    found: list[tuple[str, Line]] = [
+        ("Predicted error (one minus the average score)", (v.error(best.error, strong=True),))
+    ]
+    if best.odds is not None and plan.whole("candidates", "fitting") > 1:
+        odds = v.odds(best.odds, "probability that nothing that fits is better", strong=True)
+        found.append(("Odds that it is the best", (odds,)))
+    found.append(("Computing, one request", (v.flops(best.total_flops, "FLOPs of one request", strong=True),)))
+    for name, title in _TIMES:
+        if best.fields.content.get(name) is not None:
+            found.append((title, (v.seconds(best.fields.number(name), title, strong=True),)))
+    memory = v.size(plan.number("memory_bytes", "peak_bytes"), "peak memory per device", strong=True)
+    found.append(("Peak memory per device", (memory,)))
+    price = best.fields.maybe_number("price_per_million_requests")
+    if price is not None:
+        kind = v.limit_kind("price_per_million_requests", 1.0)
+        title = "price of a million requests, in the currency of the price per hour"
+        found.append(("Price of a million requests", (v.limited(kind, price, title, strong=True),)))
+    return found
+
+
+def _states(plan: Fields, best: Pick, verdict: Verdict | None) -> tuple[Block, ...]:
+    """Whether it was measured, and how far it is from what is known."""
+    if verdict is None:
+        measured = Paragraph(line("Not measured yet: every cost on this page is computed."), "warn")
+    else:
+        measured = banner(plan, best, verdict)
+    outside, assumed = len(plan.texts("extrapolates")), len(plan.texts("assumptions"))
+    if not outside and not assumed:
+        return measured, Paragraph(
+            line("The pick lies inside the data of the law, and nothing else is assumed."), "good"
+        )
+    parts: list[Line] = []
+    if outside:
+        ways = "way" if outside == 1 else "ways"
+        parts.append(line("lies outside the data of the law in ", v.count(outside, "extrapolations"), f" {ways}"))
+    if assumed:
+        things = "assumption" if assumed == 1 else "assumptions"
+        parts.append(line("rests on ", v.count(assumed, "assumptions"), f" {things}"))
+    return measured, Paragraph(line("The pick ", joined(parts), ": see below."), "warn")
+
+
+def _configuration(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
+    """What is deployed, part by part."""
+    fields = best.fields
+    found: list[tuple[str, Line]] = [
+        ("Language model", (best.name,)),
+        ("Vision tower", (foreign(fields.text("vision"), "vision tower", NAME_MAX),)),
+        ("Compressor", (compressor_title(best.compressor),)),
+        ("Prompt", (foreign(best.prompt_order, "prompt order", NAME_MAX),)),
+        ("Precision", _precision(fields)),
+    ]
+    card = plan.maybe_part("hardware_profile")
+    if card is None:
+        found.append(("Hardware", ("none was named: no times, no price",)))
+    else:
+        gpus, shared, batch = gpus_of(plan, best), fields.whole("tensor_parallel"), fields.whole("batch")
+        name = foreign(card.text("title"), "hardware", NAME_MAX)
+        several = line(v.count(gpus, "GPUs that serve"), " x ") if gpus > 1 else ()
+        found.append(("Hardware", line(several, name, _shared(gpus, shared))))
+        found.append(("Batch", line(v.count(batch, "requests that run together"), " at once" if batch > 1 else "")))
+        hour = plan.maybe_number("inputs", "price_per_hour")
+        if hour is not None:
+            found.append(("Price of a GPU", line(v.significant(hour, "price of a GPU for an hour"), " for an hour")))
+            if gpus > 1:
+                price = v.significant(hour * gpus, "price of all GPUs for an hour")
+                found.append(("Price of all GPUs", line(price, " for an hour")))
+    found.append(("Request", _request(plan.part("workload"), "")))
+    if plan.maybe_part("workload_p95") is not None:
+        requests = v.count(plan.whole("inputs", "requests"), "requests in the file of traffic")
+        note = line("; the mean of ", requests, " requests, FLOPs and price hold for it")
+        found[-1] = ("Request", line(found[-1][1], note))
+        long = line(_request(plan.part("workload_p95"), "long request: "), "; times and memory hold for it")
+        found.append(("Long request", line(v.level_of_tail(), " percentile: ", long)))
+    return found
+
+
+def _shared(gpus: int, shared: int) -> Line:
+    """How the GPUs serve: each alone, or some of them with one copy of the model."""
+    if shared > 1:
+        which = v.count(shared, "GPUs that share the model")
+        return line("; ", which, " share the model" if shared == gpus else " share each copy of the model")
+    return ("; each holds a whole model",) if gpus > 1 else ()
+
+
+def _precision(fields: Fields) -> Line:
+    kv = fields.maybe_text("kv_precision")
+    cache = line(", KV cache ", foreign(kv, "precision of the KV cache", NAME_MAX)) if kv else ()
+    return line(foreign(fields.text("precision"), "precision of the weights", NAME_MAX), cache)
+
+
+def _request(workload: Fields, which: str) -> Line:
+    """ "50 query tokens, 32 answer tokens, 1 image"."""
+    names = {
+        "query_tokens": " query tokens",
+        "generated_tokens": " answer tokens",
+        "cached_tokens": " cached tokens",
+        "system_tokens": " system tokens",
+        "images": " images",
+    }
+    parts: list[Line] = []
+    for name, text in names.items():
+        number = workload.whole(name)
+        if number or name in ("query_tokens", "generated_tokens"):
+            unit = text.removesuffix("s") if number == 1 else text
+            parts.append(line(Value(f"{number:,}", number, f"{which}{name.replace('_', ' ')}"), unit))
+    return joined(parts, ", ")

@@ -1,0 +1,258 @@
+"""Why this pick: the law, the data it rests on, how sure it is, and what cannot be told from it."""
+
+from __future__ import annotations
+
+from planner.base.errors import FitError, InputError
+from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
+from planner.laws.fitted import FittedLaw
+from planner.laws.forms import DEFAULT_FORM, get_form
+from planner.laws.intervals import profiler
+from planner.laws.memo import remembered
+from planner.laws.uncertainty import Belief, uncertainty
+from planner.tell import values as v
+from planner.tell.document import (
+    Block,
+    Code,
+    Facts,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Value,
+    foreign,
+    joined,
+    line,
+)
+from planner.tell.recommendation.candidates import Pick, compressor_title, limits_in, picks
+from planner.tell.recommendation.fields import Fields
+
+_CHEAPER_MAX = 6  # rows of what is tied and cheaper
+_LEVELS_MAX = 12  # sizes or counts that are listed
+
+
+def why(plan: Fields, best: Pick, law: Law) -> Section:
+    """The section."""
+    return Section(
+        "why", "Why this one", (*_law(law), *_doubt(plan, best, law), *_tied(plan, best), *_beside(plan, best))
+    )
+
+
+def _law(law: Law) -> tuple[Block, ...]:
+    head = line(
+        "The error is predicted by a law fitted to measured runs. N is the nominal size of the language model in ",
+        _unit(law), ", T the number of visual tokens per image.",
+    )  # fmt: skip
+    if isinstance(law, CombinedLaw):
+        kind = "form of the law" if law.kind == AVERAGE else "task"
+        names = [one.form if law.kind == AVERAGE else one.name or one.form for one in law.members]
+        rows: list[tuple[Line, ...]] = [
+            ((foreign(name, kind),), (_formula(member),), (v.share(weight, 1.0, f"weight of {kind}"),))
+            for name, member, weight in zip(names, law.members, law.weights, strict=True)
+        ]
+        caption = line("The law is a weighted mean")
+        table = Table(caption, (kind, "formula", "weight"), tuple(rows), words=frozenset({"formula"}))
+        return Paragraph(head), table, Facts(tuple(_data(law)))
+    columns = ("parameter", "value", "interval", "")
+    caption = line(_formula(law), ", with intervals at ", v.level())
+    return (
+        Paragraph(head),
+        Table(caption, columns, tuple(_parameters(law)), words=frozenset({""})),
+        Facts(tuple(_data(law))),
+    )
+
+
+def _unit(law: Law) -> Value:
+    unit = law.n_unit_params if isinstance(law, FittedLaw) else 1e9
+    return Value("billions" if unit == 1e9 else v.params(unit, "").text, unit, "unit of N", "parameters")
+
+
+def _formula(law: Law) -> Value:
+    return foreign(get_form(law.form).formula if isinstance(law, FittedLaw) else law.form, "form of the law")
+
+
+@remembered
+def _parameters(law: FittedLaw) -> list[tuple[Line, ...]]:
+    """A row for each parameter: name, value, interval, remarks."""
+    try:
+        found = profiler(law).parameters()
+    except (FitError, InputError):
+        found = {}
+    rows: list[tuple[Line, ...]] = []
+    for name, number in law.params.items():
+        notes = ["at its bound"] if name in law.at_bound else []
+        imposed = law.constraints.get(name, {})
+        notes += ["shared"] if "value" in imposed and law.joint else ["fixed"] if "value" in imposed else []
+        ends: Line = ("not known",)
+        if name in found:
+            low, high = (
+                None if end is None else v.significant(end, f"end of the interval of {name}")
+                for end in found[name].to_list()
+            )
+            if low is None or high is None:
+                notes.append("not identified")
+            ends = _between(low, high)
+        title = Value(name, name, "parameter of the law")
+        rows.append(((title,), (v.significant(number, f"law parameter {name}"),), ends, (", ".join(notes),)))
+    return rows
+
+
+def _between(low: Value | None, high: Value | None) -> Line:
+    """An interval in words; None is an open end."""
+    if low is None:
+        return ("any value",) if high is None else line("at most ", high)
+    return line("at least ", low) if high is None else line(low, " to ", high)
+
+
+def _data(law: Law) -> list[tuple[str, Line]]:
+    """What was measured."""
+    found: list[tuple[str, Line]] = [
+        (
+            "Law",
+            line(
+                foreign(law.name or "without a name", "name of the law"), ", ", foreign(law.status, "status of the law")
+            ),
+        )
+    ]
+    if not law.n_runs:
+        found.append(("Runs", ("none: the law was given, not fitted here",)))
+    else:
+        found.append(("Runs", (v.count(law.n_runs, "runs that the law was fitted to"),)))
+    singles = single_laws(law)
+    sizes = sorted({size for one in singles for size in one.llm_params_levels})
+    counts = sorted({number for one in singles for number in one.visual_tokens_levels})
+    if sizes:
+        found.append(("Measured sizes, N", _listed([v.params(one, "measured size") for one in sizes])))
+    if counts:
+        found.append(
+            ("Measured visual tokens, T", _listed([v.tokens(one, "measured visual tokens") for one in counts]))
+        )
+    for title, what, names in (
+        ("Language models", "measured language model", law.llms),
+        ("Tasks", "task of the runs", law.tasks),
+        ("Compressors", "compressor of the runs", law.compressors),
+        ("Vision tower", "vision tower of the runs", (law.vision,) if law.vision else ()),
+        ("Source", "source of the runs", tuple(dict.fromkeys(s for one in singles for s in one.sources))),
+    ):
+        if names:
+            found.append((title, _listed([foreign(name, what) for name in names])))
+    if isinstance(law, FittedLaw) and law.rmse is not None:
+        found.append(
+            ("Typical miss of a run", (v.significant(law.rmse, "root mean square of the residuals", "error"),))
+        )
+    if law.advice:
+        found.append(("What the fit says", (foreign(law.advice, "advice of the fit", 400),)))
+    for remark in (remark for one in singles for remark in one.remarks):
+        found.append(("Note", (foreign(remark, "remark on the runs", 400),)))
+    return found
+
+
+def _listed(parts: list[Value]) -> Line:
+    if len(parts) <= _LEVELS_MAX:
+        return joined(parts, ", ")
+    more = v.count(len(parts) - _LEVELS_MAX, "further entries")
+    return line(joined(parts[:_LEVELS_MAX], ", "), " and ", more, " more")
+
+
+def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
+    if best.interval is None:
+        return (
+            Paragraph(line("How sure the prediction is, is not known: the law was given, or has constraints."), "warn"),
+        )
+    parts: list[Line] = [
+        line("The predicted error of the pick is ", v.error(best.error), ", with a ", v.level(), " interval from ",
+             v.interval(*best.interval, "the predicted error"), ".")
+    ]  # fmt: skip
+    known = uncertainty(law)
+    if known is not None and len(known.beliefs) == 1 and len(known.beliefs[0].regions) > 1:
+        belief = known.beliefs[0]
+        forms = [
+            line(foreign(region.law.form, "form of the law"), " with ", v.share(one, 1.0, "share of the evidence"))
+            for region, one in zip(belief.regions, belief.shares, strict=True)
+        ]
+        parts.append(line(" It holds over every form of the law that the runs allow: ", joined(forms), "."))
+        parts.append(_why_this_form(law, best, belief))
+    if best.odds is not None and plan.whole("candidates", "fitting") > 1:
+        odds = v.odds(best.odds, "probability that nothing that fits is better")
+        parts.append(line(" The odds that nothing else that fits is better are ", odds))
+        if best.regret is not None and best.regret >= 5e-5:
+            regret = v.error(best.regret, "error above that of the best, to be expected")
+            parts.append(line("; on average the best of them is lower by ", regret))
+        parts.append(line("."))
+    return (Paragraph(line(*parts)),)
+
+
+def _why_this_form(law: Law, best: Pick, belief: Belief) -> Line:
+    """Why the formula is shown that the runs favour less; () where they favour it."""
+    likeliest = belief.regions[max(range(len(belief.shares)), key=belief.shares.__getitem__)].law
+    if not isinstance(law, FittedLaw) or likeliest.form == law.form or best.interval is None:
+        return ()
+    other = float(likeliest.predict(best.llm_params, best.visual_tokens))
+    inside = best.interval[0] <= other <= best.interval[1]
+    asked = "the planner's default form" if law.form == DEFAULT_FORM else "the form that was asked for"
+    where = "inside" if inside else "outside"
+    return line(
+        " The formula above is ", foreign(law.form, "form of the law"), f", {asked}; ",
+        foreign(likeliest.form, "form of the law"), " predicts ",
+        v.error(other, "predicted error of the pick by the likeliest form"), f" for the pick, {where} of that "
+        "interval, and ", Code("--form auto"), " takes the mean of the forms.",
+    )  # fmt: skip
+
+
+def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
+    tied = [one for one in picks(plan, "tied") if one.key != best.key]
+    if best.interval is None:
+        return ()
+    plural = "" if len(tied) == 1 else "s"
+    cheaper = [one for one in tied if one.total_flops < best.total_flops]
+    if not tied:
+        return (Paragraph(line("Nothing else that fits is tied with it: every other configuration is worse."), "good"),)
+    if not cheaper:
+        number = v.count(len(tied), "candidates tied with the pick")
+        text = line(number, f" other configuration{plural} cannot be told from it at ", v.level(), "; none is cheaper.")
+        return (Paragraph(text),)
+    first = cheaper[0]
+    saved = v.share(
+        best.total_flops - first.total_flops, best.total_flops, "FLOPs saved by the cheapest tied candidate"
+    )
+    text = line(
+        v.count(len(tied), "candidates tied with the pick"),
+        f" other configuration{plural} cannot be told from it at ", v.level(), ". The cheapest, ", first.title,
+        ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
+        "asks each form of the law that the runs allow; the odds weigh the forms by their evidence.)",
+    )  # fmt: skip
+    number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
+    of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
+    caption = line("Tied with the pick and cheaper", of if len(cheaper) > _CHEAPER_MAX else ())
+    return Paragraph(text, "warn"), _table(caption, cheaper[:_CHEAPER_MAX], plan)
+
+
+def _beside(plan: Fields, best: Pick) -> tuple[Block, ...]:
+    rows = (best, *picks(plan, "runners_up"))
+    found: list[Block] = []
+    if len(rows) > 1:
+        found.append(_table(line("The best that fit"), rows, plan, marked=0))
+    each = picks(plan, "best_of_each")
+    if each:
+        found.append(_table(line("The best of each way, under the same limits"), each, plan, ways=True))
+    return tuple(found)
+
+
+def _table(
+    caption: Line, rows: tuple[Pick, ...] | list[Pick], plan: Fields, marked: int | None = None, ways: bool = False
+) -> Table:
+    limit = limits_in(plan)[0]
+    sure = all(one.interval is not None for one in rows)
+    drawn = all(one.odds is not None for one in rows)
+    several = ways or len({one.compressor for one in rows}) > 1
+    names = [*["compressor"] * several, *["prompt"] * ways]
+    columns = ["language model", "tokens", *names, "error", *["interval"] * sure, *["best"] * drawn, limit.title]
+    body = []
+    for one in rows:
+        way: list[Line] = [(compressor_title(one.compressor),)] if several else []
+        way += [(foreign(one.prompt_order, "prompt order"),)] if ways else []
+        doubt: list[Line] = [one.interval_text] if sure else []
+        if drawn:
+            doubt.append((v.odds(one.odds or 0.0, "probability that nothing that fits is better"),))
+        cells = ((one.name,), (v.tokens(one.visual_tokens, "visual tokens per image"),), *way)
+        body.append((*cells, (one.error_value,), *doubt, (one.cost(limit),)))
+    return Table(caption, tuple(columns), tuple(body), words=frozenset({"compressor", "prompt"}), marked=marked)

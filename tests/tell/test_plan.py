@@ -1,0 +1,287 @@
+"""A plan on the terminal: the order of the story, golden texts, 80 columns, plain text where it is not a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+import planner
+from planner.costs.stages import Workload
+from planner.planning.limits import show_price
+from planner.planning.request import Load
+from planner.planning.result import Plan
+from planner.planning.words import load_text, unmoved_text, way_to_run, why_text
+from planner.tell.plan import memory_text, print_plan
+
+GOLDEN = Path(__file__).parent / "golden"
+REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
+PLANS: dict[str, dict[str, Any]] = {
+    "flops": {"budget": "2 TFLOPs", "compressor": "average-pool", **REQUEST},
+    "limits": {
+        "budget": planner.Budget(ttft_s=0.1, requests_per_second=3),
+        "hardware": "l4",
+        "compressor": "average-pool",
+        "precision": ("bf16", "int4"),
+        "batch": (1, 2, 4),
+        "llms": "qwen2.5",
+        **REQUEST,
+    },
+}
+"""Of the compressor whose cost is simplest, so that these texts change only where the story does."""
+
+
+def printed(plan: Plan, width: int = 80, frontier: bool = False, **console: Any) -> str:
+    stream = io.StringIO()
+    print_plan(Console(file=stream, width=width, highlight=False, **console), plan, frontier=frontier)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_text_is_as_recorded(name: str) -> None:
+    """To record it again: python tests/tell/test_plan.py"""
+    assert printed(planner.plan(**PLANS[name])) == (GOLDEN / f"plan-{name}.txt").read_text(encoding="utf-8")
+
+
+def test_the_story_has_its_order() -> None:
+    text = printed(planner.plan(**PLANS["limits"]), frontier=True)
+    parts = [
+        "best under",
+        "predicted error",
+        "law ",
+        "assumes: ",
+        "why: ",
+        "best that fit",
+        "one request, ",
+        "limits\n",
+    ]
+    frontier = "frontier: least error for the TTFT\n"
+    parts += ["with 9 % fewer ", frontier, "● pick", f"{frontier}┏"]
+    ends = [text.index(parts[0])]
+    for part in parts[1:]:
+        assert part in text[ends[-1] :], part
+        ends.append(text.index(part, ends[-1]))
+    assert ends == sorted(ends)
+
+
+@pytest.mark.parametrize("width", [60, 80, 132])
+@pytest.mark.parametrize("name", PLANS)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    for line in printed(planner.plan(**PLANS[name]), width, frontier=True).splitlines():
+        assert cell_len(line) <= width
+
+
+def test_ways_to_run_that_differ_have_a_column() -> None:
+    text = printed(planner.plan(**PLANS["limits"]))
+    head = next(line for line in text.splitlines() if line.startswith("┃ LLM"))
+    plan = planner.plan(**PLANS["limits"])
+    shown = (plan.best, *plan.runners_up)
+    for name, values in {
+        "precision": {one.precision for one in shown},
+        "batch": {one.batch for one in shown},
+        "GPUs": {one.tensor_parallel for one in shown},
+    }.items():
+        assert (name in head) == (len(values) > 1), name
+    assert {one.batch for one in shown} != {plan.best.batch}  # so that the test has something to see
+
+
+@pytest.mark.parametrize(
+    ("more", "column"),
+    [
+        ({"precision": ("bf16", "fp8")}, "precision"),
+        ({"tensor_parallel": (1, 2)}, "GPUs"),
+        ({"compressor": ("average-pool", "tokenpacker")}, "compressor"),
+        ({"vision": ("CLIP-ViT-L/14-336", "SigLIP-so400m/14-384")}, "tower"),
+    ],
+)
+def test_each_axis_shows_where_rows_differ_in_it(more: dict[str, Any], column: str) -> None:
+    plan = planner.plan(**{**PLANS["flops"], "budget": planner.Budget(tpot_s=0.03), "hardware": "l4", **more})
+    rows = (plan.best, *plan.runners_up)
+    attribute = {"GPUs": "tensor_parallel", "tower": "vision"}.get(column, column)
+    differ = len({getattr(row, attribute) for row in rows}) > 1
+    head = next(line for line in printed(plan, 120).splitlines() if line.startswith("┃ LLM"))
+    assert (f" {column} " in head) == differ
+
+
+def test_a_narrow_terminal_gets_the_pick_and_no_chart() -> None:
+    text = printed(planner.plan(**PLANS["flops"]), 50)
+    assert "frontier" not in text
+    assert text.startswith("best under 2 TFLOPs: ")
+
+
+def test_what_is_read_by_programs_is_plain_text() -> None:
+    plan = planner.plan(**PLANS["flops"])
+    assert "\x1b" not in printed(plan)
+    coloured = printed(plan, force_terminal=True, color_system="standard")
+    assert "\x1b[1;32m" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == printed(plan)
+    assert not re.search(r"\x1b\[[\d;]*3[0-9]m", printed(plan, force_terminal=True, no_color=True))
+
+
+@pytest.mark.parametrize("arguments", [(), ("--frontier",)])
+def test_a_terminal_without_utf_8_gets_ascii(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "planner.cli", "plan", "--ttft", "50ms", "--hardware", "l4", *arguments]
+    command += ["--query-tokens", "50", "--generated-tokens", "32"]
+    environment = os.environ | {"COLUMNS": "80", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode("ascii")
+    assert "@ pick" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+# --- sentences --------------------------------------------------------------------------------------------------------
+
+
+def test_a_distribution_is_said_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "traffic.csv"
+    file.write_text("query_tokens,generated_tokens\n10,100\n20,200\n60,310\n")
+    plan = planner.plan(budget=planner.Budget(ttft_s=0.2), workload=file, hardware="l4")
+    said = (
+        "planned for 3 requests: FLOPs, throughput, energy and price on the mean one (30 query and 204 generated "
+        "tokens), times and memory on the 95th percentile (56 and 299)"
+    )
+    assert load_text(plan.load) == said
+    words = " ".join(printed(plan).split())
+    assert said in words
+    assert "mean request, full count; times of 95th percentile" in words
+    assert said in str(plan).splitlines()
+
+
+def test_a_single_request_needs_no_words() -> None:
+    one = Workload(50, 32)
+    assert load_text(Load(one, one)) == ""
+    assert "planned for" not in printed(planner.plan(**PLANS["flops"]))
+
+
+def test_card_and_batch_stand_in_the_short_text_too() -> None:
+    plan = planner.plan(**PLANS["limits"])
+    line = f"NVIDIA L4 24 GB, {plan.best.precision}, batch {plan.best.batch}"
+    assert way_to_run(plan) == line
+    assert str(plan).splitlines()[1] == line
+    assert line in printed(plan)
+    assert way_to_run(planner.plan(**PLANS["flops"])) == ""
+    batched = planner.plan(**PLANS["flops"], batch=8, kv_precision="int8")
+    assert way_to_run(batched) == "KV cache in int8, batch 8"
+
+
+@pytest.mark.parametrize(
+    ("tensor_parallel", "gpus", "line", "counted"),
+    [
+        (1, None, "NVIDIA L4 24 GB, bf16, batch ", ""),
+        (1, 1, "NVIDIA L4 24 GB, bf16, batch ", ""),
+        (1, 2, "2 x NVIDIA L4 24 GB, bf16, batch ", " of 2 GPUs"),
+        (2, None, "2 x NVIDIA L4 24 GB, tensor parallel, bf16, batch ", " of 2 GPUs"),
+        (2, 4, "4 x NVIDIA L4 24 GB, 2 GPUs a model, tensor parallel, bf16, batch ", " of 4 GPUs"),
+        (2, 5, "5 x NVIDIA L4 24 GB, 2 GPUs a model, tensor parallel, 1 GPU idles, bf16, batch ", " of 4 GPUs"),
+        (4, 7, "7 x NVIDIA L4 24 GB, 4 GPUs a model, tensor parallel, 3 GPUs idle, bf16, batch ", " of 4 GPUs"),
+    ],
+)
+def test_how_many_gpus_give_the_throughput_is_said(
+    tensor_parallel: int, gpus: int | None, line: str, counted: str
+) -> None:
+    budget = planner.Budget(ttft_s=1, requests_per_second=0.1)
+    plan = planner.plan(budget=budget, hardware="l4", tensor_parallel=tensor_parallel, gpus=gpus, **REQUEST)
+    assert way_to_run(plan) == f"{line}{plan.best.batch}"
+    assert str(plan).splitlines()[1] == way_to_run(plan)
+    assert f"│ requests per second{counted} " in printed(plan, 100)
+
+
+@pytest.mark.parametrize(
+    ("tensor_parallel", "gpus", "start"),
+    [
+        (1, None, "1 GPU, 0.80 an hour; "),
+        (1, 2, "2 GPUs, 1.60 an hour; "),
+        (2, None, "2 GPUs, 1.60 an hour; "),
+        (2, 5, "4 of 5 GPUs, 3.20 an hour; "),
+    ],
+)
+def test_the_price_is_said_where_it_is_known(tensor_parallel: int, gpus: int | None, start: str) -> None:
+    options: dict[str, Any] = {"hardware": "l4", "tensor_parallel": tensor_parallel, "gpus": gpus, **REQUEST}
+    plan = planner.plan(budget=planner.Budget(ttft_s=1), price_per_hour=0.8, **options)
+    paid = int(start.split()[0])
+    million = paid * 0.8 * 1e6 / plan.best.quantities["requests_per_second"] / 3600
+    said = f"price: {start}{million:.4g} for a million requests"
+    assert said in printed(plan).splitlines()
+    assert said in str(plan).splitlines()
+    unpriced = planner.plan(budget=planner.Budget(ttft_s=1), **options)
+    assert "an hour" not in printed(unpriced) + str(unpriced)
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [(0.0123456, "0.01235"), (0.8, "0.80"), (1.6, "1.60"), (12.756, "12.76"), (123.456, "123.5"), (23456.7, "23457")],
+)
+def test_money_has_the_digits_that_money_has(price: float, text: str) -> None:
+    assert show_price(price) == text
+
+
+def test_a_peak_before_the_prompt_says_what_the_cache_comes_to() -> None:
+    """32 images in a small model: the tower's activations are the peak, and no cache is held yet."""
+    plan = planner.plan(
+        budget="100 TFLOPs", workload=Workload(5, 3, images=32), llms="Qwen1.5-0.5B", visual_tokens=1, batch=(2,)
+    )
+    memory = plan.best.memory
+    assert (memory.peak_stage, memory.peak_kv_cache) == (0, 0)
+    text = memory_text(plan.best)
+    assert " at the peak, in the vision encoder (weights " in text
+    assert "KV cache 0" not in text
+    at_end = 2 * (5 + 32 + 3) * 2 * 2 * 24 * 1024
+    assert memory.kv_cache == pytest.approx(at_end, rel=0.05)
+    assert text.endswith(f"; the KV cache of 2 requests comes to {memory.kv_cache / 2**20:.3g} MiB at the end")
+
+
+def test_a_peak_in_the_answer_says_no_more_than_it_did() -> None:
+    best = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=4).best
+    assert best.memory.peak_stage == 4
+    assert re.fullmatch(
+        r"memory per device: [\d.]+ GiB at the peak \(weights [\d.]+ GiB, KV cache [\d.]+ MiB, "
+        r"activations [\d.]+ KiB, reserve 600 MiB\); most of it: weights",
+        memory_text(best),
+    )
+
+
+def test_a_limit_that_binds_is_not_said_to_buy_nothing_at_all() -> None:
+    budget = planner.Budget(ttft_s=0.1, requests_per_second=12)
+    plan = planner.plan(budget=budget, hardware="l4", gpus=2, **REQUEST)
+    assert [one.binds for one in plan.limits] == [True, True, False]
+    assert not any(one.relaxed for one in plan.limits)
+    above = plan.next_up
+    assert above is not None
+    assert above.quantities["ttft_s"] > 0.11
+    assert above.quantities["requests_per_second"] >= 12
+    said = (
+        f"10 % more of one limit alone buys nothing; the next better is {above} at TTFT "
+        f"{1e3 * above.quantities['ttft_s']:.3g} ms, error {above.predicted_error:.4f}"
+    )
+    assert unmoved_text(plan) == said
+    assert said in " ".join(printed(plan).split())
+    assert unmoved_text(planner.plan(**PLANS["flops"])) == "10 % more of the FLOPs buys nothing"
+    assert unmoved_text(planner.plan(budget="2 TFLOPs", **REQUEST)) == ""  # 144 visual tokens at 2.17 TFLOPs
+
+
+def test_why_says_what_is_true() -> None:
+    plan = planner.plan(**PLANS["flops"])
+    second = plan.runners_up[0]
+    gap = second.predicted_error - plan.best.predicted_error
+    assert why_text(plan) == (
+        f"why: least error of the {plan.table.fits.sum()} that fit, of {len(plan.table)} tried; "
+        f"next: {second}, {gap:.4f} worse; odds of being the best: 100 %"
+    )
+    alone = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=36)
+    assert why_text(alone).startswith("why: alone fits, of 1")
+    twins = planner.plan(**{**PLANS["flops"], "compressor": ("average-pool", "tokenpacker")})
+    assert f"({twins.runners_up[0].compressor.name}), equal in error" in why_text(twins)
+
+
+if __name__ == "__main__":  # python tests/tell/test_plan.py: record the golden texts again
+    for name, given in PLANS.items():
+        (GOLDEN / f"plan-{name}.txt").write_text(printed(planner.plan(**given)), encoding="utf-8")
