@@ -15,6 +15,7 @@ H width of the LLM, V visual tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ CONVENTIONS = (FULL, PAPER, TORCH)
 @dataclass(frozen=True)
 class Flops:
     """FLOPs of one request by stage; each a float, or an array over candidates."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("total",)
 
     encoder: FloatArray | float
     compressor: FloatArray | float

@@ -19,7 +19,7 @@ from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval, identifiable
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.result import ContinuousOptimum
+from planner.planning.continuous import ContinuousOptimum
 
 
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:

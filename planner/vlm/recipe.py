@@ -16,7 +16,8 @@ from planner.base.quantities import shown, whole_number
 from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.models.configs import llm_spec, vision_spec
 from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.result import Candidate, Plan
+from planner.planning.candidate import Candidate
+from planner.planning.result import Plan
 
 from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
 
@@ -205,6 +206,9 @@ def _values(kind: str, name: str, source: str) -> Mapping[str, Any]:
         config: Mapping[str, Any] = entry["config"]
         return config
     path = Path(source)
+    if not path.exists():
+        what, option = ("language model", "--llm-config") if kind == "llm" else ("vision tower", "--vision")
+        raise InputError(f"the plan's {what} was read from {source}, which is gone: give its config.json with {option}")
     try:
         values = json.loads((path / "config.json" if path.is_dir() else path).read_text(encoding="utf-8"))
     except (OSError, ValueError):

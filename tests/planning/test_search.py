@@ -20,8 +20,9 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, get_form
 from planner.models.catalog import find_compressor, find_vision, llm_catalog, vision_catalog
 from planner.models.specs import COMPRESSORS, LlmSpec
+from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
-from planner.planning.result import Candidate, Plan
+from planner.planning.result import Plan
 from planner.planning.search import pareto, plan
 
 FAMILIES = sorted({spec.family for spec in llm_catalog().values()})
