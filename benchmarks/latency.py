@@ -31,15 +31,16 @@ from latency_kernels import BATCHES, FITTED, JUDGED, PROMPTS, Shape, ask, ask_fp
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
+from planner.configuration import Model, Run
 from planner.costs.kernels import StageTime
-from planner.costs.latency import Latency, request_latency
+from planner.costs.latency import Latency, latency
 from planner.costs.silicon import SYSTEMS, Engine
-from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
-from planner.hardware import Hardware, find_hardware, hardware_catalog
+from planner.hardware import Hardware, find_hardware
+from planner.hardware.catalog import HARDWARE, shipped_cards
 from planner.hardware.efficiency import TRANSFERRED, Efficiency, _shipped
-from planner.models.catalog import DEFAULT_VISION, find_compressor, find_vision, llm_catalog
-from planner.models.specs import LlmSpec
+from planner.parts.catalog import DEFAULT_VISION, find_compressor, find_vision, llm_catalog
+from planner.parts.llms import Llm, stacked
 
 FloatArray = NDArray[np.float64]
 
@@ -67,19 +68,11 @@ same FLOPs per second, at most 95 %."""
 # ---- the judgement -------------------------------------------------------------------------------------------------
 
 
-def predicted(hardware: Hardware, llm: LlmSpec, gpus: int, precision: str = "bf16") -> Latency:
+def predicted(hardware: Hardware, llm: Llm, gpus: int, precision: str = "bf16") -> Latency:
     """All batches (down) and prompts (across) of a model: a prompt is made of visual tokens here."""
-    return request_latency(
-        llm,
-        np.array(PROMPTS, float),
-        Workload(query_tokens=0, generated_tokens=2),
-        vision=find_vision(DEFAULT_VISION),
-        compressor=find_compressor("none"),
-        hardware=hardware,
-        batch=np.array(BATCHES)[:, None],
-        tensor_parallel=gpus,
-        precision=precision,
-    )
+    model = Model(llm, find_vision(DEFAULT_VISION), find_compressor("none"), np.array(PROMPTS, float))
+    run = Run(hardware, precision, batch=np.array(BATCHES)[:, None], tensor_parallel=gpus)
+    return latency(model, Workload(query_tokens=0, generated_tokens=2), run)
 
 
 def pairs_of(hardware: Hardware, shapes: list[Shape], *, prefill: bool, precision: str = "bf16") -> FloatArray:
@@ -156,29 +149,22 @@ def _key(shape: Shape) -> tuple[str, int, int, bool]:
 
 def speed() -> dict[str, float]:
     """Time per estimate of both tools, on one core."""
-    llms = LlmArrays.of(tuple(llm_catalog().values()) * 50)
-    tokens = np.arange(1.0, 577.0)
+    llms = stacked(list(llm_catalog().values()) * 50)
+    model = Model(llms, find_vision(DEFAULT_VISION), find_compressor("quecc"), np.arange(1.0, 577.0))
     best = np.inf
     for _ in range(5):
         start = time.perf_counter()
-        latency = request_latency(
-            llms,
-            tokens,
-            Workload(50, 32),
-            vision=find_vision(DEFAULT_VISION),
-            compressor=find_compressor("quecc"),
-            hardware=find_hardware("h100-sxm"),
-        )
-        size = np.size(latency.request_s)
+        times = latency(model, Workload(50, 32), Run(find_hardware("h100-sxm")))
+        size = np.size(times.request_s)
         best = min(best, (time.perf_counter() - start) / size)
     start = time.perf_counter()
-    model = Engine.of(llm_catalog()["Qwen1.5-7B"], "h100-sxm")
-    model.prefill(1, 64)
+    engine = Engine.of(llm_catalog()["Qwen1.5-7B"], "h100-sxm")
+    engine.prefill(1, 64)
     setup_s = time.perf_counter() - start
     start = time.perf_counter()
     for prompt in range(64, 564):
-        model.prefill(1, prompt)
-        model.decode_step(1, prompt)
+        engine.prefill(1, prompt)
+        engine.decode_step(1, prompt)
     each = (time.perf_counter() - start) / 500
     return {
         "candidates_in_one_call": size,
@@ -230,7 +216,9 @@ def write_efficiencies(found: dict[str, tuple[Efficiency, int]]) -> None:
     }
     SHIPPED.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     _shipped.cache_clear()
-    hardware_catalog.cache_clear()
+    shipped_cards.cache_clear()
+    for shipped in shipped_cards():
+        HARDWARE.register(shipped, replace=True)
 
 
 def _at_same_rate(card: str, like: str, numbers: Efficiency) -> Efficiency:

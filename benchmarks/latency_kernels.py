@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.costs.kernels import Rates, StageClock
-from planner.costs.latency import has_qk_norm
 from planner.costs.silicon import Engine
 from planner.hardware import Hardware, find_hardware, hardware_catalog
 from planner.hardware.efficiency import CALIBRATED, SHARES, Efficiency, efficiency_of
-from planner.models.catalog import llm_catalog
-from planner.models.specs import LlmSpec
+from planner.parts.catalog import llm_catalog
+from planner.parts.llms import Dense
 
 FloatArray = NDArray[np.float64]
 
@@ -68,11 +67,17 @@ def hardware_of(card: str) -> Hardware:
 # ---- what aiconfigurator says --------------------------------------------------------------------------------------
 
 
+def _dense(name: str) -> Dense:
+    llm = llm_catalog()[name]
+    assert isinstance(llm, Dense)
+    return llm
+
+
 @dataclass(frozen=True)
 class Shape:
     """One pass of one model."""
 
-    llm: LlmSpec
+    llm: Dense
     gpus: int
     batch: int
     tokens: int
@@ -90,7 +95,7 @@ def ask(card: str, names: Iterable[str], *, engine: str = "", precision: str = "
     """Every shape of the models that aiconfigurator has data for."""
     shapes = []
     for name in names:
-        llm = llm_catalog()[name]
+        llm = _dense(name)
         for gpus in GPUS if name in SPLIT and not engine and precision == "bf16" else (1,):
             try:
                 model = Engine.of(llm, card, precision, gpus=gpus, engine=engine)
@@ -163,7 +168,7 @@ def groups_of(shapes: list[Shape], quantised: list[Shape]) -> list[Group]:
         elementwise += [(rows, 4 * h, seconds["add_norm_1"] / layers), (rows, 3 * f, seconds["act_gate"] / layers)]
         if shape.prefill:
             pairs = rows * (shape.tokens + 1) / 2
-            attention.append((rows, pairs, w, u, float(has_qk_norm(llm)), seconds["attention"] / layers))
+            attention.append((rows, pairs, w, u, float(llm.qk_norm), seconds["attention"] / layers))
         else:
             cache.append((shape.batch * (shape.tokens + 1), u, seconds["attention"] / layers))
     low = [row for shape in quantised for row in _decoder_matmuls(shape)]

@@ -23,9 +23,8 @@ from typing import Any
 from environment import environment, say, write_result
 
 import planner
-from planner.costs.stages import PROMPT_ORDERS
-from planner.models.catalog import find_compressor, find_llms, find_vision
-from planner.models.specs import COMPRESSORS
+from planner.configuration import PROMPT_ORDERS
+from planner.parts.catalog import compressor_catalog, find_llms, find_vision
 from planner.planning.deployment import as_deployment
 from planner.planning.request import Load
 from planner.planning.space import Axes, evaluate
@@ -47,7 +46,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, float]:
 
 
 def main() -> None:
-    towers, compressors = [find_vision(name) for name in TOWERS], [find_compressor(name) for name in COMPRESSORS]
+    towers, compressors = [find_vision(name) for name in TOWERS], list(compressor_catalog().values())
     law = planner.load_law("reasoning")
     tokens = {(one.name, tower.name): one.visual_tokens(tower) for one in compressors for tower in towers}
     laws = {one.name: law for one in compressors}

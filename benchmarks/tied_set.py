@@ -21,13 +21,13 @@ from environment import environment, say, write_result
 from numpy.typing import NDArray
 
 import planner
-from planner.costs.flops import request_flops
-from planner.costs.sizes import LlmArrays
+from planner.costs.request import request_flops
 from planner.costs.stages import Workload
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, get_form
 from planner.laws.uncertainty import uncertainty
-from planner.models.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.parts.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.parts.llms import stacked
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]
@@ -41,7 +41,7 @@ def candidates() -> tuple[FloatArray, FloatArray, FloatArray]:
     llms, tower, quecc = find_llms("all"), find_vision(DEFAULT_VISION), find_compressor("quecc")
     tokens = np.array(quecc.visual_tokens(tower), float)
     flops = request_flops(
-        LlmArrays.of(llms), tokens, Workload(50, 32), vision=tower, compressor=quecc, prompt_order="text-first"
+        stacked(llms), tokens, Workload(50, 32), vision=tower, compressor=quecc, prompt_order="text-first"
     )
     sizes = np.repeat([llm.nominal_params for llm in llms], len(tokens))
     return sizes, np.tile(tokens, len(llms)), np.asarray(flops.total).ravel()

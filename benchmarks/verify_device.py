@@ -38,7 +38,7 @@ from planner.bench.samples import merged_advice
 from planner.bench.slices import measure_by_slices
 from planner.bench.verify import judge
 from planner.costs.stages import Workload
-from planner.models.catalog import find_llms
+from planner.parts.catalog import find_llms
 from planner.vlm.build import build_recipe, read_device
 from planner.vlm.recipe import make_recipe
 

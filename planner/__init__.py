@@ -23,20 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.base.errors import InputError, NothingFitsError, PlannerError
-from planner.costs.flops import request_flops
+from planner.costs.request import request_flops
 from planner.costs.stages import Workload
 from planner.laws.combined import fit_average
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
 from planner.laws.joint import JointFit, fit_joint
 from planner.laws.shipped import load_law, load_mix, shipped_names
-from planner.models.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
-from planner.planning.candidate import Candidate
-from planner.planning.continuous import ContinuousOptimum
-from planner.planning.load_plan import load_plan, replan
+from planner.parts.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
 from planner.planning.optimum import optimum
 from planner.planning.request import Budget
-from planner.planning.result import Plan, set_report_writer
+from planner.planning.result import Candidate, ContinuousOptimum, Plan, set_report_writer
 from planner.planning.search import plan
 from planner.runs import Runs, read_runs, validate, write_runs
 
@@ -69,11 +66,9 @@ __all__ = [
     "load_law",
     "load_llm_config",
     "load_mix",
-    "load_plan",
     "optimum",
     "plan",
     "read_runs",
-    "replan",
     "request_flops",
     "shipped_names",
     "validate",

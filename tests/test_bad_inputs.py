@@ -26,7 +26,7 @@ from planner.base.errors import (
     UnknownNameError,
 )
 from planner.base.quantities import parse_flops, parse_params, whole_number
-from planner.models.catalog import find_compressor
+from planner.parts.catalog import find_compressor
 
 Call = Callable[[Path], object]
 

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = ("base",)
 LAW_SIDE = ("runs", "laws")
-COST_SIDE = ("models", "hardware", "costs")
+COST_SIDE = ("parts", "hardware", "configuration", "costs")
 TRUNK = ("planning", "vlm", "bench", "tell", "explore", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
@@ -170,14 +170,14 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 def test_every_room_has_its_place_in_the_order() -> None:
     rooms = {room_of(path) for path in MODULES}
     assert rooms <= set(MAY_IMPORT), "a new room: give it its place in this file and in the README"
-    assert {"base", "runs", "laws", "models", "costs", "planning", "cli", ""} <= rooms
+    assert {"base", "runs", "laws", "parts", "hardware", "configuration", "costs", "planning", "cli", ""} <= rooms
 
 
 def test_order_of_rooms() -> None:
     assert MAY_IMPORT["base"] == set()
     assert MAY_IMPORT["laws"] == {"base", "runs"}
-    assert MAY_IMPORT["costs"] == {"base", "models", "hardware"}
-    assert MAY_IMPORT["planning"] == {"base", "runs", "laws", "models", "hardware", "costs"}
+    assert MAY_IMPORT["costs"] == {"base", "parts", "hardware", "configuration"}
+    assert MAY_IMPORT["planning"] == {"base", "runs", "laws", "parts", "hardware", "configuration", "costs"}
     assert MAY_IMPORT["cli"] == set(MAY_IMPORT) - {"cli"}
 
 
@@ -212,6 +212,8 @@ LINES_MAX = 300
 LINES_MAX_WITH_A_REASON = 400
 LONG_FOR_A_REASON = {
     "bench/verify.py": "to be split",
+    "laws/holdout.py": "to be split",
+    "planning/result.py": "to be split",
 }
 """Modules over 300 lines, and why two would not be easier to live in."""
 

@@ -39,7 +39,7 @@ def pick(python: Path, folder: Path) -> dict[str, object]:
 
 def test_the_wheel_holds_code_data_and_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("planner/models/catalog.json", "planner/py.typed", "fitted_laws/reasoning.additive.json"):
+    for name in ("planner/parts/catalog.json", "planner/py.typed", "fitted_laws/reasoning.additive.json"):
         assert name in names
     assert "fitted_laws/runs/qwen1.5_tokenpacker_ocr.csv" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -14,10 +14,13 @@ import numpy as np
 from planner.bench.measurement import Measurement
 from planner.bench.questions import MATTERS, MEASURED, PREDICTED, Answer, FewerTokens, FullBatch, WhereTimeGoes
 from planner.bench.samples import Samples
-from planner.costs.latency import request_latency
-from planner.costs.stages import IMAGE_FIRST, Workload
+from planner.configuration import IMAGE_FIRST, Model, Run
+from planner.costs.latency import latency
+from planner.costs.stages import Workload
 from planner.hardware import Hardware
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
 
 __all__ = [
     "MATTERS",
@@ -60,32 +63,24 @@ def answers_of(measurements: Iterable[Measurement]) -> tuple[Answer, ...]:
 
 def predicted_answers(
     hardware: Hardware,
-    llm: LlmSpec,
+    llm: Llm,
     workload: Workload,
     visual_tokens: Sequence[int],
     batches: Sequence[int],
     *,
-    vision: VisionSpec,
-    compressor: CompressorSpec,
+    vision: Tower,
+    compressor: Compressor,
     prompt_order: str = IMAGE_FIRST,
     precision: str = "bf16",
 ) -> tuple[Answer, ...]:
     """The same answers by a profile's predictions, for every combination of visual tokens and batch."""
-    latency = request_latency(
-        llm,
-        np.array(visual_tokens, float),
-        workload,
-        vision=vision,
-        compressor=compressor,
-        hardware=hardware,
-        prompt_order=prompt_order,
-        precision=precision,
-        batch=np.array(batches, float)[:, None],
-    )
+    model = Model(llm, vision, compressor, np.array(visual_tokens, float), prompt_order)
+    run = Run(hardware, precision, batch=np.array(batches, float)[:, None])
+    times = latency(model, workload, run)
     points = []
     for row, batch in enumerate(batches):
         for column, tokens in enumerate(visual_tokens):
-            one = latency.at(row, column)
+            one = times.at(row, column)
             stages = {name: float(getattr(one, name).seconds) for name in _BEFORE}
             stages["decode"] = float(one.request_s - one.ttft_s)
             points.append(

@@ -22,7 +22,8 @@ from planner.bench.calibration.start import start_of
 from planner.bench.measurement import Measurement
 from planner.costs.latency import LATENCY_STAGES
 from planner.hardware import Hardware
-from planner.models.specs import LlmSpec, VisionSpec
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
 
@@ -35,8 +36,8 @@ def calibrate(
     measurements: Iterable[Measurement],
     hardware: Hardware | str | None = None,
     *,
-    llms: Iterable[LlmSpec] = (),
-    towers: Iterable[VisionSpec] = (),
+    llms: Iterable[Llm] = (),
+    towers: Iterable[Tower] = (),
 ) -> Calibration:
     """Fit a hardware profile.
 

@@ -20,7 +20,7 @@ from planner.bench.ranks import world_size
 from planner.bench.sweep import file_name, kept_measurement, make_folder
 from planner.bench.verdict import Verdict
 from planner.bench.verify import judge, verify
-from planner.models.catalog import llm_catalog
+from planner.parts.catalog import llm_catalog
 from planner.vlm.build import Progress
 from planner.vlm.recipe import make_recipe
 

@@ -111,7 +111,7 @@ def with_layers(recipe: Recipe, layers: int) -> Recipe:
         values["layer_types"] = list(values["layer_types"])[:layers]
     if isinstance(values.get("max_window_layers"), int):
         values["max_window_layers"] = min(values["max_window_layers"], layers)
-    return replace(recipe, llm=replace(recipe.llm, num_layers=layers), llm_config=values)
+    return replace(recipe, llm=recipe.llm.with_layers(layers), llm_config=values)
 
 
 def extrapolated(small: Measurement, large: Measurement, layers: int) -> Measurement:

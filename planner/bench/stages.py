@@ -23,8 +23,9 @@ from planner.base.errors import InputError
 from planner.bench.caches import Cache, Caches
 from planner.bench.clock import Task
 from planner.bench.measurement import EAGER
-from planner.costs.stages import TEXT_FIRST, Workload, stage_tokens
-from planner.models.catalog import find_compressor
+from planner.configuration import TEXT_FIRST
+from planner.costs.stages import Workload, stage_tokens
+from planner.parts.catalog import find_compressor
 from planner.vlm import PlannerVlmForConditionalGeneration
 
 POOL = 3

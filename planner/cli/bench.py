@@ -28,7 +28,7 @@ from planner.cli.common import (
 from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision, one_name
 from planner.cli.running import needs_torch, progress_bar
 from planner.hardware import find_hardware
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]

@@ -14,8 +14,9 @@ from planner.base.quantities import positive_number
 from planner.cli.common import Force, Json, app, json_text, make_console, parse_counts, parse_names, parse_seed
 from planner.cli.running import needs_torch, progress_bar
 from planner.hardware import Hardware, find_hardware
-from planner.models.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
-from planner.models.specs import LlmSpec, VisionSpec
+from planner.parts.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
 
 if TYPE_CHECKING:
     from planner.bench.measurement import Measurement
@@ -95,8 +96,8 @@ def calibrate(
 def _finish(
     measurements: tuple[Measurement, ...],
     card: Hardware | None,
-    llms: list[LlmSpec],
-    tower: VisionSpec | None,
+    llms: list[Llm],
+    tower: Tower | None,
     output: Path,
     notes: tuple[str, ...],
     force: bool,

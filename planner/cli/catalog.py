@@ -8,8 +8,7 @@ import typer
 
 from planner.cli.common import Json, app, json_text, make_console
 from planner.laws.shipped import shipped_laws
-from planner.models.catalog import find_llms, vision_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, find_llms, vision_catalog
 
 
 @app.command()
@@ -18,7 +17,7 @@ def catalog(
     as_json: Json = False,
 ) -> None:
     """List what can be named: language models, vision towers, compressors, shipped laws."""
-    models, towers, compressors = find_llms(llms), vision_catalog().values(), COMPRESSORS.values()
+    models, towers, compressors = find_llms(llms), vision_catalog().values(), compressor_catalog().values()
     laws = shipped_laws()
     if as_json:
         content: dict[str, Any] = {

@@ -19,10 +19,11 @@ from planner.cli.common import (
     json_text,
     make_console,
 )
+from planner.configuration import Model
 from planner.costs.convert import MEANINGS, convert, counts
 from planner.costs.request import request_cost
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
-from planner.models.specs import LlmSpec
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.parts.llms import Llm
 
 OneLlm = Annotated[str | None, typer.Argument(help="Language model: a name or the path of a config.json.")]
 LlmConfig = Annotated[str | None, typer.Option(help="Path of a Hugging Face config.json instead of a name.")]
@@ -98,14 +99,8 @@ def convention(
 ) -> None:
     """The same request in every way of counting FLOPs; converts a printed number."""
     spec = _one(llm, llm_config)
-    same = counts(
-        spec,
-        visual_tokens,
-        planner.Workload(query_tokens, generated_tokens, images=images),
-        vision=find_vision(vision),
-        compressor=find_compressor(compressor),
-        prompt_order=prompt_order,
-    )
+    model = Model(spec, find_vision(vision), find_compressor(compressor), visual_tokens, prompt_order)
+    same = counts(model, planner.Workload(query_tokens, generated_tokens, images=images))
     value = None if printed is None else parse_flops(printed, "--printed")
     converted = None if value is None else {name: convert(value, counted, name, same) for name in same}
     if as_json:
@@ -126,7 +121,7 @@ def one_name(llm: str | None, llm_config: str | None) -> str:
     return llm or llm_config or ""
 
 
-def _one(llm: str | None, llm_config: str | None) -> LlmSpec:
+def _one(llm: str | None, llm_config: str | None) -> Llm:
     """The one language model that is named."""
     name = one_name(llm, llm_config)
     found = find_llms(name)

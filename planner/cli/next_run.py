@@ -22,7 +22,7 @@ from planner.cli.common import (
     parse_counts,
 )
 from planner.laws.design import NextRun, NextRuns, next_batch, next_runs
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 from planner.planning.result import Plan
 
 DEFAULT_SIZES = "0.5B,1.8B,4B,7B,14B"

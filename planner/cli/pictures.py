@@ -14,7 +14,7 @@ from planner.base.files import refuse_existing
 from planner.base.typed import typed_flops
 from planner.cli.common import Force, FormName, Json, app, json_text, parse_names
 from planner.laws.shipped import load_mix
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 KINDS = ("law", "profiles", "residuals", "frontier")
 _REQUEST = ("--query-tokens", "--generated-tokens")

@@ -31,7 +31,7 @@ from planner.cli.common import (
 )
 from planner.cli.limits import takes_limits
 from planner.laws.shipped import load_mix
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
 
 @app.command()

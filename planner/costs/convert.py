@@ -12,9 +12,10 @@ tower or compressor; both are half of what the multiply-adds cost at 2 FLOPs eac
 from __future__ import annotations
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.costs.flops import CONVENTIONS, request_flops
+from planner.configuration import Model
+from planner.costs.flops import CONVENTIONS, flops
 from planner.costs.stages import Workload
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.parts.llms import Dense
 
 FASTV = "fastv"
 GATED = "gated"
@@ -30,37 +31,20 @@ MEANINGS = {
 }
 
 
-def macs_of_prefill(llm: LlmSpec, tokens: float, style: str) -> float:
+def macs_of_prefill(llm: Dense, tokens: float, style: str) -> float:
     """Multiply-adds of a prefill of so many tokens by a formula of the compression papers."""
     d, m = llm.hidden_size, llm.intermediate_size
     per_layer = 4 * tokens * d * d + 2 * tokens * tokens * d + MAC_STYLES[style] * tokens * d * m
     return float(llm.num_layers * per_layer)
 
 
-def counts(
-    llm: LlmSpec,
-    visual_tokens: int,
-    workload: Workload,
-    *,
-    vision: VisionSpec,
-    compressor: CompressorSpec,
-    prompt_order: str = "image-first",
-) -> dict[str, float]:
-    """The same request in every way of counting."""
-    found = {}
-    for convention in CONVENTIONS:
-        flops = request_flops(
-            llm,
-            visual_tokens,
-            workload,
-            vision=vision,
-            compressor=compressor,
-            convention=convention,
-            prompt_order=prompt_order,
-        )
-        found[convention] = float(flops.total)
-    tokens = workload.prefilled_text_tokens + workload.images * visual_tokens
-    return found | {style: macs_of_prefill(llm, tokens, style) for style in MAC_STYLES}
+def counts(model: Model, workload: Workload) -> dict[str, float]:
+    """The same request in every way of counting; in the papers' formulas for dense language models only."""
+    found = {convention: float(flops(model, workload, convention).total) for convention in CONVENTIONS}
+    if isinstance(model.llm, Dense):
+        tokens = workload.prefilled_text_tokens + workload.images * float(model.visual_tokens)
+        found |= {style: macs_of_prefill(model.llm, tokens, style) for style in MAC_STYLES}
+    return found
 
 
 def convert(value: float, counted: str, wanted: str, same_request: dict[str, float]) -> float:
@@ -79,6 +63,8 @@ def convert(value: float, counted: str, wanted: str, same_request: dict[str, flo
     for name in (counted, wanted):
         if name not in COUNTS:
             raise UnknownNameError("way of counting", name, COUNTS)
+        if name not in same_request:
+            raise InputError(f"{name} is a formula for dense language models, which this one is not")
     if not same_request[counted]:
         raise InputError(f"the count {counted} is 0 for this request, so nothing can be converted from it")
     return value * same_request[wanted] / same_request[counted]

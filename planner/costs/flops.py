@@ -7,24 +7,20 @@
     torch   what torch.utils.flop_counter.FlopCounterMode counts when the model runs, to the last FLOP: as `full`, but
             every pass is charged all its S (C + S) pairs of new and known tokens, causal or not.
 
-Letters: P_lin weights of the decoder's matrices, P_head of the output head, L layers, w query heads x head dimension;
-S new tokens, C cached before them; d width of the tower, P its patches, k feature layers, a heads of the compressor;
-H width of the LLM, V visual tokens.
+Which kernels a stage runs is said by the parts (`planner.parts.walk`); here they are counted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import shown
-from planner.costs.sizes import LlmSizes
-from planner.costs.stages import STAGES, Workload, stage_tokens
-from planner.models.specs import CompressorSpec, VisionSpec
+from planner.base.errors import UnknownNameError
+from planner.configuration import Model
+from planner.costs.stages import STAGES, Workload, passes
+from planner.parts.walk import Attention, CacheRead, Matmul, Number, Pass, State, Walk
 
 FloatArray = NDArray[np.float64]
 
@@ -37,8 +33,6 @@ CONVENTIONS = (FULL, PAPER, TORCH)
 @dataclass(frozen=True)
 class Flops:
     """FLOPs of one request by stage; each a float, or an array over candidates."""
-
-    DERIVED: ClassVar[tuple[str, ...]] = ("total",)
 
     encoder: FloatArray | float
     compressor: FloatArray | float
@@ -59,118 +53,67 @@ class Flops:
         return {"total": float(self.total)} | {stage: float(getattr(self, stage)) for stage in STAGES}
 
 
-def request_flops(
-    llm: LlmSizes,
-    visual_tokens: FloatArray | int,
-    workload: Workload,
-    *,
-    vision: VisionSpec,
-    compressor: CompressorSpec,
-    convention: str = FULL,
-    prompt_order: str = "image-first",
-) -> Flops:
+def flops(model: Model, workload: Workload, convention: str = FULL) -> Flops:
     """FLOPs of one request.
 
     Args:
-        llm: one LlmSpec, or `sizes.LlmArrays` of many.
-        visual_tokens: per image; an array broadcasts against the LLMs.
+        model: what runs.
         workload: the request.
-        vision: the vision tower.
-        compressor: what makes the visual tokens.
         convention: "full", "paper" or "torch".
-        prompt_order: "image-first" or "text-first" (which makes the query pass free).
 
     Returns:
         Flops whose entries have the broadcast shape of LLMs and visual tokens.
 
     Raises:
-        UnknownNameError: no such convention or prompt order.
-        InputError: a negative number of visual tokens.
+        UnknownNameError: no such convention.
     """
-    v = np.asarray(visual_tokens, float)
-    if not (v >= 0).all():
-        raise InputError(f"visual_tokens: expected counts of at least 0, got {shown(v.min())}")
-    tokens = stage_tokens(workload, v, compressor.query_aware, prompt_order)
-    shape = np.broadcast_shapes(np.shape(llm.nominal_params), v.shape)
+    todo = passes(model, workload)
+    shape = np.broadcast_shapes(np.shape(model.llm.nominal_params), np.shape(model.visual_tokens))
     zero = np.zeros(shape)
     if convention == PAPER:
-        per_token = 2.0 * llm.nominal_params
-        return Flops(zero, zero, zero, per_token * tokens.prefill + zero, per_token * tokens.decode + zero)
+        per_token = 2.0 * model.llm.nominal_params
+        return Flops(zero, zero, zero, per_token * todo.tokens.prefill + zero, per_token * todo.tokens.decode + zero)
     if convention not in CONVENTIONS:
         raise UnknownNameError("convention", convention, CONVENTIONS)
-    causal = convention == FULL
-    behind = tokens.prefill - tokens.prefix  # what the prefill adds to a prefix that ran as the query pass
-    prefill = decoder_flops(llm, tokens.prefix, tokens.cached, causal)
-    prefill = prefill + decoder_flops(llm, behind, tokens.cached + tokens.prefix, causal)
+    masked = convention == FULL
+
+    def llm_flops(*some: Pass) -> Number:
+        return sum((walk_flops(model.llm.walk(one), masked=masked) for one in some), 0.0)
+
     return Flops(
-        encoder=workload.images * encoder_flops(vision) + zero,
-        compressor=workload.images * compressor_flops(compressor, vision, llm.hidden_size, v) + zero,
-        query_pass=decoder_flops(llm, tokens.query_pass, 0, causal) + zero,
-        prefill=prefill + head_flops(llm, 1) + zero,
-        decode=decode_flops(llm, tokens.decode, tokens.cached + tokens.prefill) + zero,
+        encoder=workload.images * walk_flops(model.encode(1.0)) + zero,
+        compressor=workload.images * walk_flops(model.compress(1.0)) + zero,
+        query_pass=llm_flops(*todo.query_pass) + zero,
+        prefill=llm_flops(*todo.prefill) + zero,
+        decode=llm_flops(todo.decode) + zero,
     )
 
 
-def decoder_flops(
-    llm: LlmSizes, new_tokens: FloatArray | int, cached_tokens: FloatArray | int, causal: bool = True
-) -> FloatArray:
-    """The decoder layers over S new tokens behind C cached ones: 2 P_lin S + 4 L w pairs.
+def walk_flops(walk: Walk, *, masked: bool = True) -> Number:
+    """FLOPs of a walk.
 
-    Pairs of a new token and one that it may look at: S C + S (S + 1) / 2, or S C + S^2 where the mask is not used to
-    save work (`causal` is false).
+    Args:
+        walk: the kernels.
+        masked: whether attention is charged for the pairs that its mask leaves only.
     """
-    s = np.asarray(new_tokens, float)
-    pairs = s * cached_tokens + (s * (s + 1) / 2 if causal else s * s)
-    flops: FloatArray = 2.0 * llm.linear_params * s + 4.0 * llm.num_layers * llm.attention_width * pairs
-    return flops
+    found: Number = 0.0
+    rows: Number | None = None
+    weights: Number = 0.0
+    for kernel in walk:
+        if isinstance(kernel, Matmul):
+            if kernel.rows is not rows:  # products of the same rows are added up first: whole numbers for longer
+                found, rows, weights = found + _products(rows, weights), kernel.rows, 0.0
+            weights = weights + kernel.times * kernel.k * kernel.n
+        elif isinstance(kernel, Attention):
+            found, rows, weights = found + _products(rows, weights), None, 0.0
+            found = found + 4.0 * kernel.times * kernel.width * (kernel.pairs if masked else kernel.unmasked_pairs)
+        elif isinstance(kernel, CacheRead):
+            found, rows, weights = found + _products(rows, weights), None, 0.0
+            found = found + 4.0 * kernel.times * kernel.width * kernel.tokens
+        elif isinstance(kernel, State):
+            found = found + kernel.times * kernel.rows * kernel.flops_per_row
+    return found + _products(rows, weights)
 
 
-def head_flops(llm: LlmSizes, positions: int) -> FloatArray | float:
-    """Logits of some positions: 2 P_head each."""
-    return 2.0 * llm.lm_head_params * positions
-
-
-def decode_flops(llm: LlmSizes, steps: int, context_tokens: FloatArray) -> FloatArray:
-    """G steps of one token behind a growing cache: the layers over G tokens one by one, and logits for each.
-
-    Causal attention makes this the same sum as a prefill of G tokens behind the context.
-    """
-    return decoder_flops(llm, steps, context_tokens) + head_flops(llm, steps)
-
-
-def encoder_flops(vision: VisionSpec) -> float:
-    """The tower over one image, up to the last layer used: per layer 2 S (4 d^2 + 2 d m) + 4 S^2 d, and the patches.
-
-    S counts the class token too; attention is bidirectional, so all S^2 pairs are real. m is the MLP's width.
-    """
-    d, s = vision.hidden_size, vision.patches + vision.class_token
-    per_layer = 2 * s * (4 * d * d + 2 * d * vision.intermediate_size) + 4 * s * s * d
-    patch_embedding = 2 * vision.patches * 3 * vision.patch_size**2 * d
-    return float(patch_embedding + vision.layers_run * per_layer)
-
-
-def compressor_flops(
-    compressor: CompressorSpec, vision: VisionSpec, llm_hidden_size: FloatArray | float, visual_tokens: FloatArray
-) -> FloatArray:
-    """Compressor and projector over one image.
-
-    Projector, all kinds: two layers d -> H -> H over V tokens, 2 V (d H + H^2).
-    QueCC and TokenPacker: key and value MLPs k d -> d -> d over all P patches, 2 * 2 P (k d^2 + d^2); query and output
-    projections, 2 * 2 V d^2. Key and value projections d -> d with the attention of each patch once: over all patches,
-    4 P d^2 + 4 P d, or absorbed into the queries and the outputs of the a heads, 4 V d^2 + 4 a P d. The smaller runs.
-    QueCC's queries: text feature H -> d, 2 H d; query MLP d -> d -> d over all patches, 4 P d^2; their weighted sums
-    over the regions are element-wise. TokenPacker's queries: interpolation (not counted) and one layer over V tokens,
-    2 V d^2.
-    """
-    d, patches, v = float(vision.hidden_size), float(vision.patches), visual_tokens
-    h = np.asarray(llm_hidden_size, float)
-    flops: FloatArray = 2 * v * (d * h + h * h)
-    if compressor.name in ("quecc", "tokenpacker"):
-        keys_and_values = 2 * 2 * patches * d * d * (compressor.feature_layers + 1)
-        attention = np.minimum(patches * (d + 1), v * d + patches * compressor.heads)
-        flops = flops + keys_and_values + 4 * v * d * d + 4 * d * attention
-    if compressor.name == "quecc":
-        flops = flops + 2 * h * d + 4 * patches * d * d
-    elif compressor.name == "tokenpacker":
-        flops = flops + 2 * v * d * d
-    return flops
+def _products(rows: Number | None, weights: Number) -> Number:
+    return 0.0 if rows is None else 2.0 * weights * rows

@@ -110,6 +110,14 @@ class StageTime:
         )
 
 
+def summed(stages: Sequence[StageTime]) -> StageTime:
+    """Stages one after the other."""
+    total, *others = stages
+    for stage in others:
+        total = StageTime(*(getattr(total, item.name) + getattr(stage, item.name) for item in fields(StageTime)))
+    return total
+
+
 @dataclass
 class StageClock:
     """Adds up the kernels of a stage; everything may be an array that broadcasts against the rest."""
@@ -126,8 +134,9 @@ class StageClock:
         spent = {f"{name}_s": sums.get(name, 0.0) for name in BOUNDS}
         return StageTime(seconds=sums["seconds"], bytes=sums["bytes"], **spent, ideal_s=ideal)
 
-    def matmuls(self, rows: Number, matrices: Sequence[tuple[Number, Number, Number]]) -> None:
-        """Matrix products of the same rows, each (how many times, input width, output width)."""
+    def matmuls(self, rows: Number, matrices: Sequence[tuple[Number, ...]]) -> None:
+        """Matrix products of the same rows, each (how many times, input width, output width), and where they are not
+        their product, the weights that are read."""
         r, card = self.rates, self.rates.hardware
         peak, bandwidth = r.flops_per_s, card.bandwidth_bytes_per_s
         e = card.efficiency
@@ -139,9 +148,9 @@ class StageClock:
         weight_bytes: Number = 0.0
         row_inputs: Number = 0.0
         launches: Number = 0.0
-        for times, k, n in matrices:
+        for times, k, n, *touched in matrices:
             products = 2.0 * k * n
-            weights = k * n * r.weight_bytes
+            weights = (touched[0] if touched else k * n) * r.weight_bytes
             values = k * r.input_bytes + n * r.output_bytes
             c = products / (peak * share)
             b, b0 = values / (bandwidth * e.matmul_bandwidth), weights / (bandwidth * e.matmul_bandwidth)
@@ -196,6 +205,24 @@ class StageClock:
         seconds = moved / (card.bandwidth_bytes_per_s * card.efficiency.cache_bandwidth)
         overhead = times * card.efficiency.cache_overhead_s
         self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
+
+    def state(self, times: Number, rows: Number, updates: Number, values: Number, flops_per_row: Number) -> None:
+        """Recurrent layers: their state read and written at each update, their products at the rate of attention."""
+        r, card = self.rates, self.rates.hardware
+        e = card.efficiency
+        flops = times * rows * flops_per_row
+        moved = 2.0 * times * updates * values * r.output_bytes
+        compute = flops / (r.attention_flops_per_s * e.attention_compute)
+        bandwidth = moved / (card.bandwidth_bytes_per_s * e.cache_bandwidth)
+        overhead = times * e.cache_overhead_s
+        self._add(
+            seconds=_overlapping(compute, bandwidth, e.overlap) + overhead,
+            bytes=moved,
+            peak_s=flops / r.attention_flops_per_s,
+            compute=compute,
+            bandwidth=bandwidth,
+            overhead=overhead,
+        )
 
     def elementwise(self, launches: Number, rows: Number, values_per_row: Number) -> None:
         """Kernels that read and write `values_per_row` numbers for each row, all together."""

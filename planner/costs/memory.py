@@ -16,16 +16,18 @@ Letters as in `flops`; B requests at once, m width of an MLP, w_kv key/value hea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.costs.sizes import LlmSizes
-from planner.costs.stages import STAGES, Workload, stage_tokens
-from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, check_precisions, wide_bytes
-from planner.models.specs import CompressorSpec, VisionSpec
+from planner.configuration import Model, Run
+from planner.costs.stages import STAGES, StageTokens, Workload, passes
+from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, wide_bytes
+from planner.parts.llms import Llm
+from planner.parts.walk import Cache, Number
 
 FloatArray = NDArray[np.float64]
 
@@ -96,61 +98,30 @@ class Memory:
         return sizes | {"peak_stage": STAGES[int(self.peak_stage)], "owner": self.owner()}
 
 
-def request_memory(
-    llm: LlmSizes,
-    visual_tokens: FloatArray | int,
-    workload: Workload,
-    *,
-    vision: VisionSpec,
-    compressor: CompressorSpec,
-    prompt_order: str = "image-first",
-    precision: str = "bf16",
-    kv_precision: str | None = None,
-    batch: FloatArray | int = 1,
-    tensor_parallel: FloatArray | int = 1,
-) -> Memory:
+def memory(model: Model, workload: Workload, run: Run) -> Memory:
     """Bytes on one device for a batch of equal requests.
 
     Args:
-        llm: one LlmSpec, or `sizes.LlmArrays` of many.
-        visual_tokens: per image; broadcasts against the LLMs, as do batch and tensor_parallel.
+        model: what runs.
         workload: one request.
-        vision: the vision tower.
-        compressor: what makes the visual tokens.
-        prompt_order: "image-first" or "text-first".
-        precision: of the decoder's matrices; see `planner.hardware.precision`.
-        kv_precision: of the KV cache; by default that of what is not quantised.
-        batch: requests at once (B).
-        tensor_parallel: devices that share the LLM.
-
-    Raises:
-        UnknownNameError: no such precision or prompt order.
+        run: precision, batch (B), and the devices that share the LLM.
     """
-    check_precisions(precision, kv_precision)
-    wide = wide_bytes(precision)
-    kv_bytes = KV_BYTES[kv_precision] if kv_precision else wide
-    v = np.asarray(visual_tokens, float)
-    b = np.asarray(batch, float)
-    devices = np.asarray(tensor_parallel, float)
-    tokens = stage_tokens(workload, v, compressor.query_aware, prompt_order)
-    weights = weights_bytes(llm, precision) / devices + wide * (
-        vision.params_run + compressor_params(compressor, vision, llm.hidden_size, v)
-    )
-    per_token = kv_bytes * llm.kv_values_per_token / np.minimum(devices, llm.num_kv_heads)
-    before, after_prefill = per_token * tokens.cached, per_token * (tokens.cached + tokens.prefill)
-    at_end = after_prefill + per_token * tokens.decode
-    images = workload.images
-    d, levels = vision.hidden_size, compressor.feature_layers
-    seen = vision.patches + vision.class_token
-    # kept feature levels, residual, norm; and in the MLP its hidden layer, the activation's factor and their product
-    encoder = wide * images * seen * ((levels + 2) * d + 3 * vision.intermediate_size)
-    # kept levels, their concatenation and the query features; of keys, values: hidden layer, its GELU, output, norm
-    squeezed = wide * images * (vision.patches * d * (2 * levels + 1 + 2 * 4) + 2 * v * llm.hidden_size)
-    ahead = np.maximum(tokens.query_pass, tokens.prefix)
-    query_pass = wide * ahead * decoder_width(llm, devices)
+    wide = wide_bytes(run.precision)
+    kv_bytes = KV_BYTES[run.kv_precision] if run.kv_precision else wide
+    b, devices = np.asarray(run.batch, float), np.asarray(run.tensor_parallel, float)
+    llm, images = model.llm, workload.images
+    tokens = passes(model, workload).tokens
+    v = np.asarray(model.visual_tokens, float)
+    weights = weights_bytes(llm, run.precision) / devices + wide * (model.tower.params_run + model.beside_params)
+    before, after_prefill, at_end = _held(llm.caches(devices), tokens, kv_bytes)
+    encoder = wide * images * model.tower.activation_values(model.compressor.feature_layers)
+    beside = model.connector.activation_values(v, model.tower.hidden_size, llm.hidden_size)
+    squeezed = wide * images * (model.compressor.activation_values(model.tower) + beside)
+    per_token = llm.activation_values(devices)
+    query_pass = wide * np.maximum(tokens.query_pass, tokens.prefix) * per_token
     # the embedded prompt stays beside the layers; logits of one position, in the model's precision and as fp32
-    prefill = wide * tokens.prefill * (decoder_width(llm, devices) + llm.hidden_size) + (wide + 4) * llm.vocab_size
-    decode = wide * decoder_width(llm, devices) + (wide + 4) * llm.vocab_size
+    prefill = wide * tokens.prefill * (per_token + llm.hidden_size) + (wide + 4) * llm.vocab_size
+    decode = wide * per_token + (wide + 4) * llm.vocab_size
     held = (before, before, before, after_prefill, at_end)
     needed = (encoder, squeezed, query_pass, prefill, decode)
     per_stage = [np.asarray(kv + own, float) for kv, own in zip(held, needed, strict=True)]
@@ -177,39 +148,22 @@ def request_memory(
     )
 
 
-def weights_bytes(llm: LlmSizes, precision: str = "bf16") -> FloatArray | float:
+def _held(caches: Sequence[Cache], tokens: StageTokens, kv_bytes: float) -> tuple[Number, Number, Number]:
+    """Bytes that a request keeps before the prefill, after it, and at the end of the answer."""
+    before: Number = 0.0
+    after: Number = 0.0
+    end: Number = 0.0
+    prompt = tokens.cached + tokens.prefill
+    for cache in caches:
+        per_token, state = kv_bytes * cache.values_per_token, kv_bytes * cache.constant_values
+        held = cache.kept(prompt)
+        before = before + (per_token * cache.kept(float(tokens.cached)) + state)
+        after = after + (per_token * held + state)
+        end = end + (per_token * held + per_token * (cache.kept(prompt + tokens.decode) - held) + state)
+    return before, after, end
+
+
+def weights_bytes(llm: Llm, precision: str = "bf16") -> Number:
     """Bytes of the LLM's weights: its matrices in `precision`, all else in 16 bits (32 with fp32)."""
-    return WEIGHT_BYTES[precision] * llm.linear_params + wide_bytes(precision) * (llm.params - llm.linear_params)
-
-
-def decoder_width(llm: LlmSizes, devices: FloatArray | float = 1.0) -> FloatArray | float:
-    """Numbers that a new token keeps alive in the widest moment of a decoder layer.
-
-    The MLP: residual, norm, and of the hidden layer gate, up and product (two without a gate). The attention: residual,
-    norm, queries before and after the rotation, keys, values and rotated keys, output.
-    """
-    mlp = llm.mlp_matrices * llm.intermediate_size / devices
-    attention = (3 * llm.attention_width + 3 * llm.kv_width) / devices
-    return 2 * llm.hidden_size + np.maximum(mlp, attention)
-
-
-def compressor_params(
-    compressor: CompressorSpec, vision: VisionSpec, llm_hidden_size: FloatArray | float, visual_tokens: FloatArray | int
-) -> FloatArray | float:
-    """Parameters of compressor and projector, k feature layers of width d, kernel side s, LLM width H.
-
-    Projector: d H + H + H^2 + H. QueCC: query MLP 2 d^2 + 4 d; key and value MLPs 2 ((k + 1) d^2 + 4 d); depth-wise
-    convolution d s^2 + d; text feature H d + 3 d; attention 4 d^2 + 4 d. TokenPacker: the same without text feature and
-    convolution, its query MLP a single layer without bias, d^2, and norm, 2 d.
-    """
-    d, k = float(vision.hidden_size), compressor.feature_layers
-    h = np.asarray(llm_hidden_size, float)
-    params: FloatArray | float = d * h + h + h * h + h
-    if compressor.name in ("quecc", "tokenpacker"):
-        params = params + 2 * ((k + 1) * d * d + 4 * d) + 4 * d * d + 4 * d
-    if compressor.name == "quecc":
-        kernel = vision.patches / np.maximum(np.asarray(visual_tokens, float), 1.0)
-        params = params + 2 * d * d + 4 * d + d * kernel + d + h * d + 3 * d
-    elif compressor.name == "tokenpacker":
-        params = params + d * d + 2 * d
-    return params
+    linear = llm.linear_params
+    return WEIGHT_BYTES[precision] * linear + wide_bytes(precision) * (llm.params - linear)

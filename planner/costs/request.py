@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import whole_number
-from planner.costs.flops import FULL, Flops, request_flops
-from planner.costs.latency import Latency, request_latency, speed_limit_tokens
-from planner.costs.memory import Memory, request_memory
-from planner.costs.stages import IMAGE_FIRST, STAGES, Workload
-from planner.hardware import Hardware, default_precision, find_hardware
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.configuration import IMAGE_FIRST, Model, Run, cannot_share
+from planner.costs.flops import FULL, Flops, flops
+from planner.costs.latency import Latency, latency, speed_limit_tokens
+from planner.costs.memory import Memory, memory
+from planner.costs.stages import STAGES, Workload
+from planner.hardware import Hardware
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.parts.walk import Number
 
 ROOFLINE = "roofline"
 SILICON = "silicon"
@@ -25,26 +28,56 @@ LATENCY_SOURCES = (ROOFLINE, SILICON)
 class RequestCost:
     """One configuration and one request: what runs, and what it costs."""
 
-    llm: LlmSpec
-    visual_tokens: int
-    """Per image."""
+    model: Model
+    run: Run
     workload: Workload
-    vision: VisionSpec
-    compressor: CompressorSpec
-    prompt_order: str
-    precision: str
-    tensor_parallel: int
-    batch: int
     convention: str
     flops: Flops
     """Of one request."""
     memory: Memory
     """Of one device, for the whole batch."""
-    hardware: Hardware | None
     latency: Latency | None
     """Of a batch; None without hardware."""
     speed_limit_tokens: int | None
     """Visual tokens below which fewer save less than 5 % of the TTFT by the roofline; None without hardware."""
+
+    @property
+    def llm(self) -> Llm:
+        """The language model; so the further parts, and how they run."""
+        return self.model.llm
+
+    @property
+    def visual_tokens(self) -> int:
+        """Per image."""
+        return int(self.model.visual_tokens)
+
+    @property
+    def vision(self) -> Tower:
+        return self.model.tower
+
+    @property
+    def compressor(self) -> Compressor:
+        return self.model.compressor
+
+    @property
+    def prompt_order(self) -> str:
+        return self.model.prompt_order
+
+    @property
+    def hardware(self) -> Hardware | None:
+        return self.run.hardware
+
+    @property
+    def precision(self) -> str:
+        return self.run.precision
+
+    @property
+    def batch(self) -> int:
+        return int(self.run.batch)
+
+    @property
+    def tensor_parallel(self) -> int:
+        return int(self.run.tensor_parallel)
 
     @property
     def requests_that_fit(self) -> int | None:
@@ -52,8 +85,7 @@ class RequestCost:
         return None if self.hardware is None else int(self.memory.requests_that_fit(self.hardware.memory_bytes))
 
     def __str__(self) -> str:
-        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
-        return f"{self.llm.name} with {tokens}"
+        return str(self.model)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; times are null without hardware."""
@@ -100,22 +132,13 @@ class RequestCost:
         }
 
 
-def cannot_make(compressor: CompressorSpec, vision: VisionSpec, visual_tokens: int) -> str:
-    """Why a compressor cannot make a number of visual tokens, and which it can, in a sentence."""
-    side, listed = vision.grid_side, ", ".join(map(str, compressor.visual_tokens(vision)))
-    return (
-        f"{compressor.title} cannot make {visual_tokens} visual tokens from the {side} x {side} patches of "
-        f"{vision.name}; it can make {listed}"
-    )
-
-
 def request_cost(
-    llm: str | Path | LlmSpec,
+    llm: str | Path | Llm,
     visual_tokens: int,
     workload: Workload,
     *,
-    vision: str | VisionSpec = DEFAULT_VISION,
-    compressor: str | CompressorSpec = DEFAULT_COMPRESSOR,
+    vision: str | Tower = DEFAULT_VISION,
+    compressor: str | Compressor = DEFAULT_COMPRESSOR,
     convention: str = FULL,
     prompt_order: str = IMAGE_FIRST,
     precision: str | None = None,
@@ -146,49 +169,66 @@ def request_cost(
     """
     if latency_source not in LATENCY_SOURCES:
         raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
-    found = find_llms(llm)
-    if len(found) > 1:
-        raise InputError(f"{llm} names {len(found)} language models, expected one, such as {found[0].name}")
-    spec = found[0]
-    tower, squeezer = find_vision(vision), find_compressor(compressor)
-    tokens = whole_number(visual_tokens, "visual_tokens", 0)
-    if tokens and tokens not in squeezer.visual_tokens(tower):
-        raise InputError(cannot_make(squeezer, tower, tokens))
-    card = None if hardware is None else find_hardware(hardware)
-    precision = default_precision(card) if precision is None else precision
-    parts: dict[str, Any] = {"vision": tower, "compressor": squeezer, "prompt_order": prompt_order}
-    run: dict[str, Any] = {
-        "precision": precision,
-        "kv_precision": kv_precision,
-        "batch": whole_number(batch, "batch", 1),
-        "tensor_parallel": whole_number(tensor_parallel, "tensor_parallel", 1),
-    }
-    if spec.num_heads % run["tensor_parallel"]:
-        raise InputError(
-            f"{spec.name} has {spec.num_heads} heads, which {run['tensor_parallel']} GPUs cannot share evenly; "
-            "expected tensor_parallel to divide them"
-        )
-    latency = limit = None
-    if card is not None:
-        limit = int(speed_limit_tokens(spec, workload, hardware=card, **parts, **run))
+    model = Model.of(llm, visual_tokens, vision=vision, compressor=compressor, prompt_order=prompt_order)
+    run = Run.of(hardware, precision=precision, kv_precision=kv_precision, batch=batch, tensor_parallel=tensor_parallel)
+    return cost_of(model, workload, run, convention=convention, latency_source=latency_source)
+
+
+def cost_of(
+    model: Model, workload: Workload, run: Run, *, convention: str = FULL, latency_source: str = ROOFLINE
+) -> RequestCost:
+    """What one request costs with one model, as it runs.
+
+    Raises:
+        InputError: GPUs that cannot share the model, a precision that the card does not compute in.
+    """
+    gpus = int(run.tensor_parallel)
+    if not model.llm.can_share(gpus):
+        raise InputError(cannot_share(model.llm, gpus))
+    found = limit = None
+    if run.hardware is not None:
+        limit = int(speed_limit_tokens(model, workload, run))
         if latency_source == SILICON:
             from planner.costs.silicon import silicon_latency
 
-            latency = silicon_latency(spec, tokens, workload, hardware=card, **parts, **run)
+            found = silicon_latency(model, workload, run)
         else:
-            latency = request_latency(spec, tokens, workload, hardware=card, **parts, **run)
+            found = latency(model, workload, run)
     return RequestCost(
-        llm=spec,
-        visual_tokens=tokens,
+        model=model,
+        run=run,
         workload=workload,
-        **parts,
-        precision=precision,
-        tensor_parallel=run["tensor_parallel"],
-        batch=run["batch"],
         convention=convention,
-        flops=request_flops(spec, tokens, workload, convention=convention, **parts).at(),
-        memory=request_memory(spec, tokens, workload, **parts, **run).at(),
-        hardware=card,
-        latency=latency,
+        flops=flops(model, workload, convention).at(),
+        memory=memory(model, workload, run).at(),
+        latency=found,
         speed_limit_tokens=limit,
     )
+
+
+def request_flops(
+    llm: Llm,
+    visual_tokens: Number,
+    workload: Workload,
+    *,
+    vision: Tower,
+    compressor: Compressor,
+    convention: str = FULL,
+    prompt_order: str = IMAGE_FIRST,
+) -> Flops:
+    """FLOPs of one request, of parts that are given one by one; as `flops.flops` of their model.
+
+    Args:
+        llm: the language model.
+        visual_tokens: per image, one number or an array.
+        workload: the request.
+        vision: the vision tower.
+        compressor: what makes the visual tokens.
+        convention: "full", "paper" or "torch".
+        prompt_order: "image-first" or "text-first" (which makes the query pass free).
+
+    Raises:
+        UnknownNameError: no such convention or prompt order.
+        InputError: a negative number of visual tokens.
+    """
+    return flops(Model(llm, vision, compressor, visual_tokens, prompt_order), workload, convention)

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.costs.latency import MIXED, Latency, has_qk_norm, request_latency
-from planner.costs.stages import IMAGE_FIRST, Workload, stage_tokens
-from planner.hardware import Hardware
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.configuration import Model, Run
+from planner.costs.latency import MIXED, Latency, latency
+from planner.costs.stages import Workload, passes
+from planner.parts.llms import Llm
 
 FloatArray = NDArray[np.float64]
 Op = tuple[str, float, str]
@@ -51,53 +51,30 @@ _KV = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "int8"}
 _ELEMENTWISE = ("embedding", "add_norm_1", "add_norm_2", "act_gate", "p2p")
 
 
-def silicon_latency(
-    llm: LlmSpec,
-    visual_tokens: FloatArray | int,
-    workload: Workload,
-    *,
-    vision: VisionSpec,
-    compressor: CompressorSpec,
-    hardware: Hardware,
-    prompt_order: str = IMAGE_FIRST,
-    precision: str = "bf16",
-    kv_precision: str | None = None,
-    batch: int = 1,
-    tensor_parallel: int = 1,
-) -> Latency:
-    """As `latency.request_latency`, for one LLM and one or a few numbers of visual tokens: each takes about 1 ms.
+def silicon_latency(model: Model, workload: Workload, run: Run) -> Latency:
+    """As `latency.latency`, for one LLM and one or a few numbers of visual tokens: each takes about 1 ms.
 
-    Bytes, bounds and the speed of light remain those of `request_latency`.
+    Bytes, bounds and the speed of light remain those of `latency`.
 
     Raises:
         InputError: aiconfigurator is not installed, or has no data for this card, model or precision.
     """
-    ours = request_latency(
-        llm,
-        visual_tokens,
-        workload,
-        vision=vision,
-        compressor=compressor,
-        hardware=hardware,
-        prompt_order=prompt_order,
-        precision=precision,
-        kv_precision=kv_precision,
-        batch=batch,
-        tensor_parallel=tensor_parallel,
-    )
-    engine = Engine.of(llm, hardware.name, precision, kv_precision, tensor_parallel)
+    ours = latency(model, workload, run)
+    assert run.hardware is not None  # or there were no times
+    batch = int(run.batch)
+    engine = Engine.of(model.llm, run.hardware.name, run.precision, run.kv_precision, int(run.tensor_parallel))
     query_pass: list[Op] = []
     prefills: list[list[Op]] = []
     steps: list[list[Op]] = []
-    for v in np.ravel(visual_tokens):
-        tokens = stage_tokens(workload, np.asarray(float(v)), compressor.query_aware, prompt_order)
+    for v in np.ravel(model.visual_tokens):
+        tokens = passes(replace(model, visual_tokens=float(v)), workload).tokens
         cached, prefix, new = tokens.cached, tokens.prefix, round(float(tokens.prefill))
         if tokens.query_pass:
             query_pass = without_logits(engine.prefill(batch, tokens.query_pass))
         ahead = without_logits(engine.prefill(batch, prefix, cached)) if prefix else []
         prefills.append(ahead + engine.prefill(batch, new - prefix, cached + prefix))
         steps.append(engine.decode_step(batch, cached + new + max(tokens.decode, 1) // 2))
-    shape = np.shape(visual_tokens)
+    shape = np.shape(model.visual_tokens)
     found = {"query_pass": [query_pass], "prefill": prefills, "decode_step": steps}
     stages = {
         name: replace(getattr(ours, name), seconds=_shaped([sum(op[1] for op in ops) for ops in runs], shape))
@@ -118,7 +95,7 @@ class Engine:
     @classmethod
     def of(
         cls,
-        llm: LlmSpec,
+        llm: Llm,
         card: str,
         precision: str = "bf16",
         kv_precision: str | None = None,
@@ -134,8 +111,11 @@ class Engine:
                 f"aiconfigurator has no kernel times for weights in {precision} and a KV cache in {kv_precision}; "
                 f"expected one of {', '.join(_WEIGHTS)}, and of {', '.join(_KV)}"
             )
-        if not llm.gated_mlp:
-            raise InputError(f"aiconfigurator knows gated MLPs only, {llm.name} has none; leave out the silicon source")
+        if llm.silicon_config() is None:
+            raise InputError(
+                f"aiconfigurator knows gated MLPs without attention windows only, which {llm.name} has not; leave out "
+                "the silicon source"
+            )
         system, usual = SYSTEMS[card]
         return _engine(llm, system, engine or usual, _WEIGHTS[precision], _KV[kv_precision], gpus)
 
@@ -175,7 +155,7 @@ def _shaped(seconds: list[float], shape: tuple[int, ...]) -> FloatArray | float:
 
 
 @lru_cache(maxsize=256)
-def _engine(llm: LlmSpec, system: str, backend: str, weights: str, kv: str, gpus: int) -> Engine:
+def _engine(llm: Llm, system: str, backend: str, weights: str, kv: str, gpus: int) -> Engine:
     try:
         sdk = importlib.import_module("aiconfigurator_core.sdk")
     except ImportError:
@@ -186,7 +166,7 @@ def _engine(llm: LlmSpec, system: str, backend: str, weights: str, kv: str, gpus
     logging.getLogger("aiconfigurator_core").setLevel(logging.ERROR)
     name = f"{llm.name} on {gpus} x {system} ({backend}, weights {weights}, KV cache {kv})"
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(_config(llm)), encoding="utf-8")
+        (Path(folder) / "config.json").write_text(json.dumps(llm.silicon_config()), encoding="utf-8")
         try:
             handle = sdk.EngineHandle.compile(
                 folder, system, backend, tp_size=gpus, gemm_quant_mode=weights, kvcache_quant_mode=kv
@@ -194,22 +174,6 @@ def _engine(llm: LlmSpec, system: str, backend: str, weights: str, kv: str, gpus
         except Exception as error:
             raise InputError(f"aiconfigurator has no kernel times for {name}: {_first_words(error)}") from None
     return Engine(handle, name)
-
-
-def _config(llm: LlmSpec) -> dict[str, Any]:
-    """The model as a Hugging Face config of an architecture that aiconfigurator knows."""
-    return {
-        "architectures": ["Qwen3ForCausalLM" if has_qk_norm(llm) else "LlamaForCausalLM"],
-        "hidden_size": llm.hidden_size,
-        "intermediate_size": llm.intermediate_size,
-        "num_hidden_layers": llm.num_layers,
-        "num_attention_heads": llm.num_heads,
-        "num_key_value_heads": llm.num_kv_heads,
-        "head_dim": llm.head_dim,
-        "vocab_size": llm.vocab_size,
-        "max_position_embeddings": 1 << 17,
-        "torch_dtype": "bfloat16",
-    }
 
 
 def _first_words(error: Exception) -> str:

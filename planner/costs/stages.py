@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from planner.base.errors import UnknownNameError
 from planner.base.quantities import whole_number
+from planner.configuration import IMAGE_FIRST, PROMPT_ORDERS, TEXT_FIRST, Model
+from planner.parts.walk import Number, Pass
 
 FloatArray = NDArray[np.float64]
 
 STAGES = ("encoder", "compressor", "query_pass", "prefill", "decode")
-
-IMAGE_FIRST = "image-first"
-TEXT_FIRST = "text-first"
-PROMPT_ORDERS = (IMAGE_FIRST, TEXT_FIRST)
 
 
 @dataclass(frozen=True)
@@ -93,4 +91,36 @@ def stage_tokens(workload: Workload, visual_tokens: FloatArray, query_aware: boo
         cached=workload.cached_tokens,
         decode=workload.generated_tokens,
         prefix=workload.prefilled_text_tokens if runs_ahead else 0,
+    )
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What the language model computes for a batch of requests, one pass after the other in each stage."""
+
+    tokens: StageTokens
+    query_pass: tuple[Pass, ...]
+    """() where none is needed."""
+    prefill: tuple[Pass, ...]
+    """Text that runs ahead (text-first) is a pass of its own, which reads all weights."""
+    decode: Pass
+    """All G steps."""
+    mean_step: Pass
+    """One step at the mean length of the cache, of the G - 1 that are waited for: the prefill yields the first token.
+    It attends to C + S + G / 2 tokens, itself included."""
+
+
+def passes(model: Model, workload: Workload, batch: Number = 1.0) -> Passes:
+    """The passes of a batch of requests. Where the query stands first, see `stage_tokens`."""
+    tokens = stage_tokens(
+        workload, np.asarray(model.visual_tokens, float), model.compressor.query_aware, model.prompt_order
+    )
+    whole = tokens.cached + tokens.prefill
+    behind = Pass(batch, tokens.prefill - tokens.prefix, tokens.cached + tokens.prefix, logits=True)
+    return Passes(
+        tokens,
+        query_pass=(Pass(batch, float(tokens.query_pass)),) if tokens.query_pass else (),
+        prefill=(Pass(batch, float(tokens.prefix), tokens.cached), behind) if tokens.prefix else (behind,),
+        decode=Pass(batch, float(tokens.decode), whole, logits=True, step=True),
+        mean_step=Pass(batch, 1.0, whole + max(tokens.decode, 1) / 2 - 1, logits=True, step=True),
     )

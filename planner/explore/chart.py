@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.quantities import format_fraction, format_significant
-from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
-from planner.planning.result import Plan
+from planner.planning.result import Candidate, Plan
 
 FloatArray = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from importlib import resources
 from planner.explore.offer import MIX, OWN, Offer
 from planner.explore.settings import ANY, NONE
 from planner.hardware import hardware_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog
 from planner.planning.limits import LimitKind
 
 _STEPS = 1000
@@ -113,7 +113,7 @@ def _groups(offer: Offer) -> Iterable[str]:
         f'<div data-when="hardware=!{NONE}" hidden>{HOUR.html()}</div>',
         _chips("precision", "Precision of the LLM", offer.precisions, "none chosen: the one that the GPU has"),
     )
-    titles = {name: COMPRESSORS[name].title.partition(" (")[0] for name in offer.compressors}
+    titles = {name: compressor_catalog()[name].title.partition(" (")[0] for name in offer.compressors}
     yield _group(
         "Candidates",
         _chips("llms", "Language models", offer.llms, "none chosen: the family that the law was measured on"),

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from planner.base.registry import load_entry_points
-from planner.costs.stages import PROMPT_ORDERS
+from planner.configuration import PROMPT_ORDERS
 from planner.hardware import hardware_catalog
 from planner.hardware.precision import WEIGHT_PRECISIONS
 from planner.laws.combined import Law
 from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
-from planner.models.catalog import llm_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, llm_catalog
 from planner.planning.deployment import BATCHES_TRIED
 from planner.planning.limits import LIMITS, LimitKind
 
@@ -67,7 +66,7 @@ def make_offer(law: str | None = None) -> Offer:
         law_file=law if own else None,
         llms=tuple(dict.fromkeys(spec.family for spec in llm_catalog().values())),
         hardware=tuple(hardware_catalog()),
-        compressors=tuple(COMPRESSORS),
+        compressors=tuple(compressor_catalog()),
         prompt_orders=PROMPT_ORDERS,
         precisions=WEIGHT_PRECISIONS,
         batches=BATCHES_TRIED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from planner.costs.stages import IMAGE_FIRST
-from planner.models.catalog import DEFAULT_COMPRESSOR
+from planner.configuration import IMAGE_FIRST
+from planner.parts.catalog import DEFAULT_COMPRESSOR
 
 
 @dataclass(frozen=True)

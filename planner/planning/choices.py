@@ -8,18 +8,20 @@ from typing import TypeAlias
 
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
-from planner.costs.request import cannot_make
+from planner.configuration import cannot_make
 from planner.laws.combined import Law
 from planner.laws.shipped import as_law
-from planner.models.catalog import family_of, find_compressor, find_llms
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.parts.catalog import family_of, find_compressor, find_llms
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
 from planner.planning.deployment import several
 
 LawLike: TypeAlias = "Law | str | Path | None"
 
 
 def laws_of(
-    law: LawLike | Mapping[str, LawLike], form: str | None, compressors: tuple[CompressorSpec, ...]
+    law: LawLike | Mapping[str, LawLike], form: str | None, compressors: tuple[Compressor, ...]
 ) -> dict[str, Law]:
     """The law of each compressor; equal ones are one object, as what is known of a law goes with the object."""
     names = [compressor.name for compressor in compressors]
@@ -36,7 +38,7 @@ def laws_of(
     return {name: next(one for one in distinct if one.to_dict() == given[name].to_dict()) for name in names}
 
 
-def own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:
+def own_families(laws: Iterable[Law]) -> tuple[Llm, ...]:
     """The catalogue's models of the families that the laws were measured on. Raises InputError if it knows none."""
     names = list(dict.fromkeys(name for law in laws for name in law.llms))
     families = dict.fromkeys(family for name in names if (family := family_of(name)))
@@ -50,7 +52,7 @@ def own_families(laws: Iterable[Law]) -> tuple[LlmSpec, ...]:
 
 
 def admissible(
-    wanted: int | Iterable[int] | None, compressors: tuple[CompressorSpec, ...], towers: tuple[VisionSpec, ...]
+    wanted: int | Iterable[int] | None, compressors: tuple[Compressor, ...], towers: tuple[Tower, ...]
 ) -> dict[tuple[str, str], tuple[int, ...]]:
     """The candidates' visual tokens by (compressor, tower), ascending.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from planner.base.quantities import format_factor, format_params, format_tokens
+from planner.configuration import TEXT_FIRST
 from planner.costs.flops import PAPER
-from planner.costs.stages import TEXT_FIRST, Workload
+from planner.costs.stages import Workload
 from planner.hardware.efficiency import TRANSFERRED
 from planner.laws.combined import Law, single_laws
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
-from planner.models.catalog import family_of
-from planner.planning.candidate import Candidate
+from planner.parts.catalog import family_of
 from planner.planning.request import Budget
+from planner.planning.result import Candidate
 
 _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 

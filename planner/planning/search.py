@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from planner.base.errors import NothingFitsError, UnknownNameError
 from planner.base.quantities import format_flops
+from planner.configuration import PROMPT_ORDERS
 from planner.costs.latency import speed_limit_tokens
-from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.costs.stages import Workload
 from planner.hardware import Hardware
-from planner.models.catalog import (
+from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_VISION,
     Llms,
@@ -23,8 +24,8 @@ from planner.models.catalog import (
     find_llms,
     find_vision,
 )
-from planner.models.specs import CompressorSpec, VisionSpec
-from planner.planning.candidate import Candidate, SlackOfPick
+from planner.parts.compressors import Compressor
+from planner.parts.towers import Tower
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
 from planner.planning.distinct import distinct_rows
@@ -32,13 +33,12 @@ from planner.planning.doubt import DRAWS, Doubt
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
-from planner.planning.result import Plan
+from planner.planning.result import Candidate, Plan, SlackOfPick
 from planner.planning.space import Axes, Space, evaluate
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
-from planner.planning.tried import Tried
 
-__all__ = ["DRAWS", "pareto", "plan", "plan_among"]
+__all__ = ["DRAWS", "pareto", "plan"]
 
 RUNNERS_UP = 5
 
@@ -53,8 +53,8 @@ def plan(
     workload: Workload | str | Path | None = None,
     llms: Llms | None = None,
     visual_tokens: int | Iterable[int] | None = None,
-    vision: str | VisionSpec | Iterable[str | VisionSpec] = DEFAULT_VISION,
-    compressor: str | CompressorSpec | Iterable[str | CompressorSpec] = DEFAULT_COMPRESSOR,
+    vision: str | Tower | Iterable[str | Tower] = DEFAULT_VISION,
+    compressor: str | Compressor | Iterable[str | Compressor] = DEFAULT_COMPRESSOR,
     prompt_order: str | Iterable[str] = "image-first",
     convention: str | None = None,
     form: str | None = None,
@@ -123,12 +123,6 @@ def plan(
     laws = laws_of(law, form, compressors)
     models = find_llms(llms) if llms is not None else own_families(laws.values())
     axes = Axes(models, towers, compressors, orders, admissible(visual_tokens, compressors, towers), laws)
-    return plan_among(axes, budget, load, deployment)
-
-
-def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -> Plan:
-    """The best of the candidates that these axes make. Raises NothingFitsError."""
-    laws = axes.laws
     space = evaluate(axes, deployment, load, budget.convention)
     limits = limits_of(budget, deployment.hardware)
     quantities = space.table.quantities
@@ -181,8 +175,7 @@ def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -
         budget=budget,
         load=load,
         deployment=deployment,
-        tried=Tried.of(table, axes.towers, axes.compressors, axes.prompt_orders),
-        all_candidates=table,
+        table=table,
         speed_limit_tokens=_speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best),
         assumptions=assumptions(chosen_law, best, budget, load.tail),
@@ -192,18 +185,7 @@ def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -
 def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | None:
     if deployment.hardware is None:
         return None
-    found = speed_limit_tokens(
-        best.llm,
-        load.tail,
-        vision=best.vision,
-        compressor=best.compressor,
-        hardware=deployment.hardware,
-        prompt_order=best.prompt_order,
-        precision=best.precision,
-        kv_precision=best.kv_precision,
-        batch=best.batch,
-        tensor_parallel=best.tensor_parallel,
-    )
+    found = speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware))
     return int(found)
 
 

@@ -7,23 +7,26 @@ visual tokens); blocks are laid end to end into the columns of a `CandidateTable
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.costs.flops import Flops, request_flops
-from planner.costs.latency import LATENCY_STAGES, MIXED, Latency, request_latency
-from planner.costs.memory import Memory, request_memory
+from planner.configuration import Model, Run
+from planner.costs.flops import Flops, flops
+from planner.costs.kernels import StageTime
+from planner.costs.latency import LATENCY_STAGES, MIXED, Latency, latency
+from planner.costs.memory import Memory, memory
 from planner.costs.request import SILICON
-from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
-from planner.hardware import Hardware
 from planner.laws.combined import Law
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm, stacks
+from planner.parts.towers import Tower
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.table import CandidateTable
@@ -35,9 +38,9 @@ FloatArray = NDArray[np.float64]
 class Axes:
     """The values to choose from."""
 
-    llms: tuple[LlmSpec, ...]
-    towers: tuple[VisionSpec, ...]
-    compressors: tuple[CompressorSpec, ...]
+    llms: tuple[Llm, ...]
+    towers: tuple[Tower, ...]
+    compressors: tuple[Compressor, ...]
     prompt_orders: tuple[str, ...]
     visual_tokens: Mapping[tuple[str, str], tuple[int, ...]]
     """By names of compressor and tower."""
@@ -49,8 +52,8 @@ class Axes:
 class Block:
     """Candidates that differ in batch, tensor parallel, LLM and visual tokens only; arrays over these four."""
 
-    vision: VisionSpec
-    compressor: CompressorSpec
+    vision: Tower
+    compressor: Compressor
     prompt_order: str
     precision: str
     visual_tokens: tuple[int, ...]
@@ -88,9 +91,9 @@ class Space:
 
 def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) -> Space:
     """Cost and predicted error of every candidate. Raises InputError for a precision that the hardware lacks."""
-    sizes = LlmArrays.of(axes.llms)
+    groups = stacks(axes.llms)
     blocks = tuple(
-        _block(axes, sizes, deployment, load, convention, *choice)
+        _block(axes, groups, deployment, load, convention, *choice)
         for choice in product(axes.compressors, axes.towers, axes.prompt_orders, deployment.precisions)
     )
     counts = [int(np.prod(block.shape)) for block in blocks]
@@ -106,8 +109,9 @@ def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) ->
     llm_index = np.concatenate([index(block, 2) for block in blocks])
     tokens = np.concatenate([np.array(block.visual_tokens, float)[index(block, 3)] for block in blocks])
     batch = np.array(deployment.batches)[np.concatenate([index(block, 0) for block in blocks])]
-    devices = np.array(deployment.tensor_parallel)[np.concatenate([index(block, 1) for block in blocks])]
-    heads = np.array([llm.num_heads for llm in axes.llms])[llm_index]
+    device_index = np.concatenate([index(block, 1) for block in blocks])
+    devices = np.array(deployment.tensor_parallel)[device_index]
+    shared = np.array([[llm.can_share(count) for count in deployment.tensor_parallel] for llm in axes.llms])
     block_index = np.repeat(np.arange(len(blocks)), counts)
     table = CandidateTable(
         llms=axes.llms,
@@ -130,45 +134,51 @@ def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) ->
         batch=batch,
     )
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
-    return Space(blocks, starts, table, block_index, heads % devices == 0)
+    return Space(blocks, starts, table, block_index, shared[llm_index, device_index])
 
 
 def _block(
     axes: Axes,
-    sizes: LlmArrays,
+    groups: list[tuple[list[int], Llm]],
     deployment: Deployment,
     load: Load,
     convention: str,
-    compressor: CompressorSpec,
-    vision: VisionSpec,
+    compressor: Compressor,
+    tower: Tower,
     prompt_order: str,
     precision: str,
 ) -> Block:
-    tokens = axes.visual_tokens[compressor.name, vision.name]
+    tokens = axes.visual_tokens[compressor.name, tower.name]
     v = np.array(tokens, float)
     batch = np.array(deployment.batches, float).reshape(-1, 1, 1, 1)
     devices = np.array(deployment.tensor_parallel, float).reshape(-1, 1, 1)
     shape = (len(batch), len(devices), len(axes.llms), len(tokens))
-    parts: dict[str, Any] = {"vision": vision, "compressor": compressor, "prompt_order": prompt_order}
-    run: dict[str, Any] = {"precision": precision, "batch": batch, "tensor_parallel": devices}
-    flops = request_flops(sizes, v, load.mean, convention=convention, **parts)
-    memory = request_memory(sizes, v, load.tail, kv_precision=deployment.kv_precision, **parts, **run)
+    run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
+    found = []
+    for members, llm in groups:
+        model = Model(llm, tower, compressor, v, prompt_order)
+        timed = served = None
+        if deployment.hardware is not None:
+            llms = [axes.llms[position] for position in members]
+            times = partial(_silicon, llms, deployment) if deployment.latency_source == SILICON else latency
+            timed = served = times(model, load.tail, run)
+            if load.mean != load.tail:
+                served = times(model, load.mean, run)
+        found.append((flops(model, load.mean, convention), memory(model, load.tail, run), timed, served))
+    whole = found[0] if len(groups) == 1 else _in_order(found, [members for members, _ in groups], shape)
+    counted, held, timed, served = whole
     law = axes.laws[compressor.name]
-    error = np.broadcast_to(np.asarray(law.predict(sizes.nominal_params, v)), shape[2:])
-    quantities = {"predicted_error": error, "total_flops": flops.total, "peak_memory_bytes": memory.peak}
-    latency = None
-    if deployment.hardware is not None:
-        card = deployment.hardware
-        timed = _silicon if deployment.latency_source == SILICON else _roofline
-        latency = served = timed(axes.llms, sizes, v, load.tail, card, deployment, parts, run)
-        if load.mean != load.tail:
-            served = timed(axes.llms, sizes, v, load.mean, card, deployment, parts, run)
+    sizes = np.array([[llm.nominal_params] for llm in axes.llms], float)
+    error = np.broadcast_to(np.asarray(law.predict(sizes, v)), shape[2:])
+    quantities = {"predicted_error": error, "total_flops": counted.total, "peak_memory_bytes": held.peak}
+    card = deployment.hardware
+    if card is not None and timed is not None and served is not None:
         rate = np.asarray(served.throughput_requests_per_s)
         replicas = 1.0 if deployment.gpus is None else np.floor(deployment.gpus / devices)
         quantities |= {
-            "ttft_s": latency.ttft_s,
-            "tpot_s": latency.tpot_s,
-            "request_s": latency.request_s,
+            "ttft_s": timed.ttft_s,
+            "tpot_s": timed.tpot_s,
+            "request_s": timed.request_s,
             "requests_per_second": replicas * rate,
         }
         if card.power_w is not None:
@@ -176,53 +186,61 @@ def _block(
         if deployment.price_per_hour is not None:
             quantities["price_per_million_requests"] = 1e6 / 3600 * deployment.price_per_hour * devices / rate
     full = {name: np.broadcast_to(np.asarray(value, float), shape) for name, value in quantities.items()}
-    return Block(vision, compressor, prompt_order, precision, tokens, law, error, flops, memory, latency, shape, full)
+    return Block(tower, compressor, prompt_order, precision, tokens, law, error, counted, held, timed, shape, full)
 
 
-def _roofline(
-    llms: tuple[LlmSpec, ...],
-    sizes: LlmArrays,
-    visual_tokens: FloatArray,
-    workload: Workload,
-    card: Hardware,
-    deployment: Deployment,
-    parts: dict[str, Any],
-    run: dict[str, Any],
-) -> Latency:
-    kv_precision = deployment.kv_precision
-    return request_latency(sizes, visual_tokens, workload, hardware=card, kv_precision=kv_precision, **parts, **run)
+_Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]
 
 
-def _silicon(
-    llms: tuple[LlmSpec, ...],
-    sizes: LlmArrays,
-    visual_tokens: FloatArray,
-    workload: Workload,
-    card: Hardware,
-    deployment: Deployment,
-    parts: dict[str, Any],
-    run: dict[str, Any],
-) -> Latency:
-    """As `_roofline`, the LLM's seconds from measured kernels, one candidate at a time."""
+def _in_order(found: list[_Costs], members: list[list[int]], shape: tuple[int, ...]) -> _Costs:
+    """The costs of groups of language models, put together in the order of the models."""
+    order = np.argsort(np.concatenate(members))
+
+    def joined(values: Sequence[Any]) -> FloatArray:
+        """(..., LLMs, visual tokens)"""
+        lead = np.broadcast_shapes(*(np.shape(value)[:-2] for value in values))
+        wide = [np.broadcast_to(value, (*lead, len(own), shape[3])) for value, own in zip(values, members, strict=True)]
+        return np.concatenate(wide, axis=-2)[..., order, :]
+
+    def joined_fields(parts: Sequence[Any], names: Sequence[str]) -> dict[str, FloatArray]:
+        return {name: joined([getattr(part, name) for part in parts]) for name in names}
+
+    def joined_times(times: Sequence[Any]) -> Latency | None:
+        if times[0] is None:
+            return None
+        stages = {
+            name: StageTime(
+                **joined_fields([getattr(one, name) for one in times], [item.name for item in fields(StageTime)])
+            )
+            for name in LATENCY_STAGES
+        }
+        tags = {name: {one.sources[name] for one in times} for name in LATENCY_STAGES}
+        sources = {name: own.pop() if len(own) == 1 else MIXED for name, own in tags.items()}
+        whole: Latency = replace(times[0], **stages, sources=sources, shape=shape)
+        return whole
+
+    counted, held, timed, served = zip(*found, strict=True)
+    return (
+        Flops(**joined_fields(counted, [item.name for item in fields(Flops)])),
+        Memory(**joined_fields(held, [item.name for item in fields(Memory)])),
+        joined_times(timed),
+        joined_times(served),
+    )
+
+
+def _silicon(llms: Sequence[Llm], deployment: Deployment, model: Model, workload: Workload, run: Run) -> Latency:
+    """As `latency`, the LLM's seconds from measured kernels, one candidate at a time."""
     from planner.costs.silicon import silicon_latency
 
-    whole = _roofline(llms, sizes, visual_tokens, workload, card, deployment, parts, run)
-    seconds = {name: np.empty(whole.shape) for name in LATENCY_STAGES}
+    whole = latency(model, workload, run)
+    shape = (len(deployment.batches), len(deployment.tensor_parallel), len(llms), np.size(model.visual_tokens))
+    seconds = {name: np.empty(shape) for name in LATENCY_STAGES}
     sources: dict[str, set[str]] = {name: set() for name in LATENCY_STAGES}
     for b, batch in enumerate(deployment.batches):
         for t, devices in enumerate(deployment.tensor_parallel):
+            one_way = replace(run, batch=batch, tensor_parallel=devices)
             for i, llm in enumerate(llms):
-                found = silicon_latency(
-                    llm,
-                    visual_tokens,
-                    workload,
-                    hardware=card,
-                    precision=run["precision"],
-                    kv_precision=deployment.kv_precision,
-                    batch=batch,
-                    tensor_parallel=devices,
-                    **parts,
-                )
+                found = silicon_latency(replace(model, llm=llm), workload, one_way)
                 for name in LATENCY_STAGES:
                     seconds[name][b, t, i] = getattr(found, name).seconds
                     sources[name].add(found.sources[name])

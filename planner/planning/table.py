@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import UnknownNameError
-from planner.models.specs import LlmSpec
+from planner.parts.llms import Llm
 from planner.planning.distinct import distinct_rows
 from planner.planning.limits import LIMITS
 
@@ -30,7 +30,7 @@ def ranking_keys(quantities: Mapping[str, FloatArray], errors: FloatArray) -> tu
 class CandidateTable:
     """Every candidate that was compared, one row each; what fits the budget and what does not."""
 
-    llms: tuple[LlmSpec, ...]
+    llms: tuple[Llm, ...]
     llm_index: NDArray[np.intp]
     """Position in `llms`, shape (rows,)."""
     visual_tokens: FloatArray

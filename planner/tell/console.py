@@ -18,8 +18,10 @@ from planner.laws.combined import CombinedLaw, Law
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval, identifiable
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.continuous import ContinuousOptimum
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.planning.result import ContinuousOptimum
 
 
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:
@@ -77,23 +79,22 @@ def print_optimum(console: Console, optimum: ContinuousOptimum) -> None:
 
 def print_catalog(
     console: Console,
-    llms: Iterable[LlmSpec],
-    towers: Iterable[VisionSpec],
-    compressors: Iterable[CompressorSpec],
+    llms: Iterable[Llm],
+    towers: Iterable[Tower],
+    compressors: Iterable[Compressor],
     laws: Iterable[FittedLaw],
 ) -> None:
     """Everything that can be named on the command line."""
     table = new_table("language models", "name", "family", "nominal", "exact", "layers", "width", "heads (KV)")
     for llm in llms:
-        heads = f"{llm.num_heads} ({llm.num_kv_heads})"
         sizes = (format_params(llm.nominal_params), format_params(llm.params))
-        add_row(table, llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), heads)
+        add_row(table, llm.name, llm.family, *sizes, str(llm.num_layers), str(llm.hidden_size), llm.heads_text)
     console.print(table)
     table = new_table("vision towers", "name", "patches", "visual tokens of QueCC")
     quecc = next(iter(compressors))
     for tower in towers:
         counts = ", ".join(map(str, quecc.visual_tokens(tower)))
-        add_row(table, tower.name, f"{tower.grid_side} x {tower.grid_side}", counts)
+        add_row(table, tower.name, tower.grid_text, counts)
     console.print(table)
     table = new_table("compressors", "name", "", "query-aware")
     for compressor in compressors:

@@ -13,8 +13,9 @@ from transformers import GenerationConfig
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import format_bytes, shown
-from planner.costs.memory import compressor_params
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
 
 from .materialise import make_shell, materialise, seeded, tied_names, units
 from .modeling import PlannerVlmForConditionalGeneration
@@ -44,10 +45,10 @@ class PartParams:
 def build(
     candidate: Picked | None = None,
     *,
-    llm: str | LlmSpec | None = None,
+    llm: str | Llm | None = None,
     visual_tokens: int | None = None,
-    vision: str | VisionSpec | None = None,
-    compressor: str | CompressorSpec | None = None,
+    vision: str | Tower | None = None,
+    compressor: str | Compressor | None = None,
     prompt_order: str | None = None,
     weights: Weights = RANDOM,
     dtype: str | torch.dtype | None = None,
@@ -199,12 +200,11 @@ def _sources_of(model: PlannerVlmForConditionalGeneration, weights: Any) -> dict
 
 def params_table(model: PlannerVlmForConditionalGeneration, recipe: Recipe) -> tuple[PartParams, ...]:
     """Every part's parameters, counted in the model and predicted by the planner, which must agree."""
-    width, llm_width = recipe.vision.hidden_size, recipe.llm.hidden_size
-    projector = width * llm_width + llm_width + llm_width**2 + llm_width
-    both = int(compressor_params(recipe.compressor, recipe.vision, llm_width, recipe.visual_tokens))
+    made = recipe.model
+    projector = int(made.connector.params(made.tower.hidden_size, made.llm.hidden_size))
     parts = (
         ("vision tower", model.vision_tower, recipe.vision.params_run),
-        ("compressor", model.compressor, both - projector),
+        ("compressor", model.compressor, int(made.beside_params) - projector),
         ("projector", model.projector, projector),
         ("language model", model.language_model, recipe.llm.params),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,20 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from planner.base.errors import InputError, SpecError
 from planner.base.quantities import shown, whole_number
-from planner.models.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
-from planner.models.configs import llm_spec, vision_spec
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
-from planner.planning.candidate import Candidate
-from planner.planning.result import Plan
+from planner.configuration import Model
+from planner.parts.catalog import (
+    DEFAULT_COMPRESSOR,
+    DEFAULT_VISION,
+    find_compressor,
+    find_llms,
+    find_vision,
+    shipped_config,
+)
+from planner.parts.compressors import COMPRESSORS, Compressor
+from planner.parts.configs import read_llm, read_tower
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.planning.result import Candidate, Plan
 
 from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
 
@@ -31,9 +39,9 @@ _UNUSED = ("architectures", "transformers_version", "_name_or_path", "auto_map",
 class Recipe:
     """A model's parts, each known both as the planner counts it and as transformers builds it."""
 
-    llm: LlmSpec
-    vision: VisionSpec
-    compressor: CompressorSpec
+    llm: Llm
+    vision: Tower
+    compressor: Compressor
     visual_tokens: int
     """Per image."""
     prompt_order: str
@@ -43,9 +51,13 @@ class Recipe:
     vision_config: Mapping[str, Any] = field(hash=False, repr=False)
     """The same of the whole tower."""
 
+    @property
+    def model(self) -> Model:
+        """The model as the planner counts it."""
+        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order)
+
     def __str__(self) -> str:
-        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
-        return f"{self.llm.name} with {tokens}"
+        return str(self.model)
 
     def with_llm(self, config: PreTrainedConfig, place: str) -> Recipe:
         """The same with the config of a checkpoint, which must be one of this language model.
@@ -54,7 +66,7 @@ class Recipe:
             InputError: another architecture; the vocabulary may differ.
         """
         values = config.to_dict()
-        spec = llm_spec(
+        spec = read_llm(
             self.llm.name,
             values,
             family=self.llm.family,
@@ -68,17 +80,28 @@ class Recipe:
     def with_vision(self, config: PreTrainedConfig, place: str) -> Recipe:
         """The same with the config of a tower's checkpoint. Raises InputError for another tower."""
         values = getattr(config, "vision_config", config).to_dict()
-        spec = vision_spec(self.vision.name, values, params=self.vision.params, source=place)
+        spec = read_tower(self.vision.name, values, params=self.vision.params, source=place)
         _check_same(spec, self.vision, ("image_size", "patch_size"), place)
         return replace(self, vision=spec, vision_config=values)
 
     def config(self) -> PlannerVlmConfig:
-        """The model's configuration. Raises InputError where transformers does not know a part."""
+        """The model's configuration. Raises InputError where a part has no torch code here."""
+        if not self.compressor.built_as:
+            raise InputError(
+                f"cannot build {self}: the compressor {self.compressor.name} has a known cost but no torch module; "
+                f"expected one of {', '.join(one.name for one in COMPRESSORS if one.built_as)}"
+            )
+        for part in (self.llm, self.vision):
+            if not part.model_type:
+                raise InputError(
+                    f"cannot build {self}: of {part.name} the cost is known, and no model type of transformers; "
+                    "expected a part that was read from a config.json"
+                )
         try:
             return PlannerVlmConfig(
                 vision_config=_hf_config(self.vision.model_type, self.vision_config, self.vision.name),
                 text_config=_hf_config(self.llm.model_type, self.llm_config, self.llm.name),
-                compressor=self.compressor.name,
+                compressor=self.compressor.built_as,
                 visual_tokens=self.visual_tokens,
                 prompt_order=self.prompt_order,
                 compressor_heads=self.compressor.heads,
@@ -90,10 +113,10 @@ class Recipe:
 def make_recipe(
     candidate: Picked | None = None,
     *,
-    llm: str | LlmSpec | None = None,
+    llm: str | Llm | None = None,
     visual_tokens: int | None = None,
-    vision: str | VisionSpec | None = None,
-    compressor: str | CompressorSpec | None = None,
+    vision: str | Tower | None = None,
+    compressor: str | Compressor | None = None,
     prompt_order: str | None = None,
 ) -> Recipe:
     """A recipe from a pick, from names, or from a pick with some names put in its place.
@@ -128,9 +151,8 @@ def make_recipe(
         raise InputError("visual_tokens is missing: say how many tokens an image becomes")
     tokens = whole_number(tokens, "visual_tokens", 1)
     if tokens not in squeeze.visual_tokens(tower):
-        side = tower.grid_side
         raise InputError(
-            f"{tower.name} has a grid of {side} x {side} patches, of which {squeeze.name} makes "
+            f"{tower.name} has a grid of {tower.grid_text} patches, of which {squeeze.name} makes "
             f"{', '.join(map(str, squeeze.visual_tokens(tower)))} visual tokens, not {tokens}"
         )
     return Recipe(
@@ -200,15 +222,10 @@ def _sources(plan: Mapping[str, Any], known: Set[str]) -> dict[str, str]:
 
 def _values(kind: str, name: str, source: str) -> Mapping[str, Any]:
     """Config values of a part: the catalogue's, or those of the config.json that it was read from."""
-    content = json.loads(resources.files("planner.models").joinpath("catalog.json").read_text("utf-8"))
-    entry = content[kind].get(name)
-    if entry is not None and entry["source"] == source:
-        config: Mapping[str, Any] = entry["config"]
-        return config
+    shipped = shipped_config(kind, name, source)
+    if shipped is not None:
+        return shipped
     path = Path(source)
-    if not path.exists():
-        what, option = ("language model", "--llm-config") if kind == "llm" else ("vision tower", "--vision")
-        raise InputError(f"the plan's {what} was read from {source}, which is gone: give its config.json with {option}")
     try:
         values = json.loads((path / "config.json" if path.is_dir() else path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -226,9 +243,7 @@ def _hf_config(model_type: str, values: Mapping[str, Any], name: str) -> PreTrai
         raise InputError(f"{name}: transformers cannot use its config: {_one_line(error)}") from None
 
 
-def _check_same(
-    found: LlmSpec | VisionSpec, expected: LlmSpec | VisionSpec, further: tuple[str, ...], place: str
-) -> None:
+def _check_same(found: Llm | Tower, expected: Llm | Tower, further: tuple[str, ...], place: str) -> None:
     for name in ("num_layers", "hidden_size", "intermediate_size", "num_heads", *further):
         there, wanted = getattr(found, name), getattr(expected, name)
         if there != wanted:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from costs.loose import compressor_params, request_latency
 
 from planner.bench.measurement import Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
 from planner.bench.samples import Samples
-from planner.costs.latency import LATENCY_STAGES, request_latency
-from planner.costs.memory import compressor_params
+from planner.costs.latency import LATENCY_STAGES
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
-from planner.models.catalog import find_compressor, find_llms, find_vision
+from planner.parts.catalog import find_compressor, find_llms, find_vision
 
 TOWER = "CLIP-ViT-L/14-336"
 ON_H100: dict[str, Any] = {

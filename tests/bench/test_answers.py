@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from bench.made import made
+from costs.loose import request_latency, speed_limit_tokens
 from rich.console import Console
 
 from planner.bench.answers import (
@@ -20,10 +21,9 @@ from planner.bench.answers import (
     predicted_answers,
 )
 from planner.bench.samples import Samples
-from planner.costs.latency import request_latency, speed_limit_tokens
 from planner.costs.stages import Workload
 from planner.hardware import find_hardware
-from planner.models.catalog import find_compressor, find_llms, find_vision
+from planner.parts.catalog import find_compressor, find_llms, find_vision
 from planner.tell.answers import print_answers
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.made import made
+from costs.loose import request_latency, request_memory
 from rich.console import Console
 from support import Run
 
@@ -24,12 +25,11 @@ from planner.bench.calibration.result import Calibration, record_path
 from planner.bench.calibration.shapes import ON_GPU, ROOM, Shape, plan_shapes
 from planner.bench.calibration.take import read_folder, take
 from planner.bench.measurement import Ceilings, Measurement
-from planner.costs.latency import LATENCY_STAGES, request_latency
-from planner.costs.memory import request_memory
+from planner.costs.latency import LATENCY_STAGES
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.hardware.efficiency import Efficiency
-from planner.models.catalog import find_compressor, find_llms, find_vision
+from planner.parts.catalog import find_compressor, find_llms, find_vision
 from planner.tell.calibration import print_calibration
 from planner.tell.plots.calibration import plot
 from planner.tell.plots.save import save

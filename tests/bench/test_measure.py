@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from bench.parts import REQUEST, folders, made_up, recipe
+from costs.loose import compressor_params
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.bench.ceilings import measure_ceilings
@@ -23,7 +24,6 @@ from planner.bench.measurement import Ceilings
 from planner.bench.meters import CoreWait, Gpu, TensorBytes
 from planner.bench.slices import between, extrapolated, measure_by_slices, slice_layers, with_layers
 from planner.bench.stages import Stages
-from planner.costs.memory import compressor_params
 from planner.costs.stages import Workload
 from planner.vlm.build import build_recipe
 from planner.vlm.recipe import make_recipe

@@ -6,22 +6,24 @@ import math
 from itertools import product
 
 import pytest
+from costs.loose import decoder_flops, request_flops
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import UnknownNameError
+from planner.configuration import Model
 from planner.costs.convert import COUNTS, MAC_STYLES, MEANINGS, convert, counts, macs_of_prefill
-from planner.costs.flops import CONVENTIONS, decoder_flops, request_flops
+from planner.costs.flops import CONVENTIONS
 from planner.costs.stages import Workload
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS, LlmSpec
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
+from planner.parts.llms import Llm
 
 TOWER = vision_catalog()["CLIP-ViT-L/14-336"]
 VICUNA = llm_catalog()["Vicuna-7B-v1.5"]
 
 
-def same_request(llm: LlmSpec, visual_tokens: int, workload: Workload, compressor: str = "none") -> dict[str, float]:
-    return counts(llm, visual_tokens, workload, vision=TOWER, compressor=COMPRESSORS[compressor])
+def same_request(llm: Llm, visual_tokens: int, workload: Workload, compressor: str = "none") -> dict[str, float]:
+    return counts(Model(llm, TOWER, compressor_catalog()[compressor], visual_tokens), workload)
 
 
 def test_formulas_by_hand() -> None:
@@ -59,7 +61,7 @@ def test_tokens_are_all_that_the_prefill_sees() -> None:
         assert found[style] == macs_of_prefill(VICUNA, 8 + 50 + 3 * 16, style)
     for convention in CONVENTIONS:
         flops = request_flops(
-            VICUNA, 16, workload, vision=TOWER, compressor=COMPRESSORS["quecc"], convention=convention
+            VICUNA, 16, workload, vision=TOWER, compressor=compressor_catalog()["quecc"], convention=convention
         )
         assert found[convention] == flops.total
 
@@ -73,14 +75,14 @@ def test_a_request_is_converted_into_itself(counted: str, wanted: str) -> None:
 @settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from(list(llm_catalog().values())),
-    st.sampled_from(COMPRESSORS["quecc"].visual_tokens(TOWER)),
+    st.sampled_from(compressor_catalog()["quecc"].visual_tokens(TOWER)),
     st.builds(Workload, query_tokens=st.integers(0, 500), generated_tokens=st.integers(0, 100)),
     st.sampled_from(COUNTS),
     st.sampled_from(COUNTS),
     st.floats(1e6, 1e18),
 )
 def test_there_and_back(
-    llm: LlmSpec, visual_tokens: int, workload: Workload, counted: str, wanted: str, value: float
+    llm: Llm, visual_tokens: int, workload: Workload, counted: str, wanted: str, value: float
 ) -> None:
     same = same_request(llm, visual_tokens, workload, "quecc")
     there = convert(value, counted, wanted, same)

@@ -8,25 +8,23 @@ from itertools import product
 
 import numpy as np
 import pytest
+from costs.loose import compressor_flops, decoder_flops, encoder_flops, request_flops
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import UnknownNameError
-from planner.costs.flops import (
-    CONVENTIONS,
-    Flops,
-    compressor_flops,
-    decoder_flops,
-    encoder_flops,
-    request_flops,
-)
-from planner.costs.sizes import LlmArrays
-from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.flops import CONVENTIONS, Flops
+from planner.costs.stages import STAGES, Workload
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Dense, Llm
+from planner.parts.towers import Tower
 
 TOWER = vision_catalog()["CLIP-ViT-L/14-336"]
-QUECC, TOKENPACKER, POOL, NONE = (COMPRESSORS[name] for name in ("quecc", "tokenpacker", "average-pool", "none"))
+QUECC, TOKENPACKER, POOL, NONE = (
+    compressor_catalog()[name] for name in ("quecc", "tokenpacker", "average-pool", "none")
+)
 
 
 # ---- the literal count -------------------------------------------------------------------------------------------
@@ -56,7 +54,7 @@ def matrix(inputs: int, outputs: int, rows: int) -> int:
     return 2 * inputs * outputs * rows
 
 
-def counted_decoder(llm: LlmSpec, new_tokens: int, cached_tokens: int) -> int:
+def counted_decoder(llm: Llm, new_tokens: int, cached_tokens: int) -> int:
     h, m, d = llm.hidden_size, llm.intermediate_size, llm.head_dim
     queries, keys = llm.num_heads * d, llm.num_kv_heads * d
     shapes = [(h, queries), (h, keys), (h, keys), (queries, h)]
@@ -72,11 +70,11 @@ def counted_decoder(llm: LlmSpec, new_tokens: int, cached_tokens: int) -> int:
     return flops
 
 
-def counted_head(llm: LlmSpec) -> int:
+def counted_head(llm: Llm) -> int:
     return matrix(llm.hidden_size, llm.vocab_size, 1)
 
 
-def counted_decode(llm: LlmSpec, steps: int, context_tokens: int) -> int:
+def counted_decode(llm: Llm, steps: int, context_tokens: int) -> int:
     flops = 0
     for step in range(steps):
         flops += counted_decoder(llm, 1, context_tokens + step)
@@ -84,7 +82,7 @@ def counted_decode(llm: LlmSpec, steps: int, context_tokens: int) -> int:
     return flops
 
 
-def counted_encoder(vision: VisionSpec) -> int:
+def counted_encoder(vision: Tower) -> int:
     d, side = vision.hidden_size, vision.image_size // vision.patch_size
     flops = 0
     for _patch in product(range(side), range(side)):
@@ -97,7 +95,7 @@ def counted_encoder(vision: VisionSpec) -> int:
     return flops
 
 
-def counted_compressor(name: str, vision: VisionSpec, llm: LlmSpec, visual_tokens: int) -> int:
+def counted_compressor(name: str, vision: Tower, llm: Llm, visual_tokens: int) -> int:
     d, h, v = vision.hidden_size, llm.hidden_size, visual_tokens
     side = vision.image_size // vision.patch_size
     patches = side * side
@@ -136,7 +134,7 @@ def absorbed_attention(d: int, patches: int, v: int, heads: int = 8) -> int:
 
 
 def counted_request(
-    llm: LlmSpec, visual_tokens: int, workload: Workload, vision: VisionSpec, compressor: str, prompt_order: str
+    llm: Llm, visual_tokens: int, workload: Workload, vision: Tower, compressor: str, prompt_order: str
 ) -> dict[str, int]:
     encoder = squeezed = new_tokens = 0
     for _image in range(workload.images):
@@ -187,7 +185,12 @@ def test_every_stage_equals_the_literal_count(
 ) -> None:
     llm = llm_catalog()[name]
     flops = request_flops(
-        llm, visual_tokens, workload, vision=TOWER, compressor=COMPRESSORS[compressor], prompt_order=prompt_order
+        llm,
+        visual_tokens,
+        workload,
+        vision=TOWER,
+        compressor=compressor_catalog()[compressor],
+        prompt_order=prompt_order,
     )
     counted = counted_request(llm, visual_tokens, workload, TOWER, compressor, prompt_order)
     assert stages(flops) == counted
@@ -282,12 +285,12 @@ def test_nominal_size_counts_a_small_llm_too_high() -> None:
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("compressor", [QUECC, TOKENPACKER, POOL], ids=lambda spec: spec.name)
-def test_arrays_equal_one_by_one(compressor: CompressorSpec, convention: str) -> None:
+def test_arrays_equal_one_by_one(compressor: Compressor, convention: str) -> None:
     llms = tuple(llm_catalog().values())
     tokens = compressor.visual_tokens(TOWER)
     workload = Workload(60, 11, cached_tokens=90, system_tokens=13, images=2)
     options = {"vision": TOWER, "compressor": compressor, "convention": convention}
-    together = request_flops(LlmArrays.of(llms), np.array(tokens), workload, **options)
+    together = request_flops(Dense.columns(llms), np.array(tokens), workload, **options)
     assert np.shape(together.total) == (len(llms), len(tokens))
     for (i, llm), (j, v) in product(enumerate(llms), enumerate(tokens)):
         alone = request_flops(llm, v, workload, **options)
@@ -298,7 +301,7 @@ def test_every_stage_has_the_shape_of_the_candidates() -> None:
     llms = tuple(llm_catalog().values())[:3]
     for convention in CONVENTIONS:
         flops = request_flops(
-            LlmArrays.of(llms),
+            Dense.columns(llms),
             np.array([1, 4]),
             Workload(5, 5),
             vision=TOWER,
@@ -341,7 +344,7 @@ def test_unknown_names(option: dict[str, str], message: str) -> None:
 
 any_llm = st.sampled_from(list(llm_catalog().values()))
 any_tower = st.sampled_from(list(vision_catalog().values()))
-any_compressor = st.sampled_from(list(COMPRESSORS.values()))
+any_compressor = st.sampled_from(list(compressor_catalog().values()))
 any_workload = st.builds(
     Workload,
     query_tokens=st.integers(0, 2000),
@@ -364,11 +367,11 @@ any_visual_tokens = st.integers(1, 729)
     st.sampled_from(PROMPT_ORDERS),
 )
 def test_stages_are_not_negative_and_sum_to_the_total(
-    llm: LlmSpec,
+    llm: Llm,
     visual_tokens: int,
     workload: Workload,
-    vision: VisionSpec,
-    compressor: CompressorSpec,
+    vision: Tower,
+    compressor: Compressor,
     convention: str,
     prompt_order: str,
 ) -> None:
@@ -397,10 +400,10 @@ def test_stages_are_not_negative_and_sum_to_the_total(
     st.integers(1, 500),
 )
 def test_more_tokens_of_any_kind_cost_more(
-    llm: LlmSpec,
+    llm: Llm,
     visual_tokens: int,
     workload: Workload,
-    compressor: CompressorSpec,
+    compressor: Compressor,
     prompt_order: str,
     kind: str,
     extra: int,
@@ -432,7 +435,7 @@ def test_more_tokens_of_any_kind_cost_more(
 @settings(deadline=None)
 @given(any_llm, any_visual_tokens, any_workload, any_tower, any_compressor)
 def test_text_first_is_image_first_without_the_query_pass(
-    llm: LlmSpec, visual_tokens: int, workload: Workload, vision: VisionSpec, compressor: CompressorSpec
+    llm: Llm, visual_tokens: int, workload: Workload, vision: Tower, compressor: Compressor
 ) -> None:
     image_first, text_first = (
         request_flops(llm, visual_tokens, workload, vision=vision, compressor=compressor, prompt_order=order)
@@ -446,7 +449,7 @@ def test_text_first_is_image_first_without_the_query_pass(
 @settings(deadline=None)
 @given(any_llm, any_visual_tokens, any_workload, any_compressor)
 def test_cached_tokens_cost_attention_only(
-    llm: LlmSpec, visual_tokens: int, workload: Workload, compressor: CompressorSpec
+    llm: Llm, visual_tokens: int, workload: Workload, compressor: Compressor
 ) -> None:
     cached, fresh = (
         stages(request_flops(llm, visual_tokens, request, vision=TOWER, compressor=compressor))

@@ -6,23 +6,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from costs.loose import request_flops, request_latency, speed_limit_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.costs.flops import request_flops
 from planner.costs.kernels import BOUNDS, StageTime
-from planner.costs.latency import LATENCY_STAGES, Latency, has_qk_norm, request_latency, speed_limit_tokens
+from planner.costs.latency import LATENCY_STAGES, Latency
 from planner.costs.memory import weights_bytes
-from planner.costs.sizes import LlmArrays
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, hardware_catalog
 from planner.hardware.efficiency import SHARES, SOURCES, Efficiency, efficiency_of
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS, CompressorSpec, LlmSpec, VisionSpec
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Dense, Llm
+from planner.parts.towers import Tower
 
 TOWER = vision_catalog()["CLIP-ViT-L/14-336"]
-QUECC, NONE = COMPRESSORS["quecc"], COMPRESSORS["none"]
+QUECC, NONE = compressor_catalog()["quecc"], compressor_catalog()["none"]
 H100 = hardware_catalog()["h100-sxm"]
 VICUNA = llm_catalog()["Vicuna-7B-v1.5"]
 
@@ -42,8 +43,9 @@ PLAIN = replace(
 ONLY_COMPUTE = replace(PLAIN, bandwidth_bytes_per_s=1e30)
 ONLY_BANDWIDTH = replace(PLAIN, flops_per_s=dict.fromkeys(("bf16", "fp8", "int8", "fp32"), 1e30))
 
-TINY = LlmSpec(
-    "tiny", "tiny", "llama", 1e6, 64, 128, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=16, vocab_size=1000,
+TINY = Dense(
+    name="tiny", family="tiny", model_type="llama", nominal_params=1e6, hidden_size=64, intermediate_size=128,
+    num_layers=2, num_heads=4, num_kv_heads=2, head_dim=16, vocab_size=1000,
     tied_embeddings=False, norm_params_per_layer=128, final_norm_params=64,
 )  # fmt: skip
 WEIGHTS = 64 * (2 * 64 + 2 * 32) + 3 * 64 * 128
@@ -51,13 +53,13 @@ WEIGHTS = 64 * (2 * 64 + 2 * 32) + 3 * 64 * 128
 
 
 def latency(
-    llm: LlmSpec | LlmArrays = TINY,
+    llm: Llm = TINY,
     visual_tokens: object = 4,
     workload: Workload | None = None,
     *,
-    compressor: CompressorSpec = NONE,
+    compressor: Compressor = NONE,
     hardware: Hardware = PLAIN,
-    vision: VisionSpec = TOWER,
+    vision: Tower = TOWER,
     **options: object,
 ) -> Latency:
     return request_latency(
@@ -151,7 +153,7 @@ def test_launches_cost_their_overhead() -> None:
     assert found.prefill.seconds == pytest.approx(2 * 4 + 1 + 2 * 100 + (2 * 3 + 1) * 1e8)
     assert found.encoder.seconds == pytest.approx(1 + 23 * 4 + 23 * 100 + (23 * 3 + 1) * 1e8)
     assert found.prefill.bound == "overhead"
-    normed = replace(TINY, norm_params_per_layer=128 + 2 * 16)
+    normed = replace(TINY, qk_norm=True)
     assert latency(normed, hardware=card).prefill.seconds == pytest.approx(float(found.prefill.seconds) + 2e4)
 
 
@@ -198,7 +200,7 @@ def test_many_candidates_at_once_are_as_each_alone(order: str) -> None:
     llms = tuple(llm_catalog().values())
     tokens = np.array([1.0, 36.0, 576.0])
     workload = Workload(50, 32, cached_tokens=3, system_tokens=7)
-    many = latency(LlmArrays.of(llms), tokens, workload, compressor=QUECC, hardware=H100, prompt_order=order)
+    many = latency(Dense.columns(llms), tokens, workload, compressor=QUECC, hardware=H100, prompt_order=order)
     assert np.shape(many.request_s) == (len(llms), 3)
     for i, llm in enumerate(llms):
         for j, v in enumerate(tokens):
@@ -229,9 +231,9 @@ def test_source(card: str, source: str) -> None:
     assert latency(hardware={**hardware_catalog(), "plain": PLAIN}[card]).source == source
 
 
-def test_qk_norm_is_read_off_the_counts() -> None:
+def test_qk_norm_is_a_fact_of_the_model() -> None:
     for llm in llm_catalog().values():
-        assert bool(has_qk_norm(llm)) == (llm.family == "Qwen3")
+        assert llm.qk_norm == (llm.family == "Qwen3")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ def test_speed_limit_is_where_one_token_would_save_five_percent() -> None:
     assert 1 < limit < TOWER.patches
     assert ttft(1) >= 0.95 * ttft(limit)
     assert ttft(1) < 0.95 * ttft(limit + 1)
-    several = speed_limit_tokens(LlmArrays.of((VICUNA, TINY)), workload, vision=TOWER, compressor=QUECC, hardware=H100)
+    several = speed_limit_tokens(Dense.columns((VICUNA, TINY)), workload, vision=TOWER, compressor=QUECC, hardware=H100)
     assert np.asarray(several).tolist() == [limit, TOWER.patches]
     assert speed_limit_tokens(VICUNA, workload, vision=TOWER, compressor=QUECC, hardware=H100, batch=32) < limit
 
@@ -318,7 +320,7 @@ def test_efficiencies_that_cannot_be(content: dict[str, object], message: str) -
 
 any_llm = st.sampled_from(list(llm_catalog().values()))
 any_card = st.sampled_from(list(hardware_catalog().values()))
-any_compressor = st.sampled_from(list(COMPRESSORS.values()))
+any_compressor = st.sampled_from(list(compressor_catalog().values()))
 any_order = st.sampled_from(["image-first", "text-first"])
 any_workload = st.builds(
     Workload,
@@ -342,11 +344,11 @@ any_workload = st.builds(
     st.integers(1, 300),
 )
 def test_more_of_anything_never_costs_less(
-    llm: LlmSpec,
+    llm: Llm,
     card: Hardware,
     visual_tokens: int,
     workload: Workload,
-    compressor: CompressorSpec,
+    compressor: Compressor,
     order: str,
     kind: str,
     extra: int,
@@ -369,11 +371,11 @@ def test_more_of_anything_never_costs_less(
 @settings(deadline=None)
 @given(any_llm, any_card, st.integers(1, 729), any_workload, any_compressor, st.floats(1, 10), st.floats(1, 10))
 def test_a_faster_card_is_never_slower(
-    llm: LlmSpec,
+    llm: Llm,
     card: Hardware,
     visual_tokens: int,
     workload: Workload,
-    compressor: CompressorSpec,
+    compressor: Compressor,
     wider: float,
     stronger: float,
 ) -> None:
@@ -390,11 +392,11 @@ def test_a_faster_card_is_never_slower(
 @settings(deadline=None)
 @given(any_llm, any_card, st.integers(1, 729), any_workload, any_compressor, any_order, st.sampled_from([1, 2, 4, 8]))
 def test_nothing_beats_the_speed_of_light(
-    llm: LlmSpec,
+    llm: Llm,
     card: Hardware,
     visual_tokens: int,
     workload: Workload,
-    compressor: CompressorSpec,
+    compressor: Compressor,
     order: str,
     gpus: int,
 ) -> None:
@@ -415,7 +417,7 @@ def test_nothing_beats_the_speed_of_light(
 
 @settings(deadline=None)
 @given(any_llm, st.integers(1, 729), any_workload)
-def test_text_first_still_reads_the_weights_twice(llm: LlmSpec, visual_tokens: int, workload: Workload) -> None:
+def test_text_first_still_reads_the_weights_twice(llm: Llm, visual_tokens: int, workload: Workload) -> None:
     """Unlike in FLOPs the query pass is not free: run ahead of the image it still reads all weights."""
     image_first, text_first = (
         latency(llm, visual_tokens, workload, compressor=QUECC, hardware=H100, prompt_order=order)
@@ -429,7 +431,7 @@ def test_text_first_still_reads_the_weights_twice(llm: LlmSpec, visual_tokens: i
 
 @pytest.mark.parametrize("card", ["h100-sxm", "h200", "b200", "a100-80gb", "l40s", "rtx-4090"])
 @pytest.mark.parametrize("llm", [llm for llm in llm_catalog().values() if llm.nominal_params >= 7e9], ids=str)
-def test_a_decode_step_at_batch_1_reads_the_weights_once(card: str, llm: LlmSpec) -> None:
+def test_a_decode_step_at_batch_1_reads_the_weights_once(card: str, llm: Llm) -> None:
     hardware = hardware_catalog()[card]
     read_s = (float(weights_bytes(llm)) - 2 * llm.embedding_params) / hardware.bandwidth_bytes_per_s
     assert read_s <= float(latency(llm, 16, Workload(50, 32), hardware=hardware).tpot_s) <= 3 * read_s

@@ -8,29 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from costs.loose import compressor_params, request_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import UnknownNameError
-from planner.costs.memory import (
-    CONTEXT_BYTES,
-    Memory,
-    compressor_params,
-    request_memory,
-    weights_bytes,
-)
-from planner.costs.sizes import LlmArrays
-from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.memory import CONTEXT_BYTES, Memory, weights_bytes
+from planner.costs.stages import STAGES, Workload
 from planner.hardware.precision import KV_BYTES, WEIGHT_PRECISIONS
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.configs import llm_spec
-from planner.models.specs import COMPRESSORS, LlmSpec, VisionSpec
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
+from planner.parts.configs import read_llm
+from planner.parts.llms import Dense, Llm
+from planner.parts.towers import Tower
 
 TOWER = vision_catalog()["CLIP-ViT-L/14-336"]
-QUECC, NONE = COMPRESSORS["quecc"], COMPRESSORS["none"]
+QUECC, NONE = compressor_catalog()["quecc"], compressor_catalog()["none"]
 
 
-def memory(llm: LlmSpec, visual_tokens: int, workload: Workload, **options: Any) -> Memory:
+def memory(llm: Llm, visual_tokens: int, workload: Workload, **options: Any) -> Memory:
     parts = {"vision": TOWER, "compressor": QUECC} | options
     return request_memory(llm, visual_tokens, workload, **parts).at()
 
@@ -66,7 +62,7 @@ def test_weights_and_cache_have_the_bytes_of_a_real_model(
     dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
     made = transformers.CONFIG_MAPPING[model_type](**config)
     model = transformers.AutoModelForCausalLM.from_config(made, dtype=dtype).eval()
-    llm = llm_spec("small", config, model_type=model_type)
+    llm = read_llm("small", config, model_type=model_type)
     assert weights_bytes(llm, precision) == sum(weight.nbytes for weight in model.parameters())
 
     batch, workload = 3, Workload(11, 5, cached_tokens=7, system_tokens=2)
@@ -98,7 +94,7 @@ def test_parameters_of_compressor_and_projector_are_those_of_the_modules(name: s
     from planner.vlm.baselines import make_compressor
     from planner.vlm.quecc import Projector
 
-    vision, spec, llm_width = vision_catalog()[tower], COMPRESSORS[name], 896
+    vision, spec, llm_width = vision_catalog()[tower], compressor_catalog()[name], 896
     for tokens in spec.visual_tokens(vision):
         sizes = {"width": vision.hidden_size, "grid_side": vision.grid_side, "visual_tokens": tokens}
         with torch.device("meta"):
@@ -154,14 +150,14 @@ def test_heads_of_the_cache_are_shared_as_far_as_there_are_any() -> None:
 def test_prefill_of_a_gated_mlp_by_hand() -> None:
     """Qwen2.5-7B, 66 tokens: residual, norm, gate, up and product in bf16, the prompt beside them, and the logits."""
     llm, workload = llm_catalog()["Qwen2.5-7B"], Workload(50, 1)
-    found = memory(llm, 16, workload, compressor=COMPRESSORS["average-pool"])
+    found = memory(llm, 16, workload, compressor=compressor_catalog()["average-pool"])
     assert found.prefill == 2 * 66 * (2 * 3584 + 3 * 18944 + 3584) + (2 + 4) * 152064
     assert found.query_pass == 0
 
 
 def test_without_a_gate_the_mlp_is_narrower() -> None:
     llm = llm_catalog()["Phi-2"]  # width 2560, MLP 10240: two of it against 6 x 2560 in the attention
-    found = memory(llm, 16, Workload(50, 1), compressor=COMPRESSORS["average-pool"])
+    found = memory(llm, 16, Workload(50, 1), compressor=compressor_catalog()["average-pool"])
     assert found.prefill == 2 * 66 * (2 * 2560 + 2 * 10240 + 2560) + (2 + 4) * 51200
 
 
@@ -197,7 +193,7 @@ def test_owner_of_the_peak(owner: str) -> None:
 def test_owner_is_there_at_the_peak() -> None:
     """The peak is in the prefill, where the cache is the largest part and the encoder's activations are gone."""
     llm, workload = llm_catalog()["Qwen1.5-0.5B"], Workload(50, 1)
-    found = memory(llm, 144, workload, batch=256, compressor=COMPRESSORS["tokenpacker"], precision="int4")
+    found = memory(llm, 144, workload, batch=256, compressor=compressor_catalog()["tokenpacker"], precision="int4")
     cache = found.kv_cache * (50 + 144) / (50 + 144 + 1)
     assert found.peak == pytest.approx(found.weights + found.reserve + cache + found.prefill)
     assert cache > max(found.prefill, found.weights)
@@ -215,13 +211,18 @@ def test_dictionary_names_bytes() -> None:
 
 
 @pytest.mark.parametrize("order", PROMPT_ORDERS)
-@pytest.mark.parametrize("compressor", sorted(COMPRESSORS))
+@pytest.mark.parametrize("compressor", sorted(compressor_catalog()))
 def test_weights_cache_and_activations_of_one_stage_make_the_peak(compressor: str, order: str) -> None:
     requests = [Workload(50, 1), Workload(50, 500), Workload(5000, 9, images=4), Workload(0, 1, 3000)]
     peaks = set()
     for name, workload, batch in product(("SmolLM2-135M", "Qwen1.5-0.5B", "Qwen2.5-7B"), requests, (1, 256)):
         found = memory(
-            llm_catalog()[name], 144, workload, compressor=COMPRESSORS[compressor], prompt_order=order, batch=batch
+            llm_catalog()[name],
+            144,
+            workload,
+            compressor=compressor_catalog()[compressor],
+            prompt_order=order,
+            batch=batch,
         )
         stage = STAGES[int(found.peak_stage)]
         peaks.add(stage)
@@ -236,7 +237,7 @@ def test_weights_cache_and_activations_of_one_stage_make_the_peak(compressor: st
 
 any_llm = st.sampled_from(list(llm_catalog().values()))
 any_tower = st.sampled_from(list(vision_catalog().values()))
-any_compressor = st.sampled_from(list(COMPRESSORS.values()))
+any_compressor = st.sampled_from(list(compressor_catalog().values()))
 any_order = st.sampled_from(PROMPT_ORDERS)
 any_precision = st.sampled_from(WEIGHT_PRECISIONS)
 any_kv = st.sampled_from([None, *KV_BYTES])
@@ -263,7 +264,7 @@ any_tokens = st.integers(1, 729)
     st.booleans(),
 )
 def test_requests_that_fit_are_the_largest_batch_whose_peak_fits(
-    llm: LlmSpec,
+    llm: Llm,
     visual_tokens: int,
     workload: Workload,
     compressor: Any,
@@ -295,10 +296,10 @@ def test_where_not_even_the_weights_fit_no_request_does() -> None:
     any_llm, any_tokens, any_workload, any_tower, any_compressor, any_order, any_precision, any_kv, st.integers(1, 9)
 )
 def test_tensor_parallel_never_needs_more_memory_of_a_gpu(
-    llm: LlmSpec,
+    llm: Llm,
     visual_tokens: int,
     workload: Workload,
-    vision: VisionSpec,
+    vision: Tower,
     compressor: Any,
     order: str,
     precision: str,
@@ -340,7 +341,7 @@ def test_tensor_parallel_never_needs_more_memory_of_a_gpu(
     st.integers(1, 500),
 )
 def test_more_of_anything_never_needs_less(
-    llm: LlmSpec,
+    llm: Llm,
     visual_tokens: int,
     workload: Workload,
     compressor: Any,
@@ -372,7 +373,7 @@ def test_more_of_anything_never_needs_less(
 @settings(deadline=None)
 @given(any_llm, any_tokens, any_workload, any_compressor, any_order, st.integers(1, 64))
 def test_fewer_bits_never_need_more(
-    llm: LlmSpec, visual_tokens: int, workload: Workload, compressor: Any, order: str, batch: int
+    llm: Llm, visual_tokens: int, workload: Workload, compressor: Any, order: str, batch: int
 ) -> None:
     options = {"compressor": compressor, "prompt_order": order, "batch": batch}
     peaks = [memory(llm, visual_tokens, workload, precision=one, **options).peak for one in ("fp32", "bf16", "fp8")]
@@ -389,7 +390,7 @@ def test_arrays_equal_one_by_one(order: str, precision: str) -> None:
     workload = Workload(60, 11, cached_tokens=90, system_tokens=13, images=2)
     options = {"vision": TOWER, "compressor": QUECC, "prompt_order": order, "precision": precision}
     together = request_memory(
-        LlmArrays.of(llms),
+        Dense.columns(llms),
         np.array(tokens),
         workload,
         batch=np.array(batches).reshape(-1, 1, 1, 1),

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from costs.loose import request_flops, request_latency, request_memory
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import InputError, QuantityError, SpecError, UnknownNameError
-from planner.costs.flops import CONVENTIONS, request_flops
-from planner.costs.latency import request_latency
-from planner.costs.memory import request_memory
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.flops import CONVENTIONS
 from planner.costs.request import RequestCost, request_cost
-from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload
+from planner.costs.stages import STAGES, Workload
 from planner.hardware import hardware_catalog
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
 
 TOWER = vision_catalog()["CLIP-ViT-L/14-336"]
 WORKLOAD = Workload(50, 32)
@@ -83,7 +82,11 @@ def test_every_part_is_that_of_its_own_module() -> None:
     llm, card = llm_catalog()["Qwen2.5-7B"], hardware_catalog()["h200"]
     workload = Workload(50, 32, cached_tokens=20, system_tokens=9, images=2)
     run: dict[str, Any] = {"precision": "fp8", "kv_precision": "fp8", "batch": 4, "tensor_parallel": 2}
-    parts: dict[str, Any] = {"vision": TOWER, "compressor": COMPRESSORS["tokenpacker"], "prompt_order": "text-first"}
+    parts: dict[str, Any] = {
+        "vision": TOWER,
+        "compressor": compressor_catalog()["tokenpacker"],
+        "prompt_order": "text-first",
+    }
     found = request_cost(llm, 36, workload, **parts, **run, convention="torch", hardware=card)
     assert found.flops == request_flops(llm, 36, workload, convention="torch", **parts).at()
     assert found.memory == request_memory(llm, 36, workload, **parts, **run).at()
@@ -157,7 +160,7 @@ def test_llm_may_be_a_config_file(tmp_path: Path) -> None:
         system_tokens=st.integers(0, 500),
         images=st.integers(1, 3),
     ),
-    st.sampled_from(sorted(COMPRESSORS)),
+    st.sampled_from(sorted(compressor_catalog())),
     st.sampled_from(sorted(hardware_catalog())),
     st.sampled_from([1, 8]),
     st.sampled_from([1, 2, 4]),
@@ -166,7 +169,7 @@ def test_text_first_is_never_dearer_than_image_first(
     llm: str, tokens: int, workload: Workload, compressor: str, card: str, batch: int, gpus: int
 ) -> None:
     options = {"compressor": compressor, "hardware": card, "batch": batch, "tensor_parallel": gpus}
-    tokens = tokens if COMPRESSORS[compressor].strides else 576
+    tokens = tokens if compressor_catalog()[compressor].strides else 576
     assume(llm_catalog()[llm].num_heads % gpus == 0)
     if not {"bf16", "fp16"} & hardware_catalog()[card].flops_per_s.keys():
         return

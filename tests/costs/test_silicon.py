@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from costs.loose import model, request_latency, split
 
 from planner.base.errors import InputError
+from planner.configuration import Run
 from planner.costs import silicon
-from planner.costs.latency import LATENCY_STAGES, Latency, request_latency
+from planner.costs.latency import LATENCY_STAGES, Latency
 from planner.costs.silicon import SYSTEMS, Engine, silicon_latency, source_of
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, hardware_catalog
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS, LlmSpec
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
+from planner.parts.llms import Llm
 
 TOWER = vision_catalog()["CLIP-ViT-L/14-336"]
 H100 = hardware_catalog()["h100-sxm"]
@@ -24,31 +26,25 @@ WORKLOAD = Workload(50, 32)
 
 
 def measured(
-    llm: LlmSpec = LLAMA,
+    llm: Llm = LLAMA,
     visual_tokens: object = 16,
     workload: Workload = WORKLOAD,
     *,
     hardware: Hardware = H100,
     **options: object,
 ) -> Latency:
-    return silicon_latency(
-        llm,
-        visual_tokens,  # type: ignore[arg-type]
-        workload,
-        vision=TOWER,
-        compressor=COMPRESSORS["quecc"],
-        hardware=hardware,
-        **options,  # type: ignore[arg-type]
-    )
+    parts, run = split(options)
+    made = model(llm, visual_tokens, vision=TOWER, compressor=compressor_catalog()["quecc"], **parts)
+    return silicon_latency(made, workload, Run(hardware, **run))
 
 
-def ours(llm: LlmSpec = LLAMA, visual_tokens: object = 16, **options: object) -> Latency:
+def ours(llm: Llm = LLAMA, visual_tokens: object = 16, **options: object) -> Latency:
     return request_latency(
         llm,
         visual_tokens,  # type: ignore[arg-type]
         WORKLOAD,
         vision=TOWER,
-        compressor=COMPRESSORS["quecc"],
+        compressor=compressor_catalog()["quecc"],
         hardware=H100,
         **options,  # type: ignore[arg-type]
     )
@@ -75,7 +71,10 @@ def test_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
             r"^aiconfigurator has no kernel times of rtx-4090; it has those",
         ),
         ({"precision": "fp32"}, r"^aiconfigurator has no kernel times for weights in fp32 and a KV cache in bf16; exp"),
-        ({"llm": llm_catalog()["Phi-2"]}, r"^aiconfigurator knows gated MLPs only, Phi-2 has none; leave out the"),
+        (
+            {"llm": llm_catalog()["Phi-2"]},
+            r"^aiconfigurator knows gated MLPs without attention windows only, which Phi-2 ",
+        ),
     ],
 )
 def test_what_it_never_has_data_for(options: dict[str, object], message: str) -> None:

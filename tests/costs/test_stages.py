@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from planner.base.errors import QuantityError, UnknownNameError
-from planner.costs.stages import PROMPT_ORDERS, STAGES, Workload, stage_tokens
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.stages import STAGES, Workload, stage_tokens
 
 
 def test_counts_that_are_left_out() -> None:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from costs.loose import decoder_flops, encoder_flops, head_flops, request_flops
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.costs.flops import decoder_flops, encoder_flops, head_flops, request_flops
 from planner.costs.stages import Workload
-from planner.models.catalog import llm_catalog, load_llm_config, vision_catalog
-from planner.models.configs import llm_spec
-from planner.models.specs import COMPRESSORS, LlmSpec
+from planner.parts.catalog import compressor_catalog, llm_catalog, load_llm_config, vision_catalog
+from planner.parts.configs import read_llm
+from planner.parts.llms import Dense, Llm
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -29,7 +30,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 TOWER = vision_catalog()["CLIP-ViT-B/32-224"]
-CATALOG = json.loads(resources.files("planner.models").joinpath("catalog.json").read_text("utf-8"))
+CATALOG = json.loads(resources.files("planner.parts").joinpath("catalog.json").read_text("utf-8"))
 
 Config = dict[str, Any]
 
@@ -82,12 +83,12 @@ def passes(model: Any, steps: Sequence[tuple[int, bool]], batch: int = 1) -> lis
     return found
 
 
-def predicted(llm: LlmSpec, tokens: int, cached: int, head: bool = True) -> float:
+def predicted(llm: Llm, tokens: int, cached: int, head: bool = True) -> float:
     flops = float(decoder_flops(llm, tokens, cached, causal=False))
     return flops + (float(head_flops(llm, 1)) if head else 0.0)
 
 
-def assert_exact(model: Any, llm: LlmSpec, prefill: int = 19, cached: int = 7) -> None:
+def assert_exact(model: Any, llm: Llm, prefill: int = 19, cached: int = 7) -> None:
     """A prefill behind what is cached, with logits for one position, and one decode step."""
     counted = passes(model, [(cached, False), (prefill, True), (1, True)])
     assert counted == [
@@ -136,7 +137,7 @@ SMALL = {kind(entry): (entry["model_type"], small(entry["config"])) for entry in
     ("model_type", "config"), SMALL.values(), ids=[f"{name}-{tied}-{grouped}" for name, tied, grouped in SMALL]
 )
 def test_small_models_of_every_family_run_what_is_predicted(model_type: str, config: Config) -> None:
-    model, llm = causal_lm(model_type, config, "cpu"), llm_spec("small", config, model_type=model_type)
+    model, llm = causal_lm(model_type, config, "cpu"), read_llm("small", config, model_type=model_type)
     assert parameters(model) == llm.params
     assert_exact(model, llm)
 
@@ -144,7 +145,7 @@ def test_small_models_of_every_family_run_what_is_predicted(model_type: str, con
 @pytest.mark.parametrize("family", ["Qwen2.5", "Phi-4"])
 def test_a_batch_of_equal_requests_costs_its_multiple(family: str) -> None:
     model_type, config = next(shape for (name, *_), shape in SMALL.items() if name == family)
-    model, llm = causal_lm(model_type, config), llm_spec("small", config, model_type=model_type)
+    model, llm = causal_lm(model_type, config), read_llm("small", config, model_type=model_type)
     assert passes(model, [(9, True), (1, True)], batch=5) == [5 * predicted(llm, 9, 0), 5 * predicted(llm, 1, 9)]
 
 
@@ -214,13 +215,19 @@ def test_config_files_are_read_to_the_last_flop(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("model_type", ["mistral", "gemma2", "gemma3_text"])
-def test_a_window_shorter_than_the_context_is_counted_as_if_there_were_none(model_type: str) -> None:
-    """Full attention is what is predicted; where a window cuts it off, that is the most that can run."""
+def test_a_window_shorter_than_the_context_is_counted(model_type: str) -> None:
+    """The mask saves no work in a pass over new tokens; the cache of a layer with a window holds the window only."""
     config = SIZES | {"head_dim": 16, "sliding_window": 8}
-    model, llm = causal_lm(model_type, config), llm_spec("windowed", config, model_type=model_type)
-    prefill, step = passes(model, [(19, True), (1, True)])
-    assert prefill == predicted(llm, 19, 0)  # the mask saves no work
-    assert predicted(llm, 1, 0) < step < predicted(llm, 1, 19)  # the cache holds the window only
+    model, llm = causal_lm(model_type, config), read_llm("windowed", config, model_type=model_type)
+    prefill, more, step = passes(model, [(19, True), (5, True), (1, True)])
+    assert prefill == predicted(llm, 19, 0)
+    assert more == predicted(llm, 5, 19)
+    assert step == predicted(llm, 1, 24)
+    assert isinstance(llm, Dense)
+    everywhere = replace(llm, windows=())
+    assert predicted(llm, 1, 0) < step < predicted(everywhere, 1, 24)
+    assert prefill == predicted(everywhere, 19, 0)
+    assert decoder_flops(llm, 19, 0) < decoder_flops(everywhere, 19, 0)
 
 
 PUBLISHED: dict[str, Config] = {
@@ -332,7 +339,7 @@ def test_any_shape_runs_what_is_predicted(
         "sliding_window": 64,
         "pad_token_id": 0,
     }
-    model, llm = causal_lm(model_type, config), llm_spec("any", config, model_type=model_type)
+    model, llm = causal_lm(model_type, config), read_llm("any", config, model_type=model_type)
     assert parameters(model) == llm.params
     assert_exact(model, llm, prefill, cached)
 
@@ -356,8 +363,8 @@ def test_stages_of_the_llm_are_the_passes_that_run(
 ) -> None:
     """Text first, the pass over the text is the query pass, and the image follows in the same cache."""
     config = QWEN if model_type == "qwen2" else SIZES
-    model, llm = causal_lm(model_type, config), llm_spec("small", config, model_type=model_type)
-    squeezer = COMPRESSORS[compressor]
+    model, llm = causal_lm(model_type, config), read_llm("small", config, model_type=model_type)
+    squeezer = compressor_catalog()[compressor]
     visual, text = 9 * workload.images, workload.prefilled_text_tokens
     flops = request_flops(
         llm, 9, workload, vision=TOWER, compressor=squeezer, convention="torch", prompt_order=prompt_order

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 import planner
 from planner.base.errors import FitError
-from planner.laws.bootstrap import bootstrap
-from planner.laws.compare import compare
 from planner.laws.engine.descent import descend_from_many
 from planner.laws.engine.tokens import BudgetLine, by_search
-from planner.laws.forms import FORMS, Form, Parameter, get_form
+from planner.laws.forms import FORMS, Form, get_form
 from planner.laws.intervals import RefitProfiler, profiler
 from planner.laws.posterior import posterior
 from planner.runs import Runs
@@ -104,30 +102,6 @@ def test_draws_are_those_of_the_exact_posterior(runs: Runs, form: str) -> None:
     assert (np.abs(general.mean(axis=0) - exact.mean(axis=0)) / exact.std(axis=0)).max() < 0.15
 
 
-def test_a_huber_fit_is_the_exact_one(reasoning: Runs) -> None:
-    exact, general = (planner.fit(reasoning, name, loss="huber") for name in ("additive", "general-additive"))
-    assert general.params == pytest.approx(exact.params, rel=1e-4, abs=1e-6)
-    assert general.huber_delta == pytest.approx(exact.huber_delta, rel=1e-6)
-
-
-def test_tied_parameters_are_tied(reasoning: Runs) -> None:
-    import lmfit
-
-    tied = lmfit.Parameters()
-    tied.add("beta", value=0.1)
-    tied.add("alpha", expr="2 * beta")
-    exact, general = (planner.fit(reasoning, name, params=tied) for name in ("additive", "general-additive"))
-    assert general.params["alpha"] == pytest.approx(2 * general.params["beta"], rel=1e-12)
-    assert general.rss == pytest.approx(exact.rss, rel=1e-9)
-
-
-def test_a_bootstrap_of_a_general_form_is_that_of_the_exact_engine(reasoning: Runs) -> None:
-    exact, general = (
-        bootstrap(planner.fit(reasoning, name), 20, seed=3).predict(N, T) for name in ("additive", "general-additive")
-    )
-    np.testing.assert_allclose(general, exact, rtol=0, atol=1e-5)
-
-
 def test_held_parameters_are_held() -> None:
     shape = get_form("general-additive")
     n, t = np.repeat([0.5, 1.8, 4.0, 7.0], 7), np.tile([1.0, 4, 16, 36, 64, 144, 576], 4)
@@ -151,28 +125,6 @@ def test_gradients_and_slopes_by_differences(form: str) -> None:
     np.testing.assert_allclose(general.gradient(params, n, t), exact.gradient(params, n, t), rtol=1e-7, atol=1e-9)
     for one, other in zip(general.log_slopes(params, n, t), exact.log_slopes(params, n, t), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-11)
-
-
-def test_the_certified_optimum_of_a_shift_of_the_tokens(ocr: Runs) -> None:
-    """The best form of the OCR runs, and how far the others are behind, known from an exhaustive search."""
-    shift = Parameter(name="t0", high=60.0, starts=(0.1, 40.0), size=10.0)
-    form = replace(
-        get_form("general-log-linear"),
-        name="shifted line",
-        parameters=(*get_form("log-linear").parameters, shift),
-        function=lambda p, n, t: p["c0"] - p["c1"] * np.log(n) - p["c2"] * np.log(t + p["t0"]),
-        levels=(2, 3),
-    )
-    FORMS.register(form)
-    try:
-        rows = {(row.law.form, row.face): row for row in compare(ocr)}
-    finally:
-        FORMS.remove(form.name)
-    assert rows["shifted line", ""].law.params["t0"] == pytest.approx(1.83, abs=0.005)
-    behind = {name: rows[name].delta for name in rows}
-    assert behind["log-linear", ""] == pytest.approx(10.7, abs=0.05)
-    assert behind["multiplicative", "D = 0"] == pytest.approx(20.8, abs=0.05)
-    assert behind["additive", "D = 0"] == pytest.approx(22.0, abs=0.05)
 
 
 def test_of_two_dips_the_lower_is_found() -> None:

@@ -9,14 +9,12 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from planner.costs.flops import request_flops
-from planner.costs.latency import request_latency
-from planner.costs.memory import request_memory
+from costs.loose import request_flops, request_latency, request_memory
+
 from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
 from planner.laws.fitted import FittedLaw
-from planner.models.catalog import find_llms, vision_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, find_llms, vision_catalog
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan
@@ -163,7 +161,7 @@ def _cost(
     (llm,) = find_llms(way.llm)
     parts: dict[str, Any] = {
         "vision": vision_catalog()[way.vision],
-        "compressor": COMPRESSORS[way.compressor],
+        "compressor": compressor_catalog()[way.compressor],
         "prompt_order": way.prompt_order,
     }
     run: dict[str, Any] = {

@@ -17,7 +17,8 @@ from planning.one_at_a_time import AT_LEAST, COLUMNS, Row, Setting, best_first, 
 
 from planner.base.errors import NothingFitsError, QuantityError
 from planner.base.quantities import parse_plain
-from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
 from planner.laws.fitted import FittedLaw
 from planner.planning.limits import (

@@ -12,9 +12,8 @@ import pytest
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
-from planner.planning.result import Plan
+from planner.planning.result import Plan, law_title
 from planner.planning.search import plan
-from planner.planning.words import law_title
 
 LAW = FittedLaw.given(
     "additive",
@@ -239,8 +238,7 @@ def test_error_that_is_none(c0: float) -> None:
 
 def test_notes_of_the_model_are_passed_on(tmp_path: Path) -> None:
     law = replace(LAW, llms=())
-    assert planned(law, write_config(tmp_path / "novel", "brand-new")).assumptions == (
-        "novel: model type 'brand-new' is not known, counted as a Llama-like decoder",
+    assert planned(law, write_config(tmp_path / "novel", "llama")).assumptions == (
         "novel: no size in its name, so its exact count of parameters enters the law",
     )
 

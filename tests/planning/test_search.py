@@ -10,19 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from costs.loose import request_flops
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import InputError, NothingFitsError, QuantityError, UnknownNameError
-from planner.costs.flops import CONVENTIONS, request_flops
-from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.flops import CONVENTIONS
+from planner.costs.stages import Workload
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, get_form
-from planner.models.catalog import find_compressor, find_vision, llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS, LlmSpec
-from planner.planning.candidate import Candidate
+from planner.parts.catalog import compressor_catalog, find_compressor, find_vision, llm_catalog, vision_catalog
+from planner.parts.llms import Llm
 from planner.planning.request import Budget
-from planner.planning.result import Plan
+from planner.planning.result import Candidate, Plan
 from planner.planning.search import pareto, plan
 
 FAMILIES = sorted({spec.family for spec in llm_catalog().values()})
@@ -78,7 +79,7 @@ def law_error(law: FittedLaw, llm_params: float, visual_tokens: int) -> float:
     return p["c0"] - p["c1"] * math.log(n) - p["c2"] * math.log(t)
 
 
-def llm_specs(families: Iterable[str]) -> list[LlmSpec]:
+def llm_specs(families: Iterable[str]) -> list[Llm]:
     return [spec for family in families for spec in llm_catalog().values() if spec.family == family]
 
 
@@ -166,7 +167,7 @@ situations = st.builds(
     families=st.lists(st.sampled_from(FAMILIES), min_size=1, max_size=3, unique=True).map(tuple),
     workload=workloads,
     vision=st.sampled_from(["CLIP-ViT-L/14-336", "CLIP-ViT-B/16-224", "SigLIP-so400m/14-384"]),
-    compressor=st.sampled_from(sorted(COMPRESSORS)),
+    compressor=st.sampled_from(sorted(compressor_catalog())),
     prompt_order=st.sampled_from(PROMPT_ORDERS),
     convention=st.sampled_from(CONVENTIONS),
 )

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from planning.one_at_a_time import Setting, Way, way_of, ways_of_table
 
 from planner.base.errors import InputError
-from planner.costs.stages import PROMPT_ORDERS, Workload
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.stages import Workload
 from planner.laws.fitted import FittedLaw
 from planner.laws.shipped import load_law
-from planner.models.catalog import llm_catalog
+from planner.parts.catalog import llm_catalog
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan

@@ -48,8 +48,8 @@ def test_a_count_of_the_wrong_type_is_refused(name: str, value: Any) -> None:
     ("given", "text"),
     [
         ({"hardware": 5}, "hardware: expected the name of a card, a profile's path or a Hardware, got 5"),
-        ({"vision": 5}, "vision: expected the name of a tower, a config.json or a VisionSpec, got 5"),
-        ({"llms": 5}, "llms: expected names, families, paths of config.json or LlmSpecs, got 5"),
+        ({"vision": 5}, "vision: expected the name of a tower, a config.json or a Tower, got 5"),
+        ({"llms": 5}, "llms: expected names, families, paths of config.json or Llm objects, got 5"),
         ({"law": 5}, "law: expected the name of a shipped law, a law file's path or a law, got 5"),
         ({"compressor": 5}, "no compressor is called 5; there are: quecc, tokenpacker, average-pool, none"),
         ({"prompt_order": 5}, "no prompt order is called 5; there are: image-first, text-first"),

@@ -15,8 +15,7 @@ from vlm.tiny import FAMILIES, answers, llm_config, picture, tokenizer, tower_co
 
 import planner
 from planner.base.errors import InputError, OutputExistsError
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
 from planner.vlm.answering import asked
 from planner.vlm.build import build, build_recipe, make_processor, params_table
 from planner.vlm.recipe import make_recipe
@@ -46,7 +45,7 @@ def agree(model: Any, recipe: Any) -> bool:
 
 
 @pytest.mark.parametrize("tower", ["clip", "siglip"])
-@pytest.mark.parametrize("name", sorted(COMPRESSORS))
+@pytest.mark.parametrize("name", sorted(compressor_catalog()))
 def test_every_part_has_the_predicted_parameters(name: str, tower: str, tmp_path: Path) -> None:
     for family in FAMILIES:
         recipe = make_recipe(
@@ -66,7 +65,7 @@ def test_catalogue_models_have_the_predicted_parameters(name: str) -> None:
 @pytest.mark.parametrize("name", llm_catalog())
 def test_all_catalogue_models_have_the_predicted_parameters(name: str) -> None:
     for tower in vision_catalog():
-        for compressor in COMPRESSORS:
+        for compressor in compressor_catalog():
             tokens = None if compressor == "none" else 1
             recipe = make_recipe(llm=name, vision=tower, compressor=compressor, visual_tokens=tokens)
             assert agree(build_recipe(recipe, {}, device="meta"), recipe), (tower, compressor)

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoConfig, CLIPVisionConfig, SiglipVisionConfig
 from vlm.tiny import VOCABULARY, config, llm_config, tower_config
 
-from planner.models.catalog import vision_catalog
+from planner.parts.catalog import vision_catalog
 from planner.vlm import PlannerVlmConfig
 
 

@@ -8,16 +8,15 @@ from importlib import resources
 
 import pytest
 import torch
+from costs.loose import request_flops
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig
 from vlm.tiny import config, image, llm_config, model, pixels, tower_config
 
-from planner.costs.flops import request_flops
 from planner.costs.stages import Workload
-from planner.models.catalog import llm_catalog, vision_catalog
-from planner.models.configs import llm_spec, vision_spec
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, llm_catalog, vision_catalog
+from planner.parts.configs import read_llm, read_tower
 from planner.vlm import PlannerVlmConfig, PlannerVlmForConditionalGeneration
 
 SYSTEM, QUERY, STEPS = 3, 7, 4
@@ -25,7 +24,7 @@ SYSTEM, QUERY, STEPS = 3, 7, 4
 
 @pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("order", ["image-first", "text-first"])
-@pytest.mark.parametrize("name", sorted(COMPRESSORS))
+@pytest.mark.parametrize("name", sorted(compressor_catalog()))
 @pytest.mark.parametrize("family", ["qwen2", "phi"])
 def test_counted_flops_are_the_predicted_ones(family: str, name: str, order: str, images: int) -> None:
     tokens = 36 if name == "none" else 9
@@ -41,11 +40,11 @@ def test_counted_flops_are_the_predicted_ones(family: str, name: str, order: str
     made = config(family, compressor=name, visual_tokens=tokens)
     assert made.text_config.to_dict() == llm_config(family).to_dict()
     predicted = request_flops(
-        llm_spec("tiny", llm_config(family).to_dict()),
+        read_llm("tiny", llm_config(family).to_dict()),
         tokens,
         Workload(query_tokens=QUERY, generated_tokens=STEPS, system_tokens=SYSTEM, images=images),
-        vision=vision_spec("tiny", tower_config().to_dict()),
-        compressor=replace(COMPRESSORS[name], heads=made.compressor_heads),
+        vision=read_tower("tiny", tower_config().to_dict()),
+        compressor=replace(compressor_catalog()[name], heads=made.compressor_heads),
         convention="torch",
         prompt_order=order,
     )
@@ -55,7 +54,7 @@ def test_counted_flops_are_the_predicted_ones(family: str, name: str, order: str
 @pytest.mark.parametrize("order", ["image-first", "text-first"])
 @pytest.mark.parametrize("name", ["Qwen2.5-0.5B", pytest.param("Qwen2.5-72B", marks=pytest.mark.slow)])
 def test_catalogue_models_on_the_meta_device(name: str, order: str) -> None:
-    catalog = json.loads(resources.files("planner.models").joinpath("catalog.json").read_text("utf-8"))
+    catalog = json.loads(resources.files("planner.parts").joinpath("catalog.json").read_text("utf-8"))
     llm, tower = catalog["llm"][name], catalog["vision"]["CLIP-ViT-L/14-336"]
     settings = PlannerVlmConfig(
         vision_config=AutoConfig.for_model(tower["model_type"], **tower["config"]),
@@ -78,7 +77,7 @@ def test_catalogue_models_on_the_meta_device(name: str, order: str) -> None:
         16,
         Workload(query_tokens=QUERY, generated_tokens=STEPS, system_tokens=SYSTEM),
         vision=vision_catalog()["CLIP-ViT-L/14-336"],
-        compressor=COMPRESSORS["quecc"],
+        compressor=compressor_catalog()["quecc"],
         convention="torch",
         prompt_order=order,
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from costs.loose import compressor_flops
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from vlm.literal import quecc as literal_quecc
 
-from planner.costs.flops import compressor_flops
-from planner.models.catalog import vision_catalog
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog, vision_catalog
 from planner.vlm.baselines import make_compressor
 from planner.vlm.quecc import Projector, QueCC, admissible_tokens, by_region, convert_reference_state_dict
 
@@ -67,10 +66,10 @@ def test_agrees_with_the_definition_at_full_width() -> None:
 
 
 @pytest.mark.parametrize("tower", sorted(vision_catalog()))
-@pytest.mark.parametrize("name", sorted(COMPRESSORS))
+@pytest.mark.parametrize("name", sorted(compressor_catalog()))
 @pytest.mark.parametrize("llm_width", [896, 3584])
 def test_flops_are_those_predicted(tower: str, name: str, llm_width: int) -> None:
-    vision, spec = vision_catalog()[tower], COMPRESSORS[name]
+    vision, spec = vision_catalog()[tower], compressor_catalog()[name]
     width = vision.hidden_size
     for tokens in spec.visual_tokens(vision):
         with torch.device("meta"):

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError, PlannerError
 from planner.base.quantities import format_params, shown
 from planner.bench.measurement import FINGERPRINT, Measurement, fingerprint
-from planner.costs.latency import LATENCY_STAGES, request_latency
-from planner.costs.memory import compressor_params
-from planner.costs.sizes import LlmArrays
+from planner.configuration import Model, Run
+from planner.costs.latency import LATENCY_STAGES, latency
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
-from planner.models.catalog import find_compressor, find_llms, find_vision
-from planner.models.specs import LlmSpec, VisionSpec
+from planner.parts.catalog import find_compressor, find_llms, find_vision
+from planner.parts.llms import Llm, stack_key, stacked
+from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
 
@@ -38,15 +38,11 @@ class Group:
 
     places: NDArray[np.intp]
     """Of its measurements among all."""
-    llms: LlmArrays
-    """Columns of shape (n,)."""
-    visual_tokens: FloatArray
+    model: Model
+    """Its language models are columns of shape (n,), so are its visual tokens."""
     batch: FloatArray
     tensor_parallel: FloatArray | int
     workload: Workload
-    vision: VisionSpec
-    compressor: str
-    prompt_order: str
 
 
 @dataclass(frozen=True)
@@ -86,27 +82,17 @@ class Pool:
     def _predict(self, hardware: Hardware, what: str, sets: int = 0) -> FloatArray:
         found = np.zeros((sets, *self.measured.shape) if sets else self.measured.shape)
         for group in self.groups:
-            latency = request_latency(
-                group.llms,
-                group.visual_tokens,
-                group.workload,
-                vision=group.vision,
-                compressor=find_compressor(group.compressor),
-                hardware=hardware,
-                prompt_order=group.prompt_order,
-                precision=self.precision,
-                batch=group.batch,
-                tensor_parallel=group.tensor_parallel,
-            )
+            run = Run(hardware, self.precision, batch=group.batch, tensor_parallel=group.tensor_parallel)
+            times = latency(group.model, group.workload, run)
             for column, stage in enumerate(LATENCY_STAGES):
-                found[..., group.places, column] = getattr(getattr(latency, stage), what)
+                found[..., group.places, column] = getattr(getattr(times, stage), what)
         return found
 
 
 def pool(
     measurements: Iterable[Measurement],
-    llms: Iterable[LlmSpec] = (),
-    towers: Iterable[VisionSpec] = (),
+    llms: Iterable[Llm] = (),
+    towers: Iterable[Tower] = (),
 ) -> Pool:
     """Measurements as columns.
 
@@ -128,27 +114,28 @@ def pool(
     shape_of = [numbers.setdefault(shape_key(one), len(numbers)) for one in taken]
     members: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(taken):
-        facts = one.model
-        members.setdefault((one.workload, facts.vision, facts.compressor, facts.prompt_order), []).append(place)
+        facts, llm = one.model, _llm(one.model.llm, known_llms)
+        _check_params(one, llm, _tower(facts.vision, known_towers))
+        key = (one.workload, facts.vision, facts.compressor, facts.prompt_order, stack_key(llm))
+        members.setdefault(key, []).append(place)
     groups = []
-    for (workload, vision, compressor, prompt_order), places in members.items():
+    for (workload, vision, compressor, prompt_order, _), places in members.items():
         own = [taken[place] for place in places]
-        tower = _tower(vision, known_towers)
-        specs = [_llm(one.model.llm, known_llms) for one in own]
-        for one, spec in zip(own, specs, strict=True):
-            _check_params(one, spec, tower)
         gpus = np.array([one.model.tensor_parallel for one in own], float)
+        model = Model(
+            stacked([_llm(one.model.llm, known_llms) for one in own], (-1,)),
+            _tower(vision, known_towers),
+            find_compressor(compressor),
+            np.array([one.model.visual_tokens for one in own], float),
+            prompt_order,
+        )
         groups.append(
             Group(
                 places=np.array(places),
-                llms=_columns(specs),
-                visual_tokens=np.array([one.model.visual_tokens for one in own], float),
+                model=model,
                 batch=np.array([one.batch for one in own], float),
                 tensor_parallel=1 if (gpus == 1).all() else gpus,
                 workload=workload,
-                vision=tower,
-                compressor=compressor,
-                prompt_order=prompt_order,
             )
         )
     return Pool(
@@ -188,12 +175,7 @@ def circumstances(measurement: Measurement) -> dict[str, Any]:
     return fingerprint({**measurement.environment, **own})
 
 
-def _columns(specs: list[LlmSpec]) -> LlmArrays:
-    columns = LlmArrays.of(tuple(specs))
-    return LlmArrays(*(getattr(columns, name)[:, 0] for name in columns.__dataclass_fields__))
-
-
-def _llm(name: str, known: Mapping[str, LlmSpec]) -> LlmSpec:
+def _llm(name: str, known: Mapping[str, Llm]) -> Llm:
     if name in known:
         return known[name]
     try:
@@ -205,7 +187,7 @@ def _llm(name: str, known: Mapping[str, LlmSpec]) -> LlmSpec:
         ) from None
 
 
-def _tower(name: str, known: Mapping[str, VisionSpec]) -> VisionSpec:
+def _tower(name: str, known: Mapping[str, Tower]) -> Tower:
     if name in known:
         return known[name]
     try:
@@ -217,10 +199,9 @@ def _tower(name: str, known: Mapping[str, VisionSpec]) -> VisionSpec:
         ) from None
 
 
-def _check_params(one: Measurement, llm: LlmSpec, tower: VisionSpec) -> None:
+def _check_params(one: Measurement, llm: Llm, tower: Tower) -> None:
     facts = one.model
-    extra = compressor_params(find_compressor(facts.compressor), tower, llm.hidden_size, facts.visual_tokens)
-    expected = llm.params + tower.params_run + float(extra)
+    expected = float(Model(llm, tower, find_compressor(facts.compressor), facts.visual_tokens).params)
     if abs(facts.params / expected - 1) > _PARAMS_OFF:
         raise InputError(
             f"the measured model of {facts.llm} has {format_params(facts.params)} parameters, its description "

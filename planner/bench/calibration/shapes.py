@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_bytes
-from planner.costs.memory import request_memory
-from planner.costs.stages import IMAGE_FIRST, Workload
-from planner.models.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
-from planner.models.specs import CompressorSpec, LlmSpec, VisionSpec
+from planner.configuration import IMAGE_FIRST, Model, Run
+from planner.costs.memory import memory
+from planner.costs.stages import Workload
+from planner.parts.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
 
 ROOM = 0.9
 """Of the free memory that a shape may take: allocators keep more than they give."""
@@ -49,7 +51,7 @@ ON_CPU = Defaults(("SmolLM2-135M", "SmolLM2-360M"), (1, 49), (1, 4), "CLIP-ViT-B
 class Shape:
     """One model with one batch."""
 
-    llm: LlmSpec
+    llm: Llm
     visual_tokens: int
     batch: int
 
@@ -73,13 +75,13 @@ class ShapePlan:
 
 def plan_shapes(
     memory_bytes: float | None,
-    llms: Sequence[LlmSpec] = (),
+    llms: Sequence[Llm] = (),
     visual_tokens: Sequence[int] = ON_GPU.visual_tokens,
     batches: Sequence[int] = ON_GPU.batches,
     *,
     workload: Workload = ON_GPU.workload,
-    vision: VisionSpec | str = DEFAULT_VISION,
-    compressor: CompressorSpec | str = "quecc",
+    vision: Tower | str = DEFAULT_VISION,
+    compressor: Compressor | str = "quecc",
     prompt_order: str = IMAGE_FIRST,
     precision: str = "bf16",
 ) -> ShapePlan:
@@ -107,12 +109,6 @@ def plan_shapes(
                 f"{squeeze.name} makes {', '.join(map(str, makes))} visual tokens of the patches of {tower.name}, "
                 f"not {count}"
             )
-    parts: dict[str, Any] = {
-        "vision": tower,
-        "compressor": squeeze,
-        "prompt_order": prompt_order,
-        "precision": precision,
-    }
     room = float("inf") if memory_bytes is None else ROOM * memory_bytes
     chosen = sorted(llms or _from_ladder(memory_bytes, precision), key=lambda llm: llm.params)
     shapes, left_out = [], []
@@ -120,8 +116,8 @@ def plan_shapes(
         for count in sorted(set(visual_tokens)):
             for batch in sorted(set(batches)):
                 shape = Shape(llm, count, batch)
-                peak = request_memory(llm, count, workload, batch=batch, **parts).at().peak
-                needed = float(peak)
+                model = Model(llm, tower, squeeze, count, prompt_order)
+                needed = float(memory(model, workload, Run(None, precision, batch=batch)).at().peak)
                 if needed <= room:
                     shapes.append(shape)
                 else:
@@ -135,7 +131,7 @@ def plan_shapes(
     return ShapePlan(tuple(shapes), tuple(left_out))
 
 
-def _from_ladder(memory_bytes: float | None, precision: str) -> tuple[LlmSpec, ...]:
+def _from_ladder(memory_bytes: float | None, precision: str) -> tuple[Llm, ...]:
     ladder = find_llms(list(LADDER))
     width = 4 if precision == "fp32" else 2
     fitting = [llm for llm in ladder if memory_bytes is None or width * llm.params <= _MAY_TAKE * memory_bytes]

@@ -12,9 +12,10 @@ from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
 from planner.bench.calibration.shapes import ON_CPU, ON_GPU, Shape, plan_shapes
 from planner.bench.measurement import Measurement
-from planner.costs.stages import IMAGE_FIRST, Workload
-from planner.models.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
-from planner.models.specs import LlmSpec
+from planner.configuration import IMAGE_FIRST
+from planner.costs.stages import Workload
+from planner.parts.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
+from planner.parts.llms import Llm
 
 Progress = Callable[[str, int, int], None]
 """(what is done, steps done, steps in all)."""
@@ -64,9 +65,9 @@ def take(
     return tuple(found)
 
 
-def _sweeps(shapes: Sequence[Shape]) -> list[tuple[LlmSpec, list[int], list[int]]]:
+def _sweeps(shapes: Sequence[Shape]) -> list[tuple[Llm, list[int], list[int]]]:
     """Shapes as sweeps: visual tokens of a language model that run with the same batches."""
-    found: list[tuple[LlmSpec, list[int], list[int]]] = []
+    found: list[tuple[Llm, list[int], list[int]]] = []
     for (llm, tokens), group in groupby(shapes, key=lambda shape: (shape.llm, shape.visual_tokens)):
         batches = [shape.batch for shape in group]
         if found and found[-1][0] == llm and found[-1][2] == batches:
@@ -77,7 +78,7 @@ def _sweeps(shapes: Sequence[Shape]) -> list[tuple[LlmSpec, list[int], list[int]
 
 
 def measure_device(
-    llms: Sequence[LlmSpec] = (),
+    llms: Sequence[Llm] = (),
     *,
     visual_tokens: Sequence[int] | None = None,
     batches: Sequence[int] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planner.costs.stages import STAGES
-from planner.models.specs import COMPRESSORS
+from planner.parts.catalog import compressor_catalog
 from planner.planning.limits import Limit
 from planner.tell import values as v
 from planner.tell.document import Line, Value, foreign, line
@@ -100,7 +100,7 @@ def limits_in(plan: Fields) -> tuple[Limit, ...]:
 
 
 def compressor_title(name: str) -> Value:
-    title = COMPRESSORS[name].title if name in COMPRESSORS else name
+    title = compressor_catalog()[name].title if name in compressor_catalog() else name
     return foreign(title, "compressor", NAME_MAX)
 
 

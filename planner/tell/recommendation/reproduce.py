@@ -12,7 +12,7 @@ from planner.base.errors import InputError
 from planner.hardware import hardware_catalog
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.shipped import load_law, load_mix
-from planner.models.catalog import family_of, find_llms
+from planner.parts.catalog import family_of, find_llms
 from planner.planning.limits import as_option, find_limit
 from planner.tell.document import (
     Block,

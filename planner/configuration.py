@@ -1,0 +1,249 @@
+"""The two nouns of every cost: a `Model`, what is made, and a `Run`, how it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import shown, whole_number
+from planner.hardware import Hardware, default_precision, find_hardware
+from planner.hardware.precision import check_precisions
+from planner.parts.catalog import (
+    DEFAULT_COMPRESSOR,
+    DEFAULT_CONNECTOR,
+    DEFAULT_VISION,
+    LLMS,
+    TOWERS,
+    find_compressor,
+    find_connector,
+    find_llms,
+    find_vision,
+)
+from planner.parts.compressors import Compressor
+from planner.parts.connectors import Connector, Mlp
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.parts.walk import Number, Walk
+
+IMAGE_FIRST = "image-first"
+TEXT_FIRST = "text-first"
+PROMPT_ORDERS = (IMAGE_FIRST, TEXT_FIRST)
+
+
+@dataclass(frozen=True, repr=False)
+class Model:
+    """A vision-language model: its parts, how many tokens an image becomes, and where the image stands in the prompt.
+
+    In the search `llm` stands for many models and `visual_tokens` is an array; see `planner.parts.llms.stacks`.
+    """
+
+    llm: Llm
+    tower: Tower
+    compressor: Compressor
+    visual_tokens: Number
+    """Per image."""
+    prompt_order: str = IMAGE_FIRST
+    """"image-first", or "text-first" (which makes a query-aware compressor's query pass free)."""
+    connector: Connector = field(default_factory=Mlp)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.prompt_order, str) or self.prompt_order not in PROMPT_ORDERS:
+            raise UnknownNameError("prompt order", self.prompt_order, PROMPT_ORDERS)
+        if not (np.asarray(self.visual_tokens) >= 0).all():
+            raise InputError(
+                f"visual_tokens: expected counts of at least 0, got {shown(float(np.min(self.visual_tokens)))}"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        llm: str | os.PathLike[str] | Llm,
+        visual_tokens: int,
+        *,
+        vision: str | Tower = DEFAULT_VISION,
+        compressor: str | Compressor = DEFAULT_COMPRESSOR,
+        connector: str | Connector = DEFAULT_CONNECTOR,
+        prompt_order: str = IMAGE_FIRST,
+    ) -> Model:
+        """A model by the names of its parts.
+
+        Args:
+            llm: name, config.json path, or the language model itself.
+            visual_tokens: per image, a number that the compressor can make from the tower's patches; 0: no image.
+            vision: the vision tower; a name, config.json path or tower.
+            compressor: what makes the visual tokens.
+            connector: what leads them into the language model.
+            prompt_order: "image-first" or "text-first".
+
+        Raises:
+            InputError: a name, count or file that cannot be used, in one sentence.
+        """
+        found = find_llms(llm)
+        if len(found) > 1:
+            raise InputError(f"{llm} names {len(found)} language models, expected one, such as {found[0].name}")
+        tower, squeezer = find_vision(vision), find_compressor(compressor)
+        tokens = whole_number(visual_tokens, "visual_tokens", 0)
+        if tokens and tokens not in squeezer.visual_tokens(tower):
+            raise InputError(cannot_make(squeezer, tower, tokens))
+        return cls(found[0], tower, squeezer, tokens, prompt_order, find_connector(connector))
+
+    def __str__(self) -> str:
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
+        return f"{self.llm.name} with {tokens}"
+
+    def __repr__(self) -> str:
+        return f"Model({self}, {self.tower.name}, {self.compressor.name}, {self.prompt_order})"
+
+    def encode(self, images: Number) -> Walk:
+        """What the tower runs for so many images."""
+        return self.tower.walk(images)
+
+    def compress(self, images: Number) -> Walk:
+        """What compressor and connector run for so many images."""
+        tokens, width = np.asarray(self.visual_tokens, float), self.llm.hidden_size
+        yield from self.compressor.walk(images, self.tower, width, tokens)
+        yield from self.connector.walk(images * tokens, self.tower.hidden_size, width)
+
+    @property
+    def beside_params(self) -> Number:
+        """Parameters of compressor and connector."""
+        own = self.compressor.params(self.tower, self.llm.hidden_size, np.asarray(self.visual_tokens, float))
+        return self.connector.params(float(self.tower.hidden_size), self.llm.hidden_size) + own
+
+    @property
+    def params(self) -> Number:
+        """Parameters of all parts, as they are built."""
+        return self.llm.params + self.tower.params_run + self.beside_params
+
+    def to_dict(self) -> dict[str, Any]:
+        """By the names of its parts; a `source` is the config.json of one that has no name of its own."""
+        return {
+            "llm": self.llm.name,
+            "llm_source": None if LLMS.get(self.llm.name) == self.llm else self.llm.source,
+            "visual_tokens": int(self.visual_tokens),
+            "vision": self.tower.name,
+            "vision_source": None if TOWERS.get(self.tower.name) == self.tower else self.tower.source,
+            "compressor": self.compressor.name,
+            "connector": self.connector.name,
+            "prompt_order": self.prompt_order,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Model:
+        """The model of a dictionary that `to_dict` made. Raises InputError where a part is not known here."""
+        values = _checked(content, "model", ("llm", "visual_tokens", "vision", "compressor"))
+        return cls.of(
+            values.get("llm_source") or values["llm"],
+            values["visual_tokens"],
+            vision=values.get("vision_source") or values["vision"],
+            compressor=values["compressor"],
+            connector=values.get("connector", DEFAULT_CONNECTOR),
+            prompt_order=values.get("prompt_order", IMAGE_FIRST),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """How a model runs. In the search batch and tensor parallel are arrays."""
+
+    hardware: Hardware | None = None
+    """None: no times."""
+    precision: str = "bf16"
+    """Of the LLM's matrices: fp32, bf16, fp16, fp8 and int8 (w8a8: inputs are quantised too, products run in that
+    precision), or int4 (weight-only, groups of 128, products in bf16)."""
+    kv_precision: str | None = None
+    """Of the KV cache; None: that of what is not quantised."""
+    batch: Number = 1
+    """Requests that run together."""
+    tensor_parallel: Number = 1
+    """GPUs that share the LLM."""
+
+    def __post_init__(self) -> None:
+        check_precisions(self.precision, self.kv_precision)
+        for name in ("batch", "tensor_parallel"):
+            value = getattr(self, name)
+            if not (np.asarray(value) >= 1).all():
+                raise InputError(f"{name}: expected at least 1, got {shown(np.min(value))}")
+
+    @classmethod
+    def of(
+        cls,
+        hardware: str | os.PathLike[str] | Hardware | None = None,
+        *,
+        precision: str | None = None,
+        kv_precision: str | None = None,
+        batch: int = 1,
+        tensor_parallel: int = 1,
+    ) -> Run:
+        """A run by names; precision by default bf16, or fp16 on a card that has no bf16. Raises InputError."""
+        card = None if hardware is None else find_hardware(hardware)
+        return cls(
+            card,
+            default_precision(card) if precision is None else precision,
+            kv_precision,
+            whole_number(batch, "batch", 1),
+            whole_number(tensor_parallel, "tensor_parallel", 1),
+        )
+
+    def __str__(self) -> str:
+        gpus = f"{self.tensor_parallel} x " if self.tensor_parallel != 1 else ""
+        where = "" if self.hardware is None else f" on {gpus}{self.hardware.name}"
+        cache = "" if self.kv_precision is None else f", KV cache in {self.kv_precision}"
+        return f"{self.precision}{where}, batch {self.batch}{cache}"
+
+    def __repr__(self) -> str:
+        return f"Run({self})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, with the whole profile of the hardware."""
+        return {
+            "hardware": None if self.hardware is None else self.hardware.to_dict(),
+            "precision": self.precision,
+            "kv_precision": self.kv_precision,
+            "batch": int(self.batch),
+            "tensor_parallel": int(self.tensor_parallel),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Run:
+        """The run of a dictionary that `to_dict` made. Raises InputError."""
+        values = _checked(content, "run", ("precision",))
+        profile = values.get("hardware")
+        return cls.of(
+            Hardware.from_dict(profile) if isinstance(profile, Mapping) else profile,
+            precision=values["precision"],
+            kv_precision=values.get("kv_precision"),
+            batch=values.get("batch", 1),
+            tensor_parallel=values.get("tensor_parallel", 1),
+        )
+
+
+def cannot_make(compressor: Compressor, tower: Tower, visual_tokens: int) -> str:
+    """Why a compressor cannot make a number of visual tokens, and which it can, in a sentence."""
+    listed = ", ".join(map(str, compressor.visual_tokens(tower)))
+    return (
+        f"{compressor.title} cannot make {visual_tokens} visual tokens from the {tower.grid_text} patches of "
+        f"{tower.name}; it can make {listed}"
+    )
+
+
+def cannot_share(llm: Llm, gpus: int) -> str:
+    """Why so many GPUs cannot share a language model, in a sentence."""
+    return (
+        f"{llm.name} has {llm.num_heads} heads, which {gpus} GPUs cannot share evenly; expected tensor_parallel to "
+        "divide them"
+    )
+
+
+def _checked(content: Any, what: str, needed: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(content, Mapping):
+        raise InputError(f"no {what}: expected a JSON object, got {shown(content)}")
+    missing = [name for name in needed if name not in content]
+    if missing:
+        raise InputError(f"no {what}: {', '.join(missing)} is missing")
+    return content

@@ -1,0 +1,84 @@
+"""From the values of a Hugging Face config to a part. A type of model that has no reader is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from planner.base.errors import SpecError
+from planner.base.quantities import shown
+from planner.parts.configs import dense, vit  # noqa: F401  # they register their readers
+from planner.parts.configs.dense import DenseReader
+from planner.parts.configs.reader import LLM_READERS, TOWER_READERS, Labels, LlmReader, TowerReader
+from planner.parts.configs.vit import VitReader
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+
+__all__ = [
+    "LLM_READERS",
+    "TOWER_READERS",
+    "DenseReader",
+    "Labels",
+    "LlmReader",
+    "TowerReader",
+    "VitReader",
+    "read_llm",
+    "read_tower",
+]
+
+
+def read_llm(
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    family: str = "",
+    model_type: str = "",
+    nominal_params: float | None = None,
+    hf_id: str = "",
+    source: str = "",
+) -> Llm:
+    """The language model of a config.
+
+    Args:
+        name: what to call it.
+        config: the values of a config.json; a vision-language model's `text_config` is used where there is one.
+        family: defaults to the name.
+        model_type: overrides the config's own.
+        nominal_params: size in the model's name; the exact count if it is not known.
+        hf_id: repository on the hub.
+        source: where the values come from.
+
+    Raises:
+        SpecError: a value is missing or no count, or nothing is known of this type of model.
+    """
+    if isinstance(config.get("text_config"), Mapping):
+        config = config["text_config"]
+    found = model_type or str(config.get("model_type", ""))
+    reader = LLM_READERS.get(found)
+    if reader is None:
+        raise SpecError(f"{name}: {_unknown(found, LLM_READERS.names())}")
+    labels = Labels(name, family=family, nominal_params=nominal_params, hf_id=hf_id, source=source)
+    return reader.read(config, labels)
+
+
+def read_tower(
+    name: str, config: Mapping[str, Any], *, model_type: str = "", params: int = 0, hf_id: str = "", source: str = ""
+) -> Tower:
+    """The vision tower of a config; a vision-language model's `vision_config` is used where there is one.
+
+    Raises:
+        SpecError: a value is missing or no count, or nothing is known of this type of tower.
+    """
+    if isinstance(config.get("vision_config"), Mapping):
+        config = config["vision_config"]
+    found = model_type or str(config.get("model_type", ""))
+    reader = TOWER_READERS.get(found)
+    if reader is None:
+        known = " or ".join(TOWER_READERS.names())
+        raise SpecError(f"{name}: model type {shown(found)} is no vision tower of {known}")
+    return reader.read(config, Labels(name, params=params, hf_id=hf_id, source=source))
+
+
+def _unknown(model_type: str, known: tuple[str, ...]) -> str:
+    said = f"nothing is known of the model type {shown(model_type)}" if model_type else "the config has no model_type"
+    return f"{said}, so its cost cannot be counted; expected one of {', '.join(known)}"

@@ -1,0 +1,102 @@
+"""What every language model says of itself. A new kind is a subclass with a walk of its own; see `dense` for one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from planner.parts.walk import Cache, Number, Pass, Walk, stored_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Llm(ABC):
+    """A language model.
+
+    Two counts of its parameters are kept apart: `nominal_params`, the size in its name, enters the law; `params`, the
+    exact count, enters the cost.
+    """
+
+    name: str
+    family: str
+    """Models trained alike at several sizes; a law speaks for one family."""
+    model_type: str = ""
+    """Hugging Face model type ("qwen2", "llama", ...); "" where transformers has none."""
+    nominal_params: float
+    """Size in the model's name, in parameters."""
+    hidden_size: int
+    """Width of an embedding, to which a connector leads."""
+    num_layers: int
+    num_heads: int
+    """Query heads; GPUs share a model by heads."""
+    vocab_size: int
+    hf_id: str = ""
+    source: str = ""
+    """Where the numbers come from: for a model that was read from a config.json its path."""
+    notes: tuple[str, ...] = ()
+    """What reading the architecture had to assume."""
+
+    @property
+    @abstractmethod
+    def params(self) -> int:
+        """Exact count of distinct parameters, equal to that of the Hugging Face model."""
+
+    @abstractmethod
+    def walk(self, todo: Pass, gpus: Number = 1.0) -> Walk:
+        """The kernels of one pass, one GPU's share of them."""
+
+    @abstractmethod
+    def caches(self, gpus: Number = 1.0) -> Sequence[Cache]:
+        """What a sequence keeps on one GPU, one entry for each kind of layer."""
+
+    @abstractmethod
+    def activation_values(self, gpus: Number = 1.0) -> Number:
+        """Numbers that a new token keeps alive in the widest moment of a layer, on one GPU."""
+
+    @property
+    def linear_params(self) -> int:
+        """Weights of the matrices that take the run's precision: what a token is multiplied with, the head left out."""
+        return int(self.quantised_params)
+
+    @property
+    def quantised_params(self) -> Number:
+        """The same, for columns over many models too; counted in the walk."""
+        return stored_weights(self.walk(Pass(1.0, 1.0)), quantised=True)
+
+    @property
+    def heads_text(self) -> str:
+        """Its heads, as a table shows them."""
+        return str(self.num_heads)
+
+    def with_layers(self, layers: int) -> Self:
+        """The same with only the first so many layers."""
+        return replace(self, num_layers=layers)
+
+    def can_share(self, gpus: int) -> bool:
+        """Whether so many GPUs can share it."""
+        return self.num_heads % gpus == 0
+
+    def silicon_config(self) -> dict[str, object] | None:
+        """The model as a Hugging Face config of an architecture that aiconfigurator knows; None where it is none."""
+        return None
+
+
+def stack_key(llm: Llm) -> object:
+    """Equal for models that can be costed in one go: those of a class that defines `columns` itself."""
+    return type(llm) if "columns" in vars(type(llm)) else llm
+
+
+def stacked(llms: Sequence[Llm], shape: tuple[int, ...] = (-1, 1)) -> Llm:
+    """Models of one `stack_key` as one object, whose numbers are columns (models, 1) or of another shape."""
+    kind: Any = type(llms[0])
+    found: Llm = kind.columns(llms, shape) if "columns" in vars(kind) else llms[0]
+    return found
+
+
+def stacks(llms: Sequence[Llm]) -> list[tuple[list[int], Llm]]:
+    """Language models in groups that can be costed in one go, each with the positions of its members."""
+    groups: dict[object, list[int]] = {}
+    for position, llm in enumerate(llms):
+        groups.setdefault(stack_key(llm), []).append(position)
+    return [(positions, stacked([llms[position] for position in positions])) for positions in groups.values()]
