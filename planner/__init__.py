@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.base.errors import InputError, NothingFitsError, PlannerError
+from planner.base.version import __version__ as __version__
 from planner.costs.request import request_flops
 from planner.costs.stages import Workload
 from planner.laws.combined import fit_average
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from planner.bench.verify import verify as verify
     from planner.vlm.build import build as build
     from planner.vlm.recipe import make_recipe as make_recipe
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Budget",

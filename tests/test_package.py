@@ -1,4 +1,4 @@
-"""The wheel holds what it must, and works in an empty environment; so does the editable install that runs this."""
+"""Wheel and source archive hold what they must, the wheel works in an empty environment, the version stands once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+import planner
 
 ROOT = Path(__file__).parents[1]
 PLAN = ["plan", "--budget", "2TFLOPs", "--query-tokens", "50", "--generated-tokens", "32", "--json"]
@@ -25,6 +28,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    build = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    return next(folder.glob("*.tar.gz"))
 
 
 def pick(python: Path, folder: Path) -> dict[str, object]:
@@ -46,6 +57,45 @@ def test_the_wheel_holds_code_data_and_licence(wheel: Path) -> None:
     assert not [
         name for name in names if name.split("/")[0] not in ("planner", "fitted_laws") and "dist-info" not in name
     ]
+
+
+def test_the_source_archive_holds_what_tests_and_builds_read(archive: Path) -> None:
+    """Of each folder what git tracks and no more: no environments, caches or results of a build."""
+    with tarfile.open(archive) as opened:
+        top, *names = sorted({name.partition("/")[0] for name in opened.getnames()})
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    assert (top, names) == (f"vlm_planner-{planner.__version__}", [])
+    for name in ("README.md", "LICENSE", "Makefile", "CHANGELOG.md", "CITATION.cff"):
+        assert name in held
+    for folder in ("planner", "fitted_laws", "tests", "examples", "benchmarks", "docs"):
+        here = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+        assert {name for name in held if name.startswith(f"{folder}/") and name.endswith(".py")} == here
+    assert {"constraints.txt", "constraints-lowest.txt", ".github/workflows/ci.yml"} <= held
+    assert not [name for name in held if re.search(r"__pycache__|\.venv|_cache/|\.hypothesis|\.pyc$", name)]
+
+
+def test_the_version_stands_once_and_everything_reads_it(wheel: Path, archive: Path) -> None:
+    version = planner.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert wheel.name.split("-")[:2] == ["vlm_planner", version]
+    assert archive.name == f"vlm_planner-{version}.tar.gz"
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = (name for name in opened.namelist() if name.endswith("dist-info/METADATA"))
+        assert f"\nVersion: {version}\n" in opened.read(name).decode()
+    assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
+    written = [path for path in (ROOT / "planner").rglob("*.py") if f'"{version}"' in path.read_text(encoding="utf-8")]
+    assert written == [ROOT / "planner" / "base" / "version.py"]
+
+
+def test_changelog_and_citation_name_the_version_and_its_day() -> None:
+    """They are for readers, so it stands in them as text: a release changes three files."""
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## (\d+\.\d+\.\d+), (\d{4}-\d{2}-\d{2})$", changes, re.MULTILINE)
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert released[0][0] == planner.__version__
+    assert f"\nversion: {planner.__version__}\n" in citation
+    assert f'\ndate-released: "{released[0][1]}"\n' in citation
+    assert "\nlicense: Apache-2.0\n" in citation and "2411.03312" in citation
 
 
 def test_the_wheel_plans_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
@@ -99,8 +149,23 @@ def test_what_is_imported_is_declared() -> None:
     assert set(imported(ROOT / "planner" / "vlm")) <= own
 
 
+def pins(file: str) -> list[tuple[str, str]]:
+    """(package, version) of a file of constraints."""
+    found = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    return [(name.lower(), version) for name, version in found]
+
+
+def test_the_lowest_versions_are_those_that_are_declared() -> None:
+    """What runs with the package is pinned at its lower bound; the tools of the tests need not be old."""
+    lowest = dict(pins("constraints-lowest.txt"))
+    runtime = [*PROJECT["dependencies"], *EXTRAS["vlm"], *EXTRAS["app"], *EXTRAS["chain"]]
+    bounds = dict(re.findall(r"([\w.-]+)>=([\d.]+)", " ".join(runtime)))
+    assert len(bounds) == len(set(named(runtime)))
+    for name, bound in bounds.items():
+        assert re.fullmatch(rf"{re.escape(bound)}(\.0)*", lowest[name]), f"{name}: {bound} against {lowest[name]}"
+
+
 def test_what_is_declared_is_pinned_once_for_the_tests() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pinned = [line.partition("==")[0].lower() for line in lines if "==" in line]
+    pinned = [name for name, _ in pins("constraints.txt")]
     assert len(pinned) == len(set(pinned))
     assert named(PROJECT["dependencies"]) | named([one for extra in EXTRAS.values() for one in extra]) <= set(pinned)
