@@ -32,9 +32,12 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.joint import JointFit, fit_joint
 from planner.laws.shipped import load_law, load_mix, shipped_names
 from planner.parts.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
+from planner.planning.candidate import Candidate
+from planner.planning.continuous import ContinuousOptimum
+from planner.planning.load_plan import load_plan, replan
 from planner.planning.optimum import optimum
 from planner.planning.request import Budget
-from planner.planning.result import Candidate, ContinuousOptimum, Plan, set_report_writer
+from planner.planning.result import Plan, set_report_writer
 from planner.planning.search import plan
 from planner.runs import Runs, read_runs, validate, write_runs
 
@@ -65,9 +68,11 @@ __all__ = [
     "load_law",
     "load_llm_config",
     "load_mix",
+    "load_plan",
     "optimum",
     "plan",
     "read_runs",
+    "replan",
     "request_flops",
     "shipped_names",
     "validate",

@@ -84,13 +84,23 @@ def _codec_of(hint: Hashable) -> Custom:
     raise TypeError(f"no file can hold a {hint}")
 
 
+def sparse_codec_of(cls: Any) -> Custom:
+    """What stores a dataclass without the fields that have their default: fields that are added later break no file."""
+    return _sparse_codec_of(cls)
+
+
+@cache
+def _sparse_codec_of(cls: Hashable) -> Custom:
+    return _Object(typing.cast("type[Any]", cls), sparse=True)
+
+
 class _Object:
     """A dataclass."""
 
     expected = "an object"
 
-    def __init__(self, cls: type[Any]) -> None:
-        self.cls = cls
+    def __init__(self, cls: type[Any], sparse: bool = False) -> None:
+        self.cls, self.sparse = cls, sparse
         self._fields: tuple[tuple[str, Custom, dataclasses.Field[Any]], ...] | None = None
 
     @property
@@ -103,13 +113,19 @@ class _Object:
             )
         return self._fields
 
+    def _stored(self, declared: dataclasses.Field[Any]) -> str | None:
+        missing = dataclasses.MISSING
+        if self.sparse and not (declared.default is missing and declared.default_factory is missing):
+            return "sparse"
+        return declared.metadata.get("stored")
+
     def encode(self, value: Any, place: Place) -> dict[str, Any]:
         if not isinstance(value, self.cls):
             raise place.wrong(f"a {self.cls.__name__}", value)
         found = {name: PLAIN[Any].encode(getattr(value, name), place.at(name)) for name in derived_of(self.cls)}
         for name, codec, declared in self.fields:
             own = getattr(value, name)
-            stored = declared.metadata.get("stored")
+            stored = self._stored(declared)
             if stored == "inline":
                 found.update(codec.encode(own, place))
             elif stored != "sparse" or own != _default(declared):
@@ -121,7 +137,7 @@ class _Object:
             raise place.wrong("an object", content)
         values, known, inline = {}, set(derived_of(self.cls)), None
         for name, codec, declared in self.fields:
-            stored = declared.metadata.get("stored")
+            stored = self._stored(declared)
             if stored == "inline":
                 inline = (name, codec)
                 continue

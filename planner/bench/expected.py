@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import format_bytes, format_flops, format_seconds, shown, whole_number
+from planner.base.errors import InputError
+from planner.base.quantities import format_bytes, format_flops, format_seconds, shown
 from planner.configuration import Run
 from planner.costs.flops import TORCH, flops
 from planner.costs.memory import Memory, memory
 from planner.costs.request import ROOFLINE, RequestCost, cost_of
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
-from planner.planning.plan_file import checked_plan, read_plan_file
-from planner.planning.record import HASH
+from planner.planning.load_plan import as_plan
 from planner.planning.result import Plan
 from planner.vlm.build import DTYPES
 from planner.vlm.recipe import Recipe, make_recipe
@@ -81,14 +80,11 @@ def expected(
         InputError: a file that is no plan, parts or hardware that only a path can give, a precision that PyTorch's own
             layers do not compute in.
     """
-    if isinstance(plan, str | Path):
-        content = read_plan_file(plan)
-    else:
-        content = checked_plan(plan.to_dict() if isinstance(plan, Plan) else plan)
-    best = content["best"]
-    recipe = make_recipe(content, llm=llm, vision=vision)
-    found_precision = precision or best.get("precision")
-    if not isinstance(found_precision, str) or found_precision not in DTYPES:
+    found_plan = as_plan(plan)
+    best = found_plan.best
+    recipe = make_recipe(found_plan, llm=llm, vision=vision)
+    found_precision = precision or best.precision
+    if found_precision not in DTYPES:
         raise InputError(
             f"the plan's weights are in {shown(found_precision)}; expected {', '.join(DTYPES)} here: verify it with "
             f"--precision bf16, which says what quantisation is measured against"
@@ -96,58 +92,31 @@ def expected(
     given = None if hardware is None else find_hardware(hardware)
     found = Expected(
         recipe=recipe,
-        workload=_workload(content.get("workload_p95") or content.get("workload")),
-        batch=whole_number(best.get("batch"), "the plan's batch", 1),
+        workload=found_plan.load.tail,
+        batch=best.batch,
         precision=found_precision,
-        tensor_parallel=whole_number(best.get("tensor_parallel"), "the plan's tensor_parallel", 1),
-        hardware=given or _hardware(content),
-        plan_sha256=str(content[HASH]),
+        tensor_parallel=best.tensor_parallel,
+        hardware=given or found_plan.deployment.hardware,
+        plan_sha256=found_plan.sha256,
     )
-    return replace(found, stale=_stale(found, content, as_planned=given is None and precision is None))
+    return replace(found, stale=_stale(found, found_plan, as_planned=given is None and precision is None))
 
 
-def _stale(found: Expected, content: Mapping[str, Any], *, as_planned: bool) -> tuple[str, ...]:
+def _stale(found: Expected, plan: Plan, *, as_planned: bool) -> tuple[str, ...]:
     """Numbers of the plan that are not those which are predicted now: by another version, of changed parts."""
-    best = content["best"]
-    counted = flops(found.recipe.model, _workload(content.get("workload")), str(content.get("convention")))
-    pairs: dict[str, tuple[Any, float, Callable[[float], str]]] = {
-        "FLOPs": ((best.get("flops") or {}).get("total"), float(counted.total), format_flops)
+    best = plan.best
+    counted = flops(found.recipe.model, plan.load.mean, plan.budget.convention)
+    pairs: dict[str, tuple[float, float, Callable[[float], str]]] = {
+        "FLOPs": (best.total_flops, float(counted.total), format_flops)
     }
-    if as_planned and best.get("kv_precision") is None:
+    if as_planned and best.kv_precision is None:
         peak = float(found.memory(found.workload.generated_tokens).peak)
-        pairs["peak memory"] = (best.get("peak_memory_bytes"), peak, format_bytes)
-        roofline = (content.get("inputs") or {}).get("latency_source") == ROOFLINE
-        latency = found.cost().latency if roofline else None
-        if latency is not None:
-            pairs["TTFT"] = (best.get("ttft_s"), float(latency.ttft_s), format_seconds)
-    texts = []
-    for title, (planned, now, show) in pairs.items():
-        if not isinstance(planned, int | float) or abs(planned - now) > _SAME * abs(now):
-            said = show(planned) if isinstance(planned, int | float) else shown(planned)
-            texts.append(f"{title}: the plan says {said}, {show(now)} is predicted now; plan again")
-    return tuple(texts)
-
-
-def _hardware(content: Mapping[str, Any]) -> Hardware | None:
-    name, profile = content.get("hardware"), content.get("hardware_profile")
-    if isinstance(profile, Mapping):
-        return Hardware.from_dict(profile, "the plan's hardware")
-    if name is None:
-        return None
-    try:
-        return find_hardware(str(name))
-    except UnknownNameError:
-        raise InputError(
-            f"the plan was made for {name}, which is no name of the catalogue: give its profile with "
-            "--hardware FILE.json"
-        ) from None
-
-
-def _workload(values: Any) -> Workload:
-    if not isinstance(values, Mapping):
-        raise InputError(f"the plan's workload: expected token counts, got {shown(values)}")
-    known = Workload.__dataclass_fields__
-    try:
-        return Workload(**{name: values[name] for name in known if name in values})
-    except TypeError:
-        raise InputError(f"the plan's workload: expected {', '.join(known)}, got {shown(dict(values))}") from None
+        pairs["peak memory"] = (best.quantities["peak_memory_bytes"], peak, format_bytes)
+        latency = found.cost().latency if plan.deployment.latency_source == ROOFLINE else None
+        if latency is not None and best.latency is not None:
+            pairs["TTFT"] = (best.quantities["ttft_s"], float(latency.ttft_s), format_seconds)
+    return tuple(
+        f"{title}: the plan says {show(planned)}, {show(now)} is predicted now; plan again"
+        for title, (planned, now, show) in pairs.items()
+        if abs(planned - now) > _SAME * abs(now)
+    )

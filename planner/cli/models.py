@@ -13,7 +13,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.cli.common import Force, Json, app, json_text, make_console, parse_names, parse_seed
 from planner.cli.running import needs_torch, progress_bar
-from planner.planning.plan_file import read_plan_file
+from planner.planning.load_plan import load_plan
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 
@@ -43,7 +43,7 @@ def build(
     if llm is not None and llm_config is not None:
         raise InputError(f"--llm {llm} and --llm-config {llm_config}: give one of them")
     parse_seed(seed)
-    picked = None if plan_file is None else read_plan_file(plan_file)
+    picked = None if plan_file is None else load_plan(plan_file)
     chosen = _read_weights(weights)
     with needs_torch("build"):
         from planner.vlm.build import (

@@ -13,6 +13,7 @@ Which kernels a stage runs is said by the parts (`planner.parts.walk`); here the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ CONVENTIONS = (FULL, PAPER, TORCH)
 @dataclass(frozen=True)
 class Flops:
     """FLOPs of one request by stage; each a float, or an array over candidates."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("total",)
 
     encoder: FloatArray | float
     compressor: FloatArray | float

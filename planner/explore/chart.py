@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.quantities import format_fraction, format_significant
+from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
-from planner.planning.result import Candidate, Plan
+from planner.planning.result import Plan
 
 FloatArray = NDArray[np.float64]
 

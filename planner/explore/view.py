@@ -13,11 +13,12 @@ from planner.explore.offer import Offer
 from planner.explore.state import State
 from planner.hardware import find_hardware
 from planner.parts.catalog import family_of
+from planner.planning.candidate import Candidate, error_text
 from planner.planning.limits import RELAXED_BY, find_limit
 from planner.planning.request import Budget
-from planner.planning.result import Candidate, Plan, error_text, law_title, tied_text
+from planner.planning.result import Plan
 from planner.planning.search import plan as search
-from planner.planning.words import way_to_run, why_text
+from planner.planning.words import law_title, tied_text, way_to_run, why_text
 from planner.tell.cost import STAGE_TITLES, speed_limit_text
 from planner.tell.plan import memory_text, relaxed_text
 

@@ -36,10 +36,6 @@ AUTO: Final = "auto"
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
-Law: TypeAlias = "FittedLaw | CombinedLaw"
-"""What a plan can rest on."""
-
-
 @dataclass(frozen=True)
 class CombinedLaw:
     """A weighted mean of laws; it predicts and plans like a FittedLaw."""
@@ -143,6 +139,10 @@ class CombinedLaw:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON, atomically. Raises OutputExistsError."""
         return COMBINED_LAW_FILE.write(path, self, overwrite=overwrite)
+
+
+Law: TypeAlias = FittedLaw | CombinedLaw
+"""What a plan can rest on."""
 
 
 def single_laws(law: Law) -> tuple[FittedLaw, ...]:

@@ -10,8 +10,8 @@ from planner.hardware.efficiency import TRANSFERRED
 from planner.laws.combined import Law, single_laws
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.parts.catalog import family_of
+from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
-from planner.planning.result import Candidate
 
 _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 

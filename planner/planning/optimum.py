@@ -18,8 +18,8 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import profiler
 from planner.laws.shipped import as_law
+from planner.planning.continuous import ContinuousOptimum
 from planner.planning.request import Budget, as_budget, as_workload
-from planner.planning.result import ContinuousOptimum
 
 VISUAL_TOKENS_MIN, VISUAL_TOKENS_MAX = 1.0, 576.0
 

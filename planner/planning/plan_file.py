@@ -1,47 +1,252 @@
-"""A plan as its JSON file holds it, checked: it is one, and nothing was changed after it was made."""
+"""A plan's file: format, version and hash; a plan -> what the file holds -> a plan."""
 
 from __future__ import annotations
 
-import os
+import platform
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from planner.base.codec import encode
 from planner.base.errors import InputError
-from planner.base.files import read_json
-from planner.base.quantities import shown
-from planner.planning.record import FILE_FORMAT, FORMAT_VERSION, HASH, content_hash
+from planner.base.file_format import FileFormat
+from planner.laws.combined import Law
+from planner.planning.candidate import Candidate, SlackOfPick
+from planner.planning.deployment import Deployment
+from planner.planning.limits import RELAXED_BY, limits_of
+from planner.planning.plan_record import (
+    CandidateRecord,
+    Counts,
+    Inputs,
+    LimitRecord,
+    NamedLlm,
+    Parts,
+    PlanRecord,
+    Points,
+)
+from planner.planning.plan_upgrade import from_first
+from planner.planning.request import Budget, Load
+from planner.planning.tried import Tried
 
-EXPECTED = "a plan that vlm-planner plan -o wrote"
-AGAIN = "make it again with vlm-planner plan -o"
+if TYPE_CHECKING:
+    from planner.planning.result import Plan
+
+HASH = "sha256"
+"""The entry that holds the hash of all others."""
+
+PLAN_FILE = FileFormat(
+    "vlm-planner plan",
+    2,
+    PlanRecord,
+    "a plan",
+    "vlm-planner plan -o",
+    upgrades={1: from_first},
+    derived={
+        "convention": lambda one: one.inputs.convention,
+        "budget": lambda one: {name: limit.limit for name, limit in one.limits.items()},
+        "workload": lambda one: encode(one.inputs.workload),
+        "hardware": lambda one: None if one.hardware_profile is None else one.hardware_profile.name,
+        "latency_s": lambda one: None if one.best.latency is None else one.best.latency.to_dict(),
+        "memory_bytes": lambda one: one.best.memory.to_dict(),
+        "vision": lambda one: one.best.vision,
+        "compressor": lambda one: one.best.compressor,
+        "prompt_order": lambda one: one.best.prompt_order,
+        "law": lambda one: _law_head(one.law_file),
+    },
+    hashed=HASH,
+)
+"""The file of a plan. Version 1 named the parts without their numbers, and kept bytes and times of the pick alone."""
 
 
-def read_plan_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The dictionary in a plan's file. Raises InputError."""
-    return checked_plan(read_json(path, EXPECTED), shown(Path(path).name))
+def _law_head(law: Law) -> dict[str, Any]:
+    """What people want to know of the law first."""
+    return {
+        "name": law.name,
+        "form": law.form,
+        "status": law.status,
+        "advice": law.advice,
+        "at_bound": list(law.at_bound),
+        "runs_sha256": law.runs_sha256,
+    }
 
 
-def checked_plan(content: Any, origin: str = "the plan") -> dict[str, Any]:
-    """What `Plan.to_dict` gave, as it is.
+def record(plan: Plan) -> PlanRecord:
+    """What the file of a plan holds."""
 
-    Args:
-        content: the dictionary.
-        origin: how an error names it.
+    def several(candidates: tuple[Candidate, ...]) -> tuple[CandidateRecord, ...]:
+        return tuple(one.record() for one in candidates)
 
-    Raises:
-        InputError: no plan, one of an earlier or a newer version, or one that was changed after it was made.
-    """
-    if not isinstance(content, Mapping) or not isinstance(content.get("best"), Mapping):
-        raise InputError(f"{origin} is no plan; expected {EXPECTED}")
-    if "format" not in content:
-        raise InputError(f"{origin} was written by an earlier vlm-planner, which kept too little; {AGAIN}")
-    if content["format"] != FILE_FORMAT:
-        raise InputError(f"{origin} is no plan: its format is {shown(content['format'])}; expected {EXPECTED}")
-    version = content.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
-        raise InputError(
-            f"{origin} has format version {shown(version)}, this vlm-planner reads {FORMAT_VERSION}; {AGAIN}"
+    tried, (sizes, counts) = plan.tried, plan.tried.fitting_points
+    one_law = all(law is plan.law for law in plan.laws.values())
+    return PlanRecord(
+        best=plan.best.record(),
+        runners_up=several(plan.runners_up),
+        tied=several(plan.tied),
+        frontier=several(plan.frontier),
+        next_up=None if plan.next_up is None else plan.next_up.record(),
+        extrapolates=plan.extrapolates,
+        assumptions=plan.assumptions,
+        limits={one.limit.name: _limit_record(one) for one in plan.limits},
+        best_of_each=several(plan.best_of_each),
+        hardware_profile=plan.deployment.hardware,
+        speed_limit_tokens=plan.speed_limit_tokens,
+        candidates=Counts(tried.compared_count, tried.fitting_count),
+        fitting_points=Points(sizes, counts),
+        law_file=plan.law,
+        law_files={} if one_law else plan.laws,
+        inputs=_inputs(plan, one_law),
+        made_with=plan.made_with or made_with(),
+        earlier_sha256=plan.earlier_sha256,
+        parts=Parts(
+            llms={one.name: one for one in tried.llms},
+            vision={one.name: one for one in tried.towers},
+            compressors={one.name: one for one in tried.compressors},
+        ),
+        workload_p95=None if plan.load.tail == plan.load.mean else plan.load.tail,
+    )
+
+
+def _limit_record(one: SlackOfPick) -> LimitRecord:
+    return LimitRecord(
+        title=one.limit.title,
+        quantity=one.limit.column,
+        at_least=one.limit.at_least,
+        limit=one.limit.value,
+        used=one.used,
+        binds=one.binds,
+        relaxed_by=RELAXED_BY,
+        relaxed=None if one.relaxed is None else one.relaxed.record(),
+    )
+
+
+def _inputs(plan: Plan, one_law: bool) -> Inputs:
+    tried, deployment, asked = plan.tried, plan.deployment, plan.budget.limits
+    return Inputs(
+        limits={one.limit.name: asked[one.limit.name] for one in plan.limits if one.limit.name in asked},
+        convention=plan.budget.convention,
+        workload=plan.load.mean,
+        workload_p95=plan.load.tail,
+        requests=plan.load.requests,
+        llms=tuple(NamedLlm(one.name, tried.sources.get(one.name)) for one in tried.llms),
+        visual_tokens=tried.visual_tokens,
+        vision=tuple(one.name for one in tried.towers),
+        vision_source=tried.sources.get(plan.best.vision.name),
+        compressor=tuple(one.name for one in tried.compressors),
+        prompt_order=tried.prompt_orders,
+        precision=deployment.precisions,
+        kv_precision=deployment.kv_precision,
+        tensor_parallel=deployment.tensor_parallel,
+        batch=deployment.batches,
+        gpus=deployment.gpus,
+        price_per_hour=deployment.price_per_hour,
+        latency_source=deployment.latency_source,
+        one_law=one_law,
+    )
+
+
+def made_with() -> dict[str, str]:
+    """Versions that decide the numbers."""
+    from importlib import metadata  # slow to load, and only wanted for a file
+
+    try:
+        own = metadata.version("vlm-planner")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        own = "not installed"
+    return {"vlm-planner": own, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def restored(content: Any, origin: str) -> dict[str, Any]:
+    """The fields of the plan in a dictionary of its file. Raises InputError."""
+    found = PLAN_FILE.from_dict(content, origin)
+    place = PLAN_FILE.place(origin or "the plan")
+    inputs, parts = found.inputs, found.parts
+
+    def part(kind: Mapping[str, Any], what: str, name: str) -> Any:
+        if name not in kind:
+            raise place.at("parts").at(what).missing(name)
+        if kind[name].name != name:
+            raise place.at("parts").at(what).at(name).wrong(f"the name {name!r}", kind[name].name)
+        return kind[name]
+
+    def candidate(one: CandidateRecord) -> Candidate:
+        return Candidate(
+            llm=part(parts.llms, "llms", one.llm),
+            vision=part(parts.vision, "vision", one.vision),
+            compressor=part(parts.compressors, "compressors", one.compressor),
+            **{name: getattr(one, name) for name in CandidateRecord.SAME},
         )
-    if content.get(HASH) != content_hash(content):
-        raise InputError(f"{origin} was changed after it was made: its content does not match its {HASH}; {AGAIN}")
-    return dict(content)
+
+    def several(records: tuple[CandidateRecord, ...]) -> tuple[Candidate, ...]:
+        return tuple(map(candidate, records))
+
+    def maybe(one: CandidateRecord | None) -> Candidate | None:
+        return None if one is None else candidate(one)
+
+    try:
+        budget = Budget(convention=inputs.convention, **inputs.limits)  # type: ignore[arg-type]  # limits by name
+        limits = {limit.name: limit for limit in limits_of(budget, found.hardware_profile)}
+    except InputError as error:
+        raise place.at("inputs").at("limits").complaint(str(error)) from None
+    if set(limits) != set(found.limits):
+        raise place.at("limits").wrong(f"the limits {', '.join(limits)}", ", ".join(found.limits))
+    if not (inputs.one_law or found.law_files):
+        raise place.missing("law_files")
+    laws = dict(found.law_files) or dict.fromkeys(inputs.compressor, found.law_file)
+    if set(laws) != set(inputs.compressor) or found.best.compressor not in laws:
+        raise place.at("law_files").wrong(f"a law for each of {', '.join(inputs.compressor)}", ", ".join(laws))
+    laws = _each_once(laws, found.law_file)
+    return {
+        "best": candidate(found.best),
+        "runners_up": several(found.runners_up),
+        "tied": several(found.tied),
+        "frontier": several(found.frontier),
+        "next_up": maybe(found.next_up),
+        "best_of_each": several(found.best_of_each),
+        "limits": tuple(
+            SlackOfPick(limits[name], one.used, one.binds, maybe(one.relaxed)) for name, one in found.limits.items()
+        ),
+        "law": found.law_file,
+        "laws": laws,
+        "budget": budget,
+        "load": Load(inputs.workload, inputs.workload_p95, inputs.requests),
+        "deployment": Deployment(
+            hardware=found.hardware_profile,
+            precisions=inputs.precision,
+            kv_precision=inputs.kv_precision,
+            tensor_parallel=inputs.tensor_parallel,
+            batches=inputs.batch,
+            gpus=inputs.gpus,
+            price_per_hour=inputs.price_per_hour,
+            latency_source=inputs.latency_source,
+        ),
+        "tried": Tried(
+            llms=tuple(part(parts.llms, "llms", one.name) for one in inputs.llms),
+            visual_tokens=inputs.visual_tokens,
+            towers=tuple(part(parts.vision, "vision", name) for name in inputs.vision),
+            compressors=tuple(part(parts.compressors, "compressors", name) for name in inputs.compressor),
+            prompt_orders=inputs.prompt_order,
+            compared_count=found.candidates.compared,
+            sources={one.name: one.source for one in inputs.llms if one.source is not None}
+            | ({} if inputs.vision_source is None else {found.best.vision: inputs.vision_source}),
+            fitting_count=found.candidates.fitting,
+            fitting_points=(found.fitting_points.llm_params, found.fitting_points.visual_tokens),
+        ),
+        "speed_limit_tokens": found.speed_limit_tokens,
+        "extrapolates": found.extrapolates,
+        "assumptions": found.assumptions,
+        "made_with": found.made_with,
+        "earlier_sha256": found.earlier_sha256,
+    }
+
+
+def _each_once(laws: Mapping[str, Law], first: Law) -> dict[str, Law]:
+    """The same laws, equal ones as one object: what is known of a law goes with the object."""
+    distinct: list[Law] = [first]
+    for law in laws.values():
+        if not any(law is other or law.to_dict() == other.to_dict() for other in distinct):
+            distinct.append(law)
+    return {
+        name: next(one for one in distinct if one is law or one.to_dict() == law.to_dict())
+        for name, law in laws.items()
+    }

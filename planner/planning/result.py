@@ -8,32 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.base.errors import InputError
 from planner.base.quantities import (
     format_bytes,
     format_flops,
     format_fraction,
-    format_params,
     format_percent,
     format_seconds,
-    format_tokens,
 )
-from planner.configuration import Model, Run
-from planner.costs.flops import Flops
-from planner.costs.latency import Latency
-from planner.costs.memory import Memory
 from planner.costs.stages import STAGES, Workload
-from planner.hardware import Hardware
 from planner.laws.combined import Law
-from planner.laws.fitted import FittedLaw
-from planner.parts.compressors import Compressor
-from planner.parts.llms import Llm
-from planner.parts.towers import Tower
+from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.deployment import Deployment
-from planner.planning.limits import RELAXED_BY, Limit
-from planner.planning.record import record
+from planner.planning.plan_file import HASH, PLAN_FILE, record, restored
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
-from planner.planning.words import load_text, price_text, way_to_run
+from planner.planning.tried import Tried
+from planner.planning.words import law_title, load_text, price_text, tied_text, way_to_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,104 +32,6 @@ if TYPE_CHECKING:
 
 _WRITERS: list[Callable[..., Path]] = []  # what writes a plan's page: a later room, which planner/__init__ names here
 _TIMES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "request": "request_s"}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One configuration that could be deployed."""
-
-    llm: Llm
-    visual_tokens: int
-    """Per image."""
-    predicted_error: float
-    """The law's error, between 0 and 1 inside its data."""
-    flops: Flops
-    """FLOPs of one request by stage, in the plan's convention."""
-    vision: Tower
-    compressor: Compressor
-    prompt_order: str
-    """"image-first" or "text-first"."""
-    precision: str
-    """Of the LLM's matrices."""
-    kv_precision: str | None
-    """Of the KV cache; None: that of what is not quantised."""
-    tensor_parallel: int
-    """GPUs that share the model."""
-    batch: int
-    """Requests that run together."""
-    memory: Memory = field(hash=False)
-    """Bytes on one device, for the whole batch."""
-    latency: Latency | None = field(hash=False)
-    """Seconds of a batch by stage; None without hardware."""
-    quantities: Mapping[str, float] = field(hash=False)
-    """What the limits look at, by name with unit ("total_flops", "ttft_s")."""
-    interval: tuple[float, float] | None = None
-    """95 % interval of the predicted error, over every form that the runs allow; None where the law has no runs."""
-    probability_best: float | None = None
-    """Probability that no candidate under the budget has a smaller error; None for a law of a joint fit."""
-    expected_regret: float | None = None
-    """How much larger its error is expected to be than that of the best candidate under the budget."""
-
-    @property
-    def model(self) -> Model:
-        """What is made."""
-        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order)
-
-    def run(self, hardware: Hardware | None = None) -> Run:
-        """How it runs, on such hardware."""
-        return Run(hardware, self.precision, self.kv_precision, self.batch, self.tensor_parallel)
-
-    @property
-    def total_flops(self) -> float:
-        return float(self.flops.total)
-
-    def __str__(self) -> str:
-        return str(self.model)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "llm": self.llm.name,
-            "llm_params": self.llm.nominal_params,
-            "visual_tokens": self.visual_tokens,
-            "predicted_error": self.predicted_error,
-            "flops": self.flops.to_dict(),
-            "vision": self.vision.name,
-            "compressor": self.compressor.name,
-            "prompt_order": self.prompt_order,
-            "precision": self.precision,
-            "kv_precision": self.kv_precision,
-            "tensor_parallel": self.tensor_parallel,
-            "batch": self.batch,
-            **{name: value for name, value in self.quantities.items() if name != "total_flops"},
-            "interval": None if self.interval is None else list(self.interval),
-            "probability_best": self.probability_best,
-            "expected_regret": self.expected_regret,
-        }
-
-
-@dataclass(frozen=True)
-class SlackOfPick:
-    """What one limit is to the pick."""
-
-    limit: Limit
-    used: float
-    """Share of the limit that the pick uses."""
-    binds: bool
-    """Whether a better candidate would fit without this limit, all others kept."""
-    relaxed: Candidate | None
-    """The better pick if the limit were 10 % looser; None if that buys nothing."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "title": self.limit.title,
-            "quantity": self.limit.column,
-            "at_least": self.limit.at_least,
-            "limit": self.limit.value,
-            "used": self.used,
-            "binds": self.binds,
-            "relaxed_by": RELAXED_BY,
-            "relaxed": None if self.relaxed is None else self.relaxed.to_dict(),
-        }
 
 
 @dataclass(frozen=True)
@@ -168,14 +61,25 @@ class Plan:
     load: Load
     """The request that was planned for."""
     deployment: Deployment
-    table: CandidateTable
-    """Every candidate that was compared."""
+    tried: Tried
+    """The values that were chosen from, and how many candidates they make."""
+    all_candidates: CandidateTable | None = field(default=None, repr=False, compare=False)
+    """Every candidate that was compared; None of a plan that was read from a file. See `table`."""
     speed_limit_tokens: int | None = None
     """Visual tokens below which fewer save less than 5 % of the pick's TTFT; None without hardware."""
     extrapolates: tuple[str, ...] = ()
     """Where the pick lies outside what the law was fitted to."""
     assumptions: tuple[str, ...] = ()
     """What has to hold for the law to speak of this use."""
+    made_with: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False, compare=False)
+    """Versions that it was planned with, of a plan that was read from a file; {} of one that was planned here."""
+    earlier_sha256: str = field(default="", repr=False, compare=False)
+    """Hash of the file that it was read from, if an earlier version wrote it."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what `to_dict` holds, by which a verdict names the plan."""
+        return str(self.to_dict()[HASH])
 
     @property
     def workload(self) -> Workload:
@@ -185,16 +89,48 @@ class Plan:
     @property
     def candidates_count(self) -> int:
         """Candidates that were compared."""
-        return len(self.table)
+        return self.tried.compared_count
 
     @property
     def fitting_count(self) -> int:
         """How many of them fit the budget."""
-        return int(self.table.fits.sum())
+        return self.tried.fitting_count
+
+    @property
+    def table(self) -> CandidateTable:
+        """Every candidate that was compared. Raises InputError for a plan that was read from a file, which has none."""
+        if self.all_candidates is None:
+            raise InputError(
+                f"the plan was read from a file, which does not hold the {self.candidates_count} candidates that were "
+                "compared; planner.replan(plan) makes them again"
+            )
+        return self.all_candidates
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain JSON types: the answer, what it rests on, and what gives it again."""
-        return record(self)
+        return PLAN_FILE.to_dict(record(self))
+
+    @classmethod
+    def from_dict(cls, content: Any, origin: str = "the plan") -> Plan:
+        """The plan of a dictionary made by `to_dict`, equal in everything but `table`, which a file does not hold.
+
+        Args:
+            content: the dictionary.
+            origin: how an error names it.
+
+        Raises:
+            InputError: no plan, one of a newer version, one that was changed after it was made, or a damaged one.
+        """
+        return cls(**restored(content, origin))
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the plan as JSON at full precision, atomically; `planner.load_plan` reads it.
+
+        Raises:
+            OutputExistsError: the file exists and `overwrite` is false.
+            InputError: it cannot be written.
+        """
+        return PLAN_FILE.write(path, record(self), overwrite=overwrite)
 
     def report(self, path: str | os.PathLike[str], verdict: Any = None, *, overwrite: bool = False) -> Path:
         """Write the deployment recommendation: a page (.html), the same as text (.md), or all its numbers (.json).
@@ -253,62 +189,3 @@ class Plan:
 def set_report_writer(writer: Callable[..., Path]) -> None:
     """Name what `Plan.report` calls. It stands in a room that this one may not import; `planner` itself names it."""
     _WRITERS.append(writer)
-
-
-def error_text(candidate: Candidate) -> str:
-    """A predicted error with its interval: "0.5019 (95 %: 0.4985 to 0.5051)"."""
-    text = format_fraction(candidate.predicted_error)
-    if candidate.interval is None:
-        return text
-    low, high = candidate.interval
-    return f"{text}, 95 % interval {format_fraction(low)} to {format_fraction(high)}"
-
-
-def tied_text(plan: Plan) -> str:
-    """The tied candidates in a sentence, with the cheapest of them."""
-    cheapest = plan.tied[0]
-    if cheapest == plan.best:
-        ending = "the pick is the cheapest of them"
-    else:
-        other = "" if cheapest.compressor == plan.best.compressor else f" ({cheapest.compressor.name})"
-        ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
-    told = "cannot be told from the best at 95 % under every form that the runs allow"
-    return f"{len(plan.tied)} candidates {told}; {ending}"
-
-
-def law_title(law: Law) -> str:
-    """A law in a few words: "law reasoning, additive, 28 runs, at a bound: D"."""
-    parts = [f"law {law.name}" if law.name else "law", law.form]
-    joint = law.joint.get("groups", {}) if isinstance(law, FittedLaw) else {}
-    parts += (
-        [f"{law.n_runs} runs" + (f", fitted jointly with {len(joint) - 1} other group" if joint else "")]
-        if law.n_runs
-        else []
-    )
-    parts.append(law.status + (f": {', '.join(law.at_bound)}" if law.at_bound else ""))
-    return ", ".join(parts)
-
-
-@dataclass(frozen=True)
-class ContinuousOptimum:
-    """The best (N, V) on a budget if every size could be had."""
-
-    llm_params: float
-    visual_tokens: float
-    """Per image."""
-    predicted_error: float
-    closed_form: bool
-    """Whether a formula gives it (multiplicative and log-linear forms)."""
-    limit: str | None
-    """"min" or "max" where the optimum is at the least or the most visual tokens allowed."""
-    visual_tokens_interval: tuple[float, float] | None = None
-    """95 % profile interval of the visual tokens, cut to those allowed; None for a law without runs."""
-
-    def to_dict(self) -> dict[str, Any]:
-        ends = self.visual_tokens_interval
-        return {**vars(self), "visual_tokens_interval": None if ends is None else list(ends)}
-
-    def __str__(self) -> str:
-        tokens = "1 visual token" if self.visual_tokens == 1 else f"{format_tokens(self.visual_tokens)} visual tokens"
-        error = format_fraction(self.predicted_error)
-        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted error {error}"

@@ -26,6 +26,7 @@ from planner.parts.catalog import (
 )
 from planner.parts.compressors import Compressor
 from planner.parts.towers import Tower
+from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
 from planner.planning.distinct import distinct_rows
@@ -33,12 +34,13 @@ from planner.planning.doubt import DRAWS, Doubt
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
-from planner.planning.result import Candidate, Plan, SlackOfPick
+from planner.planning.result import Plan
 from planner.planning.space import Axes, Space, evaluate
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
+from planner.planning.tried import Tried
 
-__all__ = ["DRAWS", "pareto", "plan"]
+__all__ = ["DRAWS", "pareto", "plan", "plan_among"]
 
 RUNNERS_UP = 5
 
@@ -123,6 +125,12 @@ def plan(
     laws = laws_of(law, form, compressors)
     models = find_llms(llms) if llms is not None else own_families(laws.values())
     axes = Axes(models, towers, compressors, orders, admissible(visual_tokens, compressors, towers), laws)
+    return plan_among(axes, budget, load, deployment)
+
+
+def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -> Plan:
+    """The best of the candidates that these axes make. Raises NothingFitsError."""
+    laws = axes.laws
     space = evaluate(axes, deployment, load, budget.convention)
     limits = limits_of(budget, deployment.hardware)
     quantities = space.table.quantities
@@ -175,7 +183,8 @@ def plan(
         budget=budget,
         load=load,
         deployment=deployment,
-        table=table,
+        tried=Tried.of(table, axes.towers, axes.compressors, axes.prompt_orders),
+        all_candidates=table,
         speed_limit_tokens=_speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best),
         assumptions=assumptions(chosen_law, best, budget, load.tail),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.base.quantities import format_fraction, format_percent
+from planner.base.quantities import format_flops, format_fraction, format_percent
+from planner.laws.combined import Law
+from planner.laws.fitted import FittedLaw
 from planner.planning.limits import RELAXED_BY, show_price
 from planner.planning.request import Load
 
@@ -89,3 +91,28 @@ def why_text(plan: Plan) -> str:
     if best.probability_best is not None:
         parts.append(f"odds of being the best: {format_percent(best.probability_best, 1.0)}")
     return "; ".join(parts)
+
+
+def tied_text(plan: Plan) -> str:
+    """The tied candidates in a sentence, with the cheapest of them."""
+    cheapest = plan.tied[0]
+    if cheapest == plan.best:
+        ending = "the pick is the cheapest of them"
+    else:
+        other = "" if cheapest.compressor == plan.best.compressor else f" ({cheapest.compressor.name})"
+        ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
+    told = "cannot be told from the best at 95 % under every form that the runs allow"
+    return f"{len(plan.tied)} candidates {told}; {ending}"
+
+
+def law_title(law: Law) -> str:
+    """A law in a few words: "law reasoning, additive, 28 runs, at a bound: D"."""
+    parts = [f"law {law.name}" if law.name else "law", law.form]
+    joint = law.joint.get("groups", {}) if isinstance(law, FittedLaw) else {}
+    parts += (
+        [f"{law.n_runs} runs" + (f", fitted jointly with {len(joint) - 1} other group" if joint else "")]
+        if law.n_runs
+        else []
+    )
+    parts.append(law.status + (f": {', '.join(law.at_bound)}" if law.at_bound else ""))
+    return ", ".join(parts)

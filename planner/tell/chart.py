@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from planner.base.quantities import format_fraction
-from planner.planning.result import Candidate, Plan
+from planner.planning.candidate import Candidate
+from planner.planning.result import Plan
 from planner.tell.console import plain
 
 WIDTH_MIN = 60

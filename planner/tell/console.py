@@ -21,7 +21,7 @@ from planner.laws.intervals import Interval, identifiable
 from planner.parts.compressors import Compressor
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
-from planner.planning.result import ContinuousOptimum
+from planner.planning.continuous import ContinuousOptimum
 
 
 def print_law(console: Console, law: Law, intervals: dict[str, Interval] | None = None) -> None:

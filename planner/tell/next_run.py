@@ -8,7 +8,8 @@ from rich.table import Table
 from planner.base.quantities import format_flops, format_params, format_percent, format_significant, format_tokens
 from planner.laws.design import Batch, NextRuns
 from planner.laws.fitted import NOT_IDENTIFIED
-from planner.planning.result import Plan, law_title
+from planner.planning.result import Plan
+from planner.planning.words import law_title
 from planner.tell.console import plain
 
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point: a gain below this shows in none

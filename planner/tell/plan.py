@@ -11,8 +11,9 @@ from rich.text import Text
 
 from planner.base.quantities import format_bytes, format_flops, format_fraction, format_percent
 from planner.costs.stages import STAGES
-from planner.planning.result import Candidate, Plan, SlackOfPick, error_text, law_title, tied_text
-from planner.planning.words import load_text, price_text, unmoved_text, way_to_run, why_text
+from planner.planning.candidate import Candidate, SlackOfPick, error_text
+from planner.planning.result import Plan
+from planner.planning.words import law_title, load_text, price_text, tied_text, unmoved_text, way_to_run, why_text
 from planner.tell.chart import ASCII, UNICODE, frontier_chart, has_chart
 from planner.tell.console import add_row, new_table, plain
 from planner.tell.cost import STAGE_TITLES, speed_limit_text, stage_table

@@ -25,7 +25,8 @@ from planner.parts.compressors import COMPRESSORS, Compressor
 from planner.parts.configs import read_llm, read_tower
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
-from planner.planning.result import Candidate, Plan
+from planner.planning.candidate import Candidate
+from planner.planning.result import Plan
 
 from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
 
@@ -226,6 +227,9 @@ def _values(kind: str, name: str, source: str) -> Mapping[str, Any]:
     if shipped is not None:
         return shipped
     path = Path(source)
+    if not path.exists():
+        what, option = ("language model", "--llm-config") if kind == "llm" else ("vision tower", "--vision")
+        raise InputError(f"the plan's {what} was read from {source}, which is gone: give its config.json with {option}")
     try:
         values = json.loads((path / "config.json" if path.is_dir() else path).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -16,7 +16,7 @@ import pytest
 from chromium import missing, needs_browser, opened
 
 import planner
-from planner.planning.result import error_text
+from planner.planning.candidate import error_text
 
 WAIT_S = 20
 DEFAULT = "budget=2TFLOPs&query_tokens=50&generated_tokens=32&law=reasoning"

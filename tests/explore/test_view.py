@@ -18,7 +18,7 @@ from planner.explore.offer import make_offer, mix_text, mixed_law
 from planner.explore.settings import fresh_state
 from planner.explore.state import State
 from planner.explore.view import TIED_SHOWN, Table, View, view_of
-from planner.planning.result import error_text
+from planner.planning.candidate import error_text
 
 OFFER = make_offer()
 PRICE = "price_per_million_requests"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
+from planner.planning.continuous import ContinuousOptimum
 from planner.planning.optimum import optimum
 from planner.planning.request import Budget
-from planner.planning.result import ContinuousOptimum
 
 FloatArray = NDArray[np.float64]
 

@@ -12,8 +12,9 @@ import pytest
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
-from planner.planning.result import Plan, law_title
+from planner.planning.result import Plan
 from planner.planning.search import plan
+from planner.planning.words import law_title
 
 LAW = FittedLaw.given(
     "additive",

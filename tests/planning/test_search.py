@@ -22,8 +22,9 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, get_form
 from planner.parts.catalog import compressor_catalog, find_compressor, find_vision, llm_catalog, vision_catalog
 from planner.parts.llms import Llm
+from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
-from planner.planning.result import Candidate, Plan
+from planner.planning.result import Plan
 from planner.planning.search import pareto, plan
 
 FAMILIES = sorted({spec.family for spec in llm_catalog().values()})

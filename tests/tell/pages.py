@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import planner
-from planner.planning.record import HASH, content_hash
+from planner.base.file_format import content_hash
+from planner.planning.plan_file import HASH
 from planner.planning.result import Plan
 
 REQUEST: dict[str, int] = {"query_tokens": 50, "generated_tokens": 32}
@@ -93,7 +94,7 @@ def as_file(content: dict[str, Any], folder: Path, name: str = "plan.json") -> P
 
 def rehashed(content: dict[str, Any]) -> dict[str, Any]:
     """A changed plan with the hash of its new content, as somebody who knows how would write it."""
-    return content | {HASH: content_hash(content)}
+    return content | {HASH: content_hash(content, HASH)}
 
 
 def verdict(**changes: Any) -> dict[str, Any]:

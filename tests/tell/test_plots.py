@@ -578,7 +578,7 @@ def test_save_refuses_other_suffixes(figure: Figure, tmp_path: Path, name: str) 
 
 
 def test_save_says_where_it_cannot_write(figure: Figure, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot write .*none/picture\.png: there is no folder .*none; name a folder"):
+    with pytest.raises(InputError, match=r"cannot write .*none/picture\.png: there is no folder "):
         plots.save(figure, tmp_path / "none" / "picture.png")
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(InputError, match=r"cannot write .*folder\.png: it is a folder; name a file in it"):

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from planner.base.quantities import format_fraction
+from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
-from planner.planning.result import Candidate, Plan
+from planner.planning.result import Plan
 from planner.tell.plots.style import (
     ACCENT,
     ROWS_MAX,

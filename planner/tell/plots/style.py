@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from planner.base.quantities import format_flops, format_params, format_tokens
 from planner.laws.combined import Law
-from planner.planning.result import law_title
+from planner.planning.words import law_title
 
 FloatArray = NDArray[np.float64]
 Rows = list[tuple[Artist, str]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -10,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from planner.base.errors import InputError
-from planner.base.files import file_text
 from planner.base.quantities import shown
 from planner.laws.combined import Law, law_from_dict
-from planner.planning.plan_file import AGAIN, EXPECTED, checked_plan
+from planner.planning.load_plan import as_plan
+from planner.planning.plan_file import PLAN_FILE
 from planner.planning.result import Plan
-from planner.tell.recommendation.fields import Fields, read_json
+from planner.tell.recommendation.fields import Fields
 
+AGAIN = f"make it again with {PLAN_FILE.written_by}"
 PlanLike = Plan | Fields | Mapping[str, Any] | str | os.PathLike[str]
 
 
@@ -29,24 +28,8 @@ def read_plan(plan: PlanLike) -> Fields:
     """
     if isinstance(plan, Fields):
         return plan  # it was read before
-    origin = "the plan"
-    if isinstance(plan, Plan):
-        content: Any = json.loads(json.dumps(plan.to_dict()))
-    elif isinstance(plan, Mapping):
-        try:
-            content = json.loads(json.dumps(dict(plan), allow_nan=False))
-        except (TypeError, ValueError, RecursionError):
-            raise InputError(f"the plan holds what JSON cannot; expected the dictionary of {EXPECTED}") from None
-    elif isinstance(plan, str | os.PathLike):
-        content, origin = read_json(plan, EXPECTED), shown(Path(plan).name)
-    else:
-        raise InputError(f"plan: expected a Plan, its dictionary or the path of its file, got {shown(plan)}")
-    return Fields(checked_plan(content, origin), origin, AGAIN)
-
-
-def file_hash(content: Mapping[str, Any]) -> str:
-    """SHA-256 of that file, by which a verdict may name the plan."""
-    return hashlib.sha256(file_text(content).encode("utf-8", "surrogatepass")).hexdigest()
+    origin = shown(Path(plan).name) if isinstance(plan, str | os.PathLike) else "the plan"
+    return Fields(as_plan(plan).to_dict(), origin, AGAIN)
 
 
 def law_of(plan: Fields) -> Law:

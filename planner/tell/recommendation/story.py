@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from planner.base.errors import InputError
-from planner.planning.plan_file import AGAIN
 from planner.tell.document import Document
 from planner.tell.recommendation.candidates import Pick
 from planner.tell.recommendation.charts import charts
@@ -16,7 +15,7 @@ from planner.tell.recommendation.fields import Fields
 from planner.tell.recommendation.measured import measured
 from planner.tell.recommendation.next_steps import assumptions, next_steps
 from planner.tell.recommendation.opening import heading, opening
-from planner.tell.recommendation.plan_file import PlanLike, law_of, read_plan
+from planner.tell.recommendation.plan_file import AGAIN, PlanLike, law_of, read_plan
 from planner.tell.recommendation.reproduce import again, measure_commands, reproduce
 from planner.tell.recommendation.verdict_file import Verdict, read_verdict
 from planner.tell.recommendation.why import why

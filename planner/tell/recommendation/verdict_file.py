@@ -11,12 +11,11 @@ from typing import Any
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
-from planner.planning.record import HASH
+from planner.planning.plan_file import HASH
 from planner.tell import values as v
 from planner.tell.document import Line, Value, foreign, joined, line
 from planner.tell.recommendation.candidates import NAME_MAX, Pick
 from planner.tell.recommendation.fields import Fields, read_json
-from planner.tell.recommendation.plan_file import file_hash
 
 FORMAT = "vlm-planner verdict"
 EXPECTED = "a verdict that vlm-planner verify wrote"
@@ -103,7 +102,7 @@ class Verdict:
         if card is not None and planned is not None and card.text("name") != planned:
             found.append(line("hardware ", stated(card.text("name")), " measured, ", stated(planned), " planned"))
         named = self.fields.maybe_text("plan_sha256")
-        if named is not None and named not in (plan.text(HASH), file_hash(plan.content)):
+        if named is not None and named not in (plan.text(HASH), plan.content.get("earlier_sha256")):
             found.append(line("the verdict names another plan file, with the SHA ", stated(named)))
         return tuple(found)
 

@@ -1,0 +1,112 @@
+"""Candidate: one configuration that could be deployed, and what it costs. And what a limit is to the pick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.base.codec import encode
+from planner.base.quantities import format_fraction
+from planner.configuration import Model, Run
+from planner.costs.flops import Flops
+from planner.costs.latency import Latency
+from planner.costs.memory import Memory
+from planner.hardware import Hardware
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.planning.limits import Limit
+from planner.planning.plan_record import CandidateRecord
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One configuration that could be deployed."""
+
+    llm: Llm
+    visual_tokens: int
+    """Per image."""
+    predicted_error: float
+    """The law's error, between 0 and 1 inside its data."""
+    flops: Flops
+    """FLOPs of one request by stage, in the plan's convention."""
+    vision: Tower
+    compressor: Compressor
+    prompt_order: str
+    """"image-first" or "text-first"."""
+    precision: str
+    """Of the LLM's matrices."""
+    kv_precision: str | None
+    """Of the KV cache; None: that of what is not quantised."""
+    tensor_parallel: int
+    """GPUs that share the model."""
+    batch: int
+    """Requests that run together."""
+    memory: Memory = field(hash=False)
+    """Bytes on one device, for the whole batch."""
+    latency: Latency | None = field(hash=False)
+    """Seconds of a batch by stage; None without hardware."""
+    quantities: Mapping[str, float] = field(hash=False)
+    """What the limits look at, by name with unit ("total_flops", "ttft_s")."""
+    interval: tuple[float, float] | None = None
+    """95 % interval of the predicted error, over every form that the runs allow; None where the law has no runs."""
+    probability_best: float | None = None
+    """Probability that no candidate under the budget has a smaller error; None for a law of a joint fit."""
+    expected_regret: float | None = None
+    """How much larger its error is expected to be than that of the best candidate under the budget."""
+
+    @property
+    def model(self) -> Model:
+        """What is made."""
+        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order)
+
+    def run(self, hardware: Hardware | None = None) -> Run:
+        """How it runs, on such hardware."""
+        return Run(hardware, self.precision, self.kv_precision, self.batch, self.tensor_parallel)
+
+    @property
+    def total_flops(self) -> float:
+        """FLOPs of one request, in the plan's convention."""
+        return float(self.flops.total)
+
+    def __str__(self) -> str:
+        return str(self.model)
+
+    def record(self) -> CandidateRecord:
+        """As a plan's file holds it: its parts by name."""
+        own = {name: getattr(self, name) for name in CandidateRecord.SAME}
+        return CandidateRecord(
+            llm=self.llm.name,
+            llm_params=self.llm.nominal_params,
+            vision=self.vision.name,
+            compressor=self.compressor.name,
+            **own,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types, the parts by name."""
+        found: dict[str, Any] = encode(self.record(), "the candidate")
+        return found
+
+
+@dataclass(frozen=True)
+class SlackOfPick:
+    """What one limit is to the pick."""
+
+    limit: Limit
+    used: float
+    """Share of the limit that the pick uses."""
+    binds: bool
+    """Whether a better candidate would fit without this limit, all others kept."""
+    relaxed: Candidate | None
+    """The better pick if the limit were 10 % looser; None if that buys nothing."""
+
+
+def error_text(candidate: Candidate) -> str:
+    """A predicted error with its interval: "0.5019 (95 %: 0.4985 to 0.5051)"."""
+    text = format_fraction(candidate.predicted_error)
+    if candidate.interval is None:
+        return text
+    low, high = candidate.interval
+    return f"{text}, 95 % interval {format_fraction(low)} to {format_fraction(high)}"

@@ -1,0 +1,33 @@
+"""ContinuousOptimum: the best pair on a budget if every size could be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from planner.base.quantities import format_fraction, format_params, format_tokens
+
+
+@dataclass(frozen=True)
+class ContinuousOptimum:
+    """The best (N, V) on a budget if every size could be had."""
+
+    llm_params: float
+    visual_tokens: float
+    """Per image."""
+    predicted_error: float
+    closed_form: bool
+    """Whether a formula gives it (multiplicative and log-linear forms)."""
+    limit: str | None
+    """"min" or "max" where the optimum is at the least or the most visual tokens allowed."""
+    visual_tokens_interval: tuple[float, float] | None = None
+    """95 % profile interval of the visual tokens, cut to those allowed; None for a law without runs."""
+
+    def to_dict(self) -> dict[str, Any]:
+        ends = self.visual_tokens_interval
+        return {**vars(self), "visual_tokens_interval": None if ends is None else list(ends)}
+
+    def __str__(self) -> str:
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{format_tokens(self.visual_tokens)} visual tokens"
+        error = format_fraction(self.predicted_error)
+        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted error {error}"

@@ -1,0 +1,196 @@
+"""What a plan's file holds, field by field; `plan_file` makes it of a plan, and a plan of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base.codec import INLINE, SPARSE
+from planner.base.place import Place
+from planner.base.stored import COUNT, Choice, Whole
+from planner.configuration import PROMPT_ORDERS
+from planner.costs.flops import CONVENTIONS, Flops
+from planner.costs.latency import Latency
+from planner.costs.memory import Memory
+from planner.costs.request import LATENCY_SOURCES
+from planner.costs.stages import Workload
+from planner.hardware import Hardware
+from planner.laws.combined import LAW_PART, Law
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.stored import Part
+from planner.parts.towers import Tower
+
+FloatArray = NDArray[np.float64]
+_FROM_ONE = Whole(1)
+
+
+class _Profile:
+    """A hardware profile as a part of a plan."""
+
+    def encode(self, value: Hardware, place: Place) -> dict[str, Any]:
+        return value.to_dict()
+
+    def decode(self, content: Any, place: Place) -> Hardware:
+        return Hardware.from_dict(content, f"{place.path} of {place.origin}")
+
+
+_PROFILE = _Profile()
+
+
+@dataclass(frozen=True)
+class CandidateRecord:
+    """A candidate, its parts by name; the numbers of the parts stand once in the file, under `parts`."""
+
+    SAME: ClassVar[tuple[str, ...]] = (
+        "visual_tokens",
+        "predicted_error",
+        "flops",
+        "prompt_order",
+        "precision",
+        "kv_precision",
+        "tensor_parallel",
+        "batch",
+        "quantities",
+        "interval",
+        "probability_best",
+        "expected_regret",
+        "memory",
+        "latency",
+    )
+    """Fields that are those of a Candidate."""
+
+    llm: str
+    llm_params: float
+    """Nominal size."""
+    visual_tokens: Annotated[int, COUNT]
+    predicted_error: float
+    flops: Flops
+    vision: str
+    compressor: str
+    prompt_order: Annotated[str, Choice(PROMPT_ORDERS)]
+    precision: str
+    kv_precision: str | None
+    tensor_parallel: Annotated[int, _FROM_ONE]
+    batch: Annotated[int, _FROM_ONE]
+    quantities: Mapping[str, float] = field(metadata=INLINE)
+    interval: tuple[float, float] | None
+    probability_best: float | None
+    expected_regret: float | None
+    memory: Memory
+    latency: Latency | None
+
+
+@dataclass(frozen=True)
+class LimitRecord:
+    """One limit, and what it is to the pick."""
+
+    title: str
+    quantity: str
+    """Of a candidate, by name with unit."""
+    at_least: bool
+    limit: float
+    used: float
+    """Share that the pick uses."""
+    binds: bool
+    relaxed_by: float
+    relaxed: CandidateRecord | None
+
+
+@dataclass(frozen=True)
+class NamedLlm:
+    """A language model that was tried."""
+
+    name: str
+    source: str | None
+    """The config.json that it was read from; None for one of the catalogue."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was asked for, with every default filled in: the same again gives the same plan."""
+
+    limits: Mapping[str, float]
+    """Those of the budget by name, in base units."""
+    convention: Annotated[str, Choice(CONVENTIONS)]
+    workload: Workload
+    """The mean request."""
+    workload_p95: Workload
+    """The long request; the same where one request was planned for."""
+    requests: Annotated[int, _FROM_ONE]
+    llms: tuple[NamedLlm, ...]
+    visual_tokens: tuple[int, ...]
+    vision: tuple[str, ...]
+    vision_source: str | None
+    """The config.json of the pick's tower; None for one of the catalogue."""
+    compressor: tuple[str, ...]
+    prompt_order: tuple[Annotated[str, Choice(PROMPT_ORDERS)], ...]
+    precision: tuple[str, ...]
+    kv_precision: str | None
+    tensor_parallel: tuple[Annotated[int, _FROM_ONE], ...]
+    batch: tuple[Annotated[int, _FROM_ONE], ...]
+    gpus: Annotated[int, _FROM_ONE] | None
+    price_per_hour: float | None
+    latency_source: Annotated[str, Choice(LATENCY_SOURCES)]
+    one_law: bool
+    """Whether the pick's law gave the error of every candidate."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many candidates there were."""
+
+    compared: Annotated[int, COUNT]
+    fitting: Annotated[int, COUNT]
+
+
+@dataclass(frozen=True)
+class Points:
+    """(LLM size, visual tokens) of what fits, each pair once: what a law is asked about."""
+
+    llm_params: FloatArray
+    visual_tokens: FloatArray
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The numbers of every part that was tried, by name."""
+
+    llms: Mapping[str, Annotated[Llm, Part(Llm)]]
+    vision: Mapping[str, Annotated[Tower, Part(Tower)]]
+    compressors: Mapping[str, Annotated[Compressor, Part(Compressor)]]
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """All that a plan's file holds."""
+
+    best: CandidateRecord
+    runners_up: tuple[CandidateRecord, ...]
+    tied: tuple[CandidateRecord, ...]
+    frontier: tuple[CandidateRecord, ...]
+    next_up: CandidateRecord | None
+    extrapolates: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    limits: Mapping[str, LimitRecord]
+    best_of_each: tuple[CandidateRecord, ...]
+    hardware_profile: Annotated[Hardware, _PROFILE] | None
+    speed_limit_tokens: Annotated[int, COUNT] | None
+    candidates: Counts
+    fitting_points: Points
+    law_file: Annotated[Law, LAW_PART]
+    """The law of the pick's compressor."""
+    inputs: Inputs
+    made_with: Mapping[str, str]
+    """Versions that decide the numbers."""
+    parts: Parts
+    earlier_sha256: str = field(default="", metadata=SPARSE)
+    """Hash of the file of an earlier version that this one was made of: verdicts may name the plan by it."""
+    law_files: Mapping[str, Annotated[Law, LAW_PART]] = field(default_factory=dict, metadata=SPARSE)
+    """The law of each compressor by its name, where they differ."""
+    workload_p95: Workload | None = field(default=None, metadata=SPARSE)
+    """The long request that times and memory are planned for, where it is not the mean one."""

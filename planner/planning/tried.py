@@ -1,0 +1,64 @@
+"""Tried: what a plan chose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.parts.catalog import llm_catalog, vision_catalog
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.planning.table import CandidateTable
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The values that a plan chose from, and how many candidates they make."""
+
+    llms: tuple[Llm, ...]
+    visual_tokens: tuple[int, ...]
+    """Per image, ascending."""
+    towers: tuple[Tower, ...]
+    compressors: tuple[Compressor, ...]
+    prompt_orders: tuple[str, ...]
+    compared_count: int
+    """Candidates in all."""
+    fitting_count: int
+    """Those that keep every limit."""
+    sources: Mapping[str, str] = field(hash=False)
+    """config.json of each LLM and tower that is not of the catalogue, by its name."""
+    fitting_points: tuple[FloatArray, FloatArray] = field(repr=False, compare=False)
+    """Nominal LLM sizes and visual tokens of what fits, each pair once, ascending, of shape (points,) each."""
+
+    @classmethod
+    def of(
+        cls,
+        table: CandidateTable,
+        towers: tuple[Tower, ...],
+        compressors: tuple[Compressor, ...],
+        prompt_orders: tuple[str, ...],
+    ) -> Tried:
+        """What made the candidates of a table."""
+        return cls(
+            llms=table.llms,
+            visual_tokens=tuple(sorted({int(count) for count in table.visual_tokens})),
+            towers=tuple(dict.fromkeys(towers)),
+            compressors=tuple(dict.fromkeys(compressors)),
+            prompt_orders=tuple(dict.fromkeys(prompt_orders)),
+            compared_count=len(table),
+            fitting_count=int(table.fits.sum()),
+            sources=_sources(table.llms, towers),
+            fitting_points=table.fitting_points(),
+        )
+
+
+def _sources(llms: tuple[Llm, ...], towers: tuple[Tower, ...]) -> dict[str, str]:
+    catalog, known = llm_catalog(), vision_catalog()
+    found = {one.name: one.source for one in llms if catalog.get(one.name) != one}
+    return found | {one.name: one.source for one in towers if known.get(one.name) != one}
