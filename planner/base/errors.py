@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable
 
 _PART_MIN = 3  # letters of a name that are enough to look for it inside of longer ones
+_SHOWN_MAX = 80  # characters of a name that a message repeats
 _NEAR_MAX = 4  # names that a suggestion may list
 
 
@@ -74,7 +75,16 @@ class UnknownNameError(InputError):
         *others, last = map(repr, near or [""])
         meant = f"{', '.join(others)} or {last}" if others else last
         there = listed or f"there are: {', '.join(self.known)}"
-        super().__init__(f"no {what} is called {name!r}; " + (f"did you mean {meant}?" if near else there))
+        super().__init__(f"no {what} is called {_cut(name)}; " + (f"did you mean {meant}?" if near else there))
+
+
+def _cut(name: object) -> str:
+    """A name as a message repeats it: quoted, and cut where it is long."""
+    try:
+        text = repr(name)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        text = f"{type(name).__name__} of too many digits to show"
+    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 3] + "..."
 
 
 class NothingFitsError(PlannerError):

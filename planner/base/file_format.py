@@ -150,7 +150,11 @@ class FileFormat(Generic[T]):
         for version in range(content[VERSION], self.version):
             try:
                 content = self.upgrades[version](content, place) | {VERSION: version + 1}
-            except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
+            except InputError as error:
+                if place.origin in str(error):
+                    raise
+                raise place.complaint(str(error)) from None
+            except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError, ValueError) as error:
                 raise place.complaint(
                     f"{' '.join(str(error).split())[:80]} is not what version {version} wrote"
                 ) from None

@@ -9,21 +9,17 @@ MBU          bytes that a decode step must read (weights, KV cache) / (seconds x
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from planner.base.files import read_json, write_json
-from planner.base.quantities import shown
-from planner.bench.records import reading
+from planner.base.errors import InputError
+from planner.base.file_format import FileFormat
+from planner.base.stored import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Whole
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
-
-FILE_FORMAT = "vlm-planner measurement"
-FORMAT_VERSION = 1
 
 TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
 """What is timed; a stage that a model does not run is left out."""
@@ -41,16 +37,16 @@ class ModelFacts:
     """Which model was measured, read off the model itself."""
 
     llm: str
-    visual_tokens: int
+    visual_tokens: Annotated[int, COUNT]
     """Per image."""
     vision: str
     compressor: str
     prompt_order: str
     precision: str
     """Of the LLM's weights: "bf16", "fp16", "fp32"."""
-    params: int
+    params: Annotated[int, COUNT]
     """Of the whole model, tied ones once."""
-    tensor_parallel: int = 1
+    tensor_parallel: Annotated[int, COUNT] = 1
     """Devices that share the LLM."""
 
 
@@ -58,11 +54,11 @@ class ModelFacts:
 class Ceilings:
     """What the device reached there and then in two short tests."""
 
-    matmul_flops_per_s: float
+    matmul_flops_per_s: Annotated[float, POSITIVE]
     """Of a large matrix product in the model's precision."""
-    copy_bytes_per_s: float
+    copy_bytes_per_s: Annotated[float, NOT_NEGATIVE]
     """Of a large copy, read plus written."""
-    read_bytes_per_s: float
+    read_bytes_per_s: Annotated[float, NOT_NEGATIVE]
     """Of a large sum, read only."""
 
 
@@ -70,19 +66,19 @@ class Ceilings:
 class MemoryUse:
     """Bytes on the device."""
 
-    weights_bytes: int
+    weights_bytes: Annotated[int, COUNT]
     """Of all parameters of the model."""
-    kv_cache_bytes: int
+    kv_cache_bytes: Annotated[int, COUNT]
     """After the prefill."""
-    peak_bytes: int
+    peak_bytes: Annotated[int, COUNT]
     """Most that tensors took at once in a request: the allocator's count, on the CPU the sum over live tensors."""
-    decode_read_bytes: int
+    decode_read_bytes: Annotated[int, COUNT]
     """What a decode step cannot but read: the decoder's and the head's weights, and the KV cache at its mean length."""
-    generated_tokens: int
+    generated_tokens: Annotated[int, COUNT]
     """Of the request in which the peak was taken."""
-    reserved_bytes: int | None = None
+    reserved_bytes: Annotated[int, COUNT] | None = None
     """Most that the allocator held."""
-    driver_bytes: int | None = None
+    driver_bytes: Annotated[int, COUNT] | None = None
     """What the driver says is in use on the device, other programs included."""
 
 
@@ -90,7 +86,7 @@ class MemoryUse:
 class Energy:
     """Of one request of the batch, by the device's own counter."""
 
-    joules: float | None
+    joules: Annotated[float, NOT_NEGATIVE] | None
     """None where there is no counter."""
     valid: bool
     """Whether the region was long enough for the counter's steps, and nothing else ran."""
@@ -101,11 +97,13 @@ class Energy:
 class Method:
     """Whether the whole model ran, or slices of it."""
 
-    kind: str = WHOLE
+    DERIVED: ClassVar[tuple[str, ...]] = ("text",)
+
+    kind: Annotated[str, Choice((WHOLE, SLICES))] = WHOLE
     """"whole", or "slices": the exact model with fewer decoder layers, extrapolated linearly to all."""
-    layers: int = 0
+    layers: Annotated[int, COUNT] = 0
     """Decoder layers of the model."""
-    layers_measured: tuple[int, ...] = ()
+    layers_measured: tuple[Annotated[int, COUNT], ...] = ()
     """Of the models that ran."""
 
     @property
@@ -122,12 +120,12 @@ class Measurement:
 
     model: ModelFacts
     workload: Workload
-    batch: int
+    batch: Annotated[int, Whole(1)]
     mode: str
     """"eager", "static" (static cache, CUDA graphs on a GPU) or "compile"."""
     samples: Mapping[str, Samples] = field(hash=False)
     """By name in TIMED."""
-    flops: Mapping[str, int] = field(hash=False)
+    flops: Mapping[str, Annotated[int, COUNT]] = field(hash=False)
     """Of one request by stage, as FlopCounterMode counts; decode of all G steps."""
     memory: MemoryUse
     energy: Energy
@@ -136,7 +134,7 @@ class Measurement:
     environment: Mapping[str, Any] = field(hash=False)
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
-    slices: tuple[Measurement, ...] = ()
+    slices: tuple[Annotated[Measurement, MEASUREMENT_FILE], ...] = ()
     """Of the smaller models that this one is extrapolated from."""
 
     def seconds(self, name: str) -> float | None:
@@ -196,65 +194,28 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """All that `from_dict` needs and what people read first, as plain JSON types."""
-        return {
-            "format": FILE_FORMAT,
-            "format_version": FORMAT_VERSION,
-            "summary": {
-                "ttft_s": self.ttft_s,
-                "tpot_s": self.tpot_s,
-                "requests_per_second": self.requests_per_second,
-                "median_s": {name: one.median_s for name, one in self.samples.items()},
-                "mfu_prefill": self.mfu("prefill"),
-                "mbu_decode": self.decode_mbu(),
-                "stable": self.stable,
-                "advice": list(self.advice),
-            },
-            "model": asdict(self.model),
-            "workload": asdict(self.workload),
-            "batch": self.batch,
-            "mode": self.mode,
-            "samples": {name: one.to_dict() for name, one in self.samples.items()},
-            "flops": dict(self.flops),
-            "memory": asdict(self.memory),
-            "energy": asdict(self.energy),
-            "ceilings": asdict(self.ceilings),
-            "method": {**asdict(self.method), "text": self.method.text},
-            "environment": dict(self.environment),
-            "notes": list(self.notes),
-            "slices": [one.to_dict() for one in self.slices],
-        }
+        return MEASUREMENT_FILE.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the measurement") -> Measurement:
         """What `to_dict` wrote. Raises InputError."""
-        with reading(content, FILE_FORMAT, FORMAT_VERSION, origin, "measure"):
-            method = content["method"]
-            if not content["samples"] or not content["ceilings"]["matmul_flops_per_s"]:
-                raise ValueError("nothing was measured")
-            return cls(
-                model=_of(ModelFacts, content["model"]),
-                workload=_of(Workload, content["workload"]),
-                batch=int(content["batch"]),
-                mode=str(content["mode"]),
-                samples={name: Samples.from_dict(one) for name, one in content["samples"].items()},
-                flops={name: int(count) for name, count in content["flops"].items()},
-                memory=_of(MemoryUse, content["memory"]),
-                energy=_of(Energy, content["energy"]),
-                ceilings=_of(Ceilings, content["ceilings"]),
-                method=Method(method["kind"], method["layers"], tuple(method["layers_measured"])),
-                environment=dict(content["environment"]),
-                notes=tuple(content["notes"]),
-                slices=tuple(cls.from_dict(one, origin) for one in content["slices"]),
-            )
+        return MEASUREMENT_FILE.from_dict(content, origin)
+
+    @classmethod
+    def restored(cls, **values: Any) -> Measurement:
+        """A measurement as its file holds it. Raises InputError where nothing was measured."""
+        if not values["samples"]:
+            raise InputError("samples: expected those of at least one stage, got none")
+        return cls(**values)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write as JSON, atomically. Raises OutputExistsError."""
-        return write_json(path, self.to_dict(), overwrite=overwrite)
+        return MEASUREMENT_FILE.write(path, self, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Measurement:
         """Read what `save` wrote. Raises InputError."""
-        return cls.from_dict(read_json(path, "what vlm-planner measure -o wrote"), Path(path).name)
+        return MEASUREMENT_FILE.read(path)
 
 
 def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,15 +223,26 @@ def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
     return {name: environment.get(name) for name in FINGERPRINT}
 
 
-def _of(kind: Any, values: Mapping[str, Any]) -> Any:
-    """A dataclass of plain values, each of its kind; numbers are finite and not negative."""
-    found = {}
-    for item in fields(kind):
-        value = found[item.name] = values[item.name]
-        if isinstance(value, float | int) and not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{item.name} is {value}")
-        number = "int" in str(item.type) or "float" in str(item.type)
-        optional = value is None and "None" in str(item.type)
-        if number and not optional and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise TypeError(f"{item.name} is {shown(value)}")
-    return kind(**found)
+def _summary(one: Measurement) -> dict[str, Any]:
+    """What people read first."""
+    return {
+        "ttft_s": one.ttft_s,
+        "tpot_s": one.tpot_s,
+        "requests_per_second": one.requests_per_second,
+        "median_s": {name: samples.median_s for name, samples in one.samples.items()},
+        "mfu_prefill": one.mfu("prefill"),
+        "mbu_decode": one.decode_mbu(),
+        "stable": one.stable,
+        "advice": list(one.advice),
+    }
+
+
+MEASUREMENT_FILE = FileFormat(
+    "vlm-planner measurement",
+    1,
+    Measurement,
+    "a measurement",
+    "vlm-planner measure -o",
+    derived={"summary": _summary},
+)
+"""The file of one measurement."""

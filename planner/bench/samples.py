@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_percent, shown
+from planner.base.stored import Whole
 
 SPREAD_LIMIT = 0.15
 """Of the middle half of the samples, relative to their median; more is noise that a median does not cure."""
@@ -27,7 +28,7 @@ class Samples:
 
     seconds: tuple[float, ...]
     """Of one call each, in the order in which they were taken."""
-    calls_per_sample: int = 1
+    calls_per_sample: Annotated[int, Whole(1)] = 1
     """A sample of several calls is their mean: short work is timed in bunches."""
     waited: float | None = None
     """Share of the core time that this process's threads wanted and waited for; None where it cannot be read."""
@@ -75,27 +76,6 @@ class Samples:
             found.append(f"the second half is {format_percent(abs(self.drift), 1.0)} {way} than the first")
         found += [f"clocks were lowered: {reason}" for reason in self.throttled]
         return tuple(found)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "seconds": list(self.seconds),
-            "calls_per_sample": self.calls_per_sample,
-            "waited": self.waited,
-            "throttled": list(self.throttled),
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Samples:
-        """Raises InputError for what `to_dict` did not write."""
-        try:
-            return cls(
-                tuple(float(one) for one in content["seconds"]),
-                int(content["calls_per_sample"]),
-                None if content["waited"] is None else float(content["waited"]),
-                tuple(map(str, content["throttled"])),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"samples: expected seconds with their circumstances, got {shown(content)}") from error
 
 
 ADVICE = {

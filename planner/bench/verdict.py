@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from planner.base.files import read_json, write_json
-from planner.bench.measurement import Measurement
-from planner.bench.records import reading
+from planner.base.codec import encode
+from planner.base.errors import InputError
+from planner.base.file_format import FileFormat
+from planner.bench.measurement import MEASUREMENT_FILE, Measurement
 
-FILE_FORMAT = "vlm-planner verdict"
-FORMAT_VERSION = 1
 SMALL = "a small part of the TTFT"
 """Why a stage passes that is off by more than its tolerance."""
 
@@ -22,6 +20,8 @@ SMALL = "a small part of the TTFT"
 @dataclass(frozen=True)
 class Check:
     """One number, predicted and measured."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("error",)
 
     name: str
     """"ttft_s", "flops_prefill", ...; with its unit."""
@@ -48,7 +48,8 @@ class Check:
         return self.predicted / self.measured - 1
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "error": self.error}
+        found: dict[str, Any] = encode(self, "the check")
+        return found
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Verdict:
     """What came of verifying one configuration."""
 
     checks: tuple[Check, ...]
-    measurement: Measurement
+    measurement: Annotated[Measurement, MEASUREMENT_FILE]
     hardware: Mapping[str, str] | None = field(hash=False)
     """Name, title and source of the profile that predicted the times; None without one."""
     utilisation: Mapping[str, float] = field(default_factory=dict, hash=False)
@@ -120,55 +121,48 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, the raw samples included."""
-        measured = self.measurement
-        return {
-            "format": FILE_FORMAT,
-            "format_version": FORMAT_VERSION,
-            "passed": self.passed,
-            "stable": self.stable,
-            "model": {**asdict(measured.model), "batch": measured.batch},
-            "workload": asdict(measured.workload),
-            "hardware": None if self.hardware is None else dict(self.hardware),
-            "method": {
-                "kind": measured.method.kind,
-                "mode": measured.mode,
-                "layers_measured": list(measured.method.layers_measured),
-                "layers": measured.method.layers,
-                "text": measured.method.text,
-            },
-            "utilisation": dict(self.utilisation),
-            "checks": [check.to_dict() for check in self.checks],
-            "advice": list(self.advice),
-            "environment": dict(measured.environment),
-            "plan_sha256": self.plan_sha256,
-            "measurement": measured.to_dict(),
-        }
+        return VERDICT_FILE.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the verdict") -> Verdict:
         """What `to_dict` wrote. Raises InputError."""
-        with reading(content, FILE_FORMAT, FORMAT_VERSION, origin, "verify"):
-            return cls(
-                checks=tuple(_check(one) for one in content["checks"]),
-                measurement=Measurement.from_dict(content["measurement"], origin),
-                hardware=None if content["hardware"] is None else dict(content["hardware"]),
-                utilisation={name: float(share) for name, share in content["utilisation"].items()},
-                plan_sha256=content["plan_sha256"],
-            )
+        return VERDICT_FILE.from_dict(content, origin)
+
+    @classmethod
+    def restored(cls, **values: Any) -> Verdict:
+        """A verdict as its file holds it. Raises InputError where nothing was checked."""
+        if not values["checks"]:
+            raise InputError("checks: expected at least one, got none")
+        return cls(**values)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write as JSON, atomically. Raises OutputExistsError."""
-        return write_json(path, self.to_dict(), overwrite=overwrite)
+        return VERDICT_FILE.write(path, self, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Verdict:
         """Read what `save` wrote. Raises InputError."""
-        return cls.from_dict(read_json(path, "what vlm-planner verify -o wrote"), Path(path).name)
+        return VERDICT_FILE.read(path)
 
 
-def _check(content: Mapping[str, Any]) -> Check:
-    values = {name: content[name] for name in Check.__dataclass_fields__}
-    for name in ("predicted", "measured", "tolerance"):
-        if values[name] is not None and not math.isfinite(float(values[name])):
-            raise ValueError(f"{name} of {content['name']} is no number")
-    return Check(**values)
+def _method(one: Measurement) -> dict[str, Any]:
+    return {**encode(one.method), "mode": one.mode}
+
+
+VERDICT_FILE = FileFormat(
+    "vlm-planner verdict",
+    1,
+    Verdict,
+    "a verdict",
+    "vlm-planner verify -o",
+    derived={
+        "passed": lambda one: one.passed,
+        "stable": lambda one: one.stable,
+        "model": lambda one: {**encode(one.measurement.model), "batch": one.measurement.batch},
+        "workload": lambda one: encode(one.measurement.workload),
+        "method": lambda one: _method(one.measurement),
+        "advice": lambda one: list(one.advice),
+        "environment": lambda one: dict(one.measurement.environment),
+    },
+)
+"""The file of one verdict."""

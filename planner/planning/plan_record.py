@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.codec import INLINE, SPARSE
-from planner.base.place import Place
 from planner.base.stored import COUNT, Choice, Whole
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.flops import CONVENTIONS, Flops
@@ -19,6 +18,7 @@ from planner.costs.memory import Memory
 from planner.costs.request import LATENCY_SOURCES
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
+from planner.hardware.part import PROFILE_PART
 from planner.laws.combined import LAW_PART, Law
 from planner.parts.compressors import Compressor
 from planner.parts.llms import Llm
@@ -27,19 +27,6 @@ from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
 _FROM_ONE = Whole(1)
-
-
-class _Profile:
-    """A hardware profile as a part of a plan."""
-
-    def encode(self, value: Hardware, place: Place) -> dict[str, Any]:
-        return value.to_dict()
-
-    def decode(self, content: Any, place: Place) -> Hardware:
-        return Hardware.from_dict(content, f"{place.path} of {place.origin}")
-
-
-_PROFILE = _Profile()
 
 
 @dataclass(frozen=True)
@@ -178,7 +165,7 @@ class PlanRecord:
     assumptions: tuple[str, ...]
     limits: Mapping[str, LimitRecord]
     best_of_each: tuple[CandidateRecord, ...]
-    hardware_profile: Annotated[Hardware, _PROFILE] | None
+    hardware_profile: Annotated[Hardware, PROFILE_PART] | None
     speed_limit_tokens: Annotated[int, COUNT] | None
     candidates: Counts
     fitting_points: Points

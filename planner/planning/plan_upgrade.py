@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from planner.base.codec import decode, encode
 from planner.base.errors import InputError
 from planner.base.place import Place
@@ -28,6 +30,7 @@ _SAME = 1e-9
 _LISTS = ("runners_up", "tied", "frontier", "best_of_each")
 
 
+@np.errstate(over="raise", divide="raise", invalid="raise")
 def from_first(content: dict[str, Any], place: Place) -> dict[str, Any]:
     """Version 1 -> 2. Raises InputError where a part is gone, or costs something else than it did."""
     inputs = content["inputs"]

@@ -294,7 +294,7 @@ def test_the_record_comes_back(noisy: Calibration, tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError):
         noisy.save(profile)
     record.write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match=r"my-gpu\.calibration\.json is no calibration"):
+    with pytest.raises(InputError, match=r"my-gpu\.calibration\.json is not a calibration"):
         Calibration.load(profile)
 
 
@@ -401,7 +401,7 @@ def test_folders_that_hold_no_measurements(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no measurements"):
         read_folder(tmp_path)
     (tmp_path / "a.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match=r"a\.json is no measurement"):
+    with pytest.raises(InputError, match=r"a\.json is not a measurement"):
         read_folder(tmp_path)
 
 

@@ -55,8 +55,8 @@ def test_method_in_words() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": "something"}, "is no measurement"),
-        ({"format_version": 9}, "format_version: expected 1, got 9"),
+        ({"format": "something"}, "is not a measurement"),
+        ({"format_version": 9}, "has format version 9, this vlm-planner reads up to 1: update vlm-planner"),
         ({"samples": {"prefill": {"seconds": []}}}, "samples"),
         ({"workload": {"query_tokens": 1}}, "is damaged"),
         ({"model": None}, "is damaged"),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.base.codec import decode, encode
 from planner.base.errors import InputError
 from planner.bench.samples import Samples, advice_for
 
@@ -67,7 +68,7 @@ def test_each_complaint_has_its_advice() -> None:
 )
 def test_round_trip(seconds: list[float], calls: int, waited: float | None, throttled: list[str]) -> None:
     one = Samples(tuple(seconds), calls, waited, tuple(throttled))
-    assert Samples.from_dict(one.to_dict()) == one
+    assert decode(Samples, encode(one)) == one
 
 
 @pytest.mark.parametrize("seconds", [(), (-1.0,), (float("nan"),), (float("inf"),)])
@@ -79,4 +80,4 @@ def test_what_is_no_time(seconds: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("content", [{}, {"seconds": "soon"}, {"seconds": [1], "calls_per_sample": "x"}])
 def test_damaged_samples(content: dict[str, object]) -> None:
     with pytest.raises(InputError):
-        Samples.from_dict(content)
+        decode(Samples, content)

@@ -223,7 +223,11 @@ def test_round_trip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"format": "x"}, "is no verdict"), ({"format_version": 2}, "format_version"), ({"checks": [{}]}, "is damaged")],
+    [
+        ({"format": "x"}, "is not a verdict"),
+        ({"format_version": 2}, "update vlm-planner"),
+        ({"checks": [{}]}, "is damaged"),
+    ],
 )
 def test_damaged_verdicts(change: dict[str, Any], said: str) -> None:
     wanted = wanted_on(card())

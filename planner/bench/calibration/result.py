@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from planner.base.files import read_json, write_json
+from planner.base.file_format import FileFormat
 from planner.bench.calibration.pool import QUANTITIES
-from planner.bench.records import reading
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
-
-FILE_FORMAT = "vlm-planner calibration"
-FORMAT_VERSION = 1
+from planner.hardware.part import PROFILE_PART
 
 PREDICTIONS = {
     "roofline": "max(FLOPs / peak, bytes / bandwidth) of each stage, at the peaks of the start",
@@ -91,9 +88,9 @@ class Errors:
 class Calibration:
     """A fitted profile and its record."""
 
-    hardware: Hardware
+    hardware: Annotated[Hardware, PROFILE_PART]
     """The profile."""
-    start: Hardware
+    start: Annotated[Hardware, PROFILE_PART]
     """What was fitted from."""
     parameters: tuple[Parameter, ...]
     shapes: tuple[ShapeTimes, ...]
@@ -113,43 +110,16 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """All that `from_dict` needs and what people read first, as plain JSON types."""
-        table = {
-            quantity: {name: asdict(errors) for name in PREDICTIONS if (errors := self.errors(name, quantity))}
-            for quantity in QUANTITIES
-        }
-        return {
-            "format": FILE_FORMAT,
-            "format_version": FORMAT_VERSION,
-            "predictions": dict(PREDICTIONS),
-            "errors": {quantity: errors for quantity, errors in table.items() if errors},
-            "parameters": [asdict(one) for one in self.parameters],
-            "noise": self.noise,
-            "notes": list(self.notes),
-            "environment": dict(self.environment),
-            "hardware": self.hardware.to_dict(),
-            "start": self.start.to_dict(),
-            "shapes": [asdict(one) for one in self.shapes],
-        }
+        return CALIBRATION_FILE.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the calibration") -> Calibration:
         """What `to_dict` wrote. Raises InputError."""
-        with reading(content, FILE_FORMAT, FORMAT_VERSION, origin, "calibrate"):
-            return cls(
-                hardware=Hardware.from_dict(content["hardware"], origin),
-                start=Hardware.from_dict(content["start"], origin),
-                parameters=tuple(_of(Parameter, one) for one in content["parameters"]),
-                shapes=tuple(
-                    _of(ShapeTimes, {**one, "workload": _of(Workload, one["workload"])}) for one in content["shapes"]
-                ),
-                noise=float(content["noise"]),
-                environment=dict(content["environment"]),
-                notes=tuple(content["notes"]),
-            )
+        return CALIBRATION_FILE.from_dict(content, origin)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, Path]:
         """Write the profile, my-gpu.json, and its record, my-gpu.calibration.json. Raises OutputExistsError."""
-        record = write_json(record_path(path), self.to_dict(), overwrite=overwrite)
+        record = CALIBRATION_FILE.write(record_path(path), self, overwrite=overwrite)
         return self.hardware.save(path, overwrite=overwrite), record
 
     @classmethod
@@ -157,9 +127,7 @@ class Calibration:
         """Read a record, by its own path or by that of the profile. Raises InputError."""
         given = Path(path)
         beside = record_path(given)
-        place = beside if beside.exists() else given
-        content = read_json(place, "what vlm-planner calibrate -o wrote")
-        return cls.from_dict(content, place.name)
+        return CALIBRATION_FILE.read(beside if beside.exists() else given)
 
 
 def record_path(path: str | os.PathLike[str]) -> Path:
@@ -167,5 +135,21 @@ def record_path(path: str | os.PathLike[str]) -> Path:
     return Path(path).with_suffix(".calibration.json")
 
 
-def _of(kind: Any, values: Mapping[str, Any]) -> Any:
-    return kind(**{item.name: values[item.name] for item in fields(kind)})
+def _errors(one: Calibration) -> dict[str, Any]:
+    """Of each quantity by each prediction that can be compared."""
+    table = {
+        quantity: {name: asdict(errors) for name in PREDICTIONS if (errors := one.errors(name, quantity))}
+        for quantity in QUANTITIES
+    }
+    return {quantity: errors for quantity, errors in table.items() if errors}
+
+
+CALIBRATION_FILE = FileFormat(
+    "vlm-planner calibration",
+    1,
+    Calibration,
+    "a calibration",
+    "vlm-planner calibrate -o",
+    derived={"predictions": lambda one: dict(PREDICTIONS), "errors": _errors},
+)
+"""The record beside a calibrated profile."""
