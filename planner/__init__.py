@@ -26,6 +26,7 @@ from planner.base.errors import InputError, NothingFitsError, PlannerError
 from planner.base.version import __version__ as __version__
 from planner.costs.request import request_flops
 from planner.costs.stages import Workload
+from planner.hardware import Hardware
 from planner.laws.combined import fit_average
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
@@ -43,6 +44,8 @@ from planner.runs import Runs, read_runs, validate, write_runs
 
 if TYPE_CHECKING:
     from planner.bench.measure import measure as measure
+    from planner.bench.measurement import Measurement
+    from planner.bench.verdict import Verdict
     from planner.bench.verify import verify as verify
     from planner.vlm.build import build as build
     from planner.vlm.recipe import make_recipe as make_recipe
@@ -65,10 +68,13 @@ __all__ = [
     "fit_average",
     "fit_joint",
     "llm_catalog",
+    "load_hardware",
     "load_law",
     "load_llm_config",
+    "load_measurement",
     "load_mix",
     "load_plan",
+    "load_verdict",
     "optimum",
     "plan",
     "read_runs",
@@ -103,6 +109,25 @@ def write_report(
     from planner.tell.recommendation import write_recommendation
 
     return write_recommendation(plan, path, verdict, overwrite=overwrite)
+
+
+def load_hardware(path: str | os.PathLike[str]) -> Hardware:
+    """Read a hardware profile, written by `Hardware.save`, `vlm-planner calibrate` or by hand. Raises InputError."""
+    return Hardware.load(path)
+
+
+def load_measurement(path: str | os.PathLike[str]) -> Measurement:
+    """Read a measurement that `vlm-planner measure -o` wrote. Raises InputError."""
+    from planner.bench.measurement import Measurement
+
+    return Measurement.load(path)
+
+
+def load_verdict(path: str | os.PathLike[str]) -> Verdict:
+    """Read a verdict that `vlm-planner verify -o` wrote. Raises InputError."""
+    from planner.bench.verdict import Verdict
+
+    return Verdict.load(path)
 
 
 set_report_writer(write_report)  # Plan.report: planning may not import the later room

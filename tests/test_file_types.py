@@ -124,7 +124,7 @@ def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     assert again.to_dict() == thing.to_dict()
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "hardware.json"])
+@pytest.mark.parametrize("name", KINDS)
 def test_a_newer_file_asks_for_an_update(name: str, tmp_path: Path) -> None:
     file = tmp_path / "newer.json"
     file.write_text(json.dumps(content(KINDS[name]) | {"format_version": 9}))
@@ -225,3 +225,26 @@ def not_loaded(kind: Kind, file: Path) -> bool:
         assert len(str(error)) < 700
         return True
     return False
+
+
+def test_public_names_read_what_they_say(tmp_path: Path) -> None:
+    assert planner.load_plan(OLD / "plan-flops.json") == loaded("plan-flops.json")
+    assert planner.load_measurement(OLD / "measurement.json") == loaded("measurement.json")
+    assert planner.load_verdict(OLD / "verdict.json") == loaded("verdict.json")
+    assert planner.load_hardware(OLD / "hardware.json") == loaded("hardware.json")
+    assert planner.load_law(OLD / "law.json") == loaded("law.json")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        planner.read_runs,
+        planner.load_plan,
+        planner.load_law,
+        lambda device: planner.plan(budget="2 TFLOPs", workload=Path(device)),
+    ],
+    ids=["runs", "plan", "law", "traffic"],
+)
+def test_nothing_is_read_from_an_endless_device(read: Callable[[str], Any]) -> None:
+    with pytest.raises(InputError, match="cannot read /dev/zero: it is no regular file"):
+        read("/dev/zero")

@@ -101,7 +101,12 @@ class Hardware:
         if content.get("format", FILE_FORMAT) != FILE_FORMAT:
             raise InputError(f'{origin} is no accelerator: "format" is {shown(content["format"])}, not "{FILE_FORMAT}"')
         version = content.get("format_version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
+        if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
+            raise InputError(
+                f"{origin} has format version {shown(version)}, this vlm-planner reads up to {FORMAT_VERSION}: "
+                "update vlm-planner"
+            )
+        if version != FORMAT_VERSION or isinstance(version, bool):
             raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {shown(version)}")
         values = {key: value for key, value in content.items() if key not in ("format", "format_version")}
         known = [item.name for item in fields(cls)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 
 import numpy as np
 
 from planner.base.errors import InputError
+from planner.base.files import read_bytes
 from planner.base.quantities import shown
 from planner.costs.stages import Workload
 from planner.planning.request import Load
@@ -30,12 +32,10 @@ def read_traffic(path: str | Path) -> Load:
     """
     file = Path(path)
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            names = [name.strip() for name in reader.fieldnames or ()]
-            rows = [{(key or "").strip(): value for key, value in row.items()} for row in reader]
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}; expected a CSV of requests") from None
+        text = read_bytes(file, "a CSV of requests").decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        names = [name.strip() for name in reader.fieldnames or ()]
+        rows = [{(key or "").strip(): value for key, value in row.items()} for row in reader]
     except (UnicodeDecodeError, csv.Error):
         raise InputError(f"{file} is no CSV of text; expected the columns {', '.join(NEEDED)}") from None
     missing = [name for name in NEEDED if name not in names]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import RunsError, nearest_name
+from planner.base.files import read_bytes
 from planner.base.quantities import format_params, shown
 from planner.runs.cells import (
     check_fraction,
@@ -75,10 +76,7 @@ def _stripped(cell: Any) -> Any:
 
 
 def _read_csv(path: Path) -> Runs:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RunsError(f"cannot read {path}: {error.strerror}; expected a CSV file of measured runs") from None
+    data = read_bytes(path, "a CSV file of measured runs", RunsError)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -298,7 +298,7 @@ NO_NUMBER = "expected a number above 0, got"
         ({"efficiency": {"matmul_compute": 2}}, "efficiency: matmul_compute: expected a share"),
         ({"memry_bytes": 1}, "no field of an accelerator is called 'memry_bytes'; did you mean 'memory_bytes'?"),
         ({"format": "vlm-planner law"}, "card.json is no accelerator: \"format\" is 'vlm-planner law'"),
-        ({"format_version": 2}, "format_version: expected 1, got 2"),
+        ({"format_version": 2}, "has format version 2, this vlm-planner reads up to 1: update vlm-planner"),
     ],
 )
 def test_a_wrong_field_of_a_profile_is_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:

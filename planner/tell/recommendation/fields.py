@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from planner.base.errors import InputError
@@ -124,18 +121,3 @@ def is_number(value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(float(value))
     except OverflowError:
         return False
-
-
-def read_json(path: str | os.PathLike[str], expected: str) -> Any:
-    """The content of a JSON file. Raises InputError."""
-    name = shown(Path(path).name)
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"), parse_constant=_no_constant)
-    except OSError as error:
-        raise InputError(f"cannot read {name}: {error.strerror or error}; expected {expected}") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{name} is not JSON that can be read; expected {expected}") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and infinities are no JSON

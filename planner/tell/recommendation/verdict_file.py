@@ -6,16 +6,17 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from planner.base.errors import InputError
+from planner.base.file_format import file_name
+from planner.base.files import read_json
 from planner.base.quantities import shown
 from planner.planning.plan_file import HASH
 from planner.tell import values as v
 from planner.tell.document import Line, Value, foreign, joined, line
 from planner.tell.recommendation.candidates import NAME_MAX, Pick
-from planner.tell.recommendation.fields import Fields, read_json
+from planner.tell.recommendation.fields import Fields
 
 FORMAT = "vlm-planner verdict"
 EXPECTED = "a verdict that vlm-planner verify wrote"
@@ -158,7 +159,7 @@ def read_verdict(verdict: Any) -> Verdict | None:
     origin = "the verdict"
     content: Any = verdict
     if isinstance(verdict, str | os.PathLike):
-        content, origin = read_json(verdict, EXPECTED), shown(Path(verdict).name)
+        content, origin = read_json(verdict, EXPECTED), file_name(verdict)
     elif not isinstance(verdict, Mapping) and hasattr(verdict, "to_dict"):
         content = verdict.to_dict()
     if isinstance(content, Mapping):
