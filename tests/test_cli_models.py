@@ -90,7 +90,7 @@ def test_a_plan_is_built(run: Run, tmp_path: Path) -> None:
         (["build", "--llm", "a", "--llm-config", "b", "-o", "new"], "give one of them"),
         (["build", "--llm-config", "b", "-o", "new"], "no such file"),
         (["build", "--from", "none.json", "-o", "new"], "cannot read none.json"),
-        (["build", "--from", "list.json", "-o", "new"], "is no plan"),
+        (["build", "--from", "list.json", "-o", "new"], "is not a plan"),
         (["build", "--llm", "Qwen2.5-0.5B", "--visual-tokens", "4", "-o", "a/b/c"], "there is no folder a/b"),
         (["build", "--llm", "Qwen2.5-0.5B", "--visual-tokens", "4", "-o", "new", "--seed", "-1"], "--seed"),
         (["build", "--llm", "Qwen2.5-0.5B", "--visual-tokens", "4", "-o", "n", "--weights", "llm="], "--weights"),
