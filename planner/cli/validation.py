@@ -12,6 +12,7 @@ from planner.base.errors import FitError
 from planner.cli.common import Json, app, json_text, make_console
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
+from planner.laws.baselines import BASELINES
 from planner.laws.forms import DEFAULT_FORM, FORMS
 from planner.laws.intervals import KINDS, LEVEL, profiler
 
@@ -99,8 +100,7 @@ def _hold_out_dict(result: held.HoldOut, sentences: tuple[str, ...]) -> dict[str
         **{split: [_fold_dict(fold) for fold in found] for split, found in folds.items()},
         "law": {split: _score_dict(held.score(found)) for split, found in folds.items()},
         "baselines": {
-            split: {name: _score_dict(held.score(found, name)) for name in held.BASELINES}
-            for split, found in folds.items()
+            split: {name: _score_dict(held.score(found, name)) for name in BASELINES} for split, found in folds.items()
         },
         "coverage": {
             "level": LEVEL,
@@ -120,7 +120,7 @@ def _fold_dict(fold: held.Fold) -> dict[str, Any]:
             "measured": float(fold.measured[i]),
             "predicted": float(fold.predicted[i]),
             "relative_error": _number(relative),
-            "baselines": {baseline: float(fold.baselines[baseline][i]) for baseline in held.BASELINES},
+            "baselines": {baseline: float(fold.baselines[baseline][i]) for baseline in BASELINES},
             "intervals": {kind: [float(low[i]), float(high[i])] for kind, (low, high) in fold.intervals.items()},
             "n_distance": float(fold.n_distance[i]),
             "t_distance": float(fold.t_distance[i]),
@@ -134,7 +134,7 @@ def _fold_dict(fold: held.Fold) -> dict[str, Any]:
         "status": fold.law.status,
         "distance": fold.distance,
         **_score_dict(held.score([fold])),
-        "baselines": {baseline: _score_dict(held.score([fold], baseline)) for baseline in held.BASELINES},
+        "baselines": {baseline: _score_dict(held.score([fold], baseline)) for baseline in BASELINES},
         "cells": cells,
     }
 

@@ -131,8 +131,16 @@ def _solved(
 ) -> tuple[Optimum, tuple[str, ...], FitData, float | None]:
     """The optimum, parameters at a bound, the data with the weights of the fit, and Huber's turning point."""
 
+    last: Optimum | None = None
+
     def solve(weights: FloatArray) -> tuple[Optimum, tuple[str, ...]]:
-        return _least_squares(form, data, weights, params)
+        nonlocal last
+        last = best_fit(form, data.n, data.t, data.y, weights, near=None if last is None else last.params)
+        if params is None:
+            return last, bounds_reached(form, last.params)
+        from planner.laws.engine.constrained import solve_constrained  # loads lmfit
+
+        return solve_constrained(form, data.n, data.t, data.y, weights, params, last)
 
     if loss == "least-squares":
         optimum, at_bound = solve(data.weights)
@@ -142,17 +150,6 @@ def _solved(
     )
     optimum = replace(optimum, converged=optimum.converged and settled)
     return optimum, at_bound, replace(data, weights=weights), delta
-
-
-def _least_squares(
-    form: Form, data: FitData, weights: FloatArray, params: lmfit.Parameters | None
-) -> tuple[Optimum, tuple[str, ...]]:
-    optimum = best_fit(form, data.n, data.t, data.y, weights)
-    if params is not None:
-        from planner.laws.engine.constrained import solve_constrained  # loads lmfit
-
-        return solve_constrained(form, data.n, data.t, data.y, weights, params, optimum)
-    return optimum, bounds_reached(form, optimum.params)
 
 
 def _free(form: Form, params: lmfit.Parameters | None) -> set[str]:

@@ -2,18 +2,9 @@
 
 Three ways of splitting the runs: roll-out over N (train on the k smallest sizes, predict each larger one), leave one N
 out, leave one T out. Everything that predicts is fitted to the same training rows with the same weights:
+the law (the form, fitted again) and the `baselines`, which need none.
 
-| name | prediction of a held-out run |
-|---|---|
-| law | the form, fitted again |
-| nearest | the run nearest in ln N at the same T (leave one T out: nearest in ln T at the same N); ties are averaged |
-| line | least-squares line in ln N through the runs at the same T (in ln T at the same N) |
-| one_line | least-squares line in ln N (in ln T) through all training runs |
-| mean | mean error of the training runs |
-
-Where the training rows hold no such T (N), `nearest` takes the nearest one that they hold and `line` is `one_line`.
-
-Letters: m held-out runs of a fold, n training runs.
+Letters: m held-out runs of a fold.
 """
 
 from __future__ import annotations
@@ -28,8 +19,9 @@ from numpy.typing import NDArray
 
 from planner.base.errors import FitError, InputError
 from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
+from planner.laws.baselines import baselines
 from planner.laws.fit import fit
-from planner.laws.fitted import NOT_IDENTIFIED, FitData, FittedLaw
+from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms import DEFAULT_FORM
 from planner.laws.intervals import KINDS, LEVEL, Interval, identifiable, profiler
 from planner.runs import Runs, read_runs
@@ -39,11 +31,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-BASELINES = ("nearest", "line", "one_line", "mean")
 SPLITS = {"rollout": "roll-out over N", "leave_one_n": "leave one N out", "leave_one_t": "leave one T out"}
 """Fields of HoldOut, and what people call them."""
-
-_SAME = 1e-9  # logarithms of N or T nearer than this are one level
 
 
 @dataclass(frozen=True)
@@ -141,7 +130,7 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
 
     Args:
         runs: as `read_runs` takes them.
-        form: "additive", "multiplicative" or "log-linear".
+        form: as `fit` takes it.
         weights: as `fit` takes them.
 
     Raises:
@@ -268,7 +257,7 @@ def _fold(law: FittedLaw, held: Runs, along: str, level: float) -> Fold:
         measured=held.error,
         predicted=np.asarray(law.predict(n, t)),
         intervals=intervals,
-        baselines=_baselines(law.data, n / law.n_unit_params, t, along),
+        baselines=baselines(law.data, n / law.n_unit_params, t, along),
         n_distance=_distance(n, law.llm_params_levels),
         t_distance=_distance(t, law.visual_tokens_levels),
     )
@@ -278,39 +267,3 @@ def _distance(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:
     """ln(value / nearest level) / ln(largest / smallest level) outside the levels, 0 inside, (m,)."""
     x, low, high = np.log(values), math.log(levels[0]), math.log(levels[-1])
     return np.maximum(np.maximum(x - high, low - x), 0.0) / (high - low)  # every form needs two levels
-
-
-def _baselines(data: FitData, n: FloatArray, t: FloatArray, along: str) -> dict[str, FloatArray]:
-    """What each of BASELINES, fitted to training runs, says of runs at n (m,) and t (m,), in the units of `data`."""
-    logs = [(np.log(data.n), np.log(n)), (np.log(data.t), np.log(t))]
-    (x, x_held), (group, group_held) = logs if along == "N" else logs[::-1]
-    gap, group_gap = np.abs(x_held[:, None] - x), np.abs(group_held[:, None] - group)  # (m, n)
-    in_group = group_gap <= group_gap.min(axis=1, keepdims=True) + _SAME
-    gap = np.where(in_group, gap, np.inf)
-    nearest = (gap <= gap.min(axis=1, keepdims=True) + _SAME) * data.weights
-    everything = np.broadcast_to(data.weights, gap.shape)
-    one_line, _ = _line(x, data.y, everything, x_held)
-    line, determined = _line(x, data.y, (group_gap <= _SAME) * data.weights, x_held)
-    return {
-        "nearest": nearest @ data.y / nearest.sum(axis=1),
-        "line": np.where(determined, line, one_line),
-        "one_line": one_line,
-        "mean": everything @ data.y / everything.sum(axis=1),
-    }
-
-
-def _line(
-    x: FloatArray, y: FloatArray, weights: FloatArray, x_held: FloatArray
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """m weighted least-squares lines through x, y (n,), weights (m, n), read off at x_held (m,).
-
-    Returns:
-        The values, and whether each line has two levels to go through.
-    """
-    total = np.maximum(weights.sum(axis=1), 1e-300)
-    x_mean, y_mean = weights @ x / total, weights @ y / total
-    away = x - x_mean[:, None]
-    spread = np.einsum("mn,mn->m", weights, away**2)
-    determined = spread > total * _SAME**2
-    slope = np.einsum("mn,mn,n->m", weights, away, y) / np.where(determined, spread, 1.0)
-    return y_mean + slope * (x_held - x_mean), determined

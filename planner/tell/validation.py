@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
+from planner.laws.baselines import BASELINES
 from planner.laws.compare import DISTINGUISHABLE, FormEvidence
-from planner.laws.holdout import BASELINES, SPLITS, Fold, HoldOut, Score, coverage, score
+from planner.laws.holdout import SPLITS, Fold, HoldOut, Score, coverage, score
 
 _PREDICTORS = {
     "nearest": "nearest run",

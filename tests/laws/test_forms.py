@@ -1,10 +1,14 @@
-"""Forms: value and gradient."""
+"""Forms: value and gradient; nothing else knows their names."""
 
 from __future__ import annotations
+
+import ast
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import planner
 from planner.base.errors import UnknownNameError
 from planner.laws.forms import FORMS, get_form
 
@@ -50,3 +54,24 @@ def test_sizes_and_tokens_broadcast(name: str) -> None:
 def test_a_mistyped_form_gets_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'additive'"):
         get_form("aditive")
+
+
+def test_no_code_outside_the_forms_names_one() -> None:
+    """A form carries its behaviour: no other module holds the name of one, but in words for people."""
+    package = Path(planner.__file__).parent
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        if path.is_relative_to(package / "laws" / "forms"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found += [
+            f"{path.relative_to(package)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and node.value in FORMS.names()
+        ]
+    assert found == []
+
+
+def test_a_form_is_found_whatever_the_case() -> None:
+    assert get_form("Additive").name == "additive"
+    assert planner.FittedLaw.given("Log-Linear", PARAMS["log-linear"]).form == "log-linear"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import planner
 from planner.base.errors import FitError
+from planner.laws.bootstrap import bootstrap
 from planner.laws.engine.descent import descend_from_many
 from planner.laws.engine.tokens import BudgetLine, by_search
 from planner.laws.forms import FORMS, Form, get_form
@@ -100,6 +101,30 @@ def test_draws_are_those_of_the_exact_posterior(runs: Runs, form: str) -> None:
     assert general.std(axis=0) / exact.std(axis=0) == pytest.approx(1.0, abs=0.1)
     assert np.abs(general.mean(axis=0) - exact.mean(axis=0)).max() == pytest.approx(0.0, abs=0.005)
     assert (np.abs(general.mean(axis=0) - exact.mean(axis=0)) / exact.std(axis=0)).max() < 0.15
+
+
+def test_a_huber_fit_is_the_exact_one(reasoning: Runs) -> None:
+    exact, general = (planner.fit(reasoning, name, loss="huber") for name in ("additive", "general-additive"))
+    assert general.params == pytest.approx(exact.params, rel=1e-4, abs=1e-6)
+    assert general.huber_delta == pytest.approx(exact.huber_delta, rel=1e-6)
+
+
+def test_tied_parameters_are_tied(reasoning: Runs) -> None:
+    import lmfit
+
+    tied = lmfit.Parameters()
+    tied.add("beta", value=0.1)
+    tied.add("alpha", expr="2 * beta")
+    exact, general = (planner.fit(reasoning, name, params=tied) for name in ("additive", "general-additive"))
+    assert general.params["alpha"] == pytest.approx(2 * general.params["beta"], rel=1e-12)
+    assert general.rss == pytest.approx(exact.rss, rel=1e-9)
+
+
+def test_a_bootstrap_of_a_general_form_is_that_of_the_exact_engine(reasoning: Runs) -> None:
+    exact, general = (
+        bootstrap(planner.fit(reasoning, name), 20, seed=3).predict(N, T) for name in ("additive", "general-additive")
+    )
+    np.testing.assert_allclose(general, exact, rtol=0, atol=1e-5)
 
 
 def test_held_parameters_are_held() -> None:

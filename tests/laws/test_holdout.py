@@ -11,9 +11,10 @@ import pytest
 
 import planner
 from planner.base.errors import FitError, InputError, UnknownNameError
+from planner.laws.baselines import BASELINES
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms import FORMS, get_form
-from planner.laws.holdout import BASELINES, SPLITS, HoldOut, coverage, hold_out, score, verdict
+from planner.laws.holdout import SPLITS, HoldOut, coverage, hold_out, score, verdict
 from planner.laws.intervals import Interval, profiler
 from planner.runs import Runs
 

@@ -23,6 +23,7 @@ def best_fit(
     y: FloatArray,
     weights: FloatArray,
     fixed: Mapping[str, float] | None = None,
+    near: Mapping[str, float] | None = None,
 ) -> Optimum:
     """The least-squares optimum under the form's own bounds.
 
@@ -33,12 +34,15 @@ def best_fit(
         y: measured errors, shape (n,).
         weights: weights of the squared residuals, shape (n,).
         fixed: parameters that are held.
+        near: parameters that are known to be near the optimum; the exact engine does not need them.
     """
     projection = form.projection
     if projection is not None and not fixed:
         return solve(projection, form.value, make_design(n, t, weights), y)
     if isinstance(projection, Powers) and fixed == {projection.offset: 0.0}:
         return solve(projection, form.value, make_design(n, t, weights), y, offset=False)
+    if near is not None:
+        return descend_from_one(form, n, t, y, weights, near, fixed)
     return descend_from_many(form, n, t, y, weights, fixed)
 
 
