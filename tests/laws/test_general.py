@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 import planner
 from planner.base.errors import FitError
 from planner.laws.bootstrap import bootstrap
+from planner.laws.compare import compare
 from planner.laws.engine.descent import descend_from_many
 from planner.laws.engine.tokens import BudgetLine, by_search
-from planner.laws.forms import FORMS, Form, get_form
+from planner.laws.forms import FORMS, Form, Parameter, get_form
 from planner.laws.intervals import RefitProfiler, profiler
 from planner.laws.posterior import posterior
 from planner.runs import Runs
@@ -150,6 +151,28 @@ def test_gradients_and_slopes_by_differences(form: str) -> None:
     np.testing.assert_allclose(general.gradient(params, n, t), exact.gradient(params, n, t), rtol=1e-7, atol=1e-9)
     for one, other in zip(general.log_slopes(params, n, t), exact.log_slopes(params, n, t), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-11)
+
+
+def test_the_certified_optimum_of_a_shift_of_the_tokens(ocr: Runs) -> None:
+    """The best form of the OCR runs, and how far the others are behind, known from an exhaustive search."""
+    shift = Parameter(name="t0", high=60.0, starts=(0.1, 40.0), size=10.0)
+    form = replace(
+        get_form("general-log-linear"),
+        name="shifted line",
+        parameters=(*get_form("log-linear").parameters, shift),
+        function=lambda p, n, t: p["c0"] - p["c1"] * np.log(n) - p["c2"] * np.log(t + p["t0"]),
+        levels=(2, 3),
+    )
+    FORMS.register(form)
+    try:
+        rows = {(row.law.form, row.face): row for row in compare(ocr)}
+    finally:
+        FORMS.remove(form.name)
+    assert rows["shifted line", ""].law.params["t0"] == pytest.approx(1.83, abs=0.005)
+    behind = {name: rows[name].delta for name in rows}
+    assert behind["log-linear", ""] == pytest.approx(10.7, abs=0.05)
+    assert behind["multiplicative", "D = 0"] == pytest.approx(20.8, abs=0.05)
+    assert behind["additive", "D = 0"] == pytest.approx(22.0, abs=0.05)
 
 
 def test_of_two_dips_the_lower_is_found() -> None:
