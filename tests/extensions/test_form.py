@@ -19,6 +19,7 @@ from planner.base.errors import FitError, LawFileError, UnknownNameError
 from planner.base.registry import register
 from planner.laws.compare import compare
 from planner.laws.design import next_runs
+from planner.laws.engine.descent import descend_from_many, descend_from_one
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
 from planner.laws.holdout import coverage, hold_out, score
@@ -73,6 +74,20 @@ def test_fit_recovers_a_planted_law(truth: dict[str, float]) -> None:
     found = planner.fit(planted(0.0, truth), "shifted")
     assert found.params == pytest.approx(truth, rel=1e-6, abs=1e-9)
     assert found.form == "shifted"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_start_finds_a_better_fit(seed: int) -> None:
+    """28 runs leave ridges on which B and b grow together without end; the truth and nine other starts do no better."""
+    random = np.random.default_rng(seed)
+    truth = {"A": random.uniform(0.1, 0.5), "a": np.exp(random.uniform(-3, 0)), "B": random.uniform(0.05, 0.6)}
+    truth |= {"c": np.exp(random.uniform(-1, 3.5)), "b": np.exp(random.uniform(-3, 0)), "D": random.choice([0.0, 0.1])}
+    n, t = (axis.ravel() for axis in np.meshgrid(SIZES[:4], (1.0, 4, 16, 36, 64, 144, 576), indexing="ij"))
+    y = shifted_form.shifted(truth, n, t) + random.choice([1e-4, 1e-3, 5e-3]) * random.standard_normal(28)
+    found = descend_from_many(shifted_form.SHIFTED, n, t, y, np.ones(28))
+    starts = [truth, *({**truth, "c": c, "b": b} for c in (0.2, 5.0, 30.0) for b in (0.05, 0.3, 1.0))]
+    others = [descend_from_one(shifted_form.SHIFTED, n, t, y, np.ones(28), start).weighted_rss for start in starts]
+    assert found.weighted_rss <= min(others) * (1 + 1e-8)
 
 
 def test_noise_leaves_the_truth_in_the_intervals(law: FittedLaw) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.errors import InputError
+from planner.base.quantities import shown
 from planner.laws.engine.projection import EXPONENT_MAX, Projection
 from planner.laws.engine.tokens import BudgetLine
 
@@ -109,6 +111,36 @@ class Form:
     """What a factor on N, or on T, takes the same share off."""
     projection: Projection | None = None
     """Lets the exact engine fit the form; without it the general one does, slower."""
+
+    def __post_init__(self) -> None:
+        known = set(self.param_names)
+        held = [name for variant in self.variants for name in variant.fixed]
+        for name in (*self.of_n, *self.of_t, *held):
+            if name not in known:
+                raise InputError(
+                    f"form {self.name!r}: of_n, of_t and variants name its parameters, {', '.join(self.param_names)}; "
+                    f"got {shown(name)}"
+                )
+        if not self.of_n or not self.of_t:
+            raise InputError(f"form {self.name!r}: of_n and of_t need a parameter each, that which shapes the effect")
+        self._check_function()
+
+    def _check_function(self) -> None:
+        """Parameters are tried many sets at a time: they are arrays too. Raises InputError."""
+        params = {one.name: np.full((2, 1), min(max(one.starts[1], one.low), one.high)) for one in self.parameters}
+        sizes = np.array([0.5, 1.0, 7.0])
+        try:
+            with np.errstate(all="ignore"):
+                shape = np.shape(self.function(params, sizes, 16 * sizes))  # type: ignore[arg-type]  # arrays
+        except Exception as error:  # a function from outside may fail in any way
+            raise InputError(
+                f"form {self.name!r}: its function fails on arrays ({error}); write it with numpy"
+            ) from None
+        if shape != (2, 3):
+            raise InputError(
+                f"form {self.name!r}: parameters of shape (2, 1) and 3 runs give errors of shape (2, 3); its function "
+                f"gives {shape}"
+            )
 
     @property
     def param_names(self) -> tuple[str, ...]:

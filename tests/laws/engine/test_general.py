@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import planner
-from planner.base.errors import FitError
+from planner.base.errors import FitError, InputError
 from planner.laws.bootstrap import bootstrap
 from planner.laws.compare import compare
 from planner.laws.engine.descent import descend_from_many
 from planner.laws.engine.tokens import BudgetLine, by_search
-from planner.laws.forms import FORMS, Form, Parameter, get_form
+from planner.laws.forms import FORMS, Parameter, Variant, get_form
 from planner.laws.intervals import RefitProfiler, profiler
 from planner.laws.posterior import posterior
 from planner.runs import Runs
@@ -191,13 +193,28 @@ def test_an_error_without_a_dip_is_best_at_a_limit(slope: float, expected: float
     assert by_search(line, lambda n, tokens: slope * np.log(tokens) + 0 * n)[0] == expected
 
 
-def test_bad_forms_are_refused(reasoning: Runs) -> None:
-    def shape(**changes: object) -> Form:
-        return replace(get_form("log-linear"), **changes)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"of_n": ("alpha",)}, "form 'line': of_n, of_t and variants name its parameters, c0, c1, c2; got 'alpha'"),
+        ({"variants": (Variant("D = 0", {"D": 0.0}),)}, "variants name its parameters, c0, c1, c2; got 'D'"),
+        ({"of_t": ()}, "form 'line': of_n and of_t need a parameter each"),
+        ({"function": lambda p, n, t: math.log(n) * p["c1"]}, "form 'line': its function fails on arrays"),
+        ({"function": lambda p, n, t: np.log(n)}, r"errors of shape \(2, 3\); its function gives \(3,\)"),
+    ],
+)
+def test_a_form_that_cannot_work_is_refused(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        replace(get_form("log-linear"), name="line", projection=None, **changes)
 
-    with pytest.raises(FitError, match="no finite errors"):
-        FORMS.register(shape(name="broken", projection=None, function=lambda p, n, t: np.full_like(n * t, np.nan)))
-        try:
+
+def test_a_form_without_finite_errors_says_so(reasoning: Runs) -> None:
+    def nothing(p: Any, n: FloatArray, t: FloatArray) -> FloatArray:
+        return np.full(np.broadcast_shapes(np.shape(p["c0"]), n.shape, t.shape), np.nan)
+
+    FORMS.register(replace(get_form("log-linear"), name="broken", projection=None, function=nothing))
+    try:
+        with pytest.raises(FitError, match="the broken form gives no finite errors at the runs with any of"):
             planner.fit(reasoning, "broken")
-        finally:
-            FORMS.remove("broken")
+    finally:
+        FORMS.remove("broken")
