@@ -89,7 +89,7 @@ def keep(picture: Image.Image, name: str) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        page = make_plan().report(folder / "page.html").as_uri()
+        page = planner.write_report(make_plan(), folder / "page.html").as_uri()
         options = Options()
         options.binary_location = shutil.which("chromium") or ""
         for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):

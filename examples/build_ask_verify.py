@@ -70,5 +70,5 @@ with tempfile.TemporaryDirectory() as folder:
     for advice in verdict.advice:
         print(advice)
 
-    page = plan.report(Path(folder) / "recommendation.html", verdict=verdict)
+    page = planner.write_report(plan, Path(folder) / "recommendation.html", verdict=verdict)
     print(f"the page for whoever decides: {page.stat().st_size // 1000} kB of HTML, predicted beside measured")

@@ -18,9 +18,9 @@ print(plan)
 
 with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
-    plan.report(folder / "recommendation.html")  # for who decides; verdict=... adds what was measured
-    plan.report(folder / "recommendation.md")
-    numbers = json.loads(plan.report(folder / "recommendation.json").read_text(encoding="utf-8"))
+    planner.write_report(plan, folder / "recommendation.html")  # for who decides; verdict=... adds what was measured
+    planner.write_report(plan, folder / "recommendation.md")
+    numbers = json.loads(planner.write_report(plan, folder / "recommendation.json").read_text(encoding="utf-8"))
     files = write_artefacts(plan, folder / "deploy")  # for who deploys
 
 print(f"\n{numbers['recommendation']}")

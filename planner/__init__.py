@@ -12,80 +12,242 @@ plan = planner.plan("my-law.json", budget=planner.Budget("2 TFLOPs"), llms="qwen
 
 model = planner.build(plan.best)                 # the model itself; needs vlm-planner[vlm]
 verdict = planner.verify(model, plan)            # predicted against measured, on this device
-plan.report("recommendation.html", verdict)      # something to read and to hand on
+planner.write_report(plan, "recommendation.html", verdict)  # something to read and to hand on
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from planner.base.errors import InputError, NothingFitsError, PlannerError
 from planner.base.version import __version__ as __version__
-from planner.costs.request import request_flops
-from planner.costs.stages import Workload
-from planner.hardware import Hardware
-from planner.laws.combined import fit_average
-from planner.laws.fit import fit
-from planner.laws.fitted import FittedLaw
-from planner.laws.joint import JointFit, fit_joint
-from planner.laws.shipped import load_law, load_mix, shipped_names
-from planner.parts.catalog import find_llms, find_vision, llm_catalog, load_llm_config, vision_catalog
-from planner.planning.candidate import Candidate
-from planner.planning.continuous import ContinuousOptimum
-from planner.planning.load_plan import load_plan, replan
-from planner.planning.optimum import optimum
-from planner.planning.request import Budget
-from planner.planning.result import Plan, set_report_writer
-from planner.planning.search import plan
-from planner.runs import Runs, read_runs, validate, write_runs
 
 if TYPE_CHECKING:
+    from planner.base.errors import FitError as FitError
+    from planner.base.errors import InputError as InputError
+    from planner.base.errors import LawFileError as LawFileError
+    from planner.base.errors import MeasurementError as MeasurementError
+    from planner.base.errors import NothingFitsError as NothingFitsError
+    from planner.base.errors import OutputExistsError as OutputExistsError
+    from planner.base.errors import PlannerError as PlannerError
+    from planner.base.errors import QuantityError as QuantityError
+    from planner.base.errors import RunsError as RunsError
+    from planner.base.errors import SpecError as SpecError
+    from planner.base.errors import UnknownNameError as UnknownNameError
+    from planner.base.registry import register as register
+    from planner.bench.calibrate import calibrate as calibrate
+    from planner.bench.calibration.result import Calibration as Calibration
+    from planner.bench.calibration.take import measure_device as measure_device
+    from planner.bench.doctor import doctor as doctor
+    from planner.bench.grid import verify_grid as verify_grid
     from planner.bench.measure import measure as measure
-    from planner.bench.measurement import Measurement
-    from planner.bench.verdict import Verdict
+    from planner.bench.measurement import Measurement as Measurement
+    from planner.bench.verdict import Verdict as Verdict
     from planner.bench.verify import verify as verify
+    from planner.costs.request import RequestCost as RequestCost
+    from planner.costs.request import request_cost as cost
+    from planner.costs.request import request_flops as request_flops
+    from planner.costs.stages import Workload as Workload
+    from planner.explore.open import open_explorer as open_explorer
+    from planner.hardware import Hardware as Hardware
+    from planner.hardware import find_hardware as find_hardware
+    from planner.hardware import hardware_catalog as hardware_catalog
+    from planner.laws.combined import CombinedLaw as CombinedLaw
+    from planner.laws.combined import fit_average as fit_average
+    from planner.laws.compare import compare as compare
+    from planner.laws.fit import fit as fit
+    from planner.laws.fitted import FittedLaw as FittedLaw
+    from planner.laws.holdout import hold_out as holdout
+    from planner.laws.joint import JointFit as JointFit
+    from planner.laws.joint import fit_joint as fit_joint
+    from planner.laws.parameters import intervals as intervals
+    from planner.laws.shipped import load_law as load_law
+    from planner.laws.shipped import load_mix as load_mix
+    from planner.laws.shipped import shipped_names as shipped_names
+    from planner.parts.catalog import find_llms as find_llms
+    from planner.parts.catalog import find_vision as find_vision
+    from planner.parts.catalog import llm_catalog as llm_catalog
+    from planner.parts.catalog import load_llm_config as load_llm_config
+    from planner.parts.catalog import vision_catalog as vision_catalog
+    from planner.planning.candidate import Candidate as Candidate
+    from planner.planning.continuous import ContinuousOptimum as ContinuousOptimum
+    from planner.planning.limits import LimitKind as LimitKind
+    from planner.planning.load_plan import load_plan as load_plan
+    from planner.planning.load_plan import replan as replan
+    from planner.planning.next_run import next_run as next_run
+    from planner.planning.optimum import optimum as optimum
+    from planner.planning.request import Budget as Budget
+    from planner.planning.result import Plan as Plan
+    from planner.planning.search import plan as plan
+    from planner.runs import Runs as Runs
+    from planner.runs import read_runs as read_runs
+    from planner.runs import validate as validate
+    from planner.runs import write_runs as write_runs
+    from planner.tell.plots.frontier import frontier as plot_frontier
+    from planner.tell.plots.law import law_over_flops as plot_law
+    from planner.tell.plots.law import residuals as plot_residuals
+    from planner.tell.plots.profiles import profiles as plot_profiles
+    from planner.vlm.answering import answer as ask
     from planner.vlm.build import build as build
     from planner.vlm.recipe import make_recipe as make_recipe
+    from planner.vlm.saving import export_llm as export_llm
+    from planner.vlm.saving import load_model as load_model
+    from planner.vlm.saving import save_model as save_model
+
 
 __all__ = [
     "Budget",
+    "Calibration",
     "Candidate",
+    "CombinedLaw",
     "ContinuousOptimum",
+    "FitError",
     "FittedLaw",
+    "Hardware",
     "InputError",
     "JointFit",
+    "LawFileError",
+    "LimitKind",
+    "Measurement",
+    "MeasurementError",
     "NothingFitsError",
+    "OutputExistsError",
     "Plan",
     "PlannerError",
+    "QuantityError",
+    "RequestCost",
     "Runs",
+    "RunsError",
+    "SpecError",
+    "UnknownNameError",
+    "Verdict",
     "Workload",
+    "ask",
+    "build",
+    "calibrate",
+    "compare",
+    "cost",
+    "doctor",
+    "export_llm",
+    "find_hardware",
     "find_llms",
     "find_vision",
     "fit",
     "fit_average",
     "fit_joint",
+    "hardware_catalog",
+    "holdout",
+    "intervals",
     "llm_catalog",
     "load_hardware",
     "load_law",
     "load_llm_config",
     "load_measurement",
     "load_mix",
+    "load_model",
     "load_plan",
     "load_verdict",
+    "make_recipe",
+    "measure",
+    "measure_device",
+    "next_run",
+    "open_explorer",
     "optimum",
     "plan",
+    "plot_frontier",
+    "plot_law",
+    "plot_profiles",
+    "plot_residuals",
     "read_runs",
+    "register",
     "replan",
     "request_flops",
+    "save_model",
     "shipped_names",
     "validate",
+    "verify",
+    "verify_grid",
     "vision_catalog",
     "write_report",
     "write_runs",
 ]
+
+_WHERE = {
+    "Budget": "planner.planning.request",
+    "Calibration": "planner.bench.calibration.result",
+    "Candidate": "planner.planning.candidate",
+    "CombinedLaw": "planner.laws.combined",
+    "ContinuousOptimum": "planner.planning.continuous",
+    "FitError": "planner.base.errors",
+    "FittedLaw": "planner.laws.fitted",
+    "Hardware": "planner.hardware",
+    "InputError": "planner.base.errors",
+    "JointFit": "planner.laws.joint",
+    "LawFileError": "planner.base.errors",
+    "LimitKind": "planner.planning.limits",
+    "Measurement": "planner.bench.measurement",
+    "MeasurementError": "planner.base.errors",
+    "NothingFitsError": "planner.base.errors",
+    "OutputExistsError": "planner.base.errors",
+    "Plan": "planner.planning.result",
+    "PlannerError": "planner.base.errors",
+    "QuantityError": "planner.base.errors",
+    "RequestCost": "planner.costs.request",
+    "Runs": "planner.runs",
+    "RunsError": "planner.base.errors",
+    "SpecError": "planner.base.errors",
+    "UnknownNameError": "planner.base.errors",
+    "Verdict": "planner.bench.verdict",
+    "Workload": "planner.costs.stages",
+    "ask": "planner.vlm.answering:answer",
+    "build": "planner.vlm.build",
+    "calibrate": "planner.bench.calibrate",
+    "compare": "planner.laws.compare",
+    "cost": "planner.costs.request:request_cost",
+    "doctor": "planner.bench.doctor",
+    "export_llm": "planner.vlm.saving",
+    "find_hardware": "planner.hardware",
+    "find_llms": "planner.parts.catalog",
+    "find_vision": "planner.parts.catalog",
+    "fit": "planner.laws.fit",
+    "fit_average": "planner.laws.combined",
+    "fit_joint": "planner.laws.joint",
+    "hardware_catalog": "planner.hardware",
+    "holdout": "planner.laws.holdout:hold_out",
+    "intervals": "planner.laws.parameters",
+    "llm_catalog": "planner.parts.catalog",
+    "load_law": "planner.laws.shipped",
+    "load_llm_config": "planner.parts.catalog",
+    "load_mix": "planner.laws.shipped",
+    "load_model": "planner.vlm.saving",
+    "load_plan": "planner.planning.load_plan",
+    "make_recipe": "planner.vlm.recipe",
+    "measure": "planner.bench.measure",
+    "measure_device": "planner.bench.calibration.take",
+    "next_run": "planner.planning.next_run",
+    "open_explorer": "planner.explore.open",
+    "optimum": "planner.planning.optimum",
+    "plan": "planner.planning.search",
+    "plot_frontier": "planner.tell.plots.frontier:frontier",
+    "plot_law": "planner.tell.plots.law:law_over_flops",
+    "plot_profiles": "planner.tell.plots.profiles:profiles",
+    "plot_residuals": "planner.tell.plots.law:residuals",
+    "read_runs": "planner.runs",
+    "register": "planner.base.registry",
+    "replan": "planner.planning.load_plan",
+    "request_flops": "planner.costs.request",
+    "save_model": "planner.vlm.saving",
+    "shipped_names": "planner.laws.shipped",
+    "validate": "planner.runs",
+    "verify": "planner.bench.verify",
+    "verify_grid": "planner.bench.grid",
+    "vision_catalog": "planner.parts.catalog",
+    "write_runs": "planner.runs",
+}
+"""Public name -> the module that has it, with ":" and its name there where that is another. Loaded when asked for."""
 
 
 def write_report(
@@ -95,7 +257,7 @@ def write_report(
     *,
     overwrite: bool = False,
 ) -> Path:
-    """Write the deployment recommendation of a plan: .html, .md or .json, by the suffix; as `Plan.report`.
+    """Write the deployment recommendation of a plan: a page (.html), text (.md) or its numbers (.json).
 
     Args:
         plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same.
@@ -113,6 +275,8 @@ def write_report(
 
 def load_hardware(path: str | os.PathLike[str]) -> Hardware:
     """Read a hardware profile, written by `Hardware.save`, `vlm-planner calibrate` or by hand. Raises InputError."""
+    from planner.hardware import Hardware
+
     return Hardware.load(path)
 
 
@@ -130,22 +294,28 @@ def load_verdict(path: str | os.PathLike[str]) -> Verdict:
     return Verdict.load(path)
 
 
-set_report_writer(write_report)  # Plan.report: planning may not import the later room
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
-_NEED_TORCH = ("build", "make_recipe", "measure", "verify")
+if not TYPE_CHECKING:  # type checkers read the imports above, so that they know every name, and no other
 
+    def __getattr__(name: str) -> Any:
+        """A public name, from the module that has it; `build`, `verify` and the like load torch and transformers."""
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, _, own = _WHERE[name].partition(":")
+        try:
+            found = getattr(import_module(module), own or name)
+        except ImportError as error:
+            missing = error.name or str(error)
+            if missing.split(".")[0] == "planner":
+                raise
+            from planner.base.errors import InputError
 
-def __getattr__(name: str) -> Any:
-    """`planner.build`, `planner.verify` and the like: they load torch and transformers, so only when asked for."""
-    if name not in _NEED_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        from planner.bench.measure import measure
-        from planner.bench.verify import verify
-        from planner.vlm.build import build
-        from planner.vlm.recipe import make_recipe
-    except ImportError as error:
-        which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
-        raise InputError(f"{name} needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
-    return {"build": build, "make_recipe": make_recipe, "measure": measure, "verify": verify}[name]
+            heavy = module.startswith(("planner.vlm", "planner.bench"))
+            what, extra = ("torch and transformers", "[vlm]") if heavy else (missing, "")
+            which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
+            raise InputError(f"{name} needs {what}: pip install 'vlm-planner{extra}'{which}") from None
+        globals()[name] = found
+        return found

@@ -19,6 +19,7 @@ from support import Done, Run
 
 import planner
 from planner import cli
+from planner.base.errors import MeasurementError
 
 REQUEST = ["--query-tokens", "50", "--generated-tokens", "32"]
 PLAN = ["plan", "--budget", "2 TFLOPs", *REQUEST]
@@ -325,12 +326,18 @@ def test_bad_input_ends_with_2_and_one_line(
     [
         (["plan", "--budget", "2T", "--query-tokens", "50"], "error: --generated-tokens is missing: say how many"),
         (["plan", "--query-tokens", "50", "--generated-tokens", "32"], "error: --budget is missing: give FLOPs"),
-        (["plan", "--budget", "2T", "--query-tokens", "1.5", "--generated-tokens", "32"], "'--query-tokens'"),
-        (["fit"], "Missing argument"),
-        (["fit", "a.csv", "b.csv"], "unexpected extra argument"),
-        (["plant"], "No such command 'plant'"),
-        (["plan", "--bugdet", "2T"], "No such option: --bugdet"),
-        (["--nonsense"], "No such option: --nonsense"),
+        (
+            ["plan", "--budget", "2T", "--query-tokens", "1.5", "--generated-tokens", "32"],
+            "error: --query-tokens: input should be a valid integer; see vlm-planner plan --help\n",
+        ),
+        (["fit"], "error: RUNS is missing; see vlm-planner fit --help\n"),
+        (["fit", "a.csv", "b.csv"], "error: got unexpected extra argument(s) (b.csv); see vlm-planner fit --help\n"),
+        (["plant"], "error: no verb is called 'plant'; did you mean plan?\n"),
+        (["zzz"], "error: no verb is called 'zzz'; see vlm-planner --help\n"),
+        (["plan", "--bugdet", "2T"], "error: no option is called --bugdet; did you mean --budget?\n"),
+        (["--nonsense"], "error: no option is called --nonsense; see vlm-planner --help\n"),
+        (["plan", "--budget"], "error: option '--budget' requires an argument; see vlm-planner plan --help\n"),
+        (["cost", "--gpus"], "error: no option is called --gpus; see vlm-planner cost --help\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -338,8 +345,26 @@ def test_a_command_that_cannot_be_read_ends_with_2(run: Run, command: list[str],
     done = run(*command)
     assert done.code == 2
     assert done.out == ""
-    assert complaint in done.err
-    assert "Traceback" not in done.err
+    assert done.err.startswith(complaint)
+    assert done.err.count("\n") == 1
+
+
+def test_an_interrupted_command_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planner, "plan", interrupted)
+    done = run(*PLAN)
+    assert (done.code, done.out, done.err.strip()) == (130, "", "interrupted")
+
+
+def test_what_cannot_be_measured_here_ends_with_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_device(*_: object, **__: object) -> None:
+        raise MeasurementError("device cuda: PyTorch sees 0 CUDA devices here")
+
+    monkeypatch.setattr(planner, "plan", no_device)
+    done = run(*PLAN)
+    assert (done.code, done.complaint) == (3, "device cuda: PyTorch sees 0 CUDA devices here")
 
 
 # --- help -------------------------------------------------------------------------------------------------------------
@@ -369,7 +394,7 @@ def test_an_unknown_verb_and_help_know_all_verbs(run: Run) -> None:
     assert set(re.findall(r"^  ([a-z-]+)  ", run("--help").out, re.MULTILINE)) >= set(cli.VERBS)
     done = run("plam")
     assert done.code == 2
-    assert "No such command 'plam'" in done.err
+    assert done.err == "error: no verb is called 'plam'; did you mean plan?\n"
 
 
 def test_every_command_is_there() -> None:

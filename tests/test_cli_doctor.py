@@ -10,7 +10,7 @@ import torch
 from support import Run
 
 import planner
-from planner.cli import doctor as room
+from planner.bench import doctor as room
 
 
 def test_what_is_here(run: Run) -> None:

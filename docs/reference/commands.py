@@ -23,7 +23,8 @@ def cli_reference() -> str:
         NOTE,
         "",
         "Every verb with `--json` prints one JSON document on stdout and everything else on stderr. Exit codes: 0 "
-        "done, 1 nothing fits the budget or a check failed, 2 bad input (one sentence on stderr).",
+        "done, 1 nothing fits the budget or verification failed, 2 bad input (one sentence on stderr), 3 it cannot be "
+        "measured here, 130 interrupted.",
         "",
         "| verb | what it does |",
         "|---|---|",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ import planner
 from reference.markdown import NOTE, cell, paragraphs
 
 _SECTIONS = ("Args:", "Raises:", "Returns:", "Yields:", "Attributes:")
+_HEAVY = ("planner.vlm", "planner.bench", "planner.tell.plots")
+"""What would load torch, transformers or matplotlib."""
 _SIGNATURE_MAX = 110  # characters on one line
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def api_reference() -> str:
     """Every public name: signature, docstring; of classes their fields, properties and methods."""
-    names, late = _public(), _late()
+    names = _public()
     lines = [
         "# From Python",
         "",
@@ -34,7 +36,7 @@ def api_reference() -> str:
         "| name | |",
         "|---|---|",
     ]
-    found = {name: _source(module, name) for name, module in names.items()}
+    found = {name: _source(module, own) for name, (module, own) in names.items()}
     headings: list[str] = []
     for name, node in found.items():
         twins = headings.count(name.lower())  # Plan and plan
@@ -46,26 +48,16 @@ def api_reference() -> str:
         if isinstance(node, ast.ClassDef):
             lines += _of_class(node)
         else:
-            lines += _of_function(node, _constants(import_path(names[name]), name in late))
+            node.name = name  # where the public name is another one
+            lines += _of_function(node, _constants(names[name][0]))
     return "\n".join(lines) + "\n"
 
 
-def _public() -> dict[str, str]:
-    """Public name -> the module that defines it."""
-    found = {name: str(getattr(planner, name).__module__) for name in planner.__all__ if name not in _late()}
-    return dict(sorted((found | _late()).items(), key=lambda item: item[0].lower()))
-
-
-def _late() -> dict[str, str]:
-    """Names that `planner/__init__.py` imports for type checkers only: it loads them when they are asked for."""
-    tree = ast.parse(Path(planner.__file__).read_text(encoding="utf-8"))
-    found: dict[str, str] = {}
-    for block in tree.body:
-        if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING"):
-            for node in block.body:
-                if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("planner"):
-                    found |= {alias.name: node.module for alias in node.names if alias.asname == alias.name}
-    return found
+def _public() -> dict[str, tuple[str, str]]:
+    """Public name -> the module that defines it, and its name there."""
+    table = dict.fromkeys(planner.__all__, "planner") | planner._WHERE
+    found = {name: (where.partition(":")[0], where.partition(":")[2] or name) for name, where in table.items()}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def import_path(module: str) -> Path:
@@ -90,14 +82,13 @@ def _of_function(node: Any, constants: dict[str, str] | None = None, owner: str 
     return ["```python", _signature(node, owner, constants or {}), "```", "", *_docstring(ast.get_docstring(node))]
 
 
-def _constants(path: Path, late: bool) -> dict[str, str]:
+def _constants(module: str) -> dict[str, str]:
     """Names that defaults may use -> their values. Of a module that is not to be loaded, those that it sets itself."""
-    if late:
-        body = ast.parse(path.read_text(encoding="utf-8")).body
+    if module.startswith(_HEAVY):
+        body = ast.parse(import_path(module).read_text(encoding="utf-8")).body
         set_here = [node for node in body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
         return {ast.unparse(node.targets[0]): ast.unparse(node.value) for node in set_here}
-    parts = path.relative_to(Path(planner.__file__).parents[1]).with_suffix("").parts
-    known = vars(sys.modules[".".join(parts).removesuffix(".__init__")])
+    known = vars(importlib.import_module(module))
     return {name: repr(value) for name, value in known.items() if isinstance(value, str | int | float | tuple)}
 
 

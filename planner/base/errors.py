@@ -1,7 +1,8 @@
 """What can go wrong, each error with the numbers that it complains about.
 
 Every error of this package is a `PlannerError`; its text is one sentence that says what was expected, what came and
-what to do. `exit_code` is what the command line ends with: 2 for bad input, 1 where the input is fine but nothing fits.
+what to do. `exit_code` is what the command line ends with: 2 for bad input, 1 where the input is fine but nothing fits,
+3 where it cannot be measured here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ class PlannerError(Exception):
 
 class InputError(PlannerError, ValueError):
     """A value that cannot be used as given."""
+
+
+class MeasurementError(InputError):
+    """What was asked for is fine, and cannot be measured here: no such device, too little memory."""
+
+    exit_code = 3
 
 
 class QuantityError(InputError):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, MeasurementError, UnknownNameError
 from planner.base.quantities import shown, whole_number
 from planner.bench.caches import Cache
 from planner.bench.ceilings import measure_ceilings
@@ -81,7 +81,7 @@ def measure(
         with torch.no_grad():
             return _measure(model, facts, workload, batch, mode, seconds, seed, ceilings, progress)
     except torch.OutOfMemoryError:
-        raise InputError(
+        raise MeasurementError(
             f"{recipe} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, or measure "
             "it by slices"
         ) from None

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, MeasurementError
 from planner.base.quantities import shown
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import build_recipe, make_processor
@@ -50,7 +50,7 @@ def need_ranks(count: int) -> None:
             "run it without torchrun" if count == 1 else f"torchrun --nproc-per-node {count} --no-python vlm-planner"
         )
         more = "" if count == 1 else " verify ..."
-        raise InputError(f"the plan shares the LLM among {count} devices, here {there}: {start}{more}")
+        raise MeasurementError(f"the plan shares the LLM among {count} devices, here {there}: {start}{more}")
 
 
 def build_shared(recipe: Recipe, precision: str, seed: int = 0) -> PlannerVlmForConditionalGeneration:

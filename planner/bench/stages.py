@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from planner.base.errors import InputError
+from planner.base.errors import MeasurementError
 from planner.bench.caches import Cache, Caches
 from planner.bench.clock import Task
 from planner.bench.measurement import EAGER
@@ -204,7 +204,7 @@ class Stages:
             raise
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:160]
-            raise InputError(
+            raise MeasurementError(
                 f"this model's decode step cannot be a CUDA graph ({reason}); use --mode compile"
             ) from None
         return graph.replay

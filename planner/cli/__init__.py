@@ -2,16 +2,23 @@
 
 Only the module of the verb that is asked for is loaded; help loads them all.
 
-Exit codes: 0 done, 1 nothing fits the budget or verification failed, 2 bad input.
+Exit codes: 0 done, 1 nothing fits the budget or verification failed, 2 bad input, 3 it could not be measured here,
+130 interrupted.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from typing import NoReturn
+
+import typer
 
 from planner.base.errors import PlannerError
-from planner.cli.common import app, in_options
+from planner.cli.common import app
+from planner.cli.messages import UsageError, in_options, usage_text
+
+BAD_INPUT, INTERRUPTED = 2, 130
 
 __all__ = ["VERBS", "app", "load", "main"]
 
@@ -49,9 +56,24 @@ def load(verb: str | None = None) -> None:
 
 def main() -> None:
     """Run the command line; a foreseen error is one sentence on stderr and an exit code."""
-    load(next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None))
+    arguments = sys.argv[1:]
+    load(next((argument for argument in arguments if not argument.startswith("-")), None))
     try:
-        app()
+        code = app(standalone_mode=False)
     except PlannerError as error:
-        print(f"error: {in_options(str(error), sys.argv[1:])}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(in_options(str(error), arguments), error.exit_code)
+    except UsageError as error:
+        if not arguments:  # asked nothing: typer shows the help
+            error.show()
+            sys.exit(BAD_INPUT)
+        _end(usage_text(error, arguments, VERBS), BAD_INPUT)
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(text: str, code: int) -> NoReturn:
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(code)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,33 +53,6 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
     if version:
         print(planner.__version__)
         raise typer.Exit
-
-
-_ARGUMENT = re.compile(r"(?<![\w'\"-])([a-z][a-z_]*)=(?:'([^']*)'|(\d+))?")
-
-
-def in_options(text: str, arguments: Sequence[str]) -> str:
-    """A message of the Python API in the words of the command line: "hardware='l4'" becomes "--hardware l4".
-
-    Args:
-        text: the message.
-        arguments: of the command line; the first is the verb, whose options are named.
-    """
-    if text.startswith("--"):
-        return text  # it is in these words already
-    group: Any = typer.main.get_command(app)
-    verb = group.commands.get(arguments[0] if arguments else "")
-    options = {one.name: one.opts[-1] for one in verb.params if one.param_type_name == "option"} if verb else {}
-
-    def said(found: re.Match[str]) -> str:
-        name, quoted, number = found.groups()
-        if name not in options:
-            return found.group()
-        return " ".join([options[name], *([quoted or number] if quoted or number else [])])
-
-    head, colon, rest = text.partition(": ")
-    head = options.get(head, head) if colon else head
-    return _ARGUMENT.sub(said, f"{head}{colon}{rest}")
 
 
 def make_console() -> Console:

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from planner.base.errors import InputError
 from planner.cli.common import Json, app, json_text
 
-PORT, PORT_MAX = 8733, 65535
+PORT = 8733
 
 
 @app.command()
@@ -21,26 +20,12 @@ def explore(
     as_json: Json = False,
 ) -> None:
     """Open a local page with sliders where a plan follows at once; Ctrl-C ends it."""
-    from planner.explore.offer import make_offer
-
-    if not 0 <= port <= PORT_MAX:
-        raise InputError(f"--port: expected a number from 0 to {PORT_MAX}, got {port}")
-    offer = make_offer(law)
-    try:
-        from planner.explore.serving.run import listen, serve
-    except ImportError as error:
-        if (error.name or "").split(".")[0] == "planner":
-            raise
-        raise InputError(f"explore needs {error.name or 'starlette'}: pip install 'vlm-planner[app]'") from None
+    from planner.explore.open import open_explorer
 
     def started(address: str) -> None:
         if as_json:
             print(json_text({"address": address}), flush=True)
         print(f"explore at {address} (this host only); Ctrl-C ends it", file=sys.stderr, flush=True)
-        if browser:
-            import webbrowser
 
-            webbrowser.open(address)
-
-    serve(offer, listen(port), started)
+    open_explorer(law, port=port, browser=browser, started=started)
     print("stopped", file=sys.stderr)

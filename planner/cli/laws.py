@@ -17,8 +17,8 @@ from planner.cli.common import Force, FormName, Json, app, json_text, make_conso
 from planner.laws.combined import AUTO, Law, fit_average
 from planner.laws.fitted import LOSSES, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.laws.intervals import Interval, identifiable, profiler
-from planner.laws.joint import JointFit, fit_joint, joint_parameters
+from planner.laws.intervals import identifiable
+from planner.laws.joint import JointFit, fit_joint
 
 if TYPE_CHECKING:
     import lmfit
@@ -92,7 +92,7 @@ def show(
 
 
 def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
-    intervals = _intervals(law) if with_intervals and isinstance(law, FittedLaw) else None
+    intervals = planner.intervals(law) if with_intervals and isinstance(law, FittedLaw) else None
     if as_json:
         content = law.to_dict()
         if intervals is not None:
@@ -110,7 +110,7 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
     if as_json:
         content = joint.to_dict()
         for name, law in joint.laws.items() if with_intervals else ():
-            intervals = _intervals(law)
+            intervals = planner.intervals(law)
             content["groups"][name]["intervals"] = {key: interval.to_list() for key, interval in intervals.items()}
             content["groups"][name]["identifiable"] = identifiable(intervals)
         print(json_text(content))
@@ -120,7 +120,7 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
     console = make_console()
     for name, law in joint.laws.items():
         console.print(f"{joint.by} {name}", style="bold", markup=False)
-        print_law(console, law, _intervals(law) if with_intervals else None)
+        print_law(console, law, planner.intervals(law) if with_intervals else None)
         console.print()
     for remark in joint.remarks:
         console.print(f"note: {remark}", markup=False)
@@ -128,11 +128,6 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
     scores = ", ".join(f"{what} {format_significant(score)}" for what, score in evidence.items() if score is not None)
     size = f"{joint.n_runs} runs, {joint.parameters_count} parameters"
     console.print(f"{size}; AICc, lower is better: {scores}" if scores else size)
-
-
-def _intervals(law: FittedLaw) -> dict[str, Interval]:
-    """95 % profile intervals of a law's parameters, wherever they come from."""
-    return joint_parameters(law) if law.joint else profiler(law).parameters()
 
 
 def _parameters(form: str, fix: list[str], tie: list[str]) -> lmfit.Parameters | None:

@@ -13,6 +13,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.planning.limits import LIMITS, LimitKind, find_limit
 
+NO_LIMIT = "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
 PARAMETER = "limits"
 _GENERIC = "limit"
 
@@ -37,14 +38,9 @@ def takes_limits(verb: Callable[..., None]) -> Callable[..., None]:
         verb(**given, **{PARAMETER: limits})
 
     wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]  # what typer reads the options from
-        parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+        parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]  # typer calls by name
     )
     return wrapper
-
-
-def given_options(limits: Mapping[str, float]) -> set[str]:
-    """The options that set them."""
-    return {LIMITS.find(name).option for name in limits}
 
 
 def _parameter(kind: LimitKind) -> str:

@@ -29,7 +29,7 @@ from planner.cli.common import (
     parse_counts,
     parse_names,
 )
-from planner.cli.limits import takes_limits
+from planner.cli.limits import NO_LIMIT, takes_limits
 from planner.laws.shipped import load_mix
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
@@ -85,9 +85,7 @@ def plan(
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
     if not limits:
-        raise InputError(
-            "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
-        )
+        raise InputError(NO_LIMIT)
     result = planner.plan(
         _law(law) if mix is None else load_mix(mix, form),
         form=form if mix is None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_WRITERS: list[Callable[..., Path]] = []  # what writes a plan's page: a later room, which planner/__init__ names here
 _TIMES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "request": "request_s"}
 
 
@@ -132,21 +131,6 @@ class Plan:
         """
         return PLAN_FILE.write(path, record(self), overwrite=overwrite)
 
-    def report(self, path: str | os.PathLike[str], verdict: Any = None, *, overwrite: bool = False) -> Path:
-        """Write the deployment recommendation: a page (.html), the same as text (.md), or all its numbers (.json).
-
-        Args:
-            path: the file; its suffix says which kind.
-            verdict: what was measured of the pick: a Verdict, its dictionary, or its JSON file. Without it the page
-                says that nothing is measured yet, and how to measure.
-            overwrite: whether a file that is there may be replaced.
-
-        Raises:
-            InputError: another suffix, a verdict that cannot be read, or a file that cannot be written.
-            OutputExistsError: the file exists and `overwrite` is false.
-        """
-        return _WRITERS[-1](self, path, verdict, overwrite=overwrite)
-
     def to_frame(self) -> pd.DataFrame:
         """Every candidate as a row of a DataFrame, best first; see `CandidateTable.to_frame`."""
         return self.table.to_frame()
@@ -184,8 +168,3 @@ class Plan:
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)
-
-
-def set_report_writer(writer: Callable[..., Path]) -> None:
-    """Name what `Plan.report` calls. It stands in a room that this one may not import; `planner` itself names it."""
-    _WRITERS.append(writer)

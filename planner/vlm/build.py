@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, MeasurementError, UnknownNameError
 from planner.base.quantities import format_bytes, shown
 from planner.parts.compressors import Compressor
 from planner.parts.llms import Llm
@@ -232,7 +232,7 @@ def read_device(device: str | torch.device) -> torch.device:
     if place.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (place.index or 0) >= count:
-            raise InputError(f"device {device}: PyTorch sees {count} CUDA devices here")
+            raise MeasurementError(f"device {device}: PyTorch sees {count} CUDA devices here")
         place = torch.device("cuda", place.index if place.index is not None else torch.cuda.current_device())
     return place
 
@@ -250,7 +250,7 @@ def weights_bytes(model: PlannerVlmForConditionalGeneration) -> int:
 def _check_memory(model: PlannerVlmForConditionalGeneration, recipe: Recipe, device: torch.device) -> None:
     needed, free = weights_bytes(model), free_bytes(device)
     if free is not None and needed > free:
-        raise InputError(
+        raise MeasurementError(
             f"{recipe} needs {format_bytes(needed)} for its weights, {device} has {format_bytes(free)} free: take a "
             "smaller dtype or model, or another device"
         )

@@ -178,7 +178,7 @@ def test_plan_and_recommendation_are_downloaded(page: Page, folder: Path, tmp_pa
         until((folder / name).exists, name)
     assert json.loads((folder / "vlm-plan.json").read_text("utf-8")) == json.loads(json.dumps(plan.to_dict()))
     for name in ("recommendation.html", "recommendation.md"):
-        assert (folder / name).read_bytes() == plan.report(tmp_path / name).read_bytes()
+        assert (folder / name).read_bytes() == planner.write_report(plan, tmp_path / name).read_bytes()
 
 
 def test_a_dot_is_read_where_it_is_pointed_at(page: Page) -> None:

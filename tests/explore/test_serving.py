@@ -60,7 +60,7 @@ def test_the_recommendation_is_that_of_the_plan(ask: Ask, tmp_path: Path, name: 
     plan = planner.plan(budget=5e12, query_tokens=50, generated_tokens=32, llms="Qwen2.5")
     assert reply.status == 200
     assert reply.headers["content-disposition"] == f'attachment; filename="{name}"'
-    assert reply.body == plan.report(tmp_path / name).read_bytes()
+    assert reply.body == planner.write_report(plan, tmp_path / name).read_bytes()
 
 
 @pytest.mark.parametrize("file", ["plan.json", "recommendation.html", "recommendation.md"])

@@ -17,6 +17,8 @@ import pytest
 from chromium import needs_browser, opened
 from tell.pages import plan, verdict
 
+import planner
+
 _AXE_PLACES = (os.environ.get("AXE_CORE", ""), "/usr/lib/node_modules/axe-core", "/usr/local/lib/node_modules/axe-core")
 AXE = next((file for place in _AXE_PLACES if place and (file := Path(place) / "axe.min.js").is_file()), None)
 """The script of axe-core, where npm has put it; AXE_CORE names another folder."""
@@ -83,7 +85,7 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The address of a page's file."""
     name = str(request.param)
     path = tmp_path_factory.mktemp("pages") / "page.html"
-    return plan(name).report(path, PAGES[name]).as_uri()
+    return planner.write_report(plan(name), path, PAGES[name]).as_uri()
 
 
 def show(browser: Any, page: str, size: str = "laptop", scheme: str = "light", medium: str = "screen") -> None:

@@ -51,7 +51,7 @@ def test_plan_dictionary_and_file_give_the_same_page(name: str, tmp_path: Path) 
     documents = [tell(source) for source in (plan(name), plan(name).to_dict(), file, str(file))]
     for kind in KINDS:
         page = tmp_path / f"page{kind}"
-        plan(name).report(page)
+        planner.write_report(plan(name), page)
         assert {as_text(document, kind) for document in documents} == {page.read_text(encoding="utf-8")}
         planner.write_report(file, tmp_path / f"again{kind}")
         assert (tmp_path / f"again{kind}").read_bytes() == page.read_bytes()
@@ -567,16 +567,16 @@ def test_markdown_marks_are_escaped(text: str) -> None:
 
 
 def test_files_are_not_overwritten_unasked_and_suffixes_are_checked(tmp_path: Path) -> None:
-    page = plan("flops").report(tmp_path / "page.HTML")
+    page = planner.write_report(plan("flops"), tmp_path / "page.HTML")
     before = page.read_text(encoding="utf-8")
     with pytest.raises(OutputExistsError):
-        plan("flops").report(page, verdict())
+        planner.write_report(plan("flops"), page, verdict())
     assert page.read_text(encoding="utf-8") == before
-    plan("flops").report(page, verdict(), overwrite=True)
+    planner.write_report(plan("flops"), page, verdict(), overwrite=True)
     assert page.read_text(encoding="utf-8") != before
     for wrong in ("page.pdf", "page", ".html", "page.html.gz"):
         with pytest.raises(InputError, match=r"a recommendation's file name ends in \.html, \.md or \.json, got "):
-            plan("flops").report(tmp_path / wrong)
+            planner.write_report(plan("flops"), tmp_path / wrong)
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.HTML"]
 
 
@@ -603,7 +603,7 @@ def test_the_verb_writes_the_page_that_the_plan_writes(run: Run, tmp_path: Path)
         done = run("report", file, "--verdict", measured, "-o", tmp_path / f"verb{kind}")
         assert (done.code, done.out) == (0, "Deploy Qwen1.5-1.8B with 64 visual tokens per image.\n")
         assert done.err == f"wrote {tmp_path / f'verb{kind}'}\n"
-        plan("limits").report(tmp_path / f"own{kind}", verdict())
+        planner.write_report(plan("limits"), tmp_path / f"own{kind}", verdict())
         assert (tmp_path / f"verb{kind}").read_bytes() == (tmp_path / f"own{kind}").read_bytes()
     assert run("report", file, "--json").json["plan"] == content("limits")
 

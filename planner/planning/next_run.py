@@ -1,0 +1,149 @@
+"""Which run to measure next, so that the pick under a budget gets better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.base.errors import InputError
+from planner.base.quantities import parse_params, whole_number
+from planner.laws.design import Batch, NextRun, NextRuns, next_batch, next_runs
+from planner.laws.shipped import as_law
+from planner.planning.choices import LawLike
+from planner.planning.request import Budget, Quantity, Workload
+from planner.planning.result import Plan
+from planner.planning.search import plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIZES = (0.5e9, 1.8e9, 4e9, 7e9, 14e9)
+VISUAL_TOKENS = (1, 4, 16, 36, 64, 144, 576)
+
+
+@dataclass(frozen=True)
+class NextMeasurement:
+    """The runs that could be measured, ranked by what they are expected to do for the pick of a plan."""
+
+    plan: Plan
+    """What the law picks now."""
+    ranked: NextRuns
+    together: Batch | None
+    """Runs to be made at once; None where one alone was asked for."""
+    text_tokens: int
+    """Of a training sample, behind the costs."""
+
+    @property
+    def best(self) -> NextRun:
+        """The run that is expected to gain the most."""
+        return self.ranked.runs[0]
+
+    def __str__(self) -> str:
+        size = f"{self.best.llm_params / 1e9:.3g}B"
+        return f"{size} with {self.best.visual_tokens:.0f} visual tokens, expected gain {self.best.expected_gain:.3g}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each run that could be made, the most useful first."""
+        import pandas as pd
+
+        return pd.DataFrame([_run_dict(run) for run in self.ranked.runs])
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """Plain JSON types, of the first `top` runs."""
+        found, law = self.ranked, self.plan.law
+        content: dict[str, Any] = {
+            "next": [_run_dict(run) for run in found.runs[:top]],
+            "expected_regret_now": found.expected_regret_now,
+            "criterion": found.criterion,
+            "noise_sd": found.noise_sd,
+            "pick": {"llm": self.plan.best.llm.name, "llm_params": found.pick[0], "visual_tokens": found.pick[1]},
+            "cost": {"unit": "training FLOPs per sample, 6 N (V + text)", "text_tokens": self.text_tokens},
+            "budget": dict(self.plan.budget.limits),
+            "convention": self.plan.budget.convention,
+            "law": {"name": law.name, "form": law.form, "status": law.status, "advice": law.advice},
+        }
+        if self.together is not None:
+            content["together"] = {
+                "runs": [{"llm_params": size, "visual_tokens": tokens} for size, tokens in self.together.runs],
+                "expected_gain": self.together.expected_gains[-1],
+            }
+        return content
+
+
+def next_run(
+    law: LawLike = None,
+    *,
+    budget: Budget | Quantity,
+    query_tokens: int | None = None,
+    generated_tokens: int | None = None,
+    workload: Workload | None = None,
+    sizes: Iterable[float | str] = SIZES,
+    visual_tokens: Iterable[int] = VISUAL_TOKENS,
+    text_tokens: int | None = None,
+    criterion: str = "regret",
+    per_cost: bool = False,
+    noise_sd: float | None = None,
+    together: int = 1,
+    form: str | None = None,
+    **options: Any,
+) -> NextMeasurement:
+    """Rank the runs that could be made next by how much better the pick is expected to get.
+
+    Args:
+        law: a fitted law, the name of a shipped one, or a law file; "reasoning" by default.
+        budget: FLOPs of one request, or a `Budget`, under which the pick is made.
+        query_tokens, generated_tokens: of a request.
+        workload: all token counts at once, instead of these two.
+        sizes: language models that could be measured, in parameters ("7B", 7e9).
+        visual_tokens: per image, that could be measured; every size is combined with every count.
+        text_tokens: of a training sample; by default query and generated tokens. A run costs 6 N (V + text) FLOPs.
+        criterion: "regret" (error of the pick) or "d-optimal" (parameters).
+        per_cost: whether to rank by gain for the training FLOPs.
+        noise_sd: standard deviation of a run's error; that of the fit by default.
+        together: also choose so many runs to be made at once.
+        form: form of a shipped law.
+        options: candidates of the pick and how they run, as `plan` takes them (llms, hardware, prompt_order, ...).
+
+    Raises:
+        InputError: as `plan`, or a law without runs.
+        NothingFitsError: no candidate keeps the budget.
+    """
+    whole_number(together, "together", 1)
+    if isinstance(workload, str | Path):
+        raise InputError("workload: expected a Workload; a file of requests has no single length of a training sample")
+    made = plan(
+        as_law(law, form),
+        budget=budget,
+        query_tokens=query_tokens,
+        generated_tokens=generated_tokens,
+        workload=workload,
+        **options,
+    )
+    request = made.workload.query_tokens + made.workload.generated_tokens
+    text = request if text_tokens is None else whole_number(text_tokens, "text_tokens")
+    cells = _cells(sizes, visual_tokens)
+    costs, candidates = 6 * cells[0] * (cells[1] + text), made.table.fitting_points()
+    ranked = next_runs(made.law, candidates, cells, costs, criterion=criterion, per_cost=per_cost, noise_sd=noise_sd)
+    batch = next_batch(made.law, candidates, cells, together, noise_sd=noise_sd) if together > 1 else None
+    return NextMeasurement(made, ranked, batch, text)
+
+
+def _cells(
+    sizes: Iterable[float | str], visual_tokens: Iterable[int]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Every size with every number of visual tokens, each of shape (C,). Raises InputError."""
+    params = sorted({parse_params(size, "sizes") for size in sizes})
+    counts = sorted({whole_number(count, "visual_tokens", 1) for count in visual_tokens})
+    for name, values, example in (("sizes", params, "0.5B,7B"), ("visual_tokens", counts, "1,36")):
+        if not values:
+            raise InputError(f"{name}: expected at least one, such as {example}, got none")
+    grid = np.meshgrid(params, counts, indexing="ij")
+    return grid[0].ravel(), grid[1].ravel().astype(float)
+
+
+def _run_dict(run: NextRun) -> Mapping[str, Any]:
+    return {**vars(run), "gain_per_cost": run.gain_per_cost}
