@@ -165,7 +165,8 @@ def _block(
             if load.mean != load.tail:
                 served = times(model, load.mean, run)
         found.append((flops(model, load.mean, convention), memory(model, load.tail, run), timed, served))
-    whole = found[0] if len(groups) == 1 else _in_order(found, [members for members, _ in groups], shape)
+    as_they_are = len(groups) == 1 and np.ndim(groups[0][1].nominal_params) > 0
+    whole = found[0] if as_they_are else _in_order(found, [members for members, _ in groups], shape)
     counted, held, timed, served = whole
     law = axes.laws[compressor.name]
     sizes = np.array([[llm.nominal_params] for llm in axes.llms], float)
