@@ -357,18 +357,18 @@ CSV_TABLES = [
         RunsError,
         "runs.csv, line 2, column text_tokens: '-1' is negative; expected the text tokens of a prompt",
     ),
-    Bad("csv that is empty", csv(""), RunsError, "runs.csv is empty; expected a header line and one line a run"),
+    Bad("csv that is empty", csv(""), RunsError, "runs.csv is empty; expected a header line and one line per run"),
     Bad(
         "csv of blank lines",
         csv("\n \n,,\n"),
         RunsError,
-        "runs.csv is empty; expected a header line and one line a run",
+        "runs.csv is empty; expected a header line and one line per run",
     ),
     Bad(
         "csv with a header only",
         csv(HEADER),
         RunsError,
-        "runs.csv has a header but no runs; expected one line a run",
+        "runs.csv has a header but no runs; expected one line per run",
     ),
     Bad(
         "csv in Latin-1",
@@ -552,7 +552,7 @@ FRAMES = [
         "frame without rows",
         lambda _: planner.read_runs(pd.DataFrame(columns=["llm", "llm_params", "visual_tokens", "error"])),
         RunsError,
-        "runs has a header but no runs; expected one line a run",
+        "runs has a header but no runs; expected one line per run",
     ),
     Bad(
         "no table at all",

@@ -1,22 +1,18 @@
-"""CSV or DataFrame -> Runs; a bad table gets one sentence that names row and column."""
+"""A table of raw cells -> Runs; a bad table gets one sentence that names row and column."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import RunsError, nearest_name
-from planner.base.files import read_bytes
 from planner.base.quantities import format_params, shown
 from planner.runs.cells import (
     check_fraction,
@@ -28,6 +24,7 @@ from planner.runs.cells import (
     number_hint,
     params,
 )
+from planner.runs.importers import Sheet, sheet_of
 from planner.runs.table import COLUMNS, OPTIONAL_TEXTS, REQUIRED, Runs
 
 if TYPE_CHECKING:
@@ -40,25 +37,14 @@ _CELL = ("llm", "visual_tokens", "task", "compressor", "text_tokens", "seed")  #
 
 
 def read_runs(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> Runs:
-    """Read and check measured runs from a CSV file (UTF-8) or a DataFrame.
+    """Read and check measured runs from a CSV file (UTF-8), a DataFrame, or what a registered importer takes.
 
     Raises:
         RunsError: one sentence with the row and the column that cannot be used, and what to do.
     """
     if isinstance(table, Runs):
         return table
-    if isinstance(table, (str, os.PathLike)):
-        return _read_csv(Path(table))
-    if not hasattr(table, "columns"):
-        raise RunsError(f"runs: expected the path of a CSV file or a DataFrame, got {type(table).__name__}")
-    names = [str(name).strip() for name in table.columns]
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise RunsError(f"runs: the column {shown(twice)} stands twice in the header; keep one", column=twice)
-    frame = table.astype(object).where(table.notna(), None)
-    labels = [str(label) for label in table.index]
-    columns = {name: [_stripped(cell) for cell in frame.iloc[:, i]] for i, name in enumerate(names)}
-    return _checked(columns, "runs", lambda i: f"row {labels[i]}")
+    return _checked(sheet_of(table))
 
 
 def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, ...]:
@@ -70,55 +56,17 @@ def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, 
     return read_runs(table).remarks
 
 
-def _stripped(cell: Any) -> Any:
-    """Texts without the blanks around them, as a CSV's; an empty text is no value."""
-    return (cell.strip() or None) if isinstance(cell, str) else cell
-
-
-def _read_csv(path: Path) -> Runs:
-    data = read_bytes(path, "a CSV file of measured runs", RunsError)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise RunsError(
-            f"{path.name}, line {line}: not UTF-8 text (byte 0x{data[error.start]:02x}); save the file as CSV in UTF-8",
-            row=f"line {line}",
-        ) from None
-    if "\0" in text:
-        raise RunsError(f"{path.name}: holds NUL bytes, so it is no text file; save it as CSV in UTF-8")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise RunsError(f"{path.name}, line {reader.line_num}: not a CSV table ({error}); check the quotes") from None
-    if not rows:
-        raise RunsError(f"{path.name} is empty; expected a header line and one line a run")
-    header = [name.strip() for name in rows[0][1]]
-    twice = next((name for i, name in enumerate(header) if name and name in header[:i]), None)
-    if twice is not None:
-        raise RunsError(f"{path.name}: the column {shown(twice)} stands twice in the header; keep one", column=twice)
-    for line, cells in rows[1:]:
-        if len(cells) != len(header):
-            raise RunsError(
-                f"{path.name}, line {line}: {len(cells)} cells where the header has {len(header)} columns; "
-                "quote texts that hold a comma",
-                row=f"line {line}",
-            )
-    columns = {name: [cells[i].strip() or None for _, cells in rows[1:]] for i, name in enumerate(header)}
-    lines = [line for line, _ in rows[1:]]
-    return _checked(columns, path.name, lambda i: f"line {lines[i]}")
-
-
-def _checked(columns: Mapping[str, list[Any]], origin: str, row_name: Callable[[int], str]) -> Runs:
+def _checked(sheet: Sheet) -> Runs:
     """Build `Runs` from raw cells, or say in one sentence which cell is wrong."""
+    columns, origin = sheet.columns, sheet.origin
+
+    def row_name(i: int) -> str:
+        return sheet.rows[i]
+
     _check_header(columns, origin)
     count = len(columns["llm"])
     if count == 0:
-        raise RunsError(f"{origin} has a header but no runs; expected one line a run")
+        raise RunsError(f"{origin} has a header but no runs; expected one line per run")
     unused = [name for name in columns if name not in COLUMNS]
     remarks = [f"columns not used: {', '.join(unused)}"] if unused else []
 

@@ -1,0 +1,11 @@
+"""Importers of measured runs, one file a format."""
+
+from planner.runs.importers.csv_file import CsvFile
+from planner.runs.importers.frame import Frame
+from planner.runs.importers.importer import IMPORTERS, Importer, sheet_of
+from planner.runs.importers.sheet import Sheet
+
+__all__ = ["IMPORTERS", "Importer", "Sheet", "sheet_of"]
+
+for _importer in (CsvFile(), Frame()):
+    IMPORTERS.register(_importer)
