@@ -21,7 +21,7 @@ import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from planner.base.version import __version__ as __version__
 
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from planner.planning.candidate import Candidate as Candidate
     from planner.planning.continuous import ContinuousOptimum as ContinuousOptimum
     from planner.planning.limits import LimitKind as LimitKind
+    from planner.planning.load_plan import PlanLike as PlanLike
     from planner.planning.load_plan import load_plan as load_plan
     from planner.planning.load_plan import replan as replan
     from planner.planning.next_run import next_run as next_run
@@ -251,13 +252,23 @@ _WHERE = {
 
 
 def write_report(
-    plan: Plan | Mapping[str, Any] | str | os.PathLike[str],
+    plan: Plan
+    | Mapping[str, Any]
+    | str
+    | os.PathLike[str]
+    | FittedLaw
+    | CombinedLaw
+    | RequestCost
+    | Verdict
+    | Hardware,
     path: str | os.PathLike[str],
     verdict: Any = None,
     *,
     overwrite: bool = False,
 ) -> Path:
     """Write the deployment recommendation of a plan: a page (.html), text (.md) or its numbers (.json).
+
+    A law, a cost, a verdict or an accelerator is written the same way; `planner.register` takes further renderers.
 
     Args:
         plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same.
@@ -268,9 +279,13 @@ def write_report(
     Raises:
         InputError: another suffix, a plan or verdict that cannot be read, or a file that cannot be written.
     """
+    from planner.tell.stories import is_told, write_story
+
+    if verdict is None and is_told(plan):
+        return write_story(plan, path, overwrite=overwrite)
     from planner.tell.recommendation import write_recommendation
 
-    return write_recommendation(plan, path, verdict, overwrite=overwrite)
+    return write_recommendation(cast("PlanLike", plan), path, verdict, overwrite=overwrite)
 
 
 def load_hardware(path: str | os.PathLike[str]) -> Hardware:

@@ -108,7 +108,7 @@ def test_a_law_that_is_written_can_be_shown_and_planned_with(run: Run, runs: Pat
     best = run(*PLAN, "--law", file, "--json").json["best"]
     assert best == run(*PLAN, "--law", "reasoning", "--json").json["best"]
     human = run("show", file)
-    assert human.out.startswith("at a bound (D)\n")
+    assert human.out.splitlines()[0].endswith(": at a bound (D)")
     assert "28 runs, RSS 3.168e-04" in human.out
     assert human.err == ""
 

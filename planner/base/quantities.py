@@ -233,6 +233,11 @@ def format_percent(part: float, whole: float) -> str:
     return f"{percent:.1f} %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
+def format_probability(probability: float) -> str:
+    """A probability that draws told, which know neither nought nor one: "83 %", "> 99 %", "< 1 %"."""
+    return "> 99 %" if probability > 0.99 else "< 1 %" if probability < 0.01 else format_percent(probability, 1.0)
+
+
 def format_factor(ratio: float) -> str:
     """How many times: "4.6", "29", "1.03" where one digit would say nothing."""
     return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.1 else f"{ratio:.3g}"

@@ -100,7 +100,7 @@ def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
             content["identifiable"] = identifiable(intervals)
         print(json_text(content))
         return
-    from planner.tell.console import print_law
+    from planner.tell.law import print_law
 
     print_law(make_console(), law, intervals)
 
@@ -115,7 +115,7 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
             content["groups"][name]["identifiable"] = identifiable(intervals)
         print(json_text(content))
         return
-    from planner.tell.console import print_law
+    from planner.tell.law import print_law
 
     console = make_console()
     for name, law in joint.laws.items():

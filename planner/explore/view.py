@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planner.base.errors import InputError, PlannerError
-from planner.base.quantities import format_flops, format_fraction, format_percent, format_seconds
-from planner.costs.stages import STAGES, Workload
+from planner.base.quantities import format_fraction, format_percent, format_probability, format_seconds
+from planner.costs.stages import Workload
 from planner.explore.chart import Chart, chart_of
 from planner.explore.offer import Offer
 from planner.explore.state import State
@@ -19,8 +19,11 @@ from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan as search
 from planner.planning.words import law_title, tied_text, way_to_run, why_text
-from planner.tell.cost import STAGE_TITLES, speed_limit_text
+from planner.tell.cost import speed_limit
+from planner.tell.document import Table as Told
+from planner.tell.document import plain, raw_of
 from planner.tell.plan import memory_text, relaxed_text
+from planner.tell.stages import stage_table
 
 TIED_SHOWN = 12
 
@@ -117,7 +120,7 @@ def sentence_of(plan: Plan) -> str:
     best = plan.best
     asked = [one.limit for one in plan.limits if one.limit.name in plan.budget.limits]
     under = ", ".join(limit.short_text for limit in asked)
-    unknown = "; no interval: how sure it is, is not known" if best.interval is None else ""
+    unknown = "; no interval: the law was given by hand or has constraints" if best.interval is None else ""
     return f"Best under {under}: {best}, predicted error {error_text(best)}{unknown}."
 
 
@@ -136,7 +139,7 @@ def binding_text(plan: Plan) -> str:
 def _remarks(plan: Plan) -> Iterable[str]:
     yield memory_text(plan.best)
     if plan.speed_limit_tokens is not None:
-        yield speed_limit_text(plan.speed_limit_tokens)
+        yield plain(speed_limit(plan.speed_limit_tokens).line)
     relaxed = [relaxed_text(one, plan.best) for one in plan.limits if one.relaxed is not None]
     yield from relaxed or [f"{format_percent(RELAXED_BY, 1.0)} more of one limit alone buys nothing"]
     up = plan.next_up
@@ -159,43 +162,23 @@ def _tables(plan: Plan) -> Iterable[Table]:
 
 
 def _stages(plan: Plan) -> Table:
-    best, latency = plan.best, plan.best.latency
-    whole = best.total_flops
-    rows, shares = [], []
-    for stage in STAGES:
-        counted = float(getattr(best.flops, stage))
-        timed = () if latency is None else _stage_time(best, stage)
-        if counted == 0 and timed in ((), ("-", "", "")):
-            continue  # it does not run
-        title = STAGE_TITLES[stage] if latency is None else stage.replace("_", " ")
-        rows.append((title, format_flops(counted), format_percent(counted, whole), *timed))
-        shares.append(counted / whole if whole else 0.0)
-    note = f"of one request, {plan.budget.convention} count"
-    note += f"; times of a batch of {best.batch}" if latency is not None and best.batch > 1 else ""
-    times = () if latency is None else (format_seconds(float(latency.request_s)), "", latency.source)
+    best, latency, load = plan.best, plan.best.latency, plan.load
+    many = load.mean != load.tail
+    told = stage_table(best.flops, latency, best.batch, plan.budget.convention, of_many=many)
+    note = plain(told.caption)
     if latency is not None:
         ttft, tpot = format_seconds(float(latency.ttft_s)), format_seconds(float(latency.tpot_s))
         note += f"; TTFT {ttft}, TPOT {tpot}"
-    return Table(
-        title="cost by stage",
-        head=("stage", "FLOPs", "share", *(("time", "bound", "source") if latency is not None else ())),
-        rows=tuple(rows),
-        shares=tuple(shares),
-        foot=("total", format_flops(whole), "", *times),
-        note=note,
-    )
+    return _texts(told, "cost by stage", note, bars="share")
 
 
-def _stage_time(best: Candidate, stage: str) -> tuple[str, str, str]:
-    """Seconds of a stage, what bounds it, where the number comes from."""
-    latency = best.latency
-    assert latency is not None
-    decode = stage == "decode"
-    name = "decode_step" if decode else stage
-    steps = max(latency.generated_tokens - 1, 0) if decode else 1
-    part = getattr(latency, name)
-    seconds = steps * float(part.seconds)
-    return (format_seconds(seconds), str(part.bound), latency.sources[name]) if seconds else ("-", "", "")
+def _texts(told: Told, title: str, note: str = "", bars: str = "") -> Table:
+    """A table of the story as the page takes it; the bars show the raw shares of the column of that name."""
+    at = told.columns.index(bars) if bars else -1
+    shares = tuple(min(float(raw_of(row[at])), 1.0) for row in told.rows) if bars else ()
+    foot = tuple(map(plain, told.foot[0])) if told.foot else ()
+    rows = tuple(tuple(map(plain, row)) for row in told.rows)
+    return Table(title, tuple(map(str, told.columns)), rows, shares, foot, note)
 
 
 def _limits(plan: Plan) -> Table:
@@ -222,7 +205,7 @@ def _candidates(title: str, candidates: Iterable[Candidate], plan: Plan, note: s
         if one.interval is not None:
             cells.append(" to ".join(map(format_fraction, one.interval)))
         if one.probability_best is not None:
-            cells.append(format_percent(one.probability_best, 1.0))
+            cells.append(format_probability(one.probability_best))
         rows.append((*cells, limit.show(one.quantities[limit.column])))
     return Table(title, (*head, limit.title), tuple(rows), note=note)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.base.quantities import format_flops, format_fraction, format_percent
+from planner.base.quantities import format_flops, format_fraction, format_percent, format_probability
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.planning.limits import RELAXED_BY, show_price
@@ -89,7 +89,7 @@ def why_text(plan: Plan) -> str:
         gap = second.predicted_error - best.predicted_error
         parts.append(f"next: {name}, " + (f"{format_fraction(gap)} worse" if gap > _NO_GAP else "equal in error"))
     if best.probability_best is not None:
-        parts.append(f"odds of being the best: {format_percent(best.probability_best, 1.0)}")
+        parts.append(f"probability of being best: {format_probability(best.probability_best)}")
     return "; ".join(parts)
 
 

@@ -52,6 +52,10 @@ class Paragraph:
     line: Line
     tone: str = ""
     """"" or "good", "warn", "bad": how a box around it looks; the words say it too."""
+    label: str = ""
+    """A word before it, such as "note"; by default that of the tone."""
+    strong: bool = False
+    """Whether it is what the part under it is about."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,17 @@ class Table:
     """Rows under a caption; the first column names its row."""
 
     caption: Line
-    columns: tuple[str, ...]
+    columns: tuple[str | Value, ...]
     rows: tuple[tuple[Line, ...], ...]
     foot: tuple[tuple[Line, ...], ...] = ()
     words: frozenset[str] = frozenset()
     """Columns, beside the first one, that hold words and are set to the left."""
     marked: int | None = None
     """The row that is the pick."""
+    tones: tuple[str, ...] = ()
+    """Of each row: "bad" for one that fails, "faint" for one that is not judged; () where all are alike."""
+    breaks: frozenset[int] = frozenset()
+    """Rows that begin another group."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +197,8 @@ class Document:
     opening: tuple[Block, ...]
     sections: tuple[Section, ...]
     opening_title: str = "Summary"
+    tone: str = ""
+    """Of the heading: "good", "warn", "bad" where it is a judgement."""
     sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the story was told of, as plain JSON types by name; the JSON of the page holds them whole."""
 
@@ -227,6 +237,11 @@ def plain(parts: Line) -> str:
     return "".join(map(str, parts))
 
 
+def raw_of(parts: Line) -> Any:
+    """What the first Value of a line stands for; None where it has none."""
+    return next((part.raw for part in parts if isinstance(part, Value)), None)
+
+
 def values_of(document: Document) -> Iterator[Value]:
     """Every Value of a page, in the order in which it is read."""
     for parts in lines_of(document):
@@ -254,6 +269,7 @@ def _lines(block: Block) -> Iterator[Line]:
             yield content
     elif isinstance(block, Table):
         yield block.caption
+        yield tuple(block.columns)
         for row in (*block.rows, *block.foot):
             yield from row
     elif isinstance(block, Command):

@@ -1,18 +1,17 @@
-"""Rich tables of accelerators: all of them, or one with its sources. Everything fits 80 columns."""
+"""The story of accelerators: all of them, or one with its sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from planner.base.quantities import format_bandwidth, format_bytes, format_flop_rate, format_seconds, format_significant
 from planner.hardware import Hardware
 from planner.hardware.efficiency import JUDGED
-from planner.tell.console import plain
+from planner.tell import values as v
+from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, foreign, line
+from planner.tell.render.console import print_block, print_document
 
 _TITLES = {
     "flops_per_s": "rates",
@@ -22,61 +21,85 @@ _TITLES = {
     "power_w": "power",
 }
 _REACHED = {"overlap": "overlap p"}
+_UNCUT = 10_000
+
+
+def hardware_table(cards: Iterable[Hardware]) -> tuple[Block, ...]:
+    """All accelerators, one line per card."""
+    rows = []
+    for card in cards:
+        rates: list[Line] = [
+            (v.rate(card.flops_per_s[p], f"{p} peak"),) if p in card.flops_per_s else ("-",) for p in ("bf16", "fp8")
+        ]
+        memory, bandwidth = v.size(card.memory_bytes, "memory"), v.bandwidth(card.bandwidth_bytes_per_s, "bandwidth")
+        rows.append((line(foreign(card.name, "accelerator")), *rates, line(memory), line(bandwidth), _power(card)))
+    columns = ("name", foreign("bf16", "precision"), foreign("fp8", "precision"), "memory", "bandwidth", "power")
+    unit = foreign("GiB of 2^30 bytes", "unit of memory")
+    note = line("rates: dense matrix products, peak; memory: ", unit, ", all that the driver reports")
+    return Table(line("accelerators"), columns, tuple(rows)), Paragraph(note)
 
 
 def print_hardware_table(console: Console, cards: Iterable[Hardware]) -> None:
-    """All accelerators, a line each."""
-    table = _table("accelerators", "name", "bf16", "fp8", "memory", "bandwidth", "power")
-    for card in cards:
-        rates = [format_flop_rate(card.flops_per_s[p]) if p in card.flops_per_s else "-" for p in ("bf16", "fp8")]
-        sizes = (format_bytes(card.memory_bytes), format_bandwidth(card.bandwidth_bytes_per_s), _power(card))
-        _row(table, card.name, *rates, *sizes)
-    console.print(table)
-    console.print(plain("rates: dense matrix products, peak; memory: GiB of 2^30 bytes, all that the driver reports"))
+    """All accelerators on the terminal."""
+    for block in hardware_table(cards):
+        print_block(console, block)
+
+
+def hardware_story(card: Hardware) -> Document:
+    """All that is known of one accelerator: numbers, their sources, how much of them kernels reach."""
+    kind = ", ".join(part for part in (card.vendor, card.form_factor) if part)
+    title = foreign(f"{card.title} ({kind})" if kind else card.title, "accelerator")
+    return Document(
+        kind="hardware",
+        title="Accelerator",
+        heading=line(title),
+        opening=tuple(_peaks(card)),
+        sections=(Section("reached", "Efficiencies", tuple(_reached(card))),),
+        opening_title="Peaks",
+        sources={"hardware": card.to_dict()},
+    )
 
 
 def print_hardware(console: Console, card: Hardware) -> None:
-    """All that is known of one accelerator: numbers, their sources, how much of them kernels reach."""
-    kind = ", ".join(part for part in (card.vendor, card.form_factor) if part)
-    console.print(plain(f"{card.title} ({kind})" if kind else card.title), style="bold")
-    table = _table("peaks", "", "peak")
-    for precision, rate in card.flops_per_s.items():
-        _row(table, precision, format_flop_rate(rate))
-    table.add_section()
-    _row(table, "memory", format_bytes(card.memory_bytes))
-    _row(table, "memory bandwidth", format_bandwidth(card.bandwidth_bytes_per_s))
+    """The story on the terminal."""
+    print_document(console, hardware_story(card))
+
+
+def _peaks(card: Hardware) -> Iterator[Block]:
+    rows: list[tuple[Line, ...]] = [
+        (line(foreign(precision, "precision")), line(v.rate(rate, f"{precision} peak")))
+        for precision, rate in card.flops_per_s.items()
+    ]
+    first = len(rows)
+    rows.append((line("memory"), line(v.size(card.memory_bytes, "memory"))))
+    rows.append((line("memory bandwidth"), line(v.bandwidth(card.bandwidth_bytes_per_s, "memory bandwidth"))))
     if card.interconnect_bytes_per_s:
-        _row(table, f"{card.interconnect}, one direction", format_bandwidth(card.interconnect_bytes_per_s))
+        link = line(foreign(card.interconnect, "interconnect"), ", one direction")
+        rows.append((link, line(v.bandwidth(card.interconnect_bytes_per_s, "bandwidth between GPUs"))))
     if card.power_w is not None:
-        _row(table, "power", _power(card))
-    console.print(table)
+        rows.append((line("power"), _power(card)))
+    yield Table(line("peaks"), ("", "peak"), tuple(rows), breaks=frozenset({first}))
     told: dict[str, list[str]] = {}
     for number, source in card.source.items():
         told.setdefault(source, []).append(_TITLES[number])
     for source, numbers in told.items():
-        console.print(Text.assemble((f"{', '.join(numbers)}: ", "yellow"), plain(source)))
-    reached = card.efficiency
-    table = _table(f"what kernels reach ({reached.source})", "", "value")
+        yield Paragraph((foreign(source, "source", _UNCUT),), label=", ".join(numbers))
+
+
+def _reached(card: Hardware) -> Iterator[Block]:
+    reached, rows = card.efficiency, []
     for name, value in asdict(reached).items():
         if not isinstance(value, str) and name not in JUDGED:
-            shown = format_seconds(value) if name.endswith("_s") else format_significant(value)
-            _row(table, _REACHED.get(name, name.removesuffix("_s").replace("_", " ")), shown)
-    console.print(table)
-    console.print(plain("overlap p: computing C and memory traffic B together take (C^p + B^p)^(1/p)"))
+            title = _REACHED.get(name, name.removesuffix("_s").replace("_", " "))
+            shown = v.seconds(value, title) if name.endswith("_s") else v.significant(value, title)
+            rows.append((line(title), line(shown)))
+    caption = line("what kernels reach (", foreign(reached.source, "source of the efficiencies"), ")")
+    yield Table(caption, ("", "value"), tuple(rows))
+    formula = foreign("(C^p + B^p)^(1/p)", "formula")
+    yield Paragraph(line("overlap p: computing C and memory traffic B together take ", formula))
     if reached.origin:
-        console.print(Text.assemble(("what kernels reach: ", "yellow"), plain(reached.origin)))
+        yield Paragraph((foreign(reached.origin, "origin of the efficiencies", _UNCUT),), label="what kernels reach")
 
 
-def _power(card: Hardware) -> str:
-    return "-" if card.power_w is None else f"{card.power_w:.4g} W"
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=plain(title), title_justify="left", title_style="bold", header_style="")
-    for name in columns:
-        table.add_column(name, justify="left" if name in ("", "name") else "right", overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: str) -> None:
-    table.add_row(*map(plain, cells))
+def _power(card: Hardware) -> Line:
+    return line("-") if card.power_w is None else line(v.watts(card.power_w, "power"))

@@ -9,14 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from planner.base.quantities import format_bytes, format_flops, format_fraction, format_percent
+from planner.base.quantities import format_bytes, format_flops, format_fraction, format_percent, format_probability
 from planner.costs.stages import STAGES
 from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.result import Plan
 from planner.planning.words import law_title, load_text, price_text, tied_text, unmoved_text, way_to_run, why_text
 from planner.tell.chart import ASCII, UNICODE, frontier_chart, has_chart
 from planner.tell.console import add_row, new_table, plain
-from planner.tell.cost import STAGE_TITLES, speed_limit_text, stage_table
+from planner.tell.cost import speed_limit
+from planner.tell.render.console import print_block
+from planner.tell.stages import STAGE_TITLES, stage_table
 
 _SHORT = {"image-first": "image", "text-first": "text"}
 
@@ -50,7 +52,7 @@ def _pick(console: Console, plan: Plan) -> None:
         if text:
             console.print(plain(text))
     if best.interval is None:
-        console.print(plain("no interval: the law was given or has constraints, so how sure it is, is not known"))
+        console.print(plain("no interval: the law was given by hand or has constraints"))
     _sentences(console, "extrapolates", plan.extrapolates)
     _sentences(console, "assumes", plan.assumptions)
 
@@ -68,11 +70,10 @@ def _doubt(console: Console, plan: Plan) -> None:
 def _costs(console: Console, plan: Plan) -> None:
     """Its cost by stage, and its memory."""
     best, budget, load = plan.best, plan.budget, plan.load
-    console.print(
-        stage_table(best.flops, best.latency, best.batch, budget.convention, budget.flops, load.mean != load.tail)
-    )
+    many = load.mean != load.tail
+    print_block(console, stage_table(best.flops, best.latency, best.batch, budget.convention, budget.flops, many))
     if plan.speed_limit_tokens is not None:
-        console.print(plain(speed_limit_text(plan.speed_limit_tokens)))
+        print_block(console, speed_limit(plan.speed_limit_tokens))
     console.print(plain(memory_text(best)))
     if price := price_text(plan):
         console.print(plain(f"price: {price}"))
@@ -168,7 +169,7 @@ def _candidates(title: str, candidates: Iterable[Candidate], plan: Plan, width: 
     if all(row.interval is not None for row in rows):
         columns["95 % interval"] = ["-".join(map(format_fraction, row.interval or ())) for row in rows]
     if all(row.probability_best is not None for row in rows):
-        columns["best"] = [format_percent(row.probability_best or 0.0, 1.0) for row in rows]
+        columns["best"] = [format_probability(row.probability_best or 0.0) for row in rows]
     columns[limit.title] = [limit.show(row.quantities[limit.column]) for row in rows]
     for name in ("best", "95 % interval", limit.title):
         if _width(columns) > width:

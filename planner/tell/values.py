@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from planner.base.quantities import (
+    format_bandwidth,
     format_bytes,
     format_factor,
+    format_flop_rate,
     format_flops,
     format_fraction,
     format_params,
     format_percent,
+    format_probability,
     format_seconds,
     format_significant,
     format_tokens,
@@ -66,6 +69,29 @@ def level() -> Value:
     return Value("95 %", 0.95, "level of the intervals", "share")
 
 
+def interval_title() -> Value:
+    """Of a column of intervals."""
+    return Value("95 % interval", 0.95, "level of the intervals", "share")
+
+
+def score(error: float, what: str = "predicted score", strong: bool = False) -> Value:
+    """What people read beside an error: one minus it, in percent to a tenth."""
+    return Value(f"{100 * (1 - error):.1f} %", 1 - error, what, "score", strong)
+
+
+def rate(value: float, what: str) -> Value:
+    """FLOP/s."""
+    return Value(format_flop_rate(value), value, what, "FLOP/s")
+
+
+def bandwidth(value: float, what: str) -> Value:
+    return Value(format_bandwidth(value), value, what, "bytes/s")
+
+
+def watts(value: float, what: str) -> Value:
+    return Value(f"{value:.4g} W", value, what, "W")
+
+
 def level_of_tail() -> Value:
     """Of the long request that times and memory are planned for."""
     return Value("95th", 0.95, "percentile of the long request", "share")
@@ -93,7 +119,7 @@ def of(limit: Limit, value: Value) -> Line:
 
 def odds(value: float, what: str, strong: bool = False) -> Value:
     """A probability that draws told: they know no nought and no one."""
-    text = "over 99 %" if value > 0.99 else "under 1 %" if value < 0.01 else format_percent(value, 1.0)
+    text = format_probability(value)
     return Value(text, value, what, "share", strong)
 
 

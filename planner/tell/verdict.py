@@ -1,129 +1,179 @@
-"""Rich tables of verdicts: predicted beside measured, and whether they agree. Everything fits 80 columns."""
+"""The story of a verdict: the judgement first, then each number, predicted beside measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.text import Text
 
-from planner.base.quantities import (
-    format_bytes,
-    format_flops,
-    format_params,
-    format_percent,
-    format_seconds,
-    format_significant,
-)
+from planner.base.quantities import format_seconds, format_significant
 from planner.bench.grid import GridVerdict
 from planner.bench.samples import merged_advice
 from planner.bench.verdict import SMALL, Check, Verdict
-from planner.tell.console import add_row, new_table, plain
+from planner.tell import values as v
+from planner.tell.document import Block, Document, Inline, Line, Paragraph, Section, Table, Value, foreign, line
+from planner.tell.render.console import print_document
 
-_SHOWN: dict[str, Callable[[float], str]] = {
-    "s": format_seconds,
-    "bytes": format_bytes,
-    "FLOPs": format_flops,
-    "parameters": format_params,
-    "joules": lambda joules: f"{format_significant(joules)} J",
+_SHOWN: dict[str, Callable[[float, str], Value]] = {
+    "s": v.seconds,
+    "bytes": v.size,
+    "FLOPs": v.flops,
+    "parameters": v.params,
+    "joules": lambda joules, what: Value(f"{format_significant(joules)} J", joules, what, "joules"),
 }
+_GROUPS = ("parameters", "FLOPs", "bytes", "s", "joules")
 _ANY = 100.0
 """A tolerance of so much judges nothing."""
 _ORDER_TITLES = {"ttft_s": "TTFT", "tpot_s": "TPOT"}
+_TONES = {True: "", False: "bad", None: "faint"}
+_UNCUT = 10_000
+
+
+def verdict_story(verdict: Verdict) -> Document:
+    """What came of verifying one configuration, as a document."""
+    word = Value("verified" if verdict.passed else "NOT verified", verdict.passed, "judgement", strong=True)
+    steady = "" if verdict.stable else " (unstable)"
+    heading = line(word, steady, ": ", foreign(str(verdict), "judgement in words", _UNCUT))
+    return Document(
+        kind="verdict",
+        title="Verdict",
+        heading=heading,
+        opening=tuple(_opening(verdict)),
+        sections=(Section("checks", "Predicted and measured", tuple(_checks(verdict))),),
+        opening_title="The judgement",
+        tone="bad" if not verdict.passed else "good" if verdict.stable else "warn",
+        sources={"verdict": verdict.to_dict()},
+    )
 
 
 def print_verdict(console: Console, verdict: Verdict) -> None:
-    """The judgement first, then every number."""
-    console.print(_headline(verdict))
+    """The story on the terminal."""
+    print_document(console, verdict_story(verdict))
+
+
+def _opening(verdict: Verdict) -> Iterator[Block]:
     measured = verdict.measurement
-    console.print(plain(f"{measured.model.precision}, batch {measured.batch}, {measured.mode}; {measured.method.text}"))
+    how = foreign(f"{measured.mode}; {measured.method.text}", "how it was measured", _UNCUT)
+    batch = v.count(measured.batch, "requests that ran together")
+    yield Paragraph(line(foreign(measured.model.precision, "precision"), ", batch ", batch, ", ", how))
     if verdict.hardware is not None:
         card = verdict.hardware
-        console.print(plain(f"times predicted for {card['title']} ({card['source']})"))
-    table = new_table("predicted and measured", "", "predicted", "measured", "error", "at most", "")
-    groups = ("parameters", "FLOPs", "bytes", "s", "joules")
-    for unit in groups:
+        title, source = foreign(card["title"], "hardware"), foreign(card["source"], "source of the profile")
+        yield Paragraph(line("times predicted for ", title, " (", source, ")"))
+
+
+def _checks(verdict: Verdict) -> Iterator[Block]:
+    rows: list[tuple[Line, ...]] = []
+    tones: list[str] = []
+    breaks: set[int] = set()
+    for unit in _GROUPS:
+        breaks.add(len(rows))
         for check in verdict.checks:
             if check.unit == unit and (check.predicted, check.measured) != (None, None):
-                add_row(table, *check_cells(check), style=_STYLES[check.passed])
-        table.add_section()
-    console.print(table)
-    for title, name in (("prefill reaches", "prefill_mfu"), ("decode step reads at", "decode_mbu")):
-        told = verdict.utilisation
-        parts = [
-            f"{format_percent(told[key], 1.0)} of {what}"
+                rows.append(check_cells(check))
+                tones.append(_TONES[check.passed])
+    columns = ("", "predicted", "measured", "error", "at most", "")
+    yield Table(
+        (), columns, tuple(rows), words=frozenset({""}), tones=tuple(tones), breaks=frozenset(breaks - {0, len(rows)})
+    )
+    yield from _utilisation(verdict)
+    if any(check.note == SMALL and check.passed for check in verdict.checks):
+        yield Paragraph(line(f"* off by more, but {SMALL}"))
+    yield Paragraph(line("FLOPs: torch count, one request; peak memory: without what a plan reserves for the driver"))
+    for check in verdict.checks:
+        if check.unit == "":
+            told = foreign(f"{check.title}: {check.note}", "what is not as planned", _UNCUT)
+            yield Paragraph((told,), "bad", "not as planned")
+    yield from (_sentence("note", note) for note in verdict.measurement.notes)
+    yield from (_sentence("advice", advice) for advice in verdict.advice)
+
+
+def _sentence(label: str, text: str) -> Paragraph:
+    return Paragraph((foreign(text, label, _UNCUT),), "warn", label)
+
+
+def _utilisation(verdict: Verdict) -> Iterator[Block]:
+    told = verdict.utilisation
+    for title, name in (("prefill reaches ", "prefill_mfu"), ("decode step reads at ", "decode_mbu")):
+        parts: list[Line] = [
+            line(v.share(told[key], 1.0, key.replace("_", " ")), f" of {what}")
             for key, what in ((name, "the profile's peak"), (f"{name}_measured", "what was reached here"))
             if told.get(key, 2.0) <= 1.0  # a profile's peak that is passed says nothing
         ]
         if parts:
-            console.print(plain(f"{title} {', '.join(parts)}"))
-    if any(check.note == SMALL and check.passed for check in verdict.checks):
-        console.print(plain(f"* off by more, but {SMALL}"))
-    console.print(plain("FLOPs: torch count, one request; peak memory: without what a plan reserves for the driver"))
-    for check in verdict.checks:
-        if check.unit == "":
-            console.print(Text.assemble(("not as planned: ", "red"), plain(f"{check.title}: {check.note}")))
-    for note in measured.notes:
-        console.print(Text.assemble(("note: ", "yellow"), plain(note)))
-    for advice in verdict.advice:
-        console.print(Text.assemble(("advice: ", "yellow"), plain(advice)))
+            yield Paragraph(line(title, parts[0], *(line(", ", part) for part in parts[1:])))
 
 
-_STYLES = {True: "", False: "red", None: "dim"}
-
-
-def check_cells(check: Check) -> tuple[str, ...]:
-    """A check in words: title, predicted, measured, error, tolerance, verdict."""
+def check_cells(check: Check) -> tuple[Line, ...]:
+    """A check as cells: title, predicted, measured, error, tolerance, verdict."""
     show = _SHOWN[check.unit]
-    numbers = ["-" if one is None else show(one) for one in (check.predicted, check.measured)]
-    error = check.error
-    if error is None:
-        off = ""
-    elif error == 0:
-        off = "equal"
-    else:
-        off = f"{'+' if error > 0 else '-'}{format_percent(abs(error), 1.0)}"
-    most = "" if check.tolerance is None else _tolerance(check.tolerance)
+    numbers: list[Line] = [
+        ("-",) if one is None else (show(one, f"{check.title}, {which}"),)
+        for one, which in ((check.predicted, "predicted"), (check.measured, "measured"))
+    ]
+    error, off = check.error, line("")
+    if error is not None:
+        size = v.share(abs(error), 1.0, "predicted / measured - 1, without its sign")
+        off = line("equal") if error == 0 else line("+" if error > 0 else "-", size)
+    most: Inline = "" if check.tolerance is None else _tolerance(check.tolerance)
     said = {True: "pass", False: "FAIL", None: "shown"}[check.passed]
     if check.passed and check.note == SMALL:
         said = "pass *"
-    return check.title, *numbers, off, most, said
+    return (foreign(check.title, "measured quantity"),), *numbers, off, (most,), (said,)
 
 
-def _tolerance(tolerance: float) -> str:
+def _tolerance(tolerance: float) -> Inline:
     if tolerance == 0:
         return "equal"
-    return format_percent(tolerance, 1.0) if tolerance < _ANY else "any"
+    return v.share(tolerance, 1.0, "tolerance") if tolerance < _ANY else "any"
+
+
+def grid_story(grid: GridVerdict) -> Document:
+    """The pick and its neighbours: a line each, and whether their order is as predicted."""
+    neighbours = v.count(len(grid.cells) - 1, "neighbours")
+    said = "as predicted" if grid.passed else "NOT as predicted"
+    return Document(
+        kind="verdict",
+        title="Verdict on a neighbourhood",
+        heading=line("the pick and ", neighbours, f" neighbours: {said}"),
+        opening=tuple(_cells(grid)),
+        sections=(),
+        opening_title="The judgement",
+        sources={"verdict": grid.to_dict()},
+    )
 
 
 def print_grid(console: Console, grid: GridVerdict) -> None:
-    """The pick and its neighbours: a line each, and whether their order is as predicted."""
-    head = "as predicted" if grid.passed else "NOT as predicted"
-    console.print(plain(f"the pick and {len(grid.cells) - 1} neighbours: {head}"), style="bold")
-    table = new_table("", "LLM", "tokens", "TTFT", "predicted", "TPOT", "predicted", "checks")
+    """The story on the terminal."""
+    print_document(console, grid_story(grid))
+
+
+def _cells(grid: GridVerdict) -> Iterator[Block]:
+    rows = []
     for cell in grid.cells:
         model = cell.measurement.model
-        times = []
+        times: list[Line] = []
         for name in ("ttft_s", "tpot_s"):
             found = [cell.check(name).measured, cell.check(name).predicted] if name in cell.names else [None, None]
-            times += ["-" if one is None else format_seconds(one) for one in found]
-        judged = sum(check.passed is not None for check in cell.checks)
-        failed = f"{judged} pass" if cell.passed else f"{len(cell.failed)} of {judged} FAIL"
-        add_row(table, model.llm, str(model.visual_tokens), *times, failed, style="" if cell.passed else "red")
-    console.print(table)
+            title = _ORDER_TITLES[name]
+            times += [("-",) if one is None else (Value(format_seconds(one), one, title, "s"),) for one in found]
+        judged = v.count(sum(check.passed is not None for check in cell.checks), "checks that are judged")
+        failed = v.count(len(cell.failed), "checks that failed")
+        checks = line(judged, " pass") if cell.passed else line(failed, " of ", judged, " FAIL")
+        rows.append(
+            (line(foreign(model.llm, "language model")), line(v.tokens(model.visual_tokens, "visual tokens")), *times,
+             checks)
+        )  # fmt: skip
+    columns = ("LLM", "tokens", "TTFT", "predicted", "TPOT", "predicted", "checks")
+    yield Table((), columns, tuple(rows), tones=tuple("" if cell.passed else "bad" for cell in grid.cells))
     for order in grid.orders:
+        agreeing, pairs = v.count(order.agreeing, "pairs as predicted"), v.count(order.pairs, "pairs compared")
         title = _ORDER_TITLES[order.name]
-        console.print(
-            plain(f"{title}: {order.agreeing} of {order.pairs} pairs that can be told apart stand as predicted")
+        yield Paragraph(
+            line(f"{title}: ", agreeing, " of ", pairs, " pairs that clearly differ are in the predicted order")
         )
         for text in order.inverted:
-            console.print(Text.assemble(("not as predicted: ", "red"), plain(text)))
+            yield Paragraph((foreign(text, "pair in another order", _UNCUT),), "bad", "not as predicted")
     if not grid.stable:
         for text in merged_advice(text for cell in grid.cells for text in cell.measurement.advice):
-            console.print(Text.assemble(("advice: ", "yellow"), plain(text)))
-
-
-def _headline(verdict: Verdict) -> Text:
-    word, style = ("verified", "bold green") if verdict.passed else ("NOT verified", "bold red")
-    steady = Text() if verdict.stable else Text(" (unstable)", "bold yellow")
-    return Text.assemble((word, style), steady, ": ", plain(str(verdict)))
+            yield _sentence("advice", text)

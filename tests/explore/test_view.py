@@ -113,7 +113,7 @@ def test_a_law_that_names_no_models_asks_for_families_and_takes_them(tmp_path: P
     view = view_of(replace(state, llms=("Qwen2.5",)), offer)
     plan = planner.plan(given_law, budget=2e12, query_tokens=50, generated_tokens=32, llms="qwen2.5")
     assert view.pick == str(plan.best)
-    assert "no interval: how sure it is, is not known" in view.sentence
+    assert "no interval: the law was given by hand or has constraints" in view.sentence
 
 
 def test_ties_are_listed() -> None:

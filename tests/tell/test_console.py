@@ -9,7 +9,8 @@ from rich.console import Console
 
 from planner.laws.forms import FORMS, get_form
 from planner.laws.shipped import load_law
-from planner.tell.console import new_table, print_law
+from planner.tell.console import new_table
+from planner.tell.law import print_law
 
 
 def printed(what: object, width: int = 80) -> list[str]:

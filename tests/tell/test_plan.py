@@ -274,7 +274,7 @@ def test_why_says_what_is_true() -> None:
     gap = second.predicted_error - plan.best.predicted_error
     assert why_text(plan) == (
         f"why: least error of the {plan.table.fits.sum()} that fit, of {len(plan.table)} tried; "
-        f"next: {second}, {gap:.4f} worse; odds of being the best: 100 %"
+        f"next: {second}, {gap:.4f} worse; probability of being best: > 99 %"
     )
     alone = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=36)
     assert why_text(alone).startswith("why: alone fits, of 1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from planner.costs.stages import STAGES
 from planner.planning.limits import RELAXED_BY, Limit
 from planner.tell import values as v
-from planner.tell.cost import STAGE_TITLES
 from planner.tell.document import (
     Block,
     Bullets,
@@ -21,6 +20,7 @@ from planner.tell.recommendation.candidates import Pick, limits_in
 from planner.tell.recommendation.fields import Fields
 from planner.tell.recommendation.kept import Held, gpus_of, held_by
 from planner.tell.recommendation.verdict_file import Verdict
+from planner.tell.stages import STAGE_TITLES
 
 _CONVENTIONS = {
     "full": "every stage that runs is counted",

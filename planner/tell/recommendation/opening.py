@@ -51,7 +51,7 @@ def _figures(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
     ]
     if best.odds is not None and plan.whole("candidates", "fitting") > 1:
         odds = v.odds(best.odds, "probability that nothing that fits is better", strong=True)
-        found.append(("Odds that it is the best", (odds,)))
+        found.append(("Probability of being best", (odds,)))
     found.append(("Computing, one request", (v.flops(best.total_flops, "FLOPs of one request", strong=True),)))
     for name, title in _TIMES:
         if best.fields.content.get(name) is not None:

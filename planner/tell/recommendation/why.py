@@ -155,9 +155,7 @@ def _listed(parts: list[Value]) -> Line:
 
 def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
     if best.interval is None:
-        return (
-            Paragraph(line("How sure the prediction is, is not known: the law was given, or has constraints."), "warn"),
-        )
+        return (Paragraph(line("No interval: the law was given by hand, or has constraints."), "warn"),)
     parts: list[Line] = [
         line("The predicted error of the pick is ", v.error(best.error), ", with a ", v.level(), " interval from ",
              v.interval(*best.interval, "the predicted error"), ".")
@@ -173,7 +171,7 @@ def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
         parts.append(_why_this_form(law, best, belief))
     if best.odds is not None and plan.whole("candidates", "fitting") > 1:
         odds = v.odds(best.odds, "probability that nothing that fits is better")
-        parts.append(line(" The odds that nothing else that fits is better are ", odds))
+        parts.append(line(" Its probability of being best is ", odds))
         if best.regret is not None and best.regret >= 5e-5:
             regret = v.error(best.regret, "error above that of the best, to be expected")
             parts.append(line("; on average the best of them is lower by ", regret))
@@ -218,7 +216,7 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} cannot be told from it at ", v.level(), ". The cheapest, ", first.title,
         ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
-        "asks each form of the law that the runs allow; the odds weigh the forms by their evidence.)",
+        "asks each form of the law that the runs allow; the probability weighs the forms by their evidence.)",
     )  # fmt: skip
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")

@@ -24,7 +24,7 @@ from planner.tell.document import (
 )
 from planner.tell.render.svg import draw, symbol
 
-_WORDS = {"good": "Good", "warn": "Note", "bad": "Attention"}
+_WORDS = {"": "", "good": "Good", "warn": "Note", "bad": "Attention"}
 _UNCUT = 10**9
 _TILES_MAX = 5
 
@@ -81,9 +81,10 @@ def _section(section: Section) -> str:
 
 def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
-        if not block.tone:
-            return f"<p>{_line(block.line)}</p>"
-        return f'<p class="box {block.tone}"><strong class="tag">{_WORDS[block.tone]}.</strong> {_line(block.line)}</p>'
+        word = block.label.capitalize() or _WORDS[block.tone]
+        tag = f'<strong class="tag">{_safe(word)}.</strong> ' if word else ""
+        kind = f' class="box {block.tone}"' if block.tone else ' class="strong"' if block.strong else ""
+        return f"<p{kind}>{tag}{_line(block.line)}</p>"
     if isinstance(block, Bullets):
         items = "".join(f"<li>{_line(item)}</li>\n" for item in block.items)
         return f"<ul>\n{items}</ul>"
@@ -109,7 +110,7 @@ def _table(table: Table) -> str:
     left = [i == 0 or name in table.words for i, name in enumerate(table.columns)]
     kinds = ["" if one else ' class="n"' for one in left]
     head = "".join(
-        f'<th scope="col"{kind}>{_safe(name)}</th>' if name else f"<td{kind}></td>"
+        f'<th scope="col"{kind}>{_safe(str(name))}</th>' if str(name) else f"<td{kind}></td>"
         for name, kind in zip(table.columns, kinds, strict=True)
     )
 

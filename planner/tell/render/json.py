@@ -42,14 +42,15 @@ def as_json(document: Document) -> dict[str, Any]:
 
 def _block_json(block: Block) -> dict[str, Any]:
     if isinstance(block, Paragraph):
-        return {"text": plain(block.line), "tone": block.tone}
+        told = {"text": plain(block.line), "tone": block.tone}
+        return told | ({"label": block.label} if block.label else {})
     if isinstance(block, Bullets):
         return {"list": [plain(item) for item in block.items]}
     if isinstance(block, Facts):
         return {"facts": {str(name): plain(content) for name, content in block.items}}
     if isinstance(block, Table):
         rows = [[plain(cell) for cell in row] for row in (*block.rows, *block.foot)]
-        return {"table": plain(block.caption), "columns": list(block.columns), "rows": rows}
+        return {"table": plain(block.caption), "columns": [str(name) for name in block.columns], "rows": rows}
     if isinstance(block, Command):
         return {"commands": list(block.lines), "title": block.title}
     return {"chart": plain(block.caption), "alt": plain(block.alt)}

@@ -35,7 +35,8 @@ def markdown(document: Document) -> str:
 
 def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
-        text = f"{_TONES[block.tone]}{_line(block.line)}"
+        tag = f"**{literal(block.label.capitalize())}.** " if block.label else _TONES[block.tone]
+        text = f"{tag}{_line(block.line)}"
         return f"> {text}" if block.tone else text
     if isinstance(block, Bullets):
         return "\n".join(f"- {_line(item)}" for item in block.items)
@@ -54,7 +55,7 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     left = [i == 0 or name in table.words for i, name in enumerate(table.columns)]
     lines = [
-        f"| {' | '.join(name or ' ' for name in table.columns)} |",
+        f"| {' | '.join(str(name) or ' ' for name in table.columns)} |",
         f"|{'|'.join(' --- ' if one else ' ---: ' for one in left)}|",
     ]
     for i, row in enumerate((*table.rows, *table.foot)):

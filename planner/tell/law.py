@@ -1,0 +1,131 @@
+"""The story of a law: whether to trust it, then its formula, its parameters and the runs behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console
+
+from planner.laws.combined import CombinedLaw, Law, single_laws
+from planner.laws.fitted import CONVERGED, FittedLaw
+from planner.laws.forms import get_form
+from planner.laws.intervals import Interval, identifiable
+from planner.tell import values as v
+from planner.tell.document import (
+    Block,
+    Document,
+    Facts,
+    Inline,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Value,
+    foreign,
+    joined,
+    line,
+)
+from planner.tell.render.console import print_document
+
+_UNCUT = 10_000
+
+
+def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Document:
+    """A law as a document; an average or a mix has a section for each law in it.
+
+    Args:
+        law: the law.
+        intervals: 95 % intervals of its parameters by name, where they are known.
+    """
+    tone = "good" if law.status == CONVERGED else "warn"
+    head = line(foreign(law.name, "name of the law"), ": ") if law.name else line(f"{law.form} law: ")
+    limits = line(" (", joined([foreign(name, "parameter at its bound") for name in law.at_bound], ", "), ")")
+    heading = line(head, foreign(law.status, "status of the law", strong=True), limits if law.at_bound else ())
+    if isinstance(law, CombinedLaw):
+        opening: tuple[Block, ...] = (Paragraph((foreign(law.advice, "what the status means", _UNCUT),)), _weights(law))
+        sections = tuple(
+            Section(f"part-{i}", one.name or one.form, tuple(_blocks(one, None)))
+            for i, one in enumerate(single_laws(law))
+        )
+    else:
+        opening, sections = tuple(_blocks(law, intervals)), ()
+    return Document("law", "Scaling law", heading, opening, sections, "The law", tone, {"law": law.to_dict()})
+
+
+def print_law(console: Console, law: Law, intervals: Mapping[str, Interval] | None = None) -> None:
+    """The story on the terminal."""
+    print_document(console, law_story(law, intervals))
+
+
+def _weights(law: CombinedLaw) -> Table:
+    rows = tuple(
+        (line(foreign(one.name or one.form, "member")), line(v.share(weight, 1.0, "weight")))
+        for one, weight in zip(law.members, law.weights, strict=True)
+    )
+    return Table(line("a weighted mean of"), ("law", "weight"), rows)
+
+
+def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterator[Block]:
+    if law.advice:
+        yield Paragraph((foreign(law.advice, "what the status means", _UNCUT),))
+    for remark in law.remarks:
+        yield Paragraph((foreign(remark, "remark on the runs", _UNCUT),), "warn", "note")
+    formula = foreign(f"{law.form}: {get_form(law.form).formula}", "form of the law", _UNCUT)
+    yield Paragraph((formula,), strong=True)  # wider than the table is
+    yield _parameters(law, intervals)
+    for name, closed in identifiable(dict(intervals or {})).items():
+        if not closed:
+            said = _range((intervals or {})[name], name)
+            title = foreign(name, "parameter of the law")
+            yield Paragraph(line(title, " is not identified: the data only say ", said))
+    if law.rss is not None and law.rmse is not None:
+        rss, rmse = v.significant(law.rss, "sum of squared residuals"), v.significant(law.rmse, "RMSE", "error")
+        how = foreign(f"{law.loss}, weights: {law.weighting}", "how it was fitted")
+        yield Paragraph(line(v.count(law.n_runs, "runs"), " runs, RSS ", rss, ", RMSE ", rmse, ", ", how))
+    if law.llm_params_levels:
+        sizes = joined([v.params(size, "measured size") for size in law.llm_params_levels], ", ")
+        counts = joined([v.tokens(count, "measured visual tokens") for count in law.visual_tokens_levels], ", ")
+        yield Paragraph(line("measured at N = ", sizes, " and T = ", counts))
+    yield Facts(tuple(_facts(law)))
+
+
+def _facts(law: FittedLaw) -> Iterator[tuple[Inline, Line]]:
+    unit = Value("billion", 1e9, "unit of N", "parameters")
+    if law.n_unit_params != 1e9:
+        unit = Value(f"{law.n_unit_params:g}", law.n_unit_params, "unit of N", "parameters")
+    yield "N", line(foreign(law.n_basis, "what N counts"), " LLM parameters in units of one ", unit)
+    yield "T", line(foreign(law.t_convention, "what T counts"))
+    for title, names in (("LLMs", law.llms), ("task", law.tasks), ("compressor", law.compressors)):
+        if names:
+            yield title, joined([foreign(name, title) for name in names], ", ")
+
+
+def _parameters(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Table:
+    rows = []
+    for name, value in law.params.items():
+        ends = [_range(intervals[name], name)] if intervals else []
+        title, number = foreign(name, "parameter of the law"), v.significant(value, f"law parameter {name}")
+        rows.append((line(title), line(number), *ends, line(_note(law, name))))
+    columns: list[str | Value] = ["parameter", "value", *([v.interval_title()] if intervals else []), ""]
+    return Table((), tuple(columns), tuple(rows), words=frozenset({""}))
+
+
+def _range(interval: Interval, name: str) -> Line:
+    """An interval in words: "0.0681 to 0.096", "at most 0.14" where only a bound closes it below."""
+    low = v.significant(interval.low, f"lower end of the interval of {name}")
+    high = v.significant(interval.high, f"upper end of the interval of {name}")
+    if math.isnan(interval.low) and math.isnan(interval.high):
+        return line("any value")
+    if math.isnan(interval.low):
+        return line("at most ", high)
+    return line("at least ", low) if math.isnan(interval.high) else line(low, " to ", high)
+
+
+def _note(law: FittedLaw, name: str) -> Inline:
+    imposed = law.constraints.get(name, {})
+    if "value" in imposed:
+        return "shared" if law.joint else "fixed"
+    if "expr" in imposed:
+        return foreign(f"tied: {imposed['expr']}", "constraint")
+    return "at its bound" if name in law.at_bound else ""

@@ -1,0 +1,120 @@
+"""A Document on the terminal: its sentences and tables, in colours where there are any. Tables fit 80 columns."""
+
+from __future__ import annotations
+
+import io
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from planner.tell.document import (
+    Block,
+    Bullets,
+    Code,
+    Command,
+    Document,
+    Facts,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+)
+
+WIDTH = 80
+"""Columns of a text file."""
+_TONES = {"good": "green", "warn": "yellow", "bad": "red", "faint": "dim", "": ""}
+
+
+def print_document(console: Console, document: Document) -> None:
+    """The whole story: the heading, what it opens with, its sections."""
+    console.print(Text(_shown(document.heading), style=f"bold {_TONES[document.tone]}".strip()))
+    print_blocks(console, document.opening)
+    for section in document.sections:
+        print_section(console, section)
+
+
+def text(document: Document) -> str:
+    """The same as plain text, 80 columns wide, of which a table may need more."""
+    stream = io.StringIO()
+    print_document(Console(file=stream, width=WIDTH, highlight=False, color_system=None), document)
+    return "\n".join(one.rstrip() for one in stream.getvalue().splitlines()) + "\n"
+
+
+def print_section(console: Console, section: Section) -> None:
+    """The heading of a section and its blocks."""
+    console.print()
+    console.print(Text(section.title, style="bold"))
+    print_blocks(console, section.blocks)
+
+
+def print_blocks(console: Console, blocks: tuple[Block, ...]) -> None:
+    """Blocks, one under the other."""
+    for block in blocks:
+        print_block(console, block)
+
+
+def print_block(console: Console, block: Block) -> None:
+    """One block; a chart is told in words."""
+    if isinstance(block, Paragraph):
+        console.print(_paragraph(block))
+    elif isinstance(block, Bullets):
+        for item in block.items:
+            console.print(Text(f"- {_shown(item)}"))
+    elif isinstance(block, Facts):
+        for name, content in block.items:
+            console.print(Text(f"{_shown((name,))}: {_shown(content)}"))
+    elif isinstance(block, Table):
+        console.print(table(block))
+    elif isinstance(block, Command):
+        console.print(Text(f"{block.title}:"))
+        for one in block.lines:
+            console.print(Text(f"  {literal(one)}"), soft_wrap=True)
+    else:
+        console.print(Text(f"{_shown(block.caption)} {_shown(block.alt)}"))
+
+
+def _paragraph(block: Paragraph) -> Text:
+    said = Text(_shown(block.line), style="bold" if block.strong else "")
+    if block.label:
+        return Text.assemble((f"{block.label}: ", _TONES[block.tone] or "yellow"), said)
+    said.stylize(_TONES[block.tone])
+    return said
+
+
+def table(block: Table) -> RichTable:
+    """A table; its first column and its words stand to the left, numbers to the right."""
+    title = Text(_shown(block.caption))
+    drawn = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="")
+    for i, name in enumerate(block.columns):
+        left = i == 0 or name in block.words
+        drawn.add_column(Text(str(name)), justify="left" if left else "right", overflow="fold")
+    tones = block.tones or ("",) * len(block.rows)
+    for i, (row, tone) in enumerate(zip(block.rows, tones, strict=True)):
+        if i in block.breaks:
+            drawn.add_section()
+        drawn.add_row(*(Text(_shown(cell)) for cell in row), style=_TONES[tone])
+    if block.foot:
+        drawn.add_section()
+    for row in block.foot:
+        drawn.add_row(*(Text(_shown(cell)) for cell in row), style="bold")
+    return drawn
+
+
+def table_width(block: Table) -> int:
+    """Characters that a table needs: cells with a blank on each side, and a line between any two."""
+    rows = [tuple(map(str, block.columns)), *(tuple(map(_shown, row)) for row in (*block.rows, *block.foot))]
+    return sum(max(map(cell_len, column)) + 3 for column in zip(*rows, strict=True)) + 1
+
+
+def _shown(parts: Line) -> str:
+    return literal("".join(part.text if isinstance(part, Code) else str(part) for part in parts)).strip()
+
+
+def literal(words: str) -> str:
+    """A text as it is: control characters are shown, not obeyed."""
+    return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in words)
+
+
+__all__ = ["literal", "print_block", "print_blocks", "print_document", "print_section", "table", "text"]
