@@ -19,37 +19,23 @@ from planner.base.quantities import format_bytes, shown
 from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
 from planner.bench.measure import measure
-from planner.bench.measurement import EAGER, SLICES, WHOLE, Measurement
+from planner.bench.measurement import SLICES, WHOLE, Measurement
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.ranks import build_shared, need_ranks
 from planner.bench.slices import measure_by_slices
-from planner.bench.verdict import SMALL, Check, Verdict
+from planner.bench.time_checks import check_times
+from planner.bench.verdict import Check, Verdict
 from planner.costs.request import RequestCost
 from planner.hardware import CPU, Hardware, find_hardware
 from planner.planning.result import Plan
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import Progress, build_recipe, free_bytes
 
-CALIBRATED_TOLERANCE = 0.15
-UNCALIBRATED_TOLERANCE = 0.5
-"""Of times, by the source of the profile's efficiencies: the longer of predicted and measured may be so much longer."""
-STAGE_FACTOR = 1.5
-"""A stage alone may miss by so much more: errors of stages cancel in part."""
-NEGLIGIBLE = 0.05
-"""Of the TTFT, predicted or measured, the shorter one: a stage that misses by less passes."""
 MEMORY_TOLERANCE, MEMORY_SLACK_BYTES = 0.05, 300e6
 AUTO = "auto"
 METHODS = (AUTO, WHOLE, SLICES)
 _ROOM = 1.15
 """Of the predicted peak, that must be free for a model to be measured whole."""
-
-_STAGES = (
-    ("encoder_s", "encoder", "encoder"),
-    ("compressor_s", "compressor", "compressor"),
-    ("query_pass_s", "query pass", "query_pass"),
-    ("prefill_s", "prefill", "prefill"),
-    ("decode_step_s", "decode step", "decode_step"),
-)
 
 
 def verify(
@@ -137,7 +123,7 @@ def judge(wanted: Expected, measurement: Measurement, *, tolerance: float | None
         *_identity(wanted, found),
         *_counts(wanted, found, cost),
         *_bytes(wanted, found),
-        *_times(wanted, found, cost, tolerance),
+        *check_times(wanted, found, cost, tolerance),
         _energy(found, cost),
     )
     card = wanted.hardware
@@ -227,54 +213,6 @@ def _bytes(wanted: Expected, found: Measurement) -> Iterator[Check]:
         note = "as the driver reports it, context and other programs included"
         measured = float(memory.driver_bytes)
         yield Check("driver_bytes", "memory in use", "bytes", float(expected_memory.peak), measured, None, None, note)
-
-
-def _times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: float | None) -> Iterator[Check]:
-    latency, card = cost.latency, wanted.hardware
-    ttft_s = found.ttft_s or 0.0
-    if latency is not None:
-        ttft_s = min(ttft_s, float(latency.ttft_s))  # what a disturbed machine takes excuses nothing
-    for name, title, stage in _STAGES:
-        measured = found.seconds(stage)
-        predicted = None if latency is None else float(getattr(latency, stage).seconds)
-        if measured is not None or predicted:
-            slack_s = 0.0 if stage == "decode_step" else NEGLIGIBLE * ttft_s
-            limit = STAGE_FACTOR * _tolerance(card, tolerance, "tpot" if stage == "decode_step" else "ttft")
-            yield _time(name, title, predicted, measured, limit, slack_s)
-    totals = {
-        "ttft_s": ("TTFT", "ttft_s", found.ttft_s),
-        "tpot_s": ("TPOT", "tpot_s", found.tpot_s if wanted.workload.generated_tokens > 1 else None),
-        "request_s": ("request", "request_s", found.seconds("request") if found.mode == EAGER else None),
-    }
-    for name, (title, attribute, measured) in totals.items():
-        if measured is not None:
-            predicted = None if latency is None else float(getattr(latency, attribute))
-            limit = _tolerance(card, tolerance, "tpot" if name == "tpot_s" else "ttft")
-            if name == "request_s":
-                limit = max(limit, _tolerance(card, tolerance, "tpot"))
-            yield _time(name, title, predicted, measured, limit, 0.0)
-
-
-def _tolerance(card: Hardware | None, given: float | None, quantity: str) -> float:
-    """Of a time: as given, else by the profile's source; not less than twice what a calibration itself promises."""
-    if given is not None:
-        return given
-    if card is None or card.efficiency.source != "calibrated":
-        return UNCALIBRATED_TOLERANCE
-    promised = getattr(card.efficiency, f"{quantity}_error") or 0.0
-    return max(CALIBRATED_TOLERANCE, 2 * promised)
-
-
-def _time(
-    name: str, title: str, predicted: float | None, measured: float | None, tolerance: float, slack_s: float
-) -> Check:
-    if predicted is None or measured is None:
-        why = "no hardware was planned for: nothing to compare with" if predicted is None else "did not run"
-        return Check(name, title, "s", predicted, measured, None, None, why)
-    off = abs(predicted - measured)
-    within = max(predicted, measured) <= (1 + tolerance) * min(predicted, measured)
-    note = "" if within or off > slack_s else SMALL
-    return Check(name, title, "s", predicted, measured, tolerance, within or off <= slack_s, note)
 
 
 def _energy(found: Measurement, cost: RequestCost) -> Check:
