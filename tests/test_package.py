@@ -65,7 +65,7 @@ def test_the_source_archive_holds_what_tests_and_builds_read(archive: Path) -> N
         top, *names = sorted({name.partition("/")[0] for name in opened.getnames()})
         held = {name.partition("/")[2] for name in opened.getnames()}
     assert (top, names) == (f"vlm_planner-{planner.__version__}", [])
-    for name in ("README.md", "LICENSE", "Makefile", "CHANGELOG.md", "CITATION.cff"):
+    for name in ("README.md", "LICENSE", "Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"):
         assert name in held
     for folder in ("planner", "fitted_laws", "tests", "examples", "benchmarks", "docs"):
         here = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
