@@ -47,8 +47,12 @@ KINDS = {
     for kind in (
         Kind("law.json", read_law),
         Kind("law-mix.json", read_law),
+        Kind("law-average.json", read_law),
+        Kind("law-constrained.json", read_law),
+        Kind("law-joint.json", read_law),
         Kind("plan-flops.json", load_plan, PLAN_CHANGES),
         Kind("plan-limits.json", load_plan, PLAN_CHANGES),
+        Kind("plan-traffic.json", load_plan, PLAN_CHANGES),
         Kind("measurement.json", Measurement.load),
         Kind("verdict.json", Verdict.load),
         Kind("hardware.json", Hardware.load),

@@ -13,6 +13,7 @@ PUBLISHED = "fitted_laws/runs"
 
 LEVELS_N = (0.5, 1.8, 4.0, 7.0)
 LEVELS_T = (1, 4, 16, 36, 64, 144, 576)
+NOT_ONE_LAW = ("groups.csv", "requests.csv")
 FORMS = ("additive", "multiplicative", "log-linear")
 
 
@@ -40,6 +41,25 @@ def write_tables(folder: Path) -> None:
     _write(folder / "few.csv", n[few], t[few], y[few])
 
 
+def write_groups(folder: Path) -> None:
+    """Made-up runs of three compressors on two families, a size of which was measured twice; and a log of requests."""
+    rng = np.random.default_rng(20261201)
+    sizes = {"Qwen1.5-0.5B": 0.5, "Qwen1.5-4B": 4.0, "Qwen2.5-3B": 3.0, "Qwen2.5-14B": 14.0}
+    gains = {"quecc": (0.25, 0.5), "tokenpacker": (0.2, 0.4), "average-pool": (0.3, 0.3)}
+    lines = ["llm,llm_params,visual_tokens,error,compressor,task,samples,seed"]
+    for llm, size in sizes.items():
+        for compressor, (gain, slope) in gains.items():
+            for tokens in (1, 9, 36, 144):
+                for task, floor in (("qa", 0.15), ("reading", 0.22)):
+                    error = 0.3 * size**-0.2 + gain * tokens**-slope + floor + 0.003 * rng.standard_normal()
+                    samples = rng.integers(300, 4000)
+                    lines.append(f"{llm},{size:g}B,{tokens},{float(error)!r},{compressor},{task},{samples},0")
+    (folder / "groups.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = [f"{q},{g},{c},{i}" for q, g, c, i in rng.integers((5, 1, 0, 1), (400, 300, 900, 4), (60, 4)).tolist()]
+    text = "\n".join(("query_tokens,generated_tokens,cached_tokens,images", *rows)) + "\n"
+    (folder / "requests.csv").write_text(text, encoding="utf-8")
+
+
 def _write(path: Path, n: np.ndarray, t: np.ndarray, y: np.ndarray, **more: np.ndarray) -> None:
     head = ",".join(("llm", "llm_params", "visual_tokens", "error", *more))
     rows = [
@@ -53,12 +73,14 @@ def _write(path: Path, n: np.ndarray, t: np.ndarray, y: np.ndarray, **more: np.n
 
 def commands() -> list[tuple[str, ...]]:
     """Arguments of every recorded command; all print JSON."""
-    found = [*_fits(), *_laws(), *_costs(), *_plans()]
+    found = [*_fits(), *_laws(), *_costs(), *_plans(), *_joint_fits(), *_from_files()]
     return [(*one, "--json") for one in dict.fromkeys(found)]
 
 
 def _fits() -> list[tuple[str, ...]]:
-    tables = [f"{TABLES}/{path.name}" for path in sorted((HERE / "tables").glob("*.csv"))]
+    tables = [
+        f"{TABLES}/{path.name}" for path in sorted((HERE / "tables").glob("*.csv")) if path.name not in NOT_ONE_LAW
+    ]
     tables += [f"{PUBLISHED}/qwen1.5_tokenpacker_{name}.csv" for name in ("reasoning", "ocr")]
     found: list[tuple[str, ...]] = []
     for table in tables:
@@ -186,4 +208,55 @@ def _plans() -> list[tuple[str, ...]]:
         if i % 10 == 0:
             one += ["--cached-tokens", "600", "--images", "2"]
         found.append(tuple(one))
+    return found
+
+
+def _joint_fits() -> list[tuple[str, ...]]:
+    table = f"{TABLES}/groups.csv"
+    found: list[tuple[str, ...]] = []
+    for form, sharings in (
+        ("additive", ("", "A,alpha", "alpha,beta", "A,alpha,D", "beta")),
+        ("multiplicative", ("", "alpha", "alpha,beta", "D")),
+        ("log-linear", ("", "c1", "c1,c2", "c0")),
+    ):
+        for by, task in (("compressor", "qa"), ("compressor", "reading"), ("family", "qa"), ("task", "")):
+            for shared in sharings:
+                one = ("fit", table, "--form", form, "--by", by, *(("--shared", shared) if shared else ()))
+                found.append((*one, "--task", task) if task else (*one, "--compressor", "quecc"))
+    for form in FORMS:
+        selected = ("fit", table, "--form", form, "--task", "qa", "--compressor", "tokenpacker")
+        found += [(*selected, "--weights", weights, "--intervals") for weights in ("auto", "equal", "samples")]
+    one = ("fit", table, "--by", "compressor", "--task", "qa", "--shared", "A,alpha,D", "--intervals")
+    found += [one, *((*one, "--group", group) for group in ("quecc", "tokenpacker"))]
+    return found
+
+
+LAW_FILES = ("law.json", "law-constrained.json", "law-joint.json", "law-average.json", "law-mix.json")
+
+
+def _from_files() -> list[tuple[str, ...]]:
+    """Laws from files that version 0.1.0 wrote, a law for each compressor, and requests from a file."""
+    found: list[tuple[str, ...]] = []
+    request = ("--query-tokens", "60", "--generated-tokens", "40")
+    for file in LAW_FILES:
+        law = f"tests/files_0_1/{file}"
+        found.append(("show", law, "--intervals"))
+        found += [("optimum", "--law", law, "--budget", budget, *request) for budget in ("0.5TFLOPs", "5TFLOPs")]
+        for budget, llms in (("1TFLOPs", "qwen1.5"), ("4TFLOPs", "qwen2.5"), ("10TFLOPs", "all")):
+            found.append(("plan", "--law", law, "--budget", budget, "--llms", llms, *request))
+        found.append(("next-run", law, "--budget", "4TFLOPs", *request))
+    requests = ("--workload", f"{TABLES}/requests.csv")
+    laws = ("--law", "quecc=quecc,tokenpacker=tokenpacker", "--compressor", "quecc,tokenpacker")
+    cards = (
+        ("--hardware", "h100-sxm", "--ttft", "120ms", "--kv-precision", "fp8", "--precision", "bf16,fp8,int4"),
+        ("--hardware", "l4", "--latency", "4s", "--memory", "20GiB", "--batch", "1,8"),
+        ("--hardware", "t4", "--tpot", "60ms"),
+        ("--hardware", "a100-80gb", "--requests-per-second", "10", "--gpus", "4", "--tensor-parallel", "1,2,4"),
+        ("--hardware", "l40s", "--price", "90", "--price-per-hour", "1.8", "--energy", "500"),
+        ("--budget", "6TFLOPs"),
+    )
+    for card in cards:
+        found.append(("plan", *card, *requests))
+        found.append(("plan", *card, *request, *laws, "--llms", "qwen1.5"))
+        found.append(("plan", *card, *request, "--llms", "qwen2.5", "--images", "2", "--system-tokens", "35"))
     return found

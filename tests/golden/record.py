@@ -43,8 +43,8 @@ def numbers_of(verb: str, document: Mapping[str, Any]) -> Numbers:
 
 
 _KEPT = {
-    "fit": ("params.", "rss", "rmse", "at_bound", "status", "huber_delta", "intervals."),
-    "show": ("params.", "rss", "at_bound", "status"),
+    "fit": ("params.", "rss", "rmse", "at_bound", "status", "huber_delta", "intervals.", "groups.", "aicc"),
+    "show": ("params.", "rss", "at_bound", "status", "intervals.", "weights", "members."),
     "compare": ("forms.",),
     "holdout": ("rollout.",),
     "optimum": ("",),
@@ -57,7 +57,10 @@ _KEPT = {
              "memory_bytes.", "speed_limit_tokens", "candidates.", "limits.", "tied", "frontier"),
 }  # fmt: skip
 _OF_A_LIST = (".llm", ".visual_tokens")  # of each candidate of a long list
-_LEFT_OUT = (".title", ".vision", ".source", ".bound", ".relaxed.", "peak_stage", "owner", ".quantity", ".prompt_order")
+_LEFT_OUT = (
+    ".title", ".vision", ".source", ".bound", ".relaxed.", "peak_stage", "owner", ".quantity", ".prompt_order",
+    ".data.", ".joint.", ".advice", ".format", "_levels", ".remarks", "sha256", ".llms", ".tasks", ".compressors",
+)  # fmt: skip
 
 
 def _is_kept(verb: str, path: str) -> bool:
@@ -84,6 +87,7 @@ def main() -> None:
     import inputs
 
     inputs.write_tables(HERE / "tables")
+    inputs.write_groups(HERE / "tables")
     lines = []
     for arguments in inputs.commands():
         code, numbers = run(arguments)
