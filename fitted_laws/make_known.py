@@ -30,8 +30,9 @@ def make_known() -> dict[str, dict[str, Any]]:
         for name, form in shipped_names():
             law = load_law(name, form)
             if isinstance(law, FittedLaw) and not law.constraints and not law.joint:
-                _ask(law)
-                _ask(averaged(law))
+                new = FittedLaw.from_dict(law.to_dict())  # of which nothing is remembered
+                _ask(new)
+                _ask(averaged(new))
     files = {
         file_name(runs): {"format": FILE_FORMAT, "format_version": FORMAT_VERSION, "entries": entries}
         for runs, entries in recorded.items()
@@ -66,4 +67,6 @@ def main(check: bool) -> int:
 
 
 if __name__ == "__main__":
+    if set(sys.argv[1:]) - {"--check"}:
+        sys.exit(f"usage: python -m fitted_laws.make_known [--check], got {' '.join(sys.argv[1:])}")
     sys.exit(main("--check" in sys.argv[1:]))

@@ -199,4 +199,4 @@ def test_the_output_must_be_named(run: Run) -> None:
     done = run("plot", "law", "reasoning")
     code, out, err = done.code, done.out, done.err
     assert (code, out) == (2, "")
-    assert "Missing option '-o' / '--output'" in err
+    assert err == "error: --output is missing; see vlm-planner plot --help\n"
