@@ -125,7 +125,7 @@ def test_an_output_file_is_overwritten_only_with_force(run: Run, runs: Path, tmp
     command = ["fit", runs, "-o", file] if verb == "fit" else [*PLAN, "-o", file]
     refused = run(*command)
     assert refused.code == 2
-    assert refused.complaint == f"{file} exists and is not overwritten unasked: name another file, or say --force"
+    assert refused.complaint == f"{file} already exists; choose another name or --force (overwrite=True)"
     assert file.read_text() == "old"
     forced = run(*command, "--force", "--json")
     assert forced.json == json.loads(file.read_text())
@@ -136,7 +136,7 @@ def test_an_existing_output_file_is_refused_before_any_work(run: Run, tmp_path: 
     file = tmp_path / "law.json"
     file.write_text("old")
     for command in (["fit", tmp_path / "none.csv"], [*PLAN, "--law", tmp_path / "none.json"]):
-        assert run(*command, "-o", file).complaint.startswith(f"{file} exists and is not overwritten unasked")
+        assert run(*command, "-o", file).complaint.startswith(f"{file} already exists")
 
 
 # --- plan, optimum, catalog -------------------------------------------------------------------------------------------

@@ -54,8 +54,8 @@ def test_build_ask_and_export(run: Run, tiny: list[str], tmp_path: Path) -> None
     assert said.out == answer.json["answer"] + "\n"
     exported = run("export", made, "-o", plain, "--json")
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(exported.json["files"])
-    assert run("build", *tiny, "-o", made).complaint.startswith(f"{made} exists and is not overwritten unasked")
-    assert run("export", made, "-o", plain).complaint.startswith(f"{plain} exists and is not overwritten unasked")
+    assert run("build", *tiny, "-o", made).complaint.startswith(f"{made} already exists")
+    assert run("export", made, "-o", plain).complaint.startswith(f"{plain} already exists")
     assert run("build", *tiny, "-o", made, "--force").code == 0
     assert "wrote" in run("export", made, "-o", plain, "--force").words
 

@@ -104,7 +104,7 @@ def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: 
     done = run("plot", "residuals", "reasoning", "-o", file)
     code, out, err = done.code, done.out, done.err
     assert (code, out) == (2, "")
-    assert err == f"error: {file} exists and is not overwritten unasked: name another file, or say --force\n"
+    assert err == f"error: {file} already exists; choose another name or --force (overwrite=True)\n"
     assert file.read_text() == "old"
     assert run("plot", "residuals", "reasoning", "-o", file, "--force").code == 0
     assert file.read_bytes().startswith(b"\x89PNG")

@@ -75,11 +75,9 @@ def test_compare_prints_the_forms_as_json(run: Run, runs: Path) -> None:
 def test_compare_says_what_is_told_apart_before_the_numbers(run: Run, runs: Path) -> None:
     done = run("compare", runs)
     assert done.out.startswith("best: log-linear (converged), with 95 % of the weight\n")
-    assert (
-        "told from the best, by an AICc difference of 4 or more: additive, D = 0; multiplicative, D = 0" in done.words
-    )
-    assert "not told from each other: additive, D = 0; multiplicative, D = 0 (2.1 apart)" in done.words
-    assert done.words.index("not told from each other") < done.words.index("forms, best first")
+    assert "clearly worse than the best (AICc difference >= 4): additive, D = 0; multiplicative, D = 0" in done.words
+    assert "no clear difference between additive, D = 0 and multiplicative, D = 0 (AICc 2.1)" in done.words
+    assert done.words.index("no clear difference") < done.words.index("forms, best first")
     assert "│ additive, D = 0       │      4 │ 3.168e-04 │ -306.2 │  6.4 │    4 % │   yes │" in done.out
     assert "│ log-linear            │      3 │ 2.805e-04 │ -312.6 │  0.0 │   95 % │     - │" in done.out
 
@@ -92,7 +90,7 @@ def test_compare_names_what_is_tied_with_the_best(run: Run, runs: Path, tmp_path
     file = write(tmp_path, frame.assign(score=predicted + 5 * (frame.score - predicted)))
     found = run("compare", file, "--json").json
     assert not any(row["distinguishable"] for row in found["forms"] if row["face"] == "D = 0")
-    sentence = run("compare", file).words.split("not told from the best: ")[1].split(" forms, best first")[0]
+    sentence = run("compare", file).words.split("not clearly worse than the best: ")[1].split(" forms, best first")[0]
     others = {"additive, D = 0", "multiplicative, D = 0", "log-linear"} - {found["best"], f"{found['best']}, D = 0"}
     assert set(sentence.split("; ")) == others
 

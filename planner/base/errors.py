@@ -61,10 +61,10 @@ class SpecError(InputError):
 
 
 class OutputExistsError(InputError):
-    """A file that would be overwritten unasked; `path` is the file."""
+    """A file that already exists and would be overwritten; `path` is the file."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"{path} exists and is not overwritten unasked: name another file, or say --force")
+        super().__init__(f"{path} already exists; choose another name or --force (overwrite=True)")
         self.path = path
 
 

@@ -156,7 +156,7 @@ def _tables(plan: Plan) -> Iterable[Table]:
     yield _candidates("best that fit", (plan.best, *plan.runners_up), plan)
     if len(plan.tied) > 1:
         note = "" if len(plan.tied) <= TIED_SHOWN else f"the {TIED_SHOWN} cheapest of {len(plan.tied)}"
-        yield _candidates("cannot be told from the best", plan.tied[:TIED_SHOWN], plan, note)
+        yield _candidates("tied with the best", plan.tied[:TIED_SHOWN], plan, note)
     if plan.best_of_each:
         yield _each(plan)
 

@@ -41,17 +41,17 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
     if law.compressors and best.compressor.name not in law.compressors:
         measured = [name for name in law.compressors if name != "none"] or ["no compressor"]
         out.append(
-            f"the law was measured with {', '.join(measured)}, the plan is for {best.compressor.name}: "
-            "the gain of a visual token differs between compressors"
+            f"a law measured with {', '.join(measured)} holds for {best.compressor.name} "
+            "(the gain of a visual token differs between compressors)"
         )
     families = {family_of(name) or name for name in law.llms}
     if families and (family_of(best.llm.name) or best.llm.family) not in families:
         out.append(
-            f"the law was measured on {', '.join(sorted(families))}, the pick is {best.llm.family}: "
-            "another family may stand higher or lower at the same size"
+            f"a law measured on {', '.join(sorted(families))} holds for {best.llm.family} "
+            "(another family may stand higher or lower at the same size)"
         )
     if law.vision and best.vision.name != law.vision:
-        out.append(f"the law was measured with {law.vision}, the plan is for {best.vision.name}")
+        out.append(f"a law measured with {law.vision} holds for {best.vision.name}")
     limit = best.compressor.published_tokens_max
     if limit is not None and best.visual_tokens > limit and not _measured_up_to(law, best):
         out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")

@@ -101,7 +101,7 @@ def tied_text(plan: Plan) -> str:
     else:
         other = "" if cheapest.compressor == plan.best.compressor else f" ({cheapest.compressor.name})"
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
-    told = "cannot be told from the best at 95 % under every form that the runs allow"
+    told = "are statistically tied with the best at 95 %, over every form that the runs allow"
     return f"{len(plan.tied)} candidates {told}; {ending}"
 
 

@@ -34,7 +34,7 @@ def print_comparison(console: Console, rows: Sequence[FormEvidence], not_compare
     for sentence in _comparison_verdict(rows):
         console.print(Text(sentence))
     _notes(console, (*rows[0].law.remarks, *(f"{form} is not compared: {why}" for form, why in not_compared.items())))
-    table = _table("forms, best first", "form", "free\nparams", "RSS", "AICc", "from\nbest", "weight", "told\napart")
+    table = _table("forms, best first", "form", "free\nparams", "RSS", "AICc", "from\nbest", "weight", "\nworse")
     for row in rows:
         table.add_row(
             Text(_title(row)),
@@ -46,7 +46,7 @@ def print_comparison(console: Console, rows: Sequence[FormEvidence], not_compare
             "yes" if row.distinguishable else "-" if row is rows[0] else "no",
         )
     console.print(table)
-    console.print(Text("of a form and its row with D = 0 only the better one has a say"))
+    console.print(Text("of a form and its row with D = 0, only the better one is weighted"))
     weighting = rows[0].law.weighting
     if weighting != "equal":
         console.print(Text(f"residuals are weighted by {weighting}, mean weight 1"))
@@ -93,14 +93,16 @@ def _comparison_verdict(rows: Sequence[FormEvidence]) -> list[str]:
     tied = [_title(row) for row in leaders[1:] if not row.distinguishable]
     sentences = [f"best: {_title(best)} ({best.law.status}), with {format_percent(best.weight, 1)} of the weight"]
     if tied:
-        sentences.append(f"not told from the best: {'; '.join(tied)}")
+        sentences.append(f"not clearly worse than the best: {'; '.join(tied)}")
     if told:
         names = "; ".join(map(_title, told))
-        sentences.append(f"told from the best, by an AICc difference of {DISTINGUISHABLE:g} or more: {names}")
+        sentences.append(f"clearly worse than the best (AICc difference >= {DISTINGUISHABLE:g}): {names}")
     for one, other in pairwise(told):
         apart = other.aicc - one.aicc
         if apart < DISTINGUISHABLE:
-            sentences.append(f"not told from each other: {_title(one)}; {_title(other)} ({_one_digit(apart)} apart)")
+            sentences.append(
+                f"no clear difference between {_title(one)} and {_title(other)} (AICc {_one_digit(apart)})"
+            )
     return sentences
 
 

@@ -1,4 +1,4 @@
-"""Saved folders: whole or not at all, never over another one unasked, one shard in memory at a time."""
+"""Saved folders: whole or not at all, never over another one without being asked, one shard in memory at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and never over another one unasked."""
+"""Writing files: whole or not at all, and never over another one without being asked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_an_existing_file_is_refused_and_kept(tmp_path: Path) -> None:
     target.write_text("old")
     with pytest.raises(OutputExistsError) as caught:
         write_text(target, "new")
-    assert str(caught.value) == f"{target} exists and is not overwritten unasked: name another file, or say --force"
+    assert str(caught.value) == f"{target} already exists; choose another name or --force (overwrite=True)"
     assert caught.value.path == target
     assert target.read_text() == "old"
     assert names(tmp_path) == ["law.json"]

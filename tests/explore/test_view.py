@@ -121,7 +121,7 @@ def test_ties_are_listed() -> None:
     plan = planner.plan(budget=2e13, query_tokens=50, generated_tokens=32, llms="all")
     assert 1 < len(plan.tied) <= TIED_SHOWN
     view = view_of(state, OFFER)
-    tied = table(view, "cannot be told from the best")
+    tied = table(view, "tied with the best")
     assert [row[:2] for row in tied.rows] == [(one.llm.name, str(one.visual_tokens)) for one in plan.tied]
     assert view.chart is not None
     assert sum(point.kind == TIED for point in view.chart.points) == len(plan.tied) - 1

@@ -398,7 +398,7 @@ def test_lmfit_holds_what_is_shared_and_finds_the_rest(quecc: dict[str, JointFit
 def test_the_shipped_law_plans(form: str) -> None:
     plan = planner.plan("quecc", form=form, budget="2 TFLOPs", query_tokens=50, generated_tokens=32)
     assert plan.best.compressor.name == "quecc"
-    assert not any("the law was measured with" in sentence for sentence in plan.assumptions)
+    assert not any("a law measured with" in sentence for sentence in plan.assumptions)
     few = planner.plan(
         "quecc", form=form, budget="2 TFLOPs", query_tokens=50, generated_tokens=32, visual_tokens=[1, 4, 16, 36]
     )

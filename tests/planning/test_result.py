@@ -27,8 +27,7 @@ LAW = FittedLaw.given(
     visual_tokens_levels=(1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0),
 )
 OTHER_COMPRESSOR = (
-    "the law was measured with tokenpacker, the plan is for quecc: "
-    "the gain of a visual token differs between compressors"
+    "a law measured with tokenpacker holds for quecc (the gain of a visual token differs between compressors)"
 )
 PAPER_COUNT = "the paper's count leaves out the vision tower, the compressor and its query pass"
 
@@ -110,7 +109,7 @@ def test_law_that_does_not_know_its_data_says_nothing_of_ranges() -> None:
 @pytest.mark.parametrize("law", [LAW, "reasoning"])
 def test_other_family(law: FittedLaw | str) -> None:
     assert planned(law, "Qwen3-4B").assumptions == (
-        "the law was measured on Qwen1.5, the pick is Qwen3: another family may stand higher or lower at the same size",
+        "a law measured on Qwen1.5 holds for Qwen3 (another family may stand higher or lower at the same size)",
     )
 
 
@@ -118,8 +117,8 @@ def test_other_family_than_models_that_the_catalogue_does_not_know() -> None:
     law = replace(LAW, llms=("Mine-1B", "Llama-3.2-1B-Instruct"))
     assert planned(law, "Llama-3.2-3B").assumptions == ()
     assert planned(law).assumptions == (
-        "the law was measured on Llama-3.2, Mine-1B, the pick is Qwen1.5: "
-        "another family may stand higher or lower at the same size",
+        "a law measured on Llama-3.2, Mine-1B holds for Qwen1.5 "
+        "(another family may stand higher or lower at the same size)",
     )
 
 
@@ -137,8 +136,8 @@ def test_law_of_two_compressors_speaks_for_both() -> None:
     law = replace(LAW, compressors=("tokenpacker", "quecc"))
     assert planned(law, compressor="quecc").assumptions == ()
     assert planned(law, compressor="average-pool").assumptions == (
-        "the law was measured with tokenpacker, quecc, the plan is for average-pool: "
-        "the gain of a visual token differs between compressors",
+        "a law measured with tokenpacker, quecc holds for average-pool "
+        "(the gain of a visual token differs between compressors)",
     )
 
 
@@ -150,7 +149,7 @@ def test_uncompressed_image_that_was_measured_is_no_other_compressor(law: Fitted
 def test_law_of_uncompressed_images_does_not_speak_for_a_compressor() -> None:
     assumptions = planned(replace(LAW, compressors=("none",)), compressor="tokenpacker").assumptions
     assert len(assumptions) == 1
-    assert assumptions[0].endswith("the gain of a visual token differs between compressors")
+    assert assumptions[0].endswith("(the gain of a visual token differs between compressors)")
 
 
 def test_law_that_does_not_know_its_compressor_or_tower_says_nothing_of_them() -> None:
@@ -207,7 +206,7 @@ def test_text_first_prompt() -> None:
 
 def test_other_tower() -> None:
     assert planned(vision="CLIP-ViT-L/14-224").assumptions == (
-        "the law was measured with CLIP-ViT-L/14-336, the plan is for CLIP-ViT-L/14-224",
+        "a law measured with CLIP-ViT-L/14-336 holds for CLIP-ViT-L/14-224",
     )
 
 
@@ -259,8 +258,8 @@ def test_assumptions_add_up_in_order() -> None:
     assert result.assumptions == (
         "the law is not identified: too few runs",
         OTHER_COMPRESSOR,
-        "the law was measured on Qwen1.5, the pick is Phi-2: another family may stand higher or lower at the same size",
-        "the law was measured with CLIP-ViT-L/14-336, the plan is for CLIP-ViT-L/14-224",
+        "a law measured on Qwen1.5 holds for Phi-2 (another family may stand higher or lower at the same size)",
+        "a law measured with CLIP-ViT-L/14-336 holds for CLIP-ViT-L/14-224",
         "QueCC has published results up to 36 visual tokens only",
         "a text-first prompt keeps the quality of an image-first one: the law was not measured on it",
         "the law, measured with one image a request, holds for 3",

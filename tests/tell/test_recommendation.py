@@ -613,7 +613,7 @@ def test_the_verb_refuses_in_one_sentence(run: Run, tmp_path: Path) -> None:
     page.write_text("old", encoding="utf-8")
     assert "-o is missing" in run("report", file).complaint
     assert "ends in .html, .md or .json" in run("report", file, "-o", tmp_path / "x.pdf").complaint
-    assert "exists and is not overwritten unasked" in run("report", file, "-o", page).complaint
+    assert "already exists" in run("report", file, "-o", page).complaint
     assert run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").code == 2
     assert "expected a plan that" in run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").complaint
     assert "is no verdict" in run("report", file, "--verdict", file, "--json").complaint

@@ -200,13 +200,18 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     tied = [one for one in picks(plan, "tied") if one.key != best.key]
     if best.interval is None:
         return ()
-    plural = "" if len(tied) == 1 else "s"
+    plural, are = ("", "is") if len(tied) == 1 else ("s", "are")
     cheaper = [one for one in tied if one.total_flops < best.total_flops]
     if not tied:
         return (Paragraph(line("Nothing else that fits is tied with it: every other configuration is worse."), "good"),)
     if not cheaper:
         number = v.count(len(tied), "candidates tied with the pick")
-        text = line(number, f" other configuration{plural} cannot be told from it at ", v.level(), "; none is cheaper.")
+        text = line(
+            number,
+            f" other configuration{plural} {are} statistically tied with it at ",
+            v.level(),
+            "; none is cheaper.",
+        )
         return (Paragraph(text),)
     first = cheaper[0]
     saved = v.share(
@@ -214,7 +219,8 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     )
     text = line(
         v.count(len(tied), "candidates tied with the pick"),
-        f" other configuration{plural} cannot be told from it at ", v.level(), ". The cheapest, ", first.title,
+        f" other configuration{plural} {are} statistically tied with it at ", v.level(),
+        ". The cheapest, ", first.title,
         ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
         "asks each form of the law that the runs allow; the probability weighs the forms by their evidence.)",
     )  # fmt: skip
