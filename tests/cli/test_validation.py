@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +15,6 @@ from planner.laws.compare import compare
 from planner.laws.holdout import hold_out, score
 
 VERBS = ("compare", "holdout")
-
-
-def _published(name: str) -> Iterator[Path]:
-    with resources.as_file(resources.files("fitted_laws") / "runs" / f"qwen1.5_tokenpacker_{name}.csv") as path:
-        yield path
-
-
-@pytest.fixture(scope="module")
-def runs() -> Iterator[Path]:
-    """The published reasoning runs, as a CSV file."""
-    yield from _published("reasoning")
-
-
-@pytest.fixture(scope="module")
-def ocr() -> Iterator[Path]:
-    yield from _published("ocr")
 
 
 def write(folder: Path, frame: pd.DataFrame) -> Path:

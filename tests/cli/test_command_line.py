@@ -6,8 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from importlib import resources
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +32,6 @@ LLAMA = {
     "num_attention_heads": 32,
     "vocab_size": 32000,
 }
-
-
-@pytest.fixture(scope="module")
-def runs() -> Iterator[Path]:
-    """The published runs, as a CSV file."""
-    with resources.as_file(resources.files("fitted_laws") / "runs" / "qwen1.5_tokenpacker_reasoning.csv") as path:
-        yield path
 
 
 # --- fit and show -----------------------------------------------------------------------------------------------------
