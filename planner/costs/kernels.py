@@ -114,8 +114,15 @@ def summed(stages: Sequence[StageTime]) -> StageTime:
     """Stages one after the other."""
     total, *others = stages
     for stage in others:
-        total = StageTime(*(getattr(total, item.name) + getattr(stage, item.name) for item in fields(StageTime)))
+        total = StageTime(*(plus(getattr(total, item.name), getattr(stage, item.name)) for item in fields(StageTime)))
     return total
+
+
+def plus(one: Number, other: Number) -> Number:
+    """The sum; a plain zero costs no pass over a grid of candidates."""
+    if type(one) is float and one == 0.0:
+        return other
+    return one if type(other) is float and other == 0.0 else one + other
 
 
 @dataclass
@@ -246,7 +253,7 @@ class StageClock:
 
     def _add(self, **amounts: Number) -> None:
         for name, amount in amounts.items():
-            self._sums[name] = self._sums[name] + amount if name in self._sums else amount
+            self._sums[name] = plus(self._sums[name], amount) if name in self._sums else amount
 
 
 def _overlapping(compute_s: Number, traffic_s: Number, overlap: float) -> Number:

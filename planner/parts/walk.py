@@ -77,7 +77,9 @@ class Attention:
         qk_norm: Number = 0.0,
     ) -> Attention:
         """A token sees itself and what stands before it, with a window itself and the W - 1 before it."""
-        kept = np.minimum(cached_tokens, np.maximum(window - 1, 0))
+        kept = cached_tokens
+        if window is not UNLIMITED:
+            kept = np.minimum(cached_tokens, np.maximum(window - 1, 0))
         return cls(
             times,
             sequences * new_tokens,
@@ -161,7 +163,7 @@ def causal_pairs(new_tokens: Number, cached_tokens: Number, window: Number = UNL
     window."""
     s = new_tokens
     full: Number = s * cached_tokens + s * (s + 1) / 2
-    if np.all(np.isinf(window)):
+    if window is UNLIMITED or np.all(np.isinf(window)):
         return full
     beyond = np.clip(cached_tokens + s - window, 0, s)  # queries that see less than everything
     past = np.maximum(cached_tokens - window, 0)  # how far the first of them stands beyond its window
