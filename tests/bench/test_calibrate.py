@@ -422,7 +422,7 @@ def test_from_a_folder(card: Hardware, tmp_path: Path, run: Run) -> None:
     assert "fitted to 12 shapes of Qwen2.5-0.5B, Qwen2.5-7B" in words
     assert "Fewer visual tokens" in words or "fewer visual tokens" in words
     assert max(map(len, done.out.splitlines())) <= 80
-    assert run("calibrate", "-o", target, "--from", folder).complaint.startswith(f"{target} exists and is not")
+    assert run("calibrate", "-o", target, "--from", folder).complaint.startswith(f"{target} already exists")
     content = run("calibrate", "-o", target, "--from", folder, "--force", "--json").json
     assert content["calibration"]["errors"]["tpot"]["left_out"]["median"] < 0.1
     assert {answer["question"] for answer in content["answers"]} == {"fewer_tokens", "where_time_goes", "full_batch"}
