@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damage import places, put
 
 import planner
 from planner.base.errors import InputError
@@ -170,27 +170,6 @@ WRONG = (None, "text", -1, 0, 1e308, True, [], {}, [None], {"x": 1}, 10**400, ..
 TRIES = 60
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON document."""
-    found = [path] if path else []
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, entry in entries:
-        found += places(entry, (*path, key))
-    return found
-
-
-def damaged(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    changed = copy.deepcopy(document)
-    at: Any = changed
-    for key in path[:-1]:
-        at = at[key]
-    if value is ...:
-        del at[path[-1]]
-    else:
-        at[path[-1]] = value
-    return changed
-
-
 @pytest.mark.parametrize("newer", [False, True], ids=["0.1", "now"])
 @pytest.mark.parametrize("name", KINDS)
 def test_random_damage_is_one_sentence_with_the_name_of_the_file(name: str, newer: bool, tmp_path: Path) -> None:
@@ -200,7 +179,7 @@ def test_random_damage_is_one_sentence_with_the_name_of_the_file(name: str, newe
     everywhere = places(whole)
     refused = 0
     for path in [*((key,) for key in whole), *chance.sample(everywhere, min(TRIES, len(everywhere)))]:
-        changed = damaged(whole, path, chance.choice(WRONG))
+        changed = put(whole, path, chance.choice(WRONG))
         if HASH in changed and HASH in whole and path != (HASH,):
             changed[HASH] = content_hash(changed, HASH)
         file = tmp_path / "damaged.json"

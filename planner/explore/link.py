@@ -15,6 +15,7 @@ from planner.base.quantities import shown
 from planner.explore.offer import MIX, Offer, mix_text
 from planner.explore.settings import Setting, changed, fresh_state, settings_of
 from planner.explore.state import State
+from planner.planning.deployment import default_batches
 from planner.planning.limits import as_option, find_limit
 
 ALWAYS = ("budget", "query_tokens", "generated_tokens", "law")
@@ -76,7 +77,7 @@ def command_of(state: State, offer: Offer) -> str:
     if state.cached_tokens:
         parts += ["--cached-tokens", texts["cached_tokens"]]
     batches = offer.batches if state.batch is None else (state.batch,)
-    if batches != (1,) or any(find_limit(name).batching_helps for name in state.limits):  # then 1 is no default
+    if not batches == default_batches(map(find_limit, state.limits)) == (1,):
         parts += ["--batch", ",".join(map(str, batches))]
     fresh, settings = State(), settings_of(offer)
     for key in ("compressor", "prompt_order", "precision"):

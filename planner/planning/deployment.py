@@ -12,6 +12,7 @@ from planner.base.quantities import positive_number, whole_number
 from planner.costs.request import LATENCY_SOURCES, ROOFLINE
 from planner.hardware import Hardware, default_precision, find_hardware
 from planner.hardware.precision import check_precisions
+from planner.planning.limits import LimitKind
 from planner.planning.request import Budget
 
 BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
@@ -46,6 +47,11 @@ class Deployment:
         return tensor_parallel * self.replicas(tensor_parallel)
 
 
+def default_batches(limits: Iterable[LimitKind]) -> tuple[int, ...]:
+    """The batches that are tried where none is asked for: several where a limit gains from them, else one request."""
+    return BATCHES_TRIED if any(kind.batching_helps for kind in limits) else (1,)
+
+
 def as_deployment(
     budget: Budget,
     hardware: str | Path | Hardware | None,
@@ -76,7 +82,7 @@ def as_deployment(
     devices = tuple(whole_number(count, "tensor_parallel", 1) for count in some(tensor_parallel, "tensor_parallel"))
     batches = () if batch is None else tuple(whole_number(count, "batch", 1) for count in some(batch, "batch"))
     if not batches:
-        batches = BATCHES_TRIED if any(kind.batching_helps for kind, _ in budget.kinds()) else (1,)
+        batches = default_batches(kind for kind, _ in budget.kinds())
     total = None if gpus is None else whole_number(gpus, "gpus", 1)
     if total is not None and min(devices) > total:
         raise InputError(f"tensor_parallel: {min(devices)} GPUs for one model, but gpus={total}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damage import places, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import Run
@@ -381,28 +381,6 @@ def test_what_is_no_plan_is_one_sentence(text: str, tmp_path: Path) -> None:
 def test_what_is_nothing_at_all_is_one_sentence() -> None:
     with pytest.raises(InputError, match="expected a Plan, its dictionary or the path"):
         tell(3)  # type: ignore[arg-type]
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON document."""
-    found = [path] if path else []
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, entry in entries:
-        found += places(entry, (*path, key))
-    return found
-
-
-def put(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    """The same with another value at one place; with none at all where the value is `...`."""
-    changed = copy.deepcopy(document)
-    at: Any = changed
-    for key in path[:-1]:
-        at = at[key]
-    if value is ...:
-        del at[path[-1]]
-    else:
-        at[path[-1]] = value
-    return changed
 
 
 WRONG = (None, "text", -1, 0, 1e308, True, [], {}, [None], {"x": 1}, ...)

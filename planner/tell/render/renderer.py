@@ -34,11 +34,15 @@ def suffixes() -> tuple[str, ...]:
 def renderer_of(path: str | os.PathLike[str], what: str = "a page") -> Renderer:
     """The renderer of a file, by its suffix. Raises InputError, with the suffixes that are known."""
     suffix = Path(path).suffix.lower()
-    for look in (None, load_entry_points):
-        if look is not None:
-            look()
-        found = next((renderer for renderer in RENDERERS if renderer.suffix == suffix), None)
-        if found is not None:
-            return found
-    *others, last = suffixes()
-    raise InputError(f"{what}'s file name ends in {', '.join(others)} or {last}, got {shown(os.fspath(path))}")
+    found = _of_suffix(suffix)
+    if found is None:
+        load_entry_points()
+        found = _of_suffix(suffix)
+    if found is None:
+        *others, last = suffixes()
+        raise InputError(f"{what}'s file name ends in {', '.join(others)} or {last}, got {shown(os.fspath(path))}")
+    return found
+
+
+def _of_suffix(suffix: str) -> Renderer | None:
+    return next((renderer for renderer in RENDERERS if renderer.suffix == suffix), None)
