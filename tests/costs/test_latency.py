@@ -430,8 +430,12 @@ def test_text_first_still_reads_the_weights_twice(llm: Llm, visual_tokens: int, 
 
 
 @pytest.mark.parametrize("card", ["h100-sxm", "h200", "b200", "a100-80gb", "l40s", "rtx-4090"])
-@pytest.mark.parametrize("llm", [llm for llm in llm_catalog().values() if llm.nominal_params >= 7e9], ids=str)
-def test_a_decode_step_at_batch_1_reads_the_weights_once(card: str, llm: Llm) -> None:
+def test_a_decode_step_at_batch_1_reads_the_weights_once(card: str) -> None:
     hardware = hardware_catalog()[card]
-    read_s = (float(weights_bytes(llm)) - 2 * llm.embedding_params) / hardware.bandwidth_bytes_per_s
-    assert read_s <= float(latency(llm, 16, Workload(50, 32), hardware=hardware).tpot_s) <= 3 * read_s
+    times_read = {}
+    for name, llm in llm_catalog().items():
+        if llm.nominal_params >= 7e9:
+            read_s = (float(weights_bytes(llm)) - 2 * llm.embedding_params) / hardware.bandwidth_bytes_per_s
+            times_read[name] = float(latency(llm, 16, Workload(50, 32), hardware=hardware).tpot_s) / read_s
+    assert len(times_read) > 15
+    assert {name: times for name, times in times_read.items() if not 1 <= times <= 3} == {}
