@@ -1,0 +1,122 @@
+"""What a command that goes wrong says, and what it ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cli.commands import OPTIMUM, PLAN, REQUEST
+from support import Run
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) -> None:
+    done = run("plan", "--budget", "1 GFLOPs", *REQUEST, *as_json)
+    assert done.code == 1
+    assert done.complaint.startswith("nothing fits 1 GFLOPs (full count): the cheapest candidate is Qwen1.5-0.5B with ")
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["fit", "RUNS", "--form", "aditive"], "no form is called 'aditive'; did you mean 'additive'?"),
+        (["fit", "RUNS", "--loss", "hub"], "no loss is called 'hub'; did you mean 'huber'?"),
+        (["fit", "RUNS", "--fix", "alpha"], "--fix: expected alpha=0.077 or the like, got 'alpha'"),
+        (["fit", "RUNS", "--fix", "alpha="], "--fix: expected alpha=0.077 or the like, got 'alpha='"),
+        (["fit", "RUNS", "--fix", "alpha=low"], "--fix: expected alpha=0.077 or the like, got 'alpha=low'"),
+        (["fit", "RUNS", "--fix", "alpha=nan"], "--fix: expected alpha=0.077 or the like, got 'alpha=nan'"),
+        (
+            ["fit", "RUNS", "--fix", "gamma=1"],
+            "no parameter of the additive form is called 'gamma'; there are: A, alpha, B, beta, D",
+        ),
+        (["fit", "RUNS", "--tie", "alpha=2*bet"], "--tie: expected alpha=2*beta or the like, got 'alpha=2*bet'"),
+        (["fit", "RUNS", "--tie", "alpha=(beta"], "--tie: expected alpha=2*beta or the like, got 'alpha=(beta'"),
+        (["fit", "RUNS", "--tie", "alpha=alpha"], "--tie: expected alpha=2*beta or the like, got 'alpha=alpha'"),
+        (["fit", "RUNS", "--tie", "alpha=1/0"], "--tie: expected alpha=2*beta or the like, got 'alpha=1/0'"),
+        (["fit", "RUNS", "--tie", "alpha=sqrt(-1)"], "--tie: expected alpha=2*beta or the like, got 'alpha=sqrt(-1)'"),
+        (
+            ["fit", "RUNS", "--tie", "alpha=beta", "--tie", "beta=alpha"],
+            "--tie: expected alpha=2*beta or the like, got 'beta=alpha'",
+        ),
+        (["fit", "RUNS", "--compressor", "quecc"], "no run has compressor 'quecc'; there are: tokenpacker, none"),
+        (
+            ["fit", "FOLDER/none.csv"],
+            "cannot read FOLDER/none.csv: No such file or directory; expected a CSV file of measured runs",
+        ),
+        (
+            ["fit", "RUNS", "-o", "FOLDER/none/law.json"],
+            "cannot write FOLDER/none/law.json: there is no folder FOLDER/none; name a folder that can be written",
+        ),
+        (["show", "ocrr"], "no shipped law is called 'ocrr'; did you mean 'ocr'?"),
+        (
+            ["show", "FOLDER/law.json"],
+            "cannot read FOLDER/law.json: No such file or directory; expected a law that vlm-planner fit -o wrote",
+        ),
+        (
+            [*PLAN, "--visual-tokens", "2.5"],
+            "--visual-tokens: expected whole numbers such as 1,4,16, got '2.5'",
+        ),
+        (
+            [*PLAN, "--visual-tokens", ","],
+            "--visual-tokens: expected whole numbers such as 1,4,16, got ','",
+        ),
+        ([*PLAN, "--images", "0"], "--images: expected a whole number of at least 1, got 0"),
+        ([*PLAN, "--query-tokens", "-1"], "--query-tokens: expected a whole number of at least 0, got -1"),
+        ([*PLAN, "--compressor", "qecc"], "no compressor is called 'qecc'; did you mean 'quecc'?"),
+        ([*PLAN, "--convention", "papers"], "no convention is called 'papers'; did you mean 'paper'?"),
+        (
+            [*PLAN, "--budget", "2 TFLOP/s"],
+            "--budget: expected a positive number of FLOPs such as \"2 TFLOPs\" or 2e12, got '2 TFLOP/s': "
+            "'TFLOP/s' is a rate, a budget is a count of FLOPs for one request",
+        ),
+        (
+            [*OPTIMUM, "--convention", "full"],
+            "the continuous optimum is defined for the paper's count only, got convention 'full': say 'paper', "
+            "or use plan, which counts real architectures",
+        ),
+        (
+            ["catalog", "--llms", "Vicuna-7B"],
+            "no language model or family is called 'Vicuna-7B'; did you mean 'Vicuna'?",
+        ),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
+)
+def test_bad_input_ends_with_2_and_one_line(
+    run: Run, runs: Path, tmp_path: Path, command: list[str], complaint: str
+) -> None:
+    def place(text: str) -> str:
+        return text.replace("RUNS", str(runs)).replace("FOLDER", str(tmp_path))
+
+    ended = {}
+    for medium in ("tables", "--json"):
+        done = run(*map(place, command), *(["--json"] if medium == "--json" else []))
+        ended[medium] = (done.complaint, done.code, list(tmp_path.iterdir()))
+    assert ended == dict.fromkeys(("tables", "--json"), (place(complaint), 2, []))
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["plan", "--budget", "2T", "--query-tokens", "50"], "error: --generated-tokens is missing: say how many"),
+        (["plan", "--query-tokens", "50", "--generated-tokens", "32"], "error: --budget is missing: give FLOPs"),
+        (
+            ["plan", "--budget", "2T", "--query-tokens", "1.5", "--generated-tokens", "32"],
+            "error: --query-tokens: input should be a valid integer; see vlm-planner plan --help\n",
+        ),
+        (["fit"], "error: RUNS is missing; see vlm-planner fit --help\n"),
+        (["fit", "a.csv", "b.csv"], "error: got unexpected extra argument(s) (b.csv); see vlm-planner fit --help\n"),
+        (["plant"], "error: no verb is called 'plant'; did you mean plan?\n"),
+        (["zzz"], "error: no verb is called 'zzz'; see vlm-planner --help\n"),
+        (["plan", "--bugdet", "2T"], "error: no option is called --bugdet; did you mean --budget?\n"),
+        (["--nonsense"], "error: no option is called --nonsense; see vlm-planner --help\n"),
+        (["plan", "--budget"], "error: option '--budget' requires an argument; see vlm-planner plan --help\n"),
+        (["cost", "--gpus"], "error: no option is called --gpus; see vlm-planner cost --help\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_that_cannot_be_read_ends_with_2(run: Run, command: list[str], complaint: str) -> None:
+    done = run(*command)
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err.startswith(complaint)
+    assert done.err.count("\n") == 1

@@ -1,0 +1,67 @@
+"""The command line as a process: what it ends with, and what it loads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli.commands import PLAN, REQUEST
+from support import Run
+
+import planner
+from planner.base.errors import MeasurementError
+
+
+def test_an_interrupted_command_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planner, "plan", interrupted)
+    done = run(*PLAN)
+    assert (done.code, done.out, done.err.strip()) == (130, "", "interrupted")
+
+
+def test_what_cannot_be_measured_here_ends_with_3(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_device(*_: object, **__: object) -> None:
+        raise MeasurementError("device cuda: PyTorch sees 0 CUDA devices here")
+
+    monkeypatch.setattr(planner, "plan", no_device)
+    done = run(*PLAN)
+    assert (done.code, done.complaint) == (3, "device cuda: PyTorch sees 0 CUDA devices here")
+
+
+def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_the_module_runs_from_any_folder(tmp_path: Path) -> None:
+    done = python("-m", "planner.cli", *PLAN, "--json", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["best"]["llm"] == "Qwen1.5-4B"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_module_is_its_exit_code(tmp_path: Path) -> None:
+    done = python("-m", "planner.cli", "plan", "--budget", "1 GFLOPs", *REQUEST, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: nothing fits 1 GFLOPs")
+
+
+def test_a_verb_loads_its_own_module_only() -> None:
+    script = (
+        "import sys; from planner import cli; sys.argv = ['vlm-planner', 'plan', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted(set(cli.VERBS.values()) & {name.removeprefix('planner.cli.') for name in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n['plans']\n")
+
+
+def test_importing_loads_no_heavy_package(tmp_path: Path) -> None:
+    heavy = {"scipy", "pandas", "matplotlib", "lmfit", "torch", "transformers"}
+    program = f"import sys, planner, planner.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = python("-c", program, folder=tmp_path)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
