@@ -26,21 +26,14 @@ EXPONENTS = np.geomspace(3e-4, 6.0, 24)
 """Grid values of alpha and of beta; neighbours differ by a factor 1.54, far less than the width of a basin."""
 
 
-@dataclass(frozen=True)
-class SeparatePowers(Powers):
-    """Y = A/N^alpha + B/T^beta + D, by the names that a form gives them."""
+@dataclass(frozen=True, kw_only=True)
+class _NamedPowers(Powers):
+    """What both forms have, by the names that a form gives them."""
 
     a: str = "A"
     alpha: str = "alpha"
-    b: str = "B"
     beta: str = "beta"
     d: str = "D"
-
-    two_terms: ClassVar[bool] = True
-    exponent_min: ClassVar[float] = EXPONENT_FLOOR  # at zero a power is the constant that D already is
-    all_faces: ClassVar[tuple[Face, ...]] = (
-        ((0, 1), True), ((0, 1), False), ((0,), True), ((1,), True), ((), True), ((0,), False), ((1,), False),
-    )  # fmt: skip
 
     @property
     def offset(self) -> str:
@@ -49,6 +42,19 @@ class SeparatePowers(Powers):
     @property
     def exponents(self) -> tuple[str, ...]:
         return self.alpha, self.beta
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparatePowers(_NamedPowers):
+    """Y = A/N^alpha + B/T^beta + D."""
+
+    b: str = "B"
+
+    two_terms: ClassVar[bool] = True
+    exponent_min: ClassVar[float] = EXPONENT_FLOOR  # at zero a power is the constant that D already is
+    all_faces: ClassVar[tuple[Face, ...]] = (
+        ((0, 1), True), ((0, 1), False), ((0,), True), ((1,), True), ((), True), ((0,), False), ((1,), False),
+    )  # fmt: skip
 
     @property
     def bends(self) -> Mapping[str, str]:
@@ -127,26 +133,13 @@ class SeparatePowers(Powers):
         return found.low, found.high
 
 
-@dataclass(frozen=True)
-class JointPower(Powers):
-    """Y = A/(N^alpha T^beta) + D, by the names that a form gives them."""
-
-    a: str = "A"
-    alpha: str = "alpha"
-    beta: str = "beta"
-    d: str = "D"
+@dataclass(frozen=True, kw_only=True)
+class JointPower(_NamedPowers):
+    """Y = A/(N^alpha T^beta) + D."""
 
     two_terms: ClassVar[bool] = False
     exponent_min: ClassVar[float] = 0.0
     all_faces: ClassVar[tuple[Face, ...]] = (((0,), True), ((0,), False), ((), True))
-
-    @property
-    def offset(self) -> str:
-        return self.d
-
-    @property
-    def exponents(self) -> tuple[str, ...]:
-        return self.alpha, self.beta
 
     @property
     def bends(self) -> Mapping[str, str]:
