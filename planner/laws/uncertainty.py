@@ -119,7 +119,6 @@ class Uncertainty:
         return total
 
 
-@remembered
 def uncertainty(law: Law) -> Uncertainty | None:
     """What is known of how sure a law is; None for a law that was given, or whose constraints have no profile."""
     try:
@@ -130,7 +129,7 @@ def uncertainty(law: Law) -> Uncertainty | None:
         return None
 
 
-@remembered  # a mix is made anew for every share, its tasks stay
+@remembered  # here and nowhere above, so that whoever asks of a task is given the same belief
 def _belief_of(law: Law) -> Belief:
     """The forms of an average; of a fitted law its own form and those of the others that its runs allow."""
     if isinstance(law, CombinedLaw):

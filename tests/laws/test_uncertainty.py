@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import planner
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler
+from planner.laws.memo import KEPT
 from planner.laws.shipped import load_law, load_mix
 from planner.laws.uncertainty import uncertainty
 from planner.runs import Runs
@@ -88,3 +91,15 @@ def test_mixes_of_the_same_tasks_share_what_is_known_of_each() -> None:
     assert one.beliefs[0] is alone.beliefs[0]
     assert one.beliefs[0] is not one.beliefs[1]
     assert (one.weights, other.weights) == ((0.6, 0.4), (0.5, 0.5))
+
+
+def test_mixes_share_what_is_known_after_many_other_laws_too() -> None:
+    """Asked of the single task again and again meanwhile: what is dropped for one is dropped for both."""
+    alone, other = load_law("reasoning", "log-linear"), load_law("ocr", "log-linear")
+    for _ in range(KEPT + 1):
+        uncertainty(replace(other))
+        uncertainty(alone)
+    mixed, single = uncertainty(load_mix("reasoning=0.6,ocr=0.4", "log-linear")), uncertainty(alone)
+    assert mixed is not None
+    assert single is not None
+    assert mixed.beliefs[0] is single.beliefs[0]
