@@ -11,6 +11,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import parse_flops
 from planner.cli.common import (
     CachedTokens,
+    Connector,
     GeneratedTokens,
     Json,
     QueryTokens,
@@ -22,7 +23,14 @@ from planner.cli.common import (
 from planner.configuration import Model
 from planner.costs.convert import MEANINGS, convert, counts
 from planner.costs.request import request_cost
-from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION, find_compressor, find_llms, find_vision
+from planner.parts.catalog import (
+    DEFAULT_COMPRESSOR,
+    DEFAULT_CONNECTOR,
+    DEFAULT_VISION,
+    find_compressor,
+    find_llms,
+    find_vision,
+)
 from planner.parts.llms import Llm
 
 OneLlm = Annotated[str | None, typer.Argument(help="Language model: a name or the path of a config.json.")]
@@ -46,6 +54,7 @@ def cost(
     images: Images = 1,
     vision: Vision = DEFAULT_VISION,
     compressor: Compressor = DEFAULT_COMPRESSOR,
+    connector: Connector = DEFAULT_CONNECTOR,
     convention: Annotated[str, typer.Option(help="full, paper or torch.")] = "full",
     prompt_order: PromptOrder = "image-first",
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu: adds times.")] = None,
@@ -65,6 +74,7 @@ def cost(
         planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images),
         vision=vision,
         compressor=compressor,
+        connector=connector,
         convention=convention,
         prompt_order=prompt_order,
         precision=precision,

@@ -16,6 +16,7 @@ from planner.base.quantities import shown
 from planner.cli.common import (
     BudgetText,
     CachedTokens,
+    Connector,
     Force,
     FormName,
     GeneratedTokens,
@@ -31,7 +32,7 @@ from planner.cli.common import (
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
 from planner.laws.shipped import load_mix
-from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
 
 @app.command()
@@ -70,6 +71,7 @@ def plan(
     compressor: Annotated[
         str, typer.Option(help="quecc, tokenpacker, average-pool, none; several by commas.")
     ] = DEFAULT_COMPRESSOR,
+    connector: Connector = DEFAULT_CONNECTOR,
     convention: Annotated[str, typer.Option(help="full (every stage), paper (2N(Q+V+G), LLM only) or torch.")] = "full",
     prompt_order: Annotated[
         str, typer.Option(help="image-first, text-first (query pass free), or both by commas.")
@@ -95,6 +97,7 @@ def plan(
         visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
         vision=parse_names(vision),
         compressor=parse_names(compressor),
+        connector=connector,
         prompt_order=parse_names(prompt_order),
         hardware=hardware,
         precision=None if precision is None else parse_names(precision),

@@ -11,10 +11,11 @@ from planner.configuration import IMAGE_FIRST, Model, Run, cannot_share
 from planner.costs.flops import FULL, Flops, flops
 from planner.costs.latency import Latency, latency, speed_limit_tokens
 from planner.costs.memory import Memory, memory
-from planner.costs.stages import STAGES, Workload
+from planner.costs.stages import STAGES, Workload, as_workload
 from planner.hardware import Hardware
-from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 from planner.parts.compressors import Compressor
+from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.parts.walk import Number
@@ -60,6 +61,10 @@ class RequestCost:
         return self.model.compressor
 
     @property
+    def connector(self) -> Connector:
+        return self.model.connector
+
+    @property
     def prompt_order(self) -> str:
         return self.model.prompt_order
 
@@ -96,6 +101,7 @@ class RequestCost:
             "visual_tokens": self.visual_tokens,
             "vision": self.vision.name,
             "compressor": self.compressor.name,
+            "connector": self.connector.name,
             "prompt_order": self.prompt_order,
             "precision": self.precision,
             "tensor_parallel": self.tensor_parallel,
@@ -135,10 +141,14 @@ class RequestCost:
 def request_cost(
     llm: str | Path | Llm,
     visual_tokens: int,
-    workload: Workload,
+    workload: Workload | None = None,
     *,
+    query_tokens: int | None = None,
+    generated_tokens: int | None = None,
+    cached_tokens: int = 0,
     vision: str | Tower = DEFAULT_VISION,
     compressor: str | Compressor = DEFAULT_COMPRESSOR,
+    connector: str | Connector = DEFAULT_CONNECTOR,
     convention: str = FULL,
     prompt_order: str = IMAGE_FIRST,
     precision: str | None = None,
@@ -153,8 +163,11 @@ def request_cost(
     Args:
         llm: name, config.json path or spec of one language model.
         visual_tokens: per image, a number that the compressor can make from the tower's patches; 0: no image.
-        workload: the request.
-        vision, compressor: tower and compressor.
+        workload: the request, with all its token counts.
+        query_tokens: new text tokens, instead of a workload.
+        generated_tokens: answer tokens, likewise.
+        cached_tokens: text tokens already in the KV cache, on top of `query_tokens`.
+        vision, compressor, connector: the parts between image and language model, by name or as they are.
         convention: how FLOPs are counted.
         prompt_order: "image-first" or "text-first".
         precision: of the LLM's matrices; by default bf16, or fp16 on a card that has no bf16.
@@ -169,9 +182,12 @@ def request_cost(
     """
     if latency_source not in LATENCY_SOURCES:
         raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
-    model = Model.of(llm, visual_tokens, vision=vision, compressor=compressor, prompt_order=prompt_order)
+    load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
+    model = Model.of(
+        llm, visual_tokens, vision=vision, compressor=compressor, connector=connector, prompt_order=prompt_order
+    )
     run = Run.of(hardware, precision=precision, kv_precision=kv_precision, batch=batch, tensor_parallel=tensor_parallel)
-    return cost_of(model, workload, run, convention=convention, latency_source=latency_source)
+    return cost_of(model, load, run, convention=convention, latency_source=latency_source)
 
 
 def cost_of(

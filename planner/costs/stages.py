@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import UnknownNameError
-from planner.base.quantities import whole_number
+from planner.base.errors import QuantityError, UnknownNameError
+from planner.base.quantities import shown, whole_number
 from planner.configuration import IMAGE_FIRST, PROMPT_ORDERS, TEXT_FIRST, Model
 from planner.parts.walk import Number, Pass
 
@@ -48,6 +48,30 @@ class Workload:
     def prefilled_text_tokens(self) -> int:
         """Text tokens that the prefill computes."""
         return self.system_tokens + self.query_tokens
+
+
+def as_workload(
+    workload: Workload | None,
+    query_tokens: int | None,
+    generated_tokens: int | None,
+    cached_tokens: int,
+    expected: str = "a Workload",
+) -> Workload:
+    """A Workload from either way of giving one; `expected` says in errors what a caller takes as one.
+
+    Raises:
+        QuantityError: both ways or neither are given.
+    """
+    if workload is not None:
+        if not isinstance(workload, Workload):
+            raise QuantityError(f"workload: expected {expected}, got {shown(workload)}", workload)
+        if query_tokens is not None or generated_tokens is not None or cached_tokens:
+            raise QuantityError("workload: give a Workload or token counts, not both", workload)
+        return workload
+    if query_tokens is None or generated_tokens is None:
+        missing = "query_tokens" if query_tokens is None else "generated_tokens"
+        raise QuantityError(f"{missing}: expected how many tokens a request has, got nothing", None)
+    return Workload(query_tokens, generated_tokens, cached_tokens)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from planner.costs.latency import Latency
 from planner.costs.memory import Memory
 from planner.hardware import Hardware
 from planner.parts.compressors import Compressor
+from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import Limit
@@ -55,11 +56,13 @@ class Candidate:
     """Probability that no candidate under the budget has a smaller error; None for a law of a joint fit."""
     expected_regret: float | None = None
     """How much larger its error is expected to be than that of the best candidate under the budget."""
+    connector: Connector = field(default_factory=Mlp)
+    """What leads the visual tokens into the language model."""
 
     @property
     def model(self) -> Model:
         """What is made."""
-        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order)
+        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order, self.connector)
 
     def run(self, hardware: Hardware | None = None) -> Run:
         """How it runs, on such hardware."""
@@ -81,6 +84,7 @@ class Candidate:
             llm_params=self.llm.nominal_params,
             vision=self.vision.name,
             compressor=self.compressor.name,
+            connector=self.connector.name,
             **own,
         )
 

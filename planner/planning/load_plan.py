@@ -55,5 +55,7 @@ def replan(plan: PlanLike) -> Plan:
     asked = as_plan(plan)
     tried = asked.tried
     tokens = admissible(tried.visual_tokens, tried.compressors, tried.towers)
-    axes = Axes(tried.llms, tried.towers, tried.compressors, tried.prompt_orders, tokens, asked.laws)
+    axes = Axes(
+        tried.llms, tried.towers, tried.compressors, tried.prompt_orders, tokens, asked.laws, asked.best.connector
+    )
     return plan_among(axes, asked.budget, asked.load, asked.deployment)

@@ -12,9 +12,10 @@ from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
 from planner.laws.combined import Law
+from planner.parts.connectors import Connector, Mlp
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.deployment import Deployment
-from planner.planning.limits import RELAXED_BY, limits_of
+from planner.planning.limits import LIMITS, RELAXED_BY, limits_of
 from planner.planning.plan_record import (
     CandidateRecord,
     Counts,
@@ -102,6 +103,7 @@ def record(plan: Plan) -> PlanRecord:
             llms={one.name: one for one in tried.llms},
             vision={one.name: one for one in tried.towers},
             compressors={one.name: one for one in tried.compressors},
+            connectors={} if plan.best.connector == Mlp() else {plan.best.connector.name: plan.best.connector},
         ),
         workload_p95=None if plan.load.tail == plan.load.mean else plan.load.tail,
     )
@@ -169,11 +171,17 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
             raise place.at("parts").at(what).at(name).wrong(f"the name {name!r}", kind[name].name)
         return kind[name]
 
+    def connector(name: str) -> Connector:
+        usual = Mlp()
+        found: Connector = part(parts.connectors or {usual.name: usual}, "connectors", name)
+        return found
+
     def candidate(one: CandidateRecord) -> Candidate:
         return Candidate(
             llm=part(parts.llms, "llms", one.llm),
             vision=part(parts.vision, "vision", one.vision),
             compressor=part(parts.compressors, "compressors", one.compressor),
+            connector=connector(one.connector),
             **{name: getattr(one, name) for name in CandidateRecord.SAME},
         )
 
@@ -183,6 +191,12 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
     def maybe(one: CandidateRecord | None) -> Candidate | None:
         return None if one is None else candidate(one)
 
+    for name in inputs.limits:
+        if name not in LIMITS:
+            raise place.error(
+                f"{place.origin} has the limit {name!r}, which is not known here: install the plug-in that adds it, "
+                "or planner.register its LimitKind, and read the plan again"
+            )
     try:
         budget = Budget(convention=inputs.convention, **inputs.limits)  # type: ignore[arg-type]  # limits by name
         limits = {limit.name: limit for limit in limits_of(budget, found.hardware_profile)}

@@ -20,7 +20,9 @@ from planner.costs.stages import Workload
 from planner.hardware import Hardware
 from planner.hardware.part import PROFILE_PART
 from planner.laws.combined import LAW_PART, Law
+from planner.parts.catalog import DEFAULT_CONNECTOR
 from planner.parts.compressors import Compressor
+from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.stored import Part
 from planner.parts.towers import Tower
@@ -70,6 +72,7 @@ class CandidateRecord:
     expected_regret: float | None
     memory: Memory
     latency: Latency | None
+    connector: str = field(default=DEFAULT_CONNECTOR, metadata=SPARSE)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ class Parts:
     llms: Mapping[str, Annotated[Llm, Part(Llm)]]
     vision: Mapping[str, Annotated[Tower, Part(Tower)]]
     compressors: Mapping[str, Annotated[Compressor, Part(Compressor)]]
+    connectors: Mapping[str, Annotated[Connector, Part(Connector)]] = field(default_factory=dict, metadata=SPARSE)
+    """Left out where it is the usual one."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from planner.base.errors import InputError, QuantityError, UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import parse_flops, shown
 from planner.costs.flops import CONVENTIONS, FULL
-from planner.costs.stages import Workload
+from planner.costs.stages import Workload, as_workload
 from planner.planning.limits import LIMITS, LimitKind, find_limit
 
 __all__ = ["Budget", "Load", "Quantity", "Workload", "as_budget", "as_workload"]
@@ -132,19 +132,3 @@ class Load:
     """The request that times and memory must hold for: the 95th percentile of a distribution, else the same."""
     requests: int = 1
     """How many requests these stand for."""
-
-
-def as_workload(
-    workload: Workload | None, query_tokens: int | None, generated_tokens: int | None, cached_tokens: int
-) -> Workload:
-    """A Workload from either way of giving one. Raises QuantityError where both or neither are given."""
-    if workload is not None:
-        if not isinstance(workload, Workload):
-            raise QuantityError(f"workload: expected a Workload or a CSV's path, got {shown(workload)}", workload)
-        if query_tokens is not None or generated_tokens is not None or cached_tokens:
-            raise QuantityError("workload: give a Workload or token counts, not both", workload)
-        return workload
-    if query_tokens is None or generated_tokens is None:
-        missing = "query_tokens" if query_tokens is None else "generated_tokens"
-        raise QuantityError(f"{missing}: expected how many tokens a request has, got nothing", None)
-    return Workload(query_tokens, generated_tokens, cached_tokens)

@@ -18,13 +18,16 @@ from planner.costs.stages import Workload
 from planner.hardware import Hardware
 from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
+    DEFAULT_CONNECTOR,
     DEFAULT_VISION,
     Llms,
     find_compressor,
+    find_connector,
     find_llms,
     find_vision,
 )
 from planner.parts.compressors import Compressor
+from planner.parts.connectors import Connector
 from planner.parts.towers import Tower
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
@@ -57,6 +60,7 @@ def plan(
     visual_tokens: int | Iterable[int] | None = None,
     vision: str | Tower | Iterable[str | Tower] = DEFAULT_VISION,
     compressor: str | Compressor | Iterable[str | Compressor] = DEFAULT_COMPRESSOR,
+    connector: str | Connector = DEFAULT_CONNECTOR,
     prompt_order: str | Iterable[str] = "image-first",
     convention: str | None = None,
     form: str | None = None,
@@ -90,6 +94,7 @@ def plan(
         visual_tokens: candidates; by default all that the compressor admits for the tower.
         vision: vision towers.
         compressor: "quecc", "tokenpacker", "average-pool", "none".
+        connector: what leads the visual tokens into the language model, of all candidates: "mlp".
         prompt_order: "image-first", "text-first" (which makes QueCC's query pass free).
         convention: "full", "paper" or "torch"; overrides that of the budget.
         form: form of a shipped law; "additive" by default.
@@ -111,7 +116,7 @@ def plan(
         as_workload(Workload(0, 0), query_tokens, generated_tokens, cached_tokens)  # not both
         load = read_traffic(workload)
     else:
-        one = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
+        one = as_workload(workload, query_tokens, generated_tokens, cached_tokens, "a Workload or a CSV's path")
         load = Load(one, one)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
@@ -124,7 +129,8 @@ def plan(
             raise UnknownNameError("prompt order", order, PROMPT_ORDERS)
     laws = laws_of(law, form, compressors)
     models = find_llms(llms) if llms is not None else own_families(laws.values())
-    axes = Axes(models, towers, compressors, orders, admissible(visual_tokens, compressors, towers), laws)
+    tokens = admissible(visual_tokens, compressors, towers)
+    axes = Axes(models, towers, compressors, orders, tokens, laws, find_connector(connector))
     return plan_among(axes, budget, load, deployment)
 
 
@@ -215,6 +221,7 @@ def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str
         flops=block.flops.at(i, j),
         vision=block.vision,
         compressor=block.compressor,
+        connector=block.connector,
         prompt_order=block.prompt_order,
         precision=block.precision,
         kv_precision=kv_precision,

@@ -8,7 +8,7 @@ visual tokens); blocks are laid end to end into the columns of a `CandidateTable
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import product
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ from planner.costs.request import SILICON
 from planner.costs.stages import Workload
 from planner.laws.combined import Law
 from planner.parts.compressors import Compressor
+from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm, stacks
 from planner.parts.towers import Tower
 from planner.planning.deployment import Deployment
@@ -46,6 +47,8 @@ class Axes:
     """By names of compressor and tower."""
     laws: Mapping[str, Law]
     """By name of the compressor."""
+    connector: Connector = field(default_factory=Mlp)
+    """The same for all candidates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,7 @@ class Block:
 
     vision: Tower
     compressor: Compressor
+    connector: Connector
     prompt_order: str
     precision: str
     visual_tokens: tuple[int, ...]
@@ -156,7 +160,7 @@ def _block(
     run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
     found = []
     for members, llm in groups:
-        model = Model(llm, tower, compressor, v, prompt_order)
+        model = Model(llm, tower, compressor, v, prompt_order, axes.connector)
         timed = served = None
         if deployment.hardware is not None:
             llms = [axes.llms[position] for position in members]
@@ -187,7 +191,21 @@ def _block(
         if deployment.price_per_hour is not None:
             quantities["price_per_million_requests"] = 1e6 / 3600 * deployment.price_per_hour * devices / rate
     full = {name: np.broadcast_to(np.asarray(value, float), shape) for name, value in quantities.items()}
-    return Block(tower, compressor, prompt_order, precision, tokens, law, error, counted, held, timed, shape, full)
+    return Block(
+        vision=tower,
+        compressor=compressor,
+        connector=axes.connector,
+        prompt_order=prompt_order,
+        precision=precision,
+        visual_tokens=tokens,
+        law=law,
+        error=error,
+        flops=counted,
+        memory=held,
+        latency=timed,
+        shape=shape,
+        quantities=full,
+    )
 
 
 _Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]

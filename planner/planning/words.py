@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from planner.base.quantities import format_flops, format_fraction, format_percent, format_probability
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
+from planner.parts.connectors import Mlp
 from planner.planning.limits import RELAXED_BY, show_price
 from planner.planning.request import Load
 
@@ -36,6 +37,8 @@ def way_to_run(plan: Plan) -> str:
         parts.append(f"KV cache in {best.kv_precision}")
     if best.batch > 1 or len(plan.deployment.batches) > 1:
         parts.append(f"batch {best.batch}")
+    if best.connector != Mlp():
+        parts.append(best.connector.title)
     if len(plan.best_of_each) > 1:
         parts.append(f"{best.compressor.title}, {best.prompt_order}")
     return ", ".join(parts)

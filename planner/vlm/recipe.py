@@ -15,14 +15,17 @@ from planner.base.quantities import shown, whole_number
 from planner.configuration import Model
 from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
+    DEFAULT_CONNECTOR,
     DEFAULT_VISION,
     find_compressor,
+    find_connector,
     find_llms,
     find_vision,
     shipped_config,
 )
 from planner.parts.compressors import COMPRESSORS, Compressor
 from planner.parts.configs import read_llm, read_tower
+from planner.parts.connectors import CONNECTORS, Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.candidate import Candidate
@@ -33,6 +36,8 @@ from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
 Picked = Candidate | Plan | Mapping[str, Any]
 """A pick: a plan (its best), one of its candidates, or a plan as `Plan.to_dict` writes it."""
 
+PROJECTOR = "mlp"
+"""What a connector says in `built_as` where it is the projector of these models."""
 _UNUSED = ("architectures", "transformers_version", "_name_or_path", "auto_map", "dtype", "torch_dtype")
 
 
@@ -51,11 +56,12 @@ class Recipe:
     """Values of the language model's Hugging Face config."""
     vision_config: Mapping[str, Any] = field(hash=False, repr=False)
     """The same of the whole tower."""
+    connector: Connector = field(default_factory=Mlp)
 
     @property
     def model(self) -> Model:
         """The model as the planner counts it."""
-        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order)
+        return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order, self.connector)
 
     def __str__(self) -> str:
         return str(self.model)
@@ -92,6 +98,11 @@ class Recipe:
                 f"cannot build {self}: the compressor {self.compressor.name} has a known cost but no torch module; "
                 f"expected one of {', '.join(one.name for one in COMPRESSORS if one.built_as)}"
             )
+        if self.connector.built_as != PROJECTOR:
+            raise InputError(
+                f"cannot build {self}: the connector {self.connector.name} has a known cost but no torch module; "
+                f"expected one of {', '.join(one.name for one in CONNECTORS if one.built_as == PROJECTOR)}"
+            )
         for part in (self.llm, self.vision):
             if not part.model_type:
                 raise InputError(
@@ -118,6 +129,7 @@ def make_recipe(
     visual_tokens: int | None = None,
     vision: str | Tower | None = None,
     compressor: str | Compressor | None = None,
+    connector: str | Connector | None = None,
     prompt_order: str | None = None,
 ) -> Recipe:
     """A recipe from a pick, from names, or from a pick with some names put in its place.
@@ -128,6 +140,7 @@ def make_recipe(
         visual_tokens: per image; by default all patches where there is no compressor.
         vision: name or path of a config.json; CLIP-ViT-L/14-336 by default.
         compressor: "quecc" by default.
+        connector: "mlp" by default.
         prompt_order: "image-first" by default.
 
     Raises:
@@ -160,6 +173,7 @@ def make_recipe(
         llm=found[0],
         vision=tower,
         compressor=squeeze,
+        connector=find_connector(connector or picked.get("connector") or DEFAULT_CONNECTOR),
         visual_tokens=tokens,
         prompt_order=order,
         llm_config=_values("llm", found[0].name, found[0].source),
@@ -195,7 +209,7 @@ def _picked(candidate: Picked | None, known: Set[str]) -> Mapping[str, Any]:
     best = candidate.best if isinstance(candidate, Plan) else candidate
     if not isinstance(best, Candidate):
         raise InputError(f"expected a plan or one of its candidates, got {shown(candidate)}")
-    return {name: getattr(best, name) for name in names}
+    return {name: getattr(best, name) for name in (*names, "connector")}
 
 
 def _sources(plan: Mapping[str, Any], known: Set[str]) -> dict[str, str]:

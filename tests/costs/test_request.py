@@ -11,6 +11,7 @@ from costs.loose import request_flops, request_latency, request_memory
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import planner
 from planner.base.errors import InputError, QuantityError, SpecError, UnknownNameError
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.flops import CONVENTIONS
@@ -31,6 +32,32 @@ def cost(
     llm: str = "Qwen2.5-7B", visual_tokens: int = 16, workload: Workload = WORKLOAD, **options: Any
 ) -> RequestCost:
     return request_cost(llm, visual_tokens, workload, **options)
+
+
+# ---- what is asked for -------------------------------------------------------------------------------------------
+
+
+def test_the_request_may_be_given_by_its_token_counts() -> None:
+    assert planner.cost("Qwen2.5-7B", 16, query_tokens=50, generated_tokens=32) == cost()
+    cached = planner.cost("Qwen2.5-7B", 16, query_tokens=0, generated_tokens=32, cached_tokens=500, hardware="l4")
+    assert cached == cost(workload=Workload(0, 32, 500), hardware="l4")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"query_tokens": 50}, "generated_tokens: expected how many tokens a request has, got nothing"),
+        ({}, "query_tokens: expected how many tokens a request has, got nothing"),
+        ({"workload": WORKLOAD, "query_tokens": 50}, "workload: give a Workload or token counts, not both"),
+        ({"workload": WORKLOAD, "cached_tokens": 1}, "workload: give a Workload or token counts, not both"),
+        ({"workload": "requests.csv"}, "workload: expected a Workload, got 'requests.csv'"),
+    ],
+    ids=str,
+)
+def test_a_request_is_given_in_one_way(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(QuantityError) as caught:
+        planner.cost("Qwen2.5-7B", 16, **given)
+    assert str(caught.value) == complaint
 
 
 # ---- the JSON that is promised -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from rich.console import Console
 from support import Run
 
 import planner
+from planner import cli
 from planner.base.errors import InputError, NothingFitsError, QuantityError, UnknownNameError
 from planner.base.registry import register
 from planner.explore.controls import page_of
@@ -34,6 +35,7 @@ SERVED: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32, "hardware"
 
 @pytest.fixture(autouse=True)
 def _carbon() -> Iterator[None]:
+    cli.load()  # the options of a process are those of the limits that were there when its verbs were loaded
     register(carbon.CARBON)
     yield
     LIMITS.remove(carbon.CARBON.name)
@@ -150,6 +152,33 @@ def test_it_is_on_the_page_and_in_the_file(tmp_path: Path, run: Run) -> None:
     words = ("plan", "--limit", "carbon=6mg", "--query-tokens", 50, "--generated-tokens", 32, "--hardware", "l4")
     assert run(*words, "-o", file).code == 0
     assert json.loads(file.read_text(encoding="utf-8"))["sha256"] == content["sha256"]
+
+
+def test_a_saved_plan_is_read_back_where_the_limit_is_known(tmp_path: Path) -> None:
+    found = plan(planner.Budget(carbon="2 mg"))
+    file = found.save(tmp_path / "plan.json")
+    again = planner.load_plan(file)
+    assert again == found
+    assert again.budget.limits == {"carbon_grams": 0.002}
+    assert again.limits[0].limit.kind is carbon.CARBON
+    assert str(again) == str(found)
+    assert planner.replan(again) == found
+
+
+def test_a_saved_plan_is_refused_where_the_limit_is_not_known(tmp_path: Path) -> None:
+    file = plan(planner.Budget("3 TFLOPs", carbon="6 mg")).save(tmp_path / "plan.json")
+    LIMITS.remove(carbon.CARBON.name)
+    try:
+        with pytest.raises(InputError) as caught:
+            planner.load_plan(file)
+        with pytest.raises(InputError, match=r"^plan\.json has the limit 'carbon_grams', which is not known here: "):
+            planner.write_report(file, tmp_path / "page.html")
+    finally:
+        register(carbon.CARBON)
+    assert str(caught.value) == (
+        "plan.json has the limit 'carbon_grams', which is not known here: install the plug-in that adds it, or "
+        "planner.register its LimitKind, and read the plan again"
+    )
 
 
 def test_the_command_line_reads_it_as_it_is_typed(run: Run) -> None:

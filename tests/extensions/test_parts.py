@@ -1,5 +1,5 @@
-"""A compressor, a kind of language model and a tower, each in one file outside the package, through the whole chain:
-cost, plan, printed, page, file, and back; the built-in parts under other names."""
+"""A compressor, a kind of language model, a tower and a connector, each in one file outside the package, through the
+whole chain: cost, plan, printed, page, file, and back; the built-in parts under other names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extensions import merging, resampler, striped
+from extensions import merging, one_layer, resampler, striped
 
 import planner
 from planner.base.errors import InputError, UnknownNameError
@@ -36,7 +36,8 @@ STRIPED = striped.Striped(
 )  # fmt: skip
 RESAMPLER = resampler.Resampler()
 WIDE = merging.Merging(name="Merging-wide", hidden_size=2048, width=1024, height=768)
-THINGS = {"llm": STRIPED, "compressor": RESAMPLER, "tower": WIDE}
+ONE_LAYER = one_layer.OneLayer()
+THINGS = {"llm": STRIPED, "compressor": RESAMPLER, "tower": WIDE, "connector": ONE_LAYER}
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
 
 
@@ -45,11 +46,16 @@ def registered() -> Iterator[None]:
     for thing in THINGS.values():
         register(thing)
     yield
-    for registry, thing in ((LLMS, STRIPED), (COMPRESSORS, RESAMPLER), (TOWERS, WIDE)):
+    for registry, thing in (
+        (LLMS, STRIPED),
+        (COMPRESSORS, RESAMPLER),
+        (TOWERS, WIDE),
+        (CONNECTORS, ONE_LAYER),
+    ):
         registry.remove(thing.name)
 
 
-@pytest.mark.parametrize("module", [resampler, striped, merging])
+@pytest.mark.parametrize("module", [resampler, striped, merging, one_layer])
 def test_each_fits_in_one_small_file(module: Any) -> None:
     assert len(Path(module.__file__).read_text(encoding="utf-8").splitlines()) <= LINES_MAX
 
@@ -60,7 +66,13 @@ CHOICES: dict[str, dict[str, Any]] = {
     "llm": {"llms": ["Striped-1B", "Qwen2.5-7B"]},
     "compressor": {"llms": "qwen2.5", "compressor": ["resampler", "quecc"]},
     "tower": {"llms": "qwen2.5", "vision": "merging-WIDE", "compressor": "tokenpacker"},
-    "all three": {"llms": "Striped-1B", "vision": "Merging-wide", "compressor": "resampler"},
+    "connector": {"llms": "qwen2.5", "connector": "one-layer"},
+    "all four": {
+        "llms": "Striped-1B",
+        "vision": "Merging-wide",
+        "compressor": "resampler",
+        "connector": "one-layer",
+    },
 }
 
 
@@ -76,6 +88,7 @@ def test_from_plan_to_page_and_back(kind: str, tmp_path: Path) -> None:
         Workload(50, 32),
         vision=best.vision.name,
         compressor=best.compressor.name,
+        connector=best.connector.name,
         hardware="l4",
     )
     assert cost.flops == best.flops
@@ -86,9 +99,11 @@ def test_from_plan_to_page_and_back(kind: str, tmp_path: Path) -> None:
     again = planner.load_plan(file)
     assert again.best.model == best.model
     assert again.to_dict() == plan.to_dict()
+    assert planner.replan(again) == plan
     page = planner.write_report(file, tmp_path / "page.html").read_text(encoding="utf-8")
     assert best.llm.name in page
     assert best.compressor.title in page
+    assert ("--connector one-layer" in page) == ("connector" in choice)
     assert Model.from_dict(json.loads(json.dumps(best.model.to_dict()))) == best.model
 
 
@@ -110,6 +125,14 @@ def test_without_torch_code_it_is_not_built() -> None:
     foreign = replace(recipe, compressor=RESAMPLER)
     with pytest.raises(InputError, match=r"^cannot build .* with 16 visual tokens: the compressor resampler"):
         foreign.config()
+    picked = planner.plan(budget="2 TFLOPs", **REQUEST, llms="Qwen2.5-0.5B", connector="one-layer")
+    for pick in (picked, picked.best, picked.to_dict()):
+        unbuilt = make_recipe(pick)
+        assert unbuilt.model == picked.best.model
+        with pytest.raises(
+            InputError, match=r": the connector one-layer has a known cost but no torch module; .* mlp$"
+        ):
+            unbuilt.config()
 
 
 def test_an_unknown_name_is_an_error() -> None:
@@ -153,6 +176,24 @@ def test_the_cache_keeps_a_window_and_is_read_no_further() -> None:
     mean = 3036 + 32
     assert whole.bytes - windowed.bytes == pytest.approx(per_token * 22 * (mean - 512), rel=1e-9)
     assert windowed.seconds < whole.seconds
+
+
+def test_a_connector_by_hand() -> None:
+    d, h, v = 1024, 896, 16
+    request: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32, "compressor": "average-pool"}
+    one = planner.cost("Qwen2.5-0.5B", v, connector="one-layer", **request)
+    two = planner.cost("Qwen2.5-0.5B", v, **request)
+    assert two.flops.compressor - one.flops.compressor == 2 * v * h * h
+    assert two.memory.weights - one.memory.weights == 2 * (h * h + h - 2 * d)
+    assert (one.connector, one.to_dict()["connector"]) == (ONE_LAYER, "one-layer")
+
+
+def test_a_plan_says_which_connector_it_chose() -> None:
+    plan = planner.plan(budget="2 TFLOPs", **REQUEST, connector="one-layer")
+    assert "one linear layer" in str(plan)
+    assert "connector" not in planner.plan(budget="2 TFLOPs", **REQUEST).to_dict()["best"]
+    with pytest.raises(UnknownNameError, match=r"^no connector is called 'one-leyer'; did you mean 'one-layer'\?$"):
+        planner.plan(budget="2 TFLOPs", **REQUEST, connector="one-leyer")
 
 
 def test_the_resampler_by_hand() -> None:

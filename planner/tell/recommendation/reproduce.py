@@ -76,6 +76,8 @@ def again(plan: Fields, law: Law) -> Again:
     vision = asked.maybe_text("vision_source")
     words += ["--vision", ",".join(asked.texts("vision")) if vision is None else vision]
     words += ["--compressor", ",".join(asked.texts("compressor"))]
+    connector = plan.maybe_text("best", "connector")
+    words += [] if connector is None else ["--connector", connector]
     words += ["--prompt-order", ",".join(asked.texts("prompt_order"))]
     words += ["--convention", asked.text("convention"), *_deployment(plan, asked, files, missing)]
     return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
