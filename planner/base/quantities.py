@@ -222,6 +222,11 @@ def format_fraction(fraction: float) -> str:
     return f"{fraction:.4f}"
 
 
+def format_score(score: float) -> str:
+    """A score between 0 and 1 as benchmarks print it, in per cent to a tenth: "49.8 %"."""
+    return f"{100 * score:.1f} %"
+
+
 def format_significant(number: float) -> str:
     """A fitted parameter or a residual, to four significant digits: "0.1011", "3.168e-04"."""
     return f"{number:.3e}" if number and abs(number) < 1e-3 else f"{number:.4g}"

@@ -6,24 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planner.base.errors import InputError, PlannerError
-from planner.base.quantities import format_fraction, format_percent, format_probability, format_seconds
+from planner.base.quantities import format_seconds
 from planner.costs.stages import Workload
 from planner.explore.chart import Chart, chart_of
 from planner.explore.offer import Offer
 from planner.explore.state import State
 from planner.hardware import find_hardware
 from planner.parts.catalog import family_of
-from planner.planning.candidate import Candidate, error_text
-from planner.planning.limits import RELAXED_BY, find_limit
+from planner.planning.limits import find_limit
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan as search
-from planner.planning.words import law_title, tied_text, way_to_run, why_text
 from planner.tell.cost import speed_limit
+from planner.tell.document import Line, plain, raw_of
 from planner.tell.document import Table as Told
-from planner.tell.document import plain, raw_of
-from planner.tell.plan import memory_text, relaxed_text
-from planner.tell.stages import stage_table
+from planner.tell.plan import sentences as say
+from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of, tied_table
 
 TIED_SHOWN = 12
 
@@ -101,118 +99,50 @@ def view_of(state: State, offer: Offer) -> View:
 def view_plan(plan: Plan) -> View:
     """What the page shows of a plan."""
     best = plan.best
-    tied = [tied_text(plan)] if len(plan.tied) > 1 else []
-    facts = (way_to_run(plan), why_text(plan), *tied, binding_text(plan), law_title(plan.law))
+    facts = (say.way_line(plan), say.why_line(plan), say.tied_line(plan), say.binding_line(plan), say.law_line(plan))
+    head = plain(say.heading(plan))
+    unknown = f"; {say.NO_INTERVAL}" if best.interval is None else ""
     return View(
         pick=str(best),
-        sentence=sentence_of(plan),
-        facts=tuple(text for text in facts if text),
+        sentence=f"{head[0].upper()}{head[1:]}, {plain(say.prediction(best))}{unknown}.",
+        facts=tuple(plain(told) for told in facts if told),
         extrapolates=plan.extrapolates,
         assumptions=plan.assumptions,
-        tables=tuple(table for table in _tables(plan) if table.rows),
-        remarks=tuple(_remarks(plan)),
+        tables=tuple(_tables(plan)),
+        remarks=tuple(map(plain, _remarks(plan))),
         chart=chart_of(plan),
     )
 
 
-def sentence_of(plan: Plan) -> str:
-    """The pick in a sentence: under what, with which error and interval."""
-    best = plan.best
-    asked = [one.limit for one in plan.limits if one.limit.name in plan.budget.limits]
-    under = ", ".join(limit.short_text for limit in asked)
-    unknown = "; no interval: the law was given by hand or has constraints" if best.interval is None else ""
-    return f"Best under {under}: {best}, predicted error {error_text(best)}{unknown}."
-
-
-def binding_text(plan: Plan) -> str:
-    """Which limits hold the pick down."""
-    held = [one.limit.title for one in plan.limits if one.binds]
-    if held:
-        return f"binds: {', '.join(held)}"
-    together = len(plan.limits) > 1 and plan.fitting_count < plan.candidates_count
-    better = plan.table.predicted_error.min() < plan.best.predicted_error
-    if together and better:
-        return "binds: no limit alone, several together"
-    return "binds: nothing, no better candidate was tried"
-
-
-def _remarks(plan: Plan) -> Iterable[str]:
-    yield memory_text(plan.best)
+def _remarks(plan: Plan) -> Iterable[Line]:
+    yield say.memory_of(plan)
     if plan.speed_limit_tokens is not None:
-        yield plain(speed_limit(plan.speed_limit_tokens).line)
-    relaxed = [relaxed_text(one, plan.best) for one in plan.limits if one.relaxed is not None]
-    yield from relaxed or [f"{format_percent(RELAXED_BY, 1.0)} more of one limit alone buys nothing"]
-    up = plan.next_up
-    if up is not None and up not in [one.relaxed for one in plan.limits]:
-        limit = plan.limits[0].limit
-        yield f"a better pick from {limit.title} {limit.show(up.quantities[limit.column])} on: {up}, error " + (
-            format_fraction(up.predicted_error)
-        )
+        yield speed_limit(plan.speed_limit_tokens).line
+    yield from say.more_lines(plan)
 
 
 def _tables(plan: Plan) -> Iterable[Table]:
-    yield _stages(plan)
-    yield _limits(plan)
-    yield _candidates("best that fit", (plan.best, *plan.runners_up), plan)
+    yield _table(stages_of(plan), "cost by stage", bars="share", note=_times(plan))
+    yield _table(limit_table(plan), bars="used")
+    yield _table(best_table(plan))
     if len(plan.tied) > 1:
-        note = "" if len(plan.tied) <= TIED_SHOWN else f"the {TIED_SHOWN} cheapest of {len(plan.tied)}"
-        yield _candidates("tied with the best", plan.tied[:TIED_SHOWN], plan, note)
+        yield _table(tied_table(plan, TIED_SHOWN))
     if plan.best_of_each:
-        yield _each(plan)
+        yield _table(each_table(plan))
 
 
-def _stages(plan: Plan) -> Table:
-    best, latency, load = plan.best, plan.best.latency, plan.load
-    many = load.mean != load.tail
-    told = stage_table(best.flops, latency, best.batch, plan.budget.convention, of_many=many)
-    note = plain(told.caption)
-    if latency is not None:
-        ttft, tpot = format_seconds(float(latency.ttft_s)), format_seconds(float(latency.tpot_s))
-        note += f"; TTFT {ttft}, TPOT {tpot}"
-    return _texts(told, "cost by stage", note, bars="share")
+def _times(plan: Plan) -> str:
+    """Beside the title of the costs by stage."""
+    told, latency = plain(stages_of(plan).caption), plan.best.latency
+    if latency is None:
+        return told
+    return f"{told}; TTFT {format_seconds(float(latency.ttft_s))}, TPOT {format_seconds(float(latency.tpot_s))}"
 
 
-def _texts(told: Told, title: str, note: str = "", bars: str = "") -> Table:
+def _table(told: Told, title: str = "", bars: str = "", note: str = "") -> Table:
     """A table of the story as the page takes it; the bars show the raw shares of the column of that name."""
     at = told.columns.index(bars) if bars else -1
     shares = tuple(min(float(raw_of(row[at])), 1.0) for row in told.rows) if bars else ()
     foot = tuple(map(plain, told.foot[0])) if told.foot else ()
     rows = tuple(tuple(map(plain, row)) for row in told.rows)
-    return Table(title, tuple(map(str, told.columns)), rows, shares, foot, note)
-
-
-def _limits(plan: Plan) -> Table:
-    rows = []
-    for one in plan.limits:
-        limit = one.limit
-        allowed = ("at least " if limit.at_least else "") + limit.show(limit.value)
-        pick = limit.show(plan.best.quantities[limit.column])
-        rows.append((limit.title, allowed, pick, format_percent(one.used, 1.0), "binds" if one.binds else ""))
-    used = tuple(min(one.used, 1.0) for one in plan.limits)
-    return Table("limits", ("limit", "allowed", "pick", "used", ""), tuple(rows), used)
-
-
-def _candidates(title: str, candidates: Iterable[Candidate], plan: Plan, note: str = "") -> Table:
-    """Candidates with what is known of their error and what they take of the first limit."""
-    found, limit = list(candidates), plan.limits[0].limit
-    named = len({setup["compressor"] for setup in plan.table.setups}) > 1
-    bounded, drawn = found[0].interval is not None, found[0].probability_best is not None
-    head = ["LLM", "tokens", *["compressor"] * named, "error", *["95 % interval"] * bounded, *["best"] * drawn]
-    rows = []
-    for one in found:
-        cells = [one.llm.name, str(one.visual_tokens), *[one.compressor.name] * named]
-        cells.append(format_fraction(one.predicted_error))
-        if one.interval is not None:
-            cells.append(" to ".join(map(format_fraction, one.interval)))
-        if one.probability_best is not None:
-            cells.append(format_probability(one.probability_best))
-        rows.append((*cells, limit.show(one.quantities[limit.column])))
-    return Table(title, (*head, limit.title), tuple(rows), note=note)
-
-
-def _each(plan: Plan) -> Table:
-    rows = []
-    for one in plan.best_of_each:
-        error = format_fraction(one.predicted_error)
-        rows.append((one.compressor.name, one.prompt_order, one.llm.name, str(one.visual_tokens), error))
-    return Table("best of each, same limits", ("compressor", "prompt", "LLM", "tokens", "error"), tuple(rows))
+    return Table(title or plain(told.caption), tuple(map(str, told.columns)), rows, shares, foot, note)

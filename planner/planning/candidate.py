@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner.base.codec import encode
-from planner.base.quantities import format_fraction
+from planner.base.quantities import format_fraction, format_score
 from planner.configuration import Model, Run
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
@@ -18,7 +18,7 @@ from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import Limit
-from planner.planning.plan_record import CandidateRecord
+from planner.planning.plan_record import CandidateRecord, score_of
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class Candidate:
         """FLOPs of one request, in the plan's convention."""
         return float(self.flops.total)
 
+    @property
+    def score(self) -> float | None:
+        """1 - predicted error; None for an error outside 0 to 1, which a law that was given by hand may predict."""
+        return score_of(self.predicted_error)
+
     def __str__(self) -> str:
         return str(self.model)
 
@@ -108,9 +113,9 @@ class SlackOfPick:
 
 
 def error_text(candidate: Candidate) -> str:
-    """A predicted error with its interval: "0.5019 (95 %: 0.4985 to 0.5051)"."""
-    text = format_fraction(candidate.predicted_error)
-    if candidate.interval is None:
-        return text
-    low, high = candidate.interval
-    return f"{text}, 95 % interval {format_fraction(low)} to {format_fraction(high)}"
+    """A predicted error with its interval, and its score: "0.5019, 95 % interval 0.5000 to 0.5047; score 49.8 %"."""
+    text, between = format_fraction(candidate.predicted_error), ", "
+    if candidate.interval is not None:
+        low, high = candidate.interval
+        text, between = f"{text}, 95 % interval {format_fraction(low)} to {format_fraction(high)}", "; "
+    return text if candidate.score is None else f"{text}{between}score {format_score(candidate.score)}"

@@ -31,10 +31,16 @@ FloatArray = NDArray[np.float64]
 _FROM_ONE = Whole(1)
 
 
+def score_of(error: float) -> float | None:
+    """One minus an error; None for an error outside 0 to 1, which is that of no score."""
+    return 1.0 - error if 0 <= error <= 1 else None
+
+
 @dataclass(frozen=True)
 class CandidateRecord:
     """A candidate, its parts by name; the numbers of the parts stand once in the file, under `parts`."""
 
+    DERIVED: ClassVar[tuple[str, ...]] = ("score",)
     SAME: ClassVar[tuple[str, ...]] = (
         "visual_tokens",
         "predicted_error",
@@ -73,6 +79,11 @@ class CandidateRecord:
     memory: Memory
     latency: Latency | None
     connector: str = field(default=DEFAULT_CONNECTOR, metadata=SPARSE)
+
+    @property
+    def score(self) -> float | None:
+        """1 - predicted error."""
+        return score_of(self.predicted_error)
 
 
 @dataclass(frozen=True)

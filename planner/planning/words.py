@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.base.quantities import format_flops, format_fraction, format_percent, format_probability
+from planner.base.quantities import format_flops
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.parts.connectors import Mlp
-from planner.planning.limits import RELAXED_BY, show_price
+from planner.planning.limits import show_price
 from planner.planning.request import Load
 
 if TYPE_CHECKING:
     from planner.planning.result import Plan
-
-_NO_GAP = 5e-5  # errors are shown to four digits
 
 
 def way_to_run(plan: Plan) -> str:
@@ -56,20 +54,6 @@ def price_text(plan: Plan) -> str:
     return f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {hourly} an hour; {show_price(price)} for a million requests"
 
 
-def unmoved_text(plan: Plan) -> str:
-    """That a little more of one limit buys nothing, and where the next better candidate is; empty where it does buy."""
-    if any(one.relaxed for one in plan.limits):
-        return ""
-    first = plan.limits[0].limit
-    text = f"{format_percent(RELAXED_BY, 1.0)} more of "
-    text += "one limit alone buys nothing" if len(plan.limits) > 1 else f"the {first.title} buys nothing"
-    if plan.next_up is None or first.kind.names_itself:  # what a larger budget of FLOPs buys is said anyway
-        return text
-    there = first.show(plan.next_up.quantities[first.column])
-    error = format_fraction(plan.next_up.predicted_error)
-    return f"{text}; the next better is {plan.next_up} at {first.title} {there}, error {error}"
-
-
 def load_text(load: Load) -> str:
     """What was planned for, where that is more than one request; else empty."""
     if load.requests == 1 and load.tail == load.mean:
@@ -80,20 +64,6 @@ def load_text(load: Load) -> str:
         f"({mean.query_tokens} query and {mean.generated_tokens} generated tokens), times and memory on the "
         f"95th percentile ({tail.query_tokens} and {tail.generated_tokens})"
     )
-
-
-def why_text(plan: Plan) -> str:
-    """Why it is the pick: among how many it has the least error, how far the next one is, how sure that is."""
-    best, tried, fit = plan.best, plan.candidates_count, plan.fitting_count
-    parts = [f"why: least error of the {fit} that fit, of {tried} tried" if fit > 1 else f"why: alone fits, of {tried}"]
-    if plan.runners_up:
-        second = plan.runners_up[0]
-        name = str(second) + ("" if second.compressor == best.compressor else f" ({second.compressor.name})")
-        gap = second.predicted_error - best.predicted_error
-        parts.append(f"next: {name}, " + (f"{format_fraction(gap)} worse" if gap > _NO_GAP else "equal in error"))
-    if best.probability_best is not None:
-        parts.append(f"probability of being best: {format_probability(best.probability_best)}")
-    return "; ".join(parts)
 
 
 def tied_text(plan: Plan) -> str:

@@ -8,12 +8,12 @@ from rich.console import Console
 
 from planner.base.quantities import format_flops
 from planner.costs.request import RequestCost
-from planner.costs.stages import STAGES
 from planner.tell import values as v
 from planner.tell.console import add_row, new_table
-from planner.tell.document import Block, Document, Paragraph, Section, Table, Value, foreign, joined, line
+from planner.tell.document import Block, Document, Paragraph, Section, Value, foreign, joined, line
+from planner.tell.memory import memory_table
 from planner.tell.render.console import print_document
-from planner.tell.stages import stage_table, stage_title
+from planner.tell.stages import stage_table
 
 
 def cost_story(cost: RequestCost) -> Document:
@@ -71,21 +71,7 @@ def _stages(cost: RequestCost) -> Iterator[Block]:
 
 
 def _memory(cost: RequestCost) -> Iterator[Block]:
-    memory = cost.memory
-    whole = float(memory.peak)
-    counts = {
-        "weights": memory.weights,
-        "KV cache": memory.peak_kv_cache,
-        "activations": memory.peak_activations,
-        "reserve": memory.reserve,
-    }
-    rows = tuple(
-        (line(name), line(v.size(float(count), f"bytes of the {name}")), line(v.share(float(count), whole, name)))
-        for name, count in counts.items()
-    )
-    foot = (line("peak"), line(v.size(whole, "peak memory per device")), ())
-    caption = line(f"memory at the peak: {stage_title(STAGES[int(memory.peak_stage)], short=True)}")
-    yield Table(caption, ("", "bytes", "share"), rows, (foot,))
+    yield memory_table(cost.memory)
     if cost.hardware is None or cost.requests_that_fit is None:
         return
     yield Paragraph(line("requests that fit at once: ", v.count(cost.requests_that_fit, "requests that fit at once")))

@@ -7,7 +7,7 @@ page shows at full precision. Words between them hold no digits; a test reads ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 TEXT_MAX = 200
@@ -90,6 +90,17 @@ class Table:
     """Of each row: "bad" for one that fails, "faint" for one that is not judged; () where all are alike."""
     breaks: frozenset[int] = frozenset()
     """Rows that begin another group."""
+    spare: tuple[str, ...] = ()
+    """Columns that are left out where the table has no room, the first of them first."""
+
+    def without(self, column: str) -> Table:
+        """The same table without a column."""
+        kept = [i for i, name in enumerate(self.columns) if str(name) != column]
+
+        def of(rows: tuple[tuple[Line, ...], ...]) -> tuple[tuple[Line, ...], ...]:
+            return tuple(tuple(row[i] for i in kept) for row in rows)
+
+        return replace(self, columns=tuple(self.columns[i] for i in kept), rows=of(self.rows), foot=of(self.foot))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from planner.base.quantities import (
     format_params,
     format_percent,
     format_probability,
+    format_score,
     format_seconds,
     format_significant,
     format_tokens,
@@ -76,7 +77,7 @@ def interval_title() -> Value:
 
 def score(error: float, what: str = "predicted score", strong: bool = False) -> Value:
     """What people read beside an error: one minus it, in percent to a tenth."""
-    return Value(f"{100 * (1 - error):.1f} %", 1 - error, what, "score", strong)
+    return Value(format_score(1 - error), 1 - error, what, "score", strong)
 
 
 def rate(value: float, what: str) -> Value:

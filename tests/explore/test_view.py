@@ -41,7 +41,8 @@ def test_a_fresh_page_shows_the_pick_of_the_readme() -> None:
     assert view.message == ""
     assert view.pick == "Qwen1.5-4B with 64 visual tokens"
     assert view.sentence == (
-        "Best under 2 TFLOPs: Qwen1.5-4B with 64 visual tokens, predicted error 0.5019, 95 % interval 0.5000 to 0.5047."
+        "Best under 2 TFLOPs: Qwen1.5-4B with 64 visual tokens, predicted error 0.5019, 95 % interval 0.5000 to "
+        "0.5047; score 49.8 %."
     )
     stages = table(view, "cost by stage")
     assert [row[0] for row in stages.rows] == [
@@ -50,7 +51,7 @@ def test_a_fresh_page_shows_the_pick_of_the_readme() -> None:
     assert stages.head == ("stage", "FLOPs", "share")
     assert stages.rows[0] == ("vision encoder", "366 GFLOPs", "22 %")
     assert math.isclose(sum(stages.shares), 1.0)
-    assert stages.foot == ("total", "1.66 TFLOPs", "")
+    assert stages.foot == ("total", "1.66 TFLOPs", "83 % of budget")
     assert "binds: FLOPs" in view.facts
     assert any("QueCC has published results up to 36" in text for text in view.assumptions)
 

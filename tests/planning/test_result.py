@@ -274,7 +274,7 @@ def test_text_of_a_plan() -> None:
     result = plan(LAW, budget="2 TFLOPs", query_tokens=50, generated_tokens=32)
     assert str(result).splitlines() == [
         "best under the budget: Qwen1.5-4B with 64 visual tokens",
-        "predicted error 0.5025 (law mine, additive, given)",
+        "predicted error 0.5025, score 49.7 % (law mine, additive, given)",
         "cost: 1.66 TFLOPs of 2 TFLOPs (full count): "
         "encoder 22 %, compressor 1.0 %, query pass 19 %, prefill 44 %, decode 14 %",
         "next best: Qwen1.5-4B with 36 visual tokens, error 0.5071",
@@ -294,7 +294,7 @@ def test_text_of_a_plan_in_the_papers_count() -> None:
     )
     assert str(result).splitlines() == [
         "best under the budget: Qwen1.5-32B with 1 visual token",
-        "predicted error 0.4514 (law mine, log-linear, given)",
+        "predicted error 0.4514, score 54.9 % (law mine, log-linear, given)",
         "cost: 64 GFLOPs of 100 GFLOPs (paper count): prefill 100 %",
         "next best: Qwen1.5-14B with 1 visual token, error 0.4844",
         "extrapolates: llm_params 32B is above the largest measured, 7B, by a factor of 4.6",
@@ -319,7 +319,7 @@ def test_text_of_a_plan_names_its_shipped_law(law: str, line: str) -> None:
 def test_text_of_a_plan_with_one_candidate_names_no_other() -> None:
     assert str(planned()).splitlines() == [
         "best under the budget: Qwen1.5-4B with 16 visual tokens",
-        "predicted error 0.5136 (law mine, additive, given)",
+        "predicted error 0.5136, score 48.6 % (law mine, additive, given)",
         "cost: 1.03 TFLOPs of 1 PFLOPs (full count): encoder 36 %, compressor 1 %, prefill 41 %, decode 22 %",
     ]
 

@@ -19,8 +19,13 @@ from planner.costs.stages import Workload
 from planner.planning.limits import show_price
 from planner.planning.request import Load
 from planner.planning.result import Plan
-from planner.planning.words import load_text, unmoved_text, way_to_run, why_text
-from planner.tell.plan import memory_text, print_plan
+from planner.planning.words import load_text, way_to_run
+from planner.tell.document import Value, plain, raw_of
+from planner.tell.memory import memory_line
+from planner.tell.plan import plan_story, print_plan
+from planner.tell.plan.sentences import more_lines, why_line
+from planner.tell.plan.tables import best_table, each_table, limit_table
+from planner.tell.render.console import table_width
 
 GOLDEN = Path(__file__).parent / "golden"
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
@@ -231,7 +236,7 @@ def test_a_peak_before_the_prompt_says_what_the_cache_comes_to() -> None:
     )
     memory = plan.best.memory
     assert (memory.peak_stage, memory.peak_kv_cache) == (0, 0)
-    text = memory_text(plan.best)
+    text = plain(memory_line(memory, plan.best.batch))
     assert " at the peak, in the vision encoder (weights " in text
     assert "KV cache 0" not in text
     at_end = 2 * (5 + 32 + 3) * 2 * 2 * 24 * 1024
@@ -245,7 +250,7 @@ def test_a_peak_in_the_answer_says_no_more_than_it_did() -> None:
     assert re.fullmatch(
         r"memory per device: [\d.]+ GiB at the peak \(weights [\d.]+ GiB, KV cache [\d.]+ MiB, "
         r"activations [\d.]+ KiB, reserve 600 MiB\); most of it: weights",
-        memory_text(best),
+        plain(memory_line(best.memory, best.batch)),
     )
 
 
@@ -259,27 +264,117 @@ def test_a_limit_that_binds_is_not_said_to_buy_nothing_at_all() -> None:
     assert above.quantities["ttft_s"] > 0.11
     assert above.quantities["requests_per_second"] >= 12
     said = (
-        f"10 % more of one limit alone buys nothing; the next better is {above} at TTFT "
-        f"{1e3 * above.quantities['ttft_s']:.3g} ms, error {above.predicted_error:.4f}"
+        f"10 % more of one limit alone buys nothing; the next better by TTFT is {above} at "
+        f"{1e3 * above.quantities['ttft_s']:.3g} ms, error {above.predicted_error:.4f}, "
+        f"score {100 - 100 * above.predicted_error:.1f} %"
     )
-    assert unmoved_text(plan) == said
+    assert list(map(plain, more_lines(plan))) == [said]
     assert said in " ".join(printed(plan).split())
-    assert unmoved_text(planner.plan(**PLANS["flops"])) == "10 % more of the FLOPs buys nothing"
-    assert unmoved_text(planner.plan(budget="2 TFLOPs", **REQUEST)) == ""  # 144 visual tokens at 2.17 TFLOPs
+
+
+def test_a_larger_budget_is_told_once() -> None:
+    plan = planner.plan(**PLANS["flops"])
+    above = plan.next_up
+    assert above is not None
+    (said,) = map(plain, more_lines(plan))
+    start = f"10 % more of the FLOPs buys nothing; the next better by FLOPs is {above} at 2.31 TFLOPs, error "
+    assert said.startswith(start)
+    plan = planner.plan(budget="2 TFLOPs", **REQUEST)
+    assert plan.next_up == plan.limits[0].relaxed
+    (said,) = map(plain, more_lines(plan))
+    assert said.startswith(f"with 10 % more FLOPs (2.2 TFLOPs): {plan.next_up} at 2.17 TFLOPs, error ")
 
 
 def test_why_says_what_is_true() -> None:
     plan = planner.plan(**PLANS["flops"])
     second = plan.runners_up[0]
     gap = second.predicted_error - plan.best.predicted_error
-    assert why_text(plan) == (
+    assert plain(why_line(plan)) == (
         f"why: least error of the {plan.table.fits.sum()} that fit, of {len(plan.table)} tried; "
         f"next: {second}, {gap:.4f} worse; probability of being best: > 99 %"
     )
     alone = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=36)
-    assert why_text(alone).startswith("why: alone fits, of 1")
+    assert plain(why_line(alone)).startswith("why: alone fits, of 1")
     twins = planner.plan(**{**PLANS["flops"], "compressor": ("average-pool", "tokenpacker")})
-    assert f"({twins.runners_up[0].compressor.name}), equal in error" in why_text(twins)
+    assert f"({twins.runners_up[0].compressor.name}), equal in error" in plain(why_line(twins))
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def read_back(plan: Plan) -> Plan:
+    return Plan.from_dict(plan.to_dict())
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_from_a_file_tells_the_same(name: str) -> None:
+    plan = planner.plan(**PLANS[name])
+    assert plan_story(read_back(plan)) == plan_story(plan)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_numbers_of_tables_are_those_of_the_candidates(name: str) -> None:
+    plan = planner.plan(**PLANS[name])
+    table = best_table(plan)
+    column = plan.limits[0].limit.column
+    for row, one in zip(table.rows, (plan.best, *plan.runners_up), strict=True):
+        cells = dict(zip(map(str, table.columns), row, strict=True))
+        assert raw_of(cells["LLM"]) == one.llm.name
+        assert raw_of(cells["tokens"]) == one.visual_tokens
+        assert raw_of(cells["error"]) == one.predicted_error
+        assert raw_of(cells["score"]) == 1 - one.predicted_error == one.score
+        assert tuple(part.raw for part in cells["95 % interval"] if isinstance(part, Value)) == one.interval
+        assert raw_of(cells["best"]) == one.probability_best
+        assert raw_of(cells[plan.limits[0].limit.title]) == one.quantities[column]
+    limits = limit_table(plan)
+    for limit_row, told in zip(limits.rows, plan.limits, strict=True):
+        raws = [raw_of(cell) for cell in limit_row]
+        assert raws[1:4] == [told.limit.value, plan.best.quantities[told.limit.column], told.used]
+        assert (plain(limit_row[-1]) == "binds") == told.binds
+    measured = limit_table(plan, {plan.limits[0].limit.name: ("31 ms",)})
+    assert measured.columns == ("limit", "allowed", "pick", "used", "measured", "")
+    assert [plain(row[4]) for row in measured.rows] == ["31 ms"] + [""] * (len(plan.limits) - 1)
+
+
+def test_where_room_is_short_columns_go_in_their_order() -> None:
+    table = best_table(planner.plan(**PLANS["limits"]))
+    assert table.spare == ("best", "95 % interval", "score", "TTFT")
+    widths = [table_width(table)]
+    for name in table.spare:
+        assert name in map(str, table.columns)
+        table = table.without(name)
+        assert name not in map(str, table.columns)
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        widths.append(table_width(table))
+    plan = planner.plan(**PLANS["limits"])
+    for width, names in zip(widths, (table.spare[i:] for i in range(5)), strict=True):
+        head = next(one for one in printed(plan, width).splitlines() if one.startswith("┃ LLM"))
+        assert [name for name in table.spare if f" {name} " in head] == list(names)
+
+
+def test_the_best_of_each_way_begins_with_the_way() -> None:
+    both: dict[str, Any] = {
+        "compressor": ("average-pool", "tokenpacker"),
+        "prompt_order": ("image-first", "text-first"),
+    }
+    plan = planner.plan(**{**PLANS["flops"], **both})
+    table = each_table(plan)
+    assert table.columns[:4] == ("compressor", "prompt", "LLM", "tokens")
+    ways = [(one.compressor.name, one.prompt_order) for one in plan.best_of_each]
+    assert [tuple(map(raw_of, row[:2])) for row in table.rows] == ways
+    assert "best of each, same limits" in printed(plan)
+    assert planner.plan(**PLANS["flops"]).best_of_each == ()
+
+
+def test_errors_that_are_those_of_no_score_have_none() -> None:
+    far = planner.FittedLaw.given("log-linear", {"c0": 1.5, "c1": 0.01, "c2": 0.01})
+    plan = planner.plan(far, **{**PLANS["flops"], "llms": "Qwen1.5-4B"})
+    assert plan.best.predicted_error > 1
+    assert plan.best.score is None
+    assert "score" not in printed(plan) + str(plan)
+    assert plan.to_dict()["best"]["score"] is None
+    told = planner.plan(**PLANS["flops"]).to_dict()
+    assert told["best"]["score"] == 1 - told["best"]["predicted_error"]
 
 
 if __name__ == "__main__":  # python tests/tell/test_plan.py: record the golden texts again

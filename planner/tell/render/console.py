@@ -27,12 +27,15 @@ WIDTH = 80
 _TONES = {"good": "green", "warn": "yellow", "bad": "red", "faint": "dim", "": ""}
 
 
-def print_document(console: Console, document: Document) -> None:
-    """The whole story: the heading, what it opens with, its sections."""
+def print_document(console: Console, document: Document, headings: bool = True) -> None:
+    """The whole story: the heading, what it opens with, its sections; without their headings if it shall be short."""
     console.print(Text(_shown(document.heading), style=f"bold {_TONES[document.tone]}".strip()))
     print_blocks(console, document.opening)
     for section in document.sections:
-        print_section(console, section)
+        if headings:
+            print_section(console, section)
+        else:
+            print_blocks(console, section.blocks)
 
 
 def text(document: Document) -> str:
@@ -66,7 +69,7 @@ def print_block(console: Console, block: Block) -> None:
         for name, content in block.items:
             console.print(Text(f"{_shown((name,))}: {_shown(content)}"))
     elif isinstance(block, Table):
-        console.print(table(block))
+        console.print(table(_fitted(block, console.width)))
     elif isinstance(block, Command):
         console.print(Text(f"{block.title}:"))
         for one in block.lines:
@@ -100,6 +103,14 @@ def table(block: Table) -> RichTable:
     for row in block.foot:
         drawn.add_row(*(Text(_shown(cell)) for cell in row), style="bold")
     return drawn
+
+
+def _fitted(block: Table, width: int) -> Table:
+    """The table without as many of its spare columns as it takes to fit."""
+    for name in block.spare:
+        if table_width(block) > width:
+            block = block.without(name)
+    return block
 
 
 def table_width(block: Table) -> int:

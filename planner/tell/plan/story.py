@@ -1,0 +1,81 @@
+"""The story of a plan: the pick and what it rests on; what stands beside it; its cost; its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from planner.planning.result import Plan
+from planner.tell.cost import speed_limit
+from planner.tell.document import Block, Document, Line, Paragraph, Section, foreign, line
+from planner.tell.plan import sentences as say
+from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
+
+_UNCUT = 10_000
+
+
+def plan_story(plan: Plan) -> Document:
+    """A plan as a document, as the terminal shows it."""
+    return Document(
+        kind="plan",
+        title="Plan",
+        heading=say.heading(plan),
+        opening=tuple(_pick(plan)),
+        sections=(
+            Section("beside", "What stands beside it", tuple(_beside(plan))),
+            Section("costs", "What it costs", tuple(_costs(plan))),
+            Section("limits", "What more would buy", tuple(_limits(plan))),
+        ),
+        opening_title="The pick",
+        tone="good",
+    )
+
+
+def _pick(plan: Plan) -> Iterator[Block]:
+    """How it would run, its error, and where the law is used beyond what it was fitted to."""
+    for told in (say.way_line(plan), say.load_line(plan.load), say.prediction(plan.best), say.law_line(plan)):
+        if told:
+            yield Paragraph(told)
+    if plan.best.interval is None:
+        yield Paragraph(line(say.NO_INTERVAL))
+    yield from cautions(plan)
+
+
+def cautions(plan: Plan) -> Iterator[Paragraph]:
+    """Where the pick lies outside what the law was fitted to, and what has to hold for the law to speak of this use."""
+    for label, texts in (("extrapolates", plan.extrapolates), ("assumes", plan.assumptions)):
+        for text in texts:
+            yield Paragraph(line(foreign(text, label, _UNCUT)), "warn", label)
+
+
+def _beside(plan: Plan) -> Iterator[Block]:
+    """Why it is the pick, what cannot be told from it, what comes next."""
+    yield Paragraph(say.why_line(plan))
+    if tied := say.tied_line(plan):
+        yield Paragraph(tied)
+    yield best_table(plan)
+    if plan.best_of_each:
+        yield each_table(plan)
+
+
+def _costs(plan: Plan) -> Iterator[Block]:
+    """Its cost by stage, and its memory."""
+    yield stages_of(plan)
+    if plan.speed_limit_tokens is not None:
+        yield speed_limit(plan.speed_limit_tokens)
+    yield Paragraph(say.memory_of(plan))
+    if price := say.price_line(plan):
+        yield Paragraph(price)
+
+
+def _limits(plan: Plan) -> Iterator[Block]:
+    """Its limits, and what a little more of each would buy."""
+    if len(plan.limits) > 1 or plan.budget.flops is None:
+        yield limit_table(plan)
+    for told in say.more_lines(plan):
+        yield Paragraph(told)
+
+
+def frontier_caption(plan: Plan) -> Line:
+    """ "frontier: least error for the TTFT"."""
+    limit = plan.limits[0].limit
+    return line(f"frontier: least error for the {limit.title}", " of one request" if limit.kind.names_itself else "")

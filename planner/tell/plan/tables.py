@@ -1,0 +1,131 @@
+"""Tables of a plan: what stands beside the pick, what it costs, which limit keeps better candidates out.
+
+Each takes a Plan, one that was read from a file too, and gives a Table whose numbers are Values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from planner.planning.candidate import Candidate
+from planner.planning.limits import Limit
+from planner.planning.result import Plan
+from planner.tell import values as v
+from planner.tell.document import Line, Table, Value, foreign, line
+from planner.tell.stages import stage_table
+
+NAME_MAX = 60
+"""Characters of a name in a table."""
+_WORDS = frozenset({"LLM", "compressor", "tower", "prompt", "precision"})
+_SPARE = ("best", "95 % interval", "score")
+
+
+def best_table(plan: Plan) -> Table:
+    """The pick and the next best that fit."""
+    return candidate_table(line("best that fit"), (plan.best, *plan.runners_up), plan, marked=0)
+
+
+def frontier_table(plan: Plan, caption: Line) -> Table:
+    """The candidates that no cheaper one beats, cheapest first."""
+    marked = plan.frontier.index(plan.best) if plan.best in plan.frontier else None
+    return candidate_table(caption, plan.frontier, plan, marked)
+
+
+def tied_table(plan: Plan, rows_max: int) -> Table:
+    """What is statistically tied with the pick, the pick among it, cheapest first; the first so many."""
+    shown, whole = plan.tied[:rows_max], v.count(len(plan.tied), "candidates tied, the pick among them")
+    of = line(": the ", v.count(len(shown), "rows shown"), " cheapest of ", whole) if len(plan.tied) > rows_max else ()
+    marked = shown.index(plan.best) if plan.best in shown else None
+    return candidate_table(line("tied with the best", of), shown, plan, marked)
+
+
+def each_table(plan: Plan) -> Table:
+    """The best of each compressor, tower and prompt order under the same limits; no rows where one was tried."""
+    return candidate_table(line("best of each, same limits"), plan.best_of_each, plan, ways=True)
+
+
+def candidate_table(
+    caption: Line, rows: Sequence[Candidate], plan: Plan, marked: int | None = None, ways: bool = False
+) -> Table:
+    """Candidates with what is known of their error and what they take of the first limit.
+
+    A column stands where rows differ in it, or where it is known of every row.
+
+    Args:
+        caption: of the table.
+        rows: candidates of the plan, at least one.
+        plan: theirs.
+        marked: the row of the pick.
+        ways: whether the rows are the best of each way: compressor and prompt order stand first.
+    """
+    limit = plan.limits[0].limit
+    setups = {
+        "compressor": [Value(one.compressor.name, one.compressor.name, "compressor") for one in rows],
+        "tower": [foreign(one.vision.name, "vision tower", NAME_MAX) for one in rows],
+        "prompt": [Value(one.prompt_order, one.prompt_order, "prompt order") for one in rows],
+        "precision": [Value(one.precision, one.precision, "precision of the weights") for one in rows],
+        "GPUs": [v.count(one.tensor_parallel, "GPUs that share the model") for one in rows],
+        "batch": [v.count(one.batch, "requests that run together") for one in rows],
+    }
+    always = ("compressor", "prompt") if ways else ()
+    models = {
+        "LLM": [foreign(one.llm.name, "language model", NAME_MAX) for one in rows],
+        "tokens": [v.tokens(one.visual_tokens, "visual tokens per image") for one in rows],
+    }
+    differ = {name: cells for name, cells in setups.items() if name in always or len({cell.raw for cell in cells}) > 1}
+    named = differ | models if ways else models | differ
+    columns: dict[str | Value, list[Line]] = {name: [line(cell) for cell in cells] for name, cells in named.items()}
+    columns["error"] = [line(v.error(one.predicted_error)) for one in rows]
+    if all(one.score is not None for one in rows):
+        columns["score"] = [line(v.score(one.predicted_error)) for one in rows]
+    intervals = [one.interval for one in rows if one.interval is not None]
+    if len(intervals) == len(rows):
+        columns[v.interval_title()] = [_ends(*ends) for ends in intervals]
+    odds = [one.probability_best for one in rows if one.probability_best is not None]
+    if len(odds) == len(rows):
+        columns["best"] = [line(v.odds(one, "probability that nothing that fits is better")) for one in odds]
+    columns[limit.title] = [line(_in_column(limit, one)) for one in rows]
+    spare = (*_SPARE, limit.title)
+    return Table(
+        caption, tuple(columns), tuple(zip(*columns.values(), strict=True)), words=_WORDS, marked=marked, spare=spare
+    )
+
+
+def _ends(low: float, high: float) -> Line:
+    return line(v.error(low, "lower end of the interval"), "-", v.error(high, "upper end of the interval"))
+
+
+def _in_column(limit: Limit, candidate: Candidate) -> Value:
+    """What a candidate takes of a limit, under the limit's title: "1.66 T" under FLOPs."""
+    number = candidate.quantities[limit.column]
+    told = v.limited(limit, number, f"{limit.title} of {candidate}")
+    return Value(told.text.removesuffix(limit.title).strip(), number, told.what, told.unit)
+
+
+def limit_table(plan: Plan, measured: Mapping[str, Line] | None = None) -> Table:
+    """Every limit, what the pick takes of it, and whether it keeps a better candidate out.
+
+    Args:
+        plan: the plan.
+        measured: what was measured of the pick, by the limit's name; None leaves the column out.
+    """
+    best, gpus = plan.best, plan.deployment.gpus_used(plan.best.tensor_parallel)
+    rows = []
+    for one in plan.limits:
+        limit = one.limit
+        of_all = line(" of ", v.count(gpus, "GPUs that serve"), " GPUs") if limit.kind.of_all_gpus and gpus > 1 else ()
+        allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
+        pick = v.limited(limit, best.quantities[limit.column], f"{limit.title} of the pick")
+        cells = (line(limit.title, of_all), line("at least " if limit.at_least else "", allowed), line(pick))
+        used = line(v.share(one.used, 1.0, f"share of the limit that is used: {limit.title}"))
+        more = [] if measured is None else [measured.get(limit.name, ())]
+        rows.append((*cells, used, *more, line("binds" if one.binds else "")))
+    columns = ("limit", "allowed", "pick", "used", *["measured"] * (measured is not None), "")
+    return Table(line("limits"), columns, tuple(rows), words=frozenset({""}))
+
+
+def stages_of(plan: Plan) -> Table:
+    """Computing and time of the pick, stage by stage."""
+    best, budget, load = plan.best, plan.budget, plan.load
+    many = load.mean != load.tail
+    return stage_table(best.flops, best.latency, best.batch, budget.convention, budget.flops, many)
