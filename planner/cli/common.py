@@ -12,6 +12,7 @@ import planner
 from planner.base.errors import InputError
 from planner.base.files import file_text
 from planner.base.quantities import shown
+from planner.cli.plain_values import PlainGroup
 from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="vlm-planner",
+    cls=PlainGroup,
     help="Choose the best (LLM, visual tokens) pair of a vision-language model under an inference budget.",
     no_args_is_help=True,
     add_completion=False,
