@@ -23,6 +23,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from planner.base.result import Above as _Above
+from planner.base.result import stands_under as _stands_under
 from planner.base.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -307,6 +309,16 @@ def load_verdict(path: str | os.PathLike[str]) -> Verdict:
     from planner.bench.verdict import Verdict
 
     return Verdict.load(path)
+
+
+def _above() -> _Above:
+    """The rooms above those of the results, loaded when a result is shown."""
+    from planner.tell import above
+
+    return above
+
+
+_stands_under(_above)
 
 
 def __dir__() -> list[str]:

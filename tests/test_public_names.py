@@ -94,7 +94,11 @@ def test_import_loads_next_to_nothing() -> None:
     loaded = "import sys; before = set(sys.modules); import planner; print(*sorted(set(sys.modules) - before))"
     names = fresh(loaded).split()
     assert [name for name in names if name.partition(".")[0] in ("numpy", "typer", "rich", "torch", "pandas")] == []
-    assert [name for name in names if name.startswith("planner.")] == ["planner.base", "planner.base.version"]
+    assert [name for name in names if name.startswith("planner.")] == [
+        "planner.base",
+        "planner.base.result",
+        "planner.base.version",
+    ]
 
 
 def test_what_needs_torch_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
+from planner.base.quantities import format_seconds
+from planner.base.result import Result
 from planner.base.stored import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Whole
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
 """What is timed; a stage that a model does not run is left out."""
@@ -114,8 +119,8 @@ class Method:
         return f"models of {ran} decoder layers ran; times and bytes are extrapolated linearly to all {self.layers}"
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Result):
     """One model, one request shape, one device."""
 
     model: ModelFacts
@@ -191,6 +196,31 @@ class Measurement:
         if not seconds:
             return None
         return self.memory.decode_read_bytes / (seconds * (bandwidth_bytes_per_s or self.ceilings.copy_bytes_per_s))
+
+    def __repr__(self) -> str:
+        facts = self.model
+        tokens = "1 visual token" if facts.visual_tokens == 1 else f"{facts.visual_tokens} visual tokens"
+        timed = {"TTFT": self.ttft_s, "TPOT": self.tpot_s}
+        times = ", ".join(f"{title} {format_seconds(seconds)}" for title, seconds in timed.items() if seconds)
+        return f"Measurement({facts.llm!r} with {tokens}, {facts.precision}, batch {self.batch}, {self.mode}: {times})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """What was timed, a row each: median and quartiles of its samples."""
+        import pandas as pd
+
+        rows = []
+        for name, one in self.samples.items():
+            low, high = one.quartiles_s
+            rows.append(
+                {
+                    "stage": name,
+                    "median_s": one.median_s,
+                    "low_quartile_s": low,
+                    "high_quartile_s": high,
+                    "samples": len(one.seconds),
+                }
+            )
+        return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """All that `from_dict` needs and what people read first, as plain JSON types."""

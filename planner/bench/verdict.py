@@ -6,12 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
+from planner.base.result import Result
 from planner.bench.measurement import MEASUREMENT_FILE, Measurement
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SMALL = "a small part of the TTFT"
 """Why a stage passes that is off by more than its tolerance."""
@@ -52,8 +56,8 @@ class Check:
         return found
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Result):
     """What came of verifying one configuration."""
 
     checks: tuple[Check, ...]
@@ -118,6 +122,15 @@ class Verdict:
         told = "all passed" if not failed else f"{len(failed)} failed: {', '.join(check.title for check in failed)}"
         steady = "" if self.stable else "; the measurement is unstable"
         return f"{head}: {judged} checks, {told}{steady}"
+
+    def __repr__(self) -> str:
+        return f"Verdict({'passed' if self.passed else 'failed'}, {str(self)!r})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The checks, a row each: predicted, measured, error, tolerance, passed."""
+        import pandas as pd
+
+        return pd.DataFrame([one.to_dict() for one in self.checks])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, the raw samples included."""

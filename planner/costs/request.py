@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.base.errors import InputError, UnknownNameError
+from planner.base.quantities import format_flops, format_seconds
+from planner.base.result import Result
 from planner.configuration import IMAGE_FIRST, Model, Run, cannot_share
 from planner.costs.flops import FULL, Flops, flops
 from planner.costs.latency import Latency, latency, speed_limit_tokens
@@ -20,13 +22,16 @@ from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.parts.walk import Number
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ROOFLINE = "roofline"
 SILICON = "silicon"
 LATENCY_SOURCES = (ROOFLINE, SILICON)
 
 
-@dataclass(frozen=True)
-class RequestCost:
+@dataclass(frozen=True, repr=False)
+class RequestCost(Result):
     """One configuration and one request: what runs, and what it costs."""
 
     model: Model
@@ -91,6 +96,16 @@ class RequestCost:
 
     def __str__(self) -> str:
         return str(self.model)
+
+    def __repr__(self) -> str:
+        times = "" if self.latency is None else f", TTFT {format_seconds(float(self.latency.ttft_s))}"
+        return f"RequestCost({self}, {self.run}: {format_flops(float(self.flops.total))}{times})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The stages, a row each: FLOPs, bytes, seconds; None without hardware."""
+        import pandas as pd
+
+        return pd.DataFrame([{"stage": stage, **self._stage(stage)} for stage in STAGES])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; times are null without hardware."""

@@ -15,6 +15,7 @@ from typing import Any
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import read_json, write_json
 from planner.base.quantities import parse_bytes, shown
+from planner.base.result import Result
 from planner.hardware.efficiency import Efficiency, efficiency_of
 
 PRECISIONS = ("bf16", "fp16", "fp8", "int8", "fp32")
@@ -25,8 +26,8 @@ _NUMBERS = ("flops_per_s", "memory_bytes", "bandwidth_bytes_per_s", "interconnec
 """What has a source each."""
 
 
-@dataclass(frozen=True)
-class Hardware:
+@dataclass(frozen=True, repr=False)
+class Hardware(Result):
     """One accelerator. Raises InputError, naming the field, for a value that cannot be."""
 
     name: str
@@ -81,6 +82,9 @@ class Hardware:
         if precision not in self.flops_per_s:
             raise InputError(f"{self.title} has no {precision}; it has {', '.join(self.flops_per_s)}")
         return self.flops_per_s[precision]
+
+    def __repr__(self) -> str:
+        return f"Hardware({self.name!r}, {self.title!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """All that `from_dict` needs, for JSON."""

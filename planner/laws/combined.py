@@ -20,6 +20,7 @@ from planner.base.file_format import FileFormat, file_name
 from planner.base.files import read_json
 from planner.base.place import Place
 from planner.base.quantities import format_percent
+from planner.base.result import Result, above
 from planner.base.stored import Choice
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, LAW_FILE, NOT_IDENTIFIED, FittedLaw
@@ -27,6 +28,9 @@ from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from planner.laws.profile.base import Interval
 
 FloatArray = NDArray[np.float64]
 
@@ -36,8 +40,8 @@ AUTO: Final = "auto"
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
-@dataclass(frozen=True)
-class CombinedLaw:
+@dataclass(frozen=True, repr=False)
+class CombinedLaw(Result):
     """A weighted mean of laws; it predicts and plans like a FittedLaw."""
 
     kind: Annotated[str, Choice((AVERAGE, MIX))]
@@ -132,9 +136,55 @@ class CombinedLaw:
                     found[item[0]] = item
         return list(found.values())
 
+    def intervals(self, level: float = 0.95) -> dict[str, Interval]:
+        """Intervals of the parameters of every member, as "additive.alpha"; as `FittedLaw.intervals`."""
+        return {
+            f"{_part(self, i)}.{name}": one
+            for i, member in enumerate(self.members)
+            for name, one in member.intervals(level).items()
+        }
+
+    def plot(self, query_tokens: int = 50, generated_tokens: int = 0, bands: bool = True) -> Figure:
+        """As `FittedLaw.plot`. Raises InputError for more than one form or task: plot a member."""
+        return above().picture_of(self, query_tokens=query_tokens, generated_tokens=generated_tokens, bands=bands)
+
+    def to_latex(self, digits: int = 4) -> str:
+        """The weighted sum of the members' formulas; as `FittedLaw.to_latex`."""
+        parts = [
+            rf"{weight:.{digits}g} \left({member.to_latex(digits).partition('=')[2].strip()}\right)"
+            for weight, member in zip(self.weights, self.members, strict=True)
+        ]
+        return f"Y = {' + '.join(parts)}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The members, a row each."""
+        import pandas as pd
+
+        rows = [
+            {
+                "law": _part(self, i),
+                "form": one.form,
+                "weight": self.weights[i],
+                "status": one.status,
+                "runs": one.n_runs,
+            }
+            for i, one in enumerate(self.members)
+        ]
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{_part(self, i)} {format_percent(one, 1.0)}" for i, one in enumerate(self.weights))
+        name = f"{self.name!r}, " if self.name and self.kind == AVERAGE else ""
+        return f"CombinedLaw({name}{self.kind} of {parts})"
+
     def to_dict(self) -> dict[str, Any]:
         """All that the file holds, as plain JSON types."""
         return COMBINED_LAW_FILE.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Any, origin: str = "the law") -> CombinedLaw:
+        """The law of a dictionary made by `to_dict`. Raises LawFileError."""
+        return COMBINED_LAW_FILE.from_dict(content, origin)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the law as JSON, atomically. Raises OutputExistsError."""

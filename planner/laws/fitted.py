@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from planner.base.codec import SPARSE, codec_of
+from planner.base.codec import SPARSE
 from planner.base.errors import InputError, LawFileError
 from planner.base.file_format import FileFormat
 from planner.base.files import file_text
-from planner.base.place import Place
 from planner.base.quantities import shown
+from planner.base.result import Result, above
 from planner.base.stored import COUNT, Choice
+from planner.laws.fit_data import CONSTRAINT, RUNS
+from planner.laws.fit_data import FitData as FitData
 from planner.laws.forms import get_form
+from planner.laws.forms.latex import latex_of
 
 if TYPE_CHECKING:
     import lmfit
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from planner.laws.profile.base import Interval
 
 FloatArray = NDArray[np.float64]
 
@@ -35,22 +42,8 @@ WEIGHTINGS = ("equal", "error_se", "samples")
 STATUSES = (CONVERGED, AT_A_BOUND, NOT_IDENTIFIED, GIVEN)
 
 
-@dataclass(frozen=True, eq=False)
-class FitData:
-    """What a fit saw, in the order in which it saw it: enough to compute every interval again."""
-
-    n: FloatArray
-    """Language model sizes in units of `n_unit_params`."""
-    t: FloatArray
-    """Visual tokens."""
-    y: FloatArray
-    """Measured errors."""
-    weights: FloatArray
-    """Weights of the squared residuals, mean 1; a Huber fit's are those of its last iteration."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedLaw:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FittedLaw(Result):
     """The error Y(N, T) of a vision-language model, fitted to measured runs.
 
     N counts LLM parameters by the nominal size in the model's name; T counts the visual tokens per image that enter
@@ -75,7 +68,7 @@ class FittedLaw:
     """What the status means for whoever uses the law."""
     at_bound: tuple[str, ...] = ()
     """Parameters whose bound is part of the answer."""
-    constraints: Mapping[str, Annotated[Mapping[str, Any], _CONSTRAINT]] = field(default_factory=dict)
+    constraints: Mapping[str, Annotated[Mapping[str, Any], CONSTRAINT]] = field(default_factory=dict)
     """What the user imposed, by parameter: value of a fixed one, expr of a tied one, min, max."""
     rss: float | None = None
     """Sum of squared residuals, unweighted."""
@@ -109,7 +102,7 @@ class FittedLaw:
     """What reading or pooling the runs left out or merged."""
     joint: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=SPARSE)
     """Of a joint fit: the group, what it shares, all groups with their runs, and the kept profile; see `joint`."""
-    data: Annotated[FitData, _RUNS] | None = field(default=None, repr=False, compare=False)
+    data: Annotated[FitData, RUNS] | None = field(default=None, repr=False, compare=False)
     """What the fit saw, in the file too; None for a law that was given."""
 
     def __post_init__(self) -> None:
@@ -175,6 +168,58 @@ class FittedLaw:
                 found.append((name, levels[0], levels[0] / value))
         return found
 
+    def intervals(self, level: float = 0.95) -> dict[str, Interval]:
+        """Profile-likelihood intervals of every parameter, by its name; true at active bounds too.
+
+        Args:
+            level: probability that an interval holds the true value.
+
+        Raises:
+            InputError: the law was given, not fitted.
+            FitError: it has constraints, or too few runs.
+        """
+        return dict(above().intervals_of(self, level))
+
+    def plot(self, query_tokens: int = 50, generated_tokens: int = 0, bands: bool = True) -> Figure:
+        """Measured runs and law over inference FLOPs; see `planner.plot_law`. Raises InputError."""
+        return above().picture_of(self, query_tokens=query_tokens, generated_tokens=generated_tokens, bands=bands)
+
+    def to_latex(self, digits: int = 4) -> str:
+        """The formula with the fitted numbers in LaTeX, N in units of `n_unit_params`; `digits` are significant ones.
+
+        Raises:
+            InputError: the form has no formula in LaTeX.
+        """
+        return latex_of(get_form(self.form), self.params, digits)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The runs that the law was fitted to, a row each, beside what it says of them.
+
+        Raises:
+            InputError: the law was given, it has no runs.
+        """
+        import pandas as pd
+
+        data = self.data
+        if data is None:
+            raise InputError("to_frame needs a fitted law: this one was given, it has no runs")
+        predicted = get_form(self.form).value(self.params, data.n, data.t)
+        columns = {
+            "llm_params": data.n * self.n_unit_params,
+            "visual_tokens": data.t,
+            "error": data.y,
+            "predicted_error": predicted,
+            "residual": data.y - predicted,
+            "weight": data.weights,
+        }
+        return pd.DataFrame(columns)
+
+    def __repr__(self) -> str:
+        name = f"{self.name!r}, " if self.name else ""
+        runs = f", {self.n_runs} runs" if self.n_runs else ""
+        bound = f": {', '.join(self.at_bound)}" if self.at_bound else ""
+        return f"FittedLaw({name}{self.form}{runs}, {self.status}{bound})"
+
     def to_dict(self) -> dict[str, Any]:
         """All that the file holds, as plain JSON types."""
         return LAW_FILE.to_dict(self)
@@ -225,40 +270,6 @@ def _is_number(value: Any) -> bool:
     except OverflowError:
         return False
 
-
-class _Constraint:
-    """What `constraints` holds of a parameter: value, expr, min, max."""
-
-    expected = "an object of value, expr, min and max"
-
-    def encode(self, value: Any, place: Place) -> dict[str, Any]:
-        return self.decode(value, place)
-
-    def decode(self, content: Any, place: Place) -> dict[str, Any]:
-        if not isinstance(content, Mapping) or not set(content) <= {"value", "expr", "min", "max"}:
-            raise place.wrong(self.expected, content)
-        kinds = {name: str if name == "expr" else float for name in content}
-        return {name: codec_of(kind).decode(content[name], place.at(name)) for name, kind in kinds.items()}
-
-
-class _Runs:
-    """The runs of a law: columns of equal length."""
-
-    def encode(self, value: FitData, place: Place) -> dict[str, Any]:
-        columns: dict[str, Any] = codec_of(FitData).encode(value, place)
-        return columns
-
-    def decode(self, content: Any, place: Place) -> FitData:
-        found: FitData = codec_of(FitData).decode(content, place)
-        columns = (found.n, found.t, found.y, found.weights)
-        if len({column.shape for column in columns}) > 1 or found.n.ndim != 1 or not len(found.n):
-            raise place.complaint("expected four columns of as many numbers")
-        if min(found.n.min(), found.t.min(), found.weights.min()) <= 0:
-            raise place.complaint("expected sizes, counts and weights above 0")
-        return found
-
-
-_CONSTRAINT, _RUNS = _Constraint(), _Runs()
 
 LAW_FILE = FileFormat(
     "vlm-planner/law",

@@ -16,6 +16,7 @@ from planner.base.quantities import (
     format_percent,
     format_seconds,
 )
+from planner.base.result import Result, above
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import Law
 from planner.planning.candidate import Candidate, SlackOfPick, error_text
@@ -28,13 +29,14 @@ from planner.planning.words import law_title, load_text, price_text, tied_text, 
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 _TIMES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "request": "request_s"}
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Result):
     """The best (LLM, visual tokens) pair under a budget, with the cost of everything that runs."""
 
     best: Candidate
@@ -134,6 +136,15 @@ class Plan:
     def to_frame(self) -> pd.DataFrame:
         """Every candidate as a row of a DataFrame, best first; see `CandidateTable.to_frame`."""
         return self.table.to_frame()
+
+    def plot(self) -> Figure:
+        """The frontier, what comes near it, and the pick; see `planner.plot_frontier`."""
+        return above().picture_of(self)
+
+    def __repr__(self) -> str:
+        error = format_fraction(self.best.predicted_error)
+        cost = f"{format_flops(self.best.total_flops)} ({self.budget.convention} count)"
+        return f"Plan({self.best}, error {error}, {cost}; {self.fitting_count} of {self.candidates_count} fit)"
 
     def __str__(self) -> str:
         """A few plain lines; `vlm-planner plan` shows tables."""

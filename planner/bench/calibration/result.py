@@ -6,15 +6,20 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from planner.base.file_format import FileFormat
+from planner.base.result import Result, above
 from planner.bench.calibration.pool import QUANTITIES
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
 from planner.hardware.part import PROFILE_PART
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 PREDICTIONS = {
     "roofline": "max(FLOPs / peak, bytes / bandwidth) of each stage, at the peaks of the start",
@@ -84,8 +89,8 @@ class Errors:
     """Median with its sign: above 0, predictions are too long."""
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """A fitted profile and its record."""
 
     hardware: Annotated[Hardware, PROFILE_PART]
@@ -107,6 +112,31 @@ class Calibration:
             return None
         sizes = np.abs(off)
         return Errors(len(off), float(np.median(sizes)), float(np.quantile(sizes, 0.9)), float(np.median(off)))
+
+    def plot(self) -> Figure:
+        """Predicted over measured times of every shape."""
+        return above().picture_of(self)
+
+    def __repr__(self) -> str:
+        return f"Calibration({self.hardware.name!r}, {self.hardware.title!r}, {len(self.shapes)} shapes)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each shape and quantity: seconds measured, and predicted in each way."""
+        import pandas as pd
+
+        rows = [
+            {
+                "llm": one.llm,
+                "visual_tokens": one.visual_tokens,
+                "batch": one.batch,
+                "quantity": quantity,
+                "measured_s": seconds,
+                **{f"{name}_s": one.predicted_s.get(name, {}).get(quantity) for name in PREDICTIONS},
+            }
+            for one in self.shapes
+            for quantity, seconds in one.measured_s.items()
+        ]
+        return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """All that `from_dict` needs and what people read first, as plain JSON types."""
