@@ -21,7 +21,7 @@ import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from planner.base.result import Above as _Above
 from planner.base.result import stands_under as _stands_under
@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     from planner.planning.candidate import Candidate as Candidate
     from planner.planning.continuous import ContinuousOptimum as ContinuousOptimum
     from planner.planning.limits import LimitKind as LimitKind
-    from planner.planning.load_plan import PlanLike as PlanLike
     from planner.planning.load_plan import load_plan as load_plan
     from planner.planning.load_plan import replan as replan
     from planner.planning.next_run import next_run as next_run
@@ -281,13 +280,9 @@ def write_report(
     Raises:
         InputError: another suffix, a plan or verdict that cannot be read, or a file that cannot be written.
     """
-    from planner.tell.stories import is_told, write_story
+    from planner.tell.stories import write_story
 
-    if verdict is None and is_told(plan):
-        return write_story(plan, path, overwrite=overwrite)
-    from planner.tell.recommendation import write_recommendation
-
-    return write_recommendation(cast("PlanLike", plan), path, verdict, overwrite=overwrite)
+    return write_story(plan, path, verdict, overwrite=overwrite)
 
 
 def load_hardware(path: str | os.PathLike[str]) -> Hardware:

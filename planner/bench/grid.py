@@ -15,6 +15,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import format_seconds
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
+from planner.bench.grid_verdict import GridVerdict, Order
 from planner.bench.place import measurable_device
 from planner.bench.ranks import world_size
 from planner.bench.sweep import file_name, kept_measurement, make_folder
@@ -24,66 +25,9 @@ from planner.parts.catalog import llm_catalog
 from planner.vlm.build import Progress
 from planner.vlm.recipe import make_recipe
 
-FILE_FORMAT = "vlm-planner grid"
-FORMAT_VERSION = 1
 _ORDERED = ("ttft_s", "tpot_s")
 _TOLD_APART = 0.05
 """Two cells whose medians differ by less are called equally fast, as are those whose middle halves overlap."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """Whether predictions put the cells in the order in which measurements do."""
-
-    name: str
-    """"ttft_s" or "tpot_s"."""
-    pairs: int
-    """Pairs of cells that the measurements tell apart."""
-    agreeing: int
-    """Those that the predictions order alike."""
-    inverted: tuple[str, ...]
-    """The others, in words."""
-
-    @property
-    def passed(self) -> bool:
-        return not self.inverted
-
-
-@dataclass(frozen=True)
-class GridVerdict:
-    """Verdicts of all cells, and of their order."""
-
-    cells: tuple[Verdict, ...]
-    """The pick first."""
-    orders: tuple[Order, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether no check of any cell failed, and no two cells stand in the wrong order."""
-        return all(cell.passed for cell in self.cells) and all(order.passed for order in self.orders)
-
-    @property
-    def stable(self) -> bool:
-        return all(cell.stable for cell in self.cells)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "format": FILE_FORMAT,
-            "format_version": FORMAT_VERSION,
-            "passed": self.passed,
-            "stable": self.stable,
-            "orders": [
-                {
-                    "name": order.name,
-                    "pairs": order.pairs,
-                    "agreeing": order.agreeing,
-                    "inverted": list(order.inverted),
-                    "passed": order.passed,
-                }
-                for order in self.orders
-            ],
-            "cells": [cell.to_dict() for cell in self.cells],
-        }
 
 
 def neighbours(wanted: Expected) -> tuple[Expected, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
-from planner.base.quantities import format_seconds
+from planner.base.quantities import format_seconds, shown
 from planner.base.result import Result
 from planner.base.stored import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Whole
 from planner.bench.samples import Samples, advice_for
@@ -192,10 +192,10 @@ class Measurement(Result):
 
     def decode_mbu(self, bandwidth_bytes_per_s: float | None = None) -> float | None:
         """Share of a bandwidth that a decode step reached, by default of the measured copy."""
-        seconds = self.seconds("decode_step")
-        if not seconds:
+        seconds, bandwidth = self.seconds("decode_step"), bandwidth_bytes_per_s or self.ceilings.copy_bytes_per_s
+        if not seconds or not bandwidth:
             return None
-        return self.memory.decode_read_bytes / (seconds * (bandwidth_bytes_per_s or self.ceilings.copy_bytes_per_s))
+        return self.memory.decode_read_bytes / (seconds * bandwidth)
 
     def __repr__(self) -> str:
         facts = self.model
@@ -233,9 +233,11 @@ class Measurement(Result):
 
     @classmethod
     def restored(cls, **values: Any) -> Measurement:
-        """A measurement as its file holds it. Raises InputError where nothing was measured."""
+        """A measurement as its file holds it. Raises InputError where nothing was measured, or nobody knows on what."""
         if not values["samples"]:
             raise InputError("samples: expected those of at least one stage, got none")
+        if not isinstance(device := values["environment"].get("device"), str):
+            raise InputError(f"environment.device: expected the name of the device, got {shown(device)}")
         return cls(**values)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

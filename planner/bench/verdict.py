@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SMALL = "a small part of the TTFT"
 """Why a stage passes that is off by more than its tolerance."""
 
+_OF_CARD = ("name", "title", "source")
+
 
 @dataclass(frozen=True)
 class Check:
@@ -143,9 +145,12 @@ class Verdict(Result):
 
     @classmethod
     def restored(cls, **values: Any) -> Verdict:
-        """A verdict as its file holds it. Raises InputError where nothing was checked."""
+        """A verdict as its file holds it. Raises InputError where nothing was checked, or a profile has no name."""
         if not values["checks"]:
             raise InputError("checks: expected at least one, got none")
+        card = values["hardware"]
+        if card is not None and (missing := next((name for name in _OF_CARD if name not in card), None)):
+            raise InputError(f"hardware.{missing} is missing")
         return cls(**values)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

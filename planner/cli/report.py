@@ -27,21 +27,25 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a plan as a page: the pick, why, what it costs, what was measured, how to build and serve it."""
-    from planner.tell.recommendation import as_json as content_of
-    from planner.tell.recommendation import as_text, check_folder, page_kind, plain, read_plan, tell, write_artefacts
+    from planner.planning.load_plan import load_plan
+    from planner.tell.console import plain
+    from planner.tell.document import plain as text_of
+    from planner.tell.recommendation import check_folder, tell, write_artefacts
+    from planner.tell.render import as_json as content_of
+    from planner.tell.render import renderer_of
 
     if output is None and artefacts is None and not as_json:
         raise InputError("-o is missing: name the page to write, as recommendation.html, or say --json")
-    kind = None
+    renderer = None
     if output is not None:
-        kind = page_kind(output)
+        renderer = renderer_of(output, "a report")
         refuse_existing(Path(output), force)
     if artefacts is not None:
         check_folder(artefacts)
-    plan = read_plan(plan_file)
+    plan = load_plan(plan_file)
     document = tell(plan, verdict)
-    if output is not None and kind is not None:
-        write_text(output, as_text(document, kind), overwrite=force)
+    if output is not None and renderer is not None:
+        write_text(output, renderer.render(document), overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
     if artefacts is not None:
         files = write_artefacts(plan, artefacts)
@@ -49,6 +53,4 @@ def report(
     if as_json:
         print(json_text(content_of(document)))
         return
-    from planner.tell.console import plain as literal
-
-    make_console().print(literal(f"{plain(document.heading)}."))
+    make_console().print(plain(f"{text_of(document.heading)}."))

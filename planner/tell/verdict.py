@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from planner.base.quantities import format_seconds, format_significant
-from planner.bench.grid import GridVerdict
+from planner.bench.grid_verdict import GridVerdict
 from planner.bench.samples import merged_advice
 from planner.bench.verdict import SMALL, Check, Verdict
 from planner.tell import values as v

@@ -61,6 +61,7 @@ def test_method_in_words() -> None:
         ({"workload": {"query_tokens": 1}}, "is damaged"),
         ({"model": None}, "is damaged"),
         ({"batch": "many"}, "is damaged"),
+        ({"environment": {"torch": "2.13.0"}}, "environment.device: expected the name of the device, got None"),
     ],
 )
 def test_damaged_files(tmp_path: Path, change: dict[str, object], said: str) -> None:

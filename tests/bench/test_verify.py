@@ -15,7 +15,8 @@ from planner.base.errors import InputError
 from planner.base.file_format import content_hash
 from planner.bench.devices import is_device, recognise
 from planner.bench.expected import Expected, expected
-from planner.bench.grid import GridVerdict, neighbours, order_of, verify_grid
+from planner.bench.grid import neighbours, order_of, verify_grid
+from planner.bench.grid_verdict import GridVerdict
 from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings, Measurement
 from planner.bench.verdict import Check, Verdict
@@ -227,6 +228,9 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"format": "x"}, "is not a verdict"),
         ({"format_version": 2}, "update vlm-planner"),
         ({"checks": [{}]}, "is damaged"),
+        ({"checks": []}, "checks: expected at least one, got none"),
+        ({"hardware": {"name": "l4", "source": "roofline"}}, "hardware.title is missing"),
+        ({"measurement": {}}, "measurement is not a measurement"),
     ],
 )
 def test_damaged_verdicts(change: dict[str, Any], said: str) -> None:
@@ -379,7 +383,7 @@ def test_neighbours_of_a_pick() -> None:
     }
 
 
-def test_order_of_cells() -> None:
+def test_order_of_cells(tmp_path: Path) -> None:
     """Predictions that order two cells the wrong way are found; cells that cannot be told apart do not count."""
     one, two = wanted_on(card(), visual_tokens=1), wanted_on(card(), visual_tokens=576)
     right = [judge(cell, as_predicted(cell)) for cell in (one, two)]
@@ -390,7 +394,14 @@ def test_order_of_cells() -> None:
     ratio = (right[1].check("ttft_s").predicted or 0) / (right[0].check("ttft_s").predicted or 1)
     alike = [judge(one, as_predicted(one, ttft=ratio * 1.01)), judge(two, as_predicted(two))]
     assert order_of(alike, "ttft_s").pairs == 0
-    assert not GridVerdict(tuple(swapped), (found,)).passed
+    grid = GridVerdict(tuple(swapped), (found,))
+    assert not grid.passed
+    assert GridVerdict.load(grid.save(tmp_path / "grid.json")) == grid
+    assert grid.to_dict()["passed"] is grid.to_dict()["orders"][0]["passed"] is False
+    with pytest.raises(InputError, match=r"the verdict is damaged: cells\[0\]\.checks: expected a list, got None"):
+        GridVerdict.from_dict(grid.to_dict() | {"cells": [grid.cells[0].to_dict() | {"checks": None}]})
+    with pytest.raises(InputError, match="cells: expected at least one, got none"):
+        GridVerdict.from_dict(grid.to_dict() | {"cells": []})
 
 
 def test_a_run_that_was_ended_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,5 +67,5 @@ def test_an_accelerator(tmp_path: Path) -> None:
 def test_another_suffix_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ends in \.html, .*\.csv, got '"):
         planner.write_report(planner.load_law("reasoning"), tmp_path / "law.pdf")
-    with pytest.raises(InputError, match=r"^plan: expected a Plan, its dictionary or the path of its file, got 3"):
+    with pytest.raises(InputError, match=r"^nothing to report of 3; expected a plan, its dictionary or"):
         planner.write_report(3, tmp_path / "x.csv")  # type: ignore[arg-type]

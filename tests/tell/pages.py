@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
@@ -13,6 +13,9 @@ from typing import Any
 
 import planner
 from planner.base.file_format import content_hash
+from planner.bench.measurement import Ceilings, Energy, Measurement, MemoryUse, Method, ModelFacts
+from planner.bench.samples import Samples
+from planner.bench.verdict import Check, Verdict
 from planner.planning.plan_file import HASH
 from planner.planning.result import Plan
 
@@ -97,62 +100,70 @@ def rehashed(content: dict[str, Any]) -> dict[str, Any]:
     return content | {HASH: content_hash(content, HASH)}
 
 
-def verdict(**changes: Any) -> dict[str, Any]:
-    """What was measured of the pick of "flops"."""
-    check = {"tolerance": 0.15, "passed": True, "note": ""}
-    checks = [
-        {"name": "params", "title": "parameters", "unit": "parameters", "predicted": 4271000000.0,
-         "measured": 4271000000.0, "error": 0.0, **check, "tolerance": 0.0},
-        {"name": "flops_prefill", "title": "FLOPs of prefill", "unit": "FLOPs", "predicted": 7.3e11, "measured": 7.3e11,
-         "error": 0.0, **check},
-        {"name": "ttft_s", "title": "TTFT", "unit": "s", "predicted": 0.0284, "measured": 0.031,
-         "error": 0.0284 / 0.031 - 1, **check},
-        {"name": "decode_step_s", "title": "decode step", "unit": "s", "predicted": 0.0051, "measured": 0.0039,
-         "error": 0.0051 / 0.0039 - 1, **check, "passed": False, "note": "bound by launches"},
-        {"name": "peak_memory_bytes", "title": "peak memory", "unit": "bytes", "predicted": 5.06e9, "measured": 4.9e9,
-         "error": 5.06 / 4.9 - 1, **check},
-        {"name": "energy_joules", "title": "energy", "unit": "joules", "predicted": 65.0, "measured": None,
-         "error": None, "tolerance": None, "passed": None, "note": "no meter"},
-    ]  # fmt: skip
-    return {
-        "format": "vlm-planner verdict",
-        "format_version": 1,
-        "passed": False,
-        "stable": True,
-        "model": {
-            "llm": "Qwen1.5-4B", "visual_tokens": 64, "vision": "CLIP-ViT-L/14-336", "compressor": "quecc",
-            "prompt_order": "image-first", "precision": "bf16", "batch": 1, "tensor_parallel": 1, "params": 4271000000,
-        },
-        "workload": {**REQUEST, "cached_tokens": 0, "system_tokens": 0, "images": 1},
-        "hardware": {"name": "h100-sxm", "title": "NVIDIA H100 SXM5 80 GB", "source": "calibrated"},
-        "method": {"kind": "slices", "mode": "compile", "layers_measured": [2, 4], "layers": 40, "text": "two slices"},
-        "checks": checks,
-        "advice": ["lock the clocks"],
-        "environment": {"torch": "2.13.0", "cores": 2},
-        "plan_sha256": None,
-    } | changes  # fmt: skip
+ON_H100 = {"device": "NVIDIA H100 80GB HBM3", "device_type": "cuda", "torch": "2.13.0", "cores": 2}
+H100 = {"name": "h100-sxm", "title": "NVIDIA H100 SXM5 80 GB", "source": "roofline", "origin": ""}
+SLICED = Method("slices", layers=40, layers_measured=(2, 4))
 
 
-def check(name: str, measured: float | None, predicted: float | None = None, **changes: Any) -> dict[str, Any]:
-    """One entry of a verdict; a prediction passes unless told otherwise."""
+def check(name: str, measured: float | None, predicted: float | None = None, **changes: Any) -> Check:
+    """One check of a verdict; a prediction passes unless told otherwise."""
     unit = "bytes" if name.endswith("_bytes") else "s"
-    error = predicted / measured - 1 if predicted and measured else None
-    own = {"name": name, "title": name.removesuffix("_s").upper(), "unit": unit, "note": "", "tolerance": 0.15}
-    return own | {"predicted": predicted, "measured": measured, "error": error, "passed": True} | changes
+    own: dict[str, Any] = {"title": name.removesuffix("_s").upper(), "unit": unit, "tolerance": 0.15, "passed": True}
+    return Check(name=name, predicted=predicted, measured=measured, **own | changes)
 
 
-def verdict_of(name: str, *checks: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """What was measured of the pick of a plan, as it was planned."""
-    found = plan(name).to_dict()
-    same = ("llm", "visual_tokens", "vision", "compressor", "prompt_order", "precision", "batch", "tensor_parallel")
-    return verdict(
-        model={key: found["best"][key] for key in same} | {"params": 1},
-        workload=dict(found["workload"]),
-        hardware={"name": found["hardware"], "title": found["hardware_profile"]["title"], "source": "roofline"},
-        checks=list(checks),
-        passed=all(one["passed"] is not False for one in checks),
-        **changes,
-    )
+CHECKS = (
+    check("params", 4271000000.0, 4271000000.0, title="parameters", unit="parameters", tolerance=0.0),
+    check("flops_prefill", 7.3e11, 7.3e11, title="FLOPs of prefill", unit="FLOPs"),
+    check("ttft_s", 0.031, 0.0284),
+    check("decode_step_s", 0.0039, 0.0051, title="decode step", passed=False, note="bound by launches"),
+    check("peak_memory_bytes", 4.9e9, 5.06e9, title="peak memory"),
+    check("energy_joules", None, 65.0, title="energy", unit="joules", tolerance=None, passed=None, note="no meter"),
+)
+
+
+def measured_of(
+    name: str, checks: tuple[Check, ...], environment: Mapping[str, Any] = ON_H100, method: Method = SLICED
+) -> Measurement:
+    """A measurement of the pick of a plan, as it was planned, in which the checks found what they say."""
+    best, load = plan(name).best, plan(name).load
+    numbers = {one.name: one.measured for one in checks if one.measured is not None}
+    times = {one.removesuffix("_s"): seconds for one, seconds in numbers.items() if one.endswith("_s")}
+    peak = int(numbers.get("peak_memory_bytes", 0))
+    return Measurement(
+        model=ModelFacts(
+            best.llm.name, best.visual_tokens, best.vision.name, best.compressor.name, best.prompt_order,
+            best.precision, int(numbers.get("params", 0)), best.tensor_parallel,
+        ),
+        workload=load.tail,
+        batch=best.batch,
+        mode="compile",
+        samples={one: Samples((seconds,) * 5) for one, seconds in (times or {"prefill": 0.02}).items()},
+        flops={one.removeprefix("flops_"): int(count) for one, count in numbers.items() if one.startswith("flops_")},
+        memory=MemoryUse(peak, 0, peak, peak, load.tail.generated_tokens),
+        energy=Energy(None, False, "no meter"),
+        ceilings=Ceilings(7e14, 2.8e12, 2.9e12),
+        method=method,
+        environment=environment,
+    )  # fmt: skip
+
+
+def verdict(*checks: Check, plan_sha256: str | None = None, **measured: Any) -> Verdict:
+    """What was measured of the pick of "flops"."""
+    found = checks or CHECKS
+    return Verdict(found, measured_of("flops", found, **measured), H100, plan_sha256=plan_sha256)
+
+
+def verdict_of(name: str, *checks: Check, **measured: Any) -> Verdict:
+    """What was measured of the pick of a plan, on the hardware that it was planned for."""
+    card = plan(name).deployment.hardware
+    told = None if card is None else {"name": card.name, "title": card.title, "source": "roofline", "origin": ""}
+    return Verdict(checks, measured_of(name, checks, **measured), told)
+
+
+def with_measured(found: Verdict, **changes: Any) -> Verdict:
+    """The same verdict, of a measurement that differs."""
+    return replace(found, measurement=replace(found.measurement, **changes))
 
 
 class Page(HTMLParser):

@@ -25,7 +25,8 @@ from vlm.tiny import llm_config, picture, tower_config
 
 import planner
 from planner.base.errors import InputError
-from planner.tell.recommendation import as_text, tell, write_artefacts
+from planner.tell.recommendation import tell, write_artefacts
+from planner.tell.render import as_text
 from planner.vlm.answering import answer, asked
 from planner.vlm.build import build, make_processor
 from planner.vlm.saving import load_model, save_model

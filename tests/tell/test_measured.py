@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from tell.pages import check, plan, verdict, verdict_of
+from tell.pages import ON_H100, SLICED, check, plan, verdict, verdict_of, with_measured
 
+from planner.bench.measurement import Method
+from planner.bench.verdict import Check, Verdict
 from planner.tell.document import Paragraph, Table, plain
-from planner.tell.recommendation import as_text, tell
+from planner.tell.recommendation import tell
+from planner.tell.render import as_text
 
 
-def banner(name: str, measured: dict[str, Any]) -> Paragraph:
+def banner(name: str, measured: Verdict) -> Paragraph:
     """The box of the opening that tells the verdict; the section of the verdict has the same one."""
     document = tell(plan(name), measured)
     boxes = [one for one in document.opening if isinstance(one, Paragraph) and "Measured on" in plain(one.line)]
@@ -19,18 +22,18 @@ def banner(name: str, measured: dict[str, Any]) -> Paragraph:
     return boxes[0]
 
 
-def limits(name: str, measured: dict[str, Any] | None) -> Table:
+def limits(name: str, measured: Verdict | None) -> Table:
     tables = [one for one in tell(plan(name), measured).sections[1].blocks if isinstance(one, Table)]
     return next(one for one in tables if plain(one.caption).startswith("The limits"))
 
 
-def column(name: str, measured: dict[str, Any]) -> dict[str, str]:
+def column(name: str, measured: Verdict) -> dict[str, str]:
     table = limits(name, measured)
     place = table.columns.index("measured")
     return {plain(row[0]): plain(row[place]) for row in table.rows}
 
 
-def failed(name: str, measured: float, predicted: float) -> dict[str, Any]:
+def failed(name: str, measured: float, predicted: float) -> Check:
     return check(name, measured, predicted, passed=False)
 
 
@@ -88,12 +91,12 @@ def test_the_limits_stand_beside_what_was_measured_of_them() -> None:
     "other",
     [
         None,
-        verdict_of("limits", check("ttft_s", 0.02)) | {"workload": {"images": 2}},
+        with_measured(verdict_of("limits", check("ttft_s", 0.02)), workload=replace(plan("limits").workload, images=2)),
         verdict_of("limits", check("ttft_s", 0.02), check("hardware", None, passed=False, note="another card")),
     ],
     ids=["no verdict", "another request", "another card"],
 )
-def test_what_was_measured_of_something_else_judges_no_limit(other: dict[str, Any] | None) -> None:
+def test_what_was_measured_of_something_else_judges_no_limit(other: Verdict | None) -> None:
     assert "measured" not in limits("limits", other).columns
     if other is not None:
         assert "kept" not in plain(banner("limits", other).line)
@@ -105,9 +108,9 @@ def test_a_plan_of_flops_alone_has_no_measured_limit() -> None:
 
 
 def test_the_circumstances_are_readable_and_said_once() -> None:
-    environment = {"device_memory_bytes": 25276510208, "cores": 2, "free_bytes": "unknown"}
-    whole = {"kind": "whole", "mode": "eager", "layers_measured": [30], "layers": 30, "text": "the whole model ran"}
+    environment = ON_H100 | {"device_memory_bytes": 25276510208, "cores": 2, "free_bytes": "unknown"}
+    whole = Method(layers=30, layers_measured=(30,))
     text = as_text(tell(plan("flops"), verdict(environment=environment, method=whole)), ".md")
-    assert "- device memory: 23.5 GiB\n- cores: 2\n- free bytes: unknown\n" in text
-    assert "- Method: the whole model, eager\n- device" in text
-    assert "- In words: two slices\n" in as_text(tell(plan("flops"), verdict()), ".md")
+    assert "- cores: 2\n- device memory: 23.5 GiB\n- free bytes: unknown\n" in text
+    assert "- Method: the whole model, compile\n- device" in text
+    assert f"- In words: {SLICED.text}\n" in as_text(tell(plan("flops"), verdict()), ".md")

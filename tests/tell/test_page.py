@@ -10,7 +10,8 @@ import pytest
 from tell.pages import PLANS, Page, plan, verdict
 
 from planner.tell.document import Facts
-from planner.tell.recommendation import as_text, tell
+from planner.tell.recommendation import tell
+from planner.tell.render import as_text
 from planner.tell.render.html import _block as html_of_block
 
 STYLE = (resources.files("planner.tell.render") / "page.css").read_text("utf-8")

@@ -16,16 +16,18 @@ from damage import places, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import Run
-from tell.pages import NUMBER, PLANS, REQUEST, Page, as_file, plan, rehashed, verdict
+from tell.pages import CHECKS, NUMBER, PLANS, REQUEST, Page, as_file, plan, rehashed, verdict, with_measured
 
 import planner
 from planner.base.errors import InputError, OutputExistsError
 from planner.base.file_format import content_hash
+from planner.bench.samples import Samples
 from planner.hardware import Hardware, find_hardware
 from planner.laws.fitted import FittedLaw
 from planner.planning.plan_file import HASH
-from planner.tell.document import Chart, Value, lines_of, plain
-from planner.tell.recommendation import Document, as_json, as_text, tell, write_artefacts
+from planner.tell.document import Chart, Document, Value, lines_of, plain
+from planner.tell.recommendation import tell, write_artefacts
+from planner.tell.render import as_json, as_text
 
 KINDS = (".html", ".md", ".json")
 GOLDEN = Path(__file__).parent / "golden" / "recommendation.md"
@@ -58,12 +60,9 @@ def test_plan_dictionary_and_file_give_the_same_page(name: str, tmp_path: Path) 
 
 
 def test_a_verdict_may_be_an_object_a_dictionary_or_a_file(tmp_path: Path) -> None:
-    class Verdict:
-        def to_dict(self) -> dict[str, Any]:
-            return verdict()
-
-    file = as_file(verdict(), tmp_path, "verdict.json")
-    pages = [as_text(tell(plan("flops"), one), ".html") for one in (Verdict(), verdict(), file, str(file))]
+    found = verdict()
+    file = found.save(tmp_path / "verdict.json")
+    pages = [as_text(tell(plan("flops"), one), ".html") for one in (found, found.to_dict(), file, str(file))]
     assert len(set(pages)) == 1
     assert pages[0] != as_text(tell(plan("flops")), ".html")
 
@@ -106,7 +105,7 @@ def test_raw_numbers_are_those_of_the_plan_at_full_precision() -> None:
 def test_the_json_holds_plan_and_verdict_as_they_were_given() -> None:
     found = as_json(tell(plan("flops"), verdict()))
     assert found["plan"] == content("flops")
-    assert found["verdict"] == verdict()
+    assert found["verdict"] == verdict().to_dict()
     json.dumps(found, allow_nan=False)
 
 
@@ -193,24 +192,27 @@ def test_a_verdict_is_shown_check_by_check() -> None:
     assert "| parameters | 4,271,000,000 | 4,271,000,000 | equal | 0 % | passed |" in text
     assert "| energy | 65 J | - | - | | no meter |" in text
     assert "slices with 2 and 4 of 40 layers, extended to the whole, compile" in text
-    assert "lock the clocks" in text
+    for advice in verdict().advice:
+        assert advice in text
+    assert "vlm-planner calibrate" in text
     assert "Not measured yet" not in text
 
 
 def test_a_good_verdict_is_good_and_another_models_is_not() -> None:
-    checks = [check | {"passed": True} for check in verdict()["checks"]]
-    good = verdict(passed=True, checks=checks)
+    good = verdict(*(replace(one, passed=True) for one in CHECKS))
     opening = tell(plan("flops"), good).opening
     assert [block.tone for block in opening if getattr(block, "tone", "")] == ["good", "warn"]  # type: ignore[union-attr]
-    other = good | {"model": good["model"] | {"visual_tokens": 16}, "workload": good["workload"] | {"images": 2}}
-    text = said("flops", other)
+    found = good.measurement
+    fewer, more = replace(found.model, visual_tokens=16), replace(found.workload, images=2)
+    text = said("flops", with_measured(good, model=fewer, workload=more))
     assert "what was measured is not quite what is recommended" in text
     assert "visual tokens 16 measured, 64 planned" in text
     assert "images 2 measured, 1 planned" in text
-    assert "the times were not stable" in said("flops", good | {"stable": False})
+    noisy = with_measured(good, samples=found.samples | {"ttft": Samples((0.02, 0.03, 0.04, 0.05))})
+    assert "the times were not stable" in said("flops", noisy)
 
 
-def test_a_verdict_of_another_plan_file_is_told_apart() -> None:
+def test_a_verdict_of_another_plan_file_is_noticed() -> None:
     assert "names another plan file" not in said("flops", verdict(plan_sha256=content("flops")[HASH]))
     assert "names another plan file" in said("flops", verdict(plan_sha256="0" * 64))
 
@@ -420,7 +422,7 @@ def test_a_wrong_law_of_a_compressor_is_one_sentence(wrong: Any, complaint: str)
 
 
 def test_a_verdict_with_anything_wrong_at_any_place_is_a_page_or_one_sentence() -> None:
-    whole = verdict()
+    whole = verdict().to_dict()
     for path in places(whole):
         for value in random.Random(str(path)).sample(WRONG, 2):
             try:
@@ -432,16 +434,34 @@ def test_a_verdict_with_anything_wrong_at_any_place_is_a_page_or_one_sentence() 
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ({"format": "x"}, "the verdict is no verdict"),
+        ({"format": "x"}, "the verdict is not a verdict: its format is 'x'"),
         ({"format_version": 9}, "has format version 9"),
-        ({"checks": []}, "it holds no checks"),
-        ({"passed": "yes"}, "passed: expected true or false, got 'yes'"),
+        ({"checks": []}, "checks: expected at least one, got none"),
         ({"checks": [{"name": "x", "title": "x"}]}, r"checks\[0\]\.unit is missing"),
+        ({"checks": [CHECKS[0].to_dict() | {"passed": "yes"}]}, r"checks\[0\]\.passed: expected true or false .*'yes'"),
+        ({"hardware": {"name": "l4", "title": "L4"}}, "the verdict is damaged: hardware.source is missing"),
+        ({"measurement": None}, "measurement: expected an object, got None"),
     ],
 )
 def test_a_wrong_verdict_is_one_sentence(wrong: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        tell(plan("given"), verdict(**wrong))
+        tell(plan("given"), verdict().to_dict() | wrong)
+
+
+def test_a_verdict_that_is_nothing_at_all_is_one_sentence() -> None:
+    with pytest.raises(InputError, match="verdict: expected a Verdict, its dictionary or the path of its file, got 3"):
+        tell(plan("given"), 3)  # type: ignore[arg-type]
+
+
+def test_files_of_the_first_version_give_a_page() -> None:
+    """They were written by different plans: the verdict says so."""
+    old = Path(__file__).parents[1] / "files_0_1"
+    for name in ("plan-flops.json", "plan-limits.json", "plan-traffic.json"):
+        document = tell(old / name, old / "verdict.json")
+        assert plain(document.heading).startswith(f"Deploy {planner.load_plan(old / name).best} per image")
+        text = as_text(document, ".md")
+        assert "Measured on L4: the predictions held, " in text
+        assert "names another plan file" in text
 
 
 # ---- hostile text ----------------------------------------------------------------------------------------------------
@@ -480,8 +500,11 @@ def hostile_plan(text: str) -> dict[str, Any]:
 
 
 def hostile_verdict(text: str) -> dict[str, Any]:
-    found = verdict(environment={text: text}, advice=[text], hardware={"name": text, "title": text, "source": text})
-    found["method"]["text"] = text
+    """A verdict in which every text is foreign."""
+    found = verdict().to_dict() | {"hardware": {"name": text, "title": text, "source": text}, "plan_sha256": text}
+    found["measurement"] |= {"environment": {text: text, "device": text}, "mode": text, "notes": [text]}
+    for one in ("llm", "vision", "compressor", "prompt_order", "precision"):
+        found["measurement"]["model"][one] = text
     for check in found["checks"]:
         check |= {"title": text, "note": text}
     return found
@@ -553,7 +576,7 @@ def test_files_are_not_overwritten_unasked_and_suffixes_are_checked(tmp_path: Pa
     planner.write_report(plan("flops"), page, verdict(), overwrite=True)
     assert page.read_text(encoding="utf-8") != before
     for wrong in ("page.pdf", "page", ".html", "page.html.gz"):
-        with pytest.raises(InputError, match=r"a recommendation's file name ends in \.html, \.md or \.json, got "):
+        with pytest.raises(InputError, match=r"a report's file name ends in \.html, \.md or \.json, got "):
             planner.write_report(plan("flops"), tmp_path / wrong)
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.HTML"]
 
@@ -576,7 +599,7 @@ def test_the_text_is_the_golden_one() -> None:
 
 def test_the_verb_writes_the_page_that_the_plan_writes(run: Run, tmp_path: Path) -> None:
     file = as_file(plan("limits").to_dict(), tmp_path)
-    measured = as_file(verdict(), tmp_path, "verdict.json")
+    measured = verdict().save(tmp_path / "verdict.json")
     for kind in KINDS:
         done = run("report", file, "--verdict", measured, "-o", tmp_path / f"verb{kind}")
         assert (done.code, done.out) == (0, "Deploy Qwen1.5-1.8B with 64 visual tokens per image.\n")
@@ -594,7 +617,7 @@ def test_the_verb_refuses_in_one_sentence(run: Run, tmp_path: Path) -> None:
     assert "already exists" in run("report", file, "-o", page).complaint
     assert run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").code == 2
     assert "expected a plan that" in run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").complaint
-    assert "is no verdict" in run("report", file, "--verdict", file, "--json").complaint
+    assert "is not a verdict: its format is" in run("report", file, "--verdict", file, "--json").complaint
     assert run("report", file, "-o", page, "--force").code == 0
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 

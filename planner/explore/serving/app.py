@@ -22,7 +22,8 @@ from planner.explore.offer import Offer
 from planner.explore.serving.guard import Guard
 from planner.explore.view import plan_of, view_of
 from planner.planning.result import Plan
-from planner.tell.recommendation import as_text, tell
+from planner.tell.recommendation import tell
+from planner.tell.render import as_text
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from planner.base.errors import InputError
 from planner.base.files import file_text, write_text
 from planner.base.quantities import shown
-from planner.hardware import Hardware
+from planner.planning.candidate import Candidate
+from planner.planning.load_plan import PlanLike, as_plan
+from planner.planning.plan_file import HASH
+from planner.planning.result import Plan
 from planner.tell.document import visible
-from planner.tell.recommendation.candidates import Pick
-from planner.tell.recommendation.fields import Fields
-from planner.tell.recommendation.plan_file import PlanLike, law_of, read_plan
 from planner.tell.recommendation.reproduce import (
     HARDWARE_FILE,
     MODEL,
@@ -54,9 +54,9 @@ def write_artefacts(plan: PlanLike, folder: str | os.PathLike[str]) -> tuple[str
     Raises:
         InputError: a plan that cannot be read, or a folder that is not empty or cannot be written.
     """
-    content = read_plan(plan)
+    found = as_plan(plan)
     target = check_folder(folder)
-    files = _files(content)
+    files = _files(found)
     try:
         part = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name[:40]}.", suffix=".part"))
     except OSError as error:
@@ -76,17 +76,16 @@ def write_artefacts(plan: PlanLike, folder: str | os.PathLike[str]) -> tuple[str
     return tuple(sorted(files))
 
 
-def _files(plan: Fields) -> dict[str, str]:
+def _files(plan: Plan) -> dict[str, str]:
     """Every file's text by its name."""
-    law, best = law_of(plan), Pick.of(plan.part("best"))
-    command = again(plan, law)
+    best, content, command = plan.best, plan.to_dict(), again(plan)
     own = resources.files(__package__).joinpath("files")
     values = {
         "pick": literal(
             f"{best.llm} with {best.visual_tokens} visual token{'s' * (best.visual_tokens != 1)} per image"
         ),
-        "llm": literal(best.llm),
-        "sha256": plan.text("sha256"),
+        "llm": literal(best.llm.name),
+        "sha256": content[HASH],
         "plan": PLAN_FILE,
         "model": MODEL,
         "llm_folder": "my-llm",
@@ -98,15 +97,15 @@ def _files(plan: Fields) -> dict[str, str]:
         "notes": _notes(best, command.missing),
     }
     files = {
-        PLAN_FILE: file_text(plan.content),
+        PLAN_FILE: file_text(content),
         "requirements.txt": requirements(),
         **{name: own.joinpath(name).read_text("utf-8") for name in _SCRIPTS},
         **{name: _filled(own.joinpath(name).read_text("utf-8"), values) for name in _TEMPLATES},
     }
     for name, one in command.laws.items():
         files[name] = file_text(one.to_dict())
-    if HARDWARE_FILE in command.files:
-        card = Hardware.from_dict(dict(plan.part("hardware_profile").content), f"the hardware in {plan.origin}")
+    card = plan.deployment.hardware
+    if card is not None and HARDWARE_FILE in command.files:
         files[HARDWARE_FILE] = file_text(card.to_dict())
     return files
 
@@ -137,15 +136,15 @@ def _rows(command: Again) -> str:
     return "".join(rows)
 
 
-def _notes(best: Pick, missing: tuple[str, ...]) -> str:
+def _notes(best: Candidate, missing: tuple[str, ...]) -> str:
     """Where what is served here differs from what was planned, and what the plan's file does not hold."""
-    fields, notes = best.fields, []
-    if fields.text("precision") not in ("bf16", "fp16", "fp32"):
-        notes.append(f"The plan is for weights in {literal(fields.text('precision'))}: serve.py runs 16 or 32 bits.")
-    if fields.whole("tensor_parallel") > 1:
-        gpus = fields.whole("tensor_parallel")
+    notes = []
+    if best.precision not in ("bf16", "fp16", "fp32"):
+        notes.append(f"The plan is for weights in {literal(best.precision)}: serve.py runs 16 or 32 bits.")
+    if best.tensor_parallel > 1:
+        gpus = best.tensor_parallel
         notes.append(f"The plan is for {gpus} GPUs that share the model: serve.py runs on one device.")
-    if fields.whole("batch") > 1:
-        notes.append(f"The plan is for batches of {fields.whole('batch')}: serve.py answers one request at a time.")
+    if best.batch > 1:
+        notes.append(f"The plan is for batches of {best.batch}: serve.py answers one request at a time.")
     notes += [f"Not exact: {literal(text)}." for text in missing]
     return "".join(f"- {note}\n" for note in notes)

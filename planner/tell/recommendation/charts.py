@@ -8,8 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from planner.base.quantities import format_params
+from planner.configuration import Model, Run
 from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
+from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
+from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import (
     Axis,
@@ -25,9 +28,7 @@ from planner.tell.document import (
     joined,
     line,
 )
-from planner.tell.recommendation.candidates import Pick, limits_in, picks
-from planner.tell.recommendation.fields import Fields
-from planner.tell.recommendation.plan_file import laws_of
+from planner.tell.recommendation.candidates import cost_of, error_of, key_of, name_of, title_of
 
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
 _FAR = 4.0  # a budget beyond this many times the dearest candidate would press all points to one side
@@ -36,37 +37,37 @@ _POINTS = 33
 _FRONTIER_MIN = 3  # points
 
 
-def charts(plan: Fields, best: Pick, law: Law) -> Section:
+def charts(plan: Plan) -> Section:
     """The section."""
-    seen = len(plan.parts("frontier")) >= _FRONTIER_MIN
-    first = frontier(plan, best, law) if seen else _few(plan, best)
-    return Section("pictures", "The choice in pictures", (first, law_chart(plan, best, law)))
+    first = frontier(plan) if len(plan.frontier) >= _FRONTIER_MIN else _few(plan)
+    return Section("pictures", "The choice in pictures", (first, law_chart(plan)))
 
 
-def _few(plan: Fields, best: Pick) -> Paragraph:
+def _few(plan: Plan) -> Paragraph:
     """Instead of a picture with hardly a point."""
-    limit = limits_in(plan)[0]
-    others = [one for one in picks(plan, "frontier") if one.key != best.key]
-    points = [line(one.title, ", error ", one.error_value, " at ", v.of(limit, one.cost(limit))) for one in others]
-    pick = line("the pick, ", best.title, ", error ", best.error_value, " at ", v.of(limit, best.cost(limit)))
+    limit, best = plan.limits[0].limit, plan.best
+    others = [one for one in plan.frontier if key_of(one) != key_of(best)]
+    points = [
+        line(told, title_of(one), ", error ", error_of(one), " at ", v.of(limit, cost_of(one, limit)))
+        for told, one in (*(("", one) for one in others), ("the pick, ", best))
+    ]
     few = "too few points for a picture" if others else "a single point, and no picture"
-    return Paragraph(line(f"The frontier, the least error by {limit.title}, has {few}: ", joined([*points, pick]), "."))
+    return Paragraph(line(f"The frontier, the least error by {limit.title}, has {few}: ", joined(points), "."))
 
 
-def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
+def frontier(plan: Plan) -> Chart:
     """Error against the first limit: what nothing cheaper beats, the pick, the limit, and the next one up."""
-    limit = limits_in(plan)[0]
-    steps = sorted(picks(plan, "frontier"), key=lambda one: one.quantity(limit.column), reverse=limit.at_least)
-    tied = {one.key for one in picks(plan, "tied")}
-    following = plan.maybe_part("next_up")
-    after = [] if following is None else [Pick.of(following)]
-    off = [best] * all(one.key != best.key for one in steps)  # one of equal error may need less of this limit
+    limit, best = plan.limits[0].limit, plan.best
+    steps = sorted(plan.frontier, key=lambda one: one.quantities[limit.column], reverse=limit.at_least)
+    tied = {key_of(one) for one in plan.tied}
+    after = [] if plan.next_up is None else [plan.next_up]
+    # one of equal error may need less of this limit than the pick, which is then not on the frontier
+    off = [best] * all(key_of(one) != key_of(best) for one in steps)
     drawn = [*steps, *off, *after]
-    models = list(dict.fromkeys(one.llm for one in sorted(drawn, key=lambda one: one.llm_params)))
+    models = list(dict.fromkeys(one.llm.name for one in sorted(drawn, key=lambda one: one.llm.nominal_params)))
     shape = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(models)}
-    laws = laws_of(plan)
-    marks = tuple(_mark(one, limit, laws.get(one.compressor, law), shape[one.llm], best, tied) for one in drawn)
-    costs = [one.quantity(limit.column) for one in drawn]
+    marks = tuple(_mark(one, plan, shape[one.llm.name], tied) for one in drawn)
+    costs = [one.quantities[limit.column] for one in drawn]
     far = not min(costs) / _FAR <= limit.value <= max(costs) * _FAR
     x = _axis(
         line(f"{limit.title} of a request" if limit.kind.names_itself else limit.title, ", logarithmic"),
@@ -75,18 +76,16 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
         log=True,
         unit=2.0**30 if limit.column.endswith("_bytes") else 1.0,
     )
-    ends = [end for one in drawn for end in (one.interval or (one.error, one.error))]
+    ends = [end for one in drawn for end in (one.interval or (one.predicted_error, one.predicted_error))]
     y = _axis(line("predicted error"), ends, lambda value: v.error(value, "on the axis: error"))
     corners: list[tuple[float, float]] = []
     for one in steps:
         if corners:
-            corners.append((one.quantity(limit.column), corners[-1][1]))
-        corners.append((one.quantity(limit.column), one.error))
+            corners.append((one.quantities[limit.column], corners[-1][1]))
+        corners.append((one.quantities[limit.column], one.predicted_error))
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     rules = () if far else (Rule(limit.value, line("limit ", allowed)),)
-    legend = [
-        (shape[name], line(Value(one.name.text, one.llm, "language model"))) for name, one in _firsts(models, drawn)
-    ]
+    legend = [(shape[name], line(name_of(one))) for name, one in _firsts(models, drawn)]
     legend += [("ring", line("the pick"))]
     legend += [("ring-tied", line("tied with the pick"))] * (len(tied) > 1)
     legend += [("hollow", line("outside of the law's data"))] * any(mark.hollow for mark in marks)
@@ -108,67 +107,70 @@ def frontier(plan: Fields, best: Pick, law: Law) -> Chart:
     )
 
 
-def _others_bind(plan: Fields) -> Line:
+def _others_bind(plan: Plan) -> Line:
     """Which limits keep better configurations out, where the one that the frontier runs along does not."""
-    first, *others = zip(limits_in(plan), (one.flag("binds") for _, one in plan.items("limits")), strict=True)
-    binding = [limit.title for limit, binds in others if binds]
-    if first[1] or not binding:
+    first, *others = plan.limits
+    binding = [one.limit.title for one in others if one.binds]
+    if first.binds or not binding:
         return ()
     verb = "keeps" if len(binding) == 1 else "keep"
-    return line(" Not ", first[0].title, " but ", joined(binding), f" {verb} better configurations out.")
+    return line(" Not ", first.limit.title, " but ", joined(binding), f" {verb} better configurations out.")
 
 
-def _firsts(models: list[str], drawn: list[Pick]) -> list[tuple[str, Pick]]:
-    return [(name, next(one for one in drawn if one.llm == name)) for name in models]
+def _firsts(models: list[str], drawn: list[Candidate]) -> list[tuple[str, Candidate]]:
+    return [(name, next(one for one in drawn if one.llm.name == name)) for name in models]
 
 
-def _mark(one: Pick, limit: Limit, law: Law, shape: str, best: Pick, tied: set[tuple[object, ...]]) -> Mark:
+def _mark(one: Candidate, plan: Plan, shape: str, tied: set[tuple[Model, Run]]) -> Mark:
+    limit = plan.limits[0].limit
     low, high = one.interval or (None, None)
-    ring = "pick" if one.key == best.key else "tied" if one.key in tied else ""
-    tip = line(one.title, ": error ", one.error_value, f", {limit.title} ", one.cost(limit))
-    hollow = bool(law.outside(one.llm_params, one.visual_tokens))
-    return Mark(one.quantity(limit.column), one.error, shape, tip, hollow, low, high, ring)
+    ring = "pick" if key_of(one) == key_of(plan.best) else "tied" if key_of(one) in tied else ""
+    tip = line(title_of(one), ": error ", error_of(one), f", {limit.title} ", cost_of(one, limit))
+    hollow = bool(plan.laws[one.compressor.name].outside(one.llm.nominal_params, one.visual_tokens))
+    return Mark(one.quantities[limit.column], one.predicted_error, shape, tip, hollow, low, high, ring)
 
 
-def _frontier_told(steps: list[Pick], best: Pick, after: list[Pick], limit: Limit) -> Line:
+def _frontier_told(steps: list[Candidate], best: Candidate, after: list[Candidate], limit: Limit) -> Line:
     first = steps[0]
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     if len(steps) == 1:
-        told = line("One configuration stands on the frontier: ", best.title, ", error ", best.error_value, ".")
+        told = line("One configuration stands on the frontier: ", title_of(best), ", error ", error_of(best), ".")
     else:
         told = line(
-            "The error falls from ", first.error_value, " at ", v.of(limit, first.cost(limit)), " to ",
-            best.error_value, " at ", best.cost(limit), ", which is the pick. The limit is ", allowed, ".",
+            "The error falls from ", error_of(first), " at ", v.of(limit, cost_of(first, limit)), " to ",
+            error_of(best), " at ", cost_of(best, limit), ", which is the pick. The limit is ", allowed, ".",
         )  # fmt: skip
     for one in after:
-        told = line(told, " Beyond it ", one.title, " would have ", one.error_value, " at ", one.cost(limit), ".")
+        told = line(told, " Beyond it ", title_of(one), " would have ", error_of(one), " at ", cost_of(one, limit), ".")
     return told
 
 
-def law_chart(plan: Fields, best: Pick, law: Law) -> Chart:
+def law_chart(plan: Plan) -> Chart:
     """The law over visual tokens, a line for each size that was measured, its runs, and the pick."""
+    best, law = plan.best, plan.law
+    pick_params = best.llm.nominal_params
+    fitting_sizes, fitting_counts = (sorted(set(levels.tolist())) for levels in plan.tried.fitting_points)
     singles = single_laws(law)
     levels = sorted({size for one in singles for size in one.llm_params_levels})
     counts = sorted({number for one in singles for number in one.visual_tokens_levels})
-    fitting = plan.part("fitting_points")
-    sizes = _thinned(levels or sorted(set(fitting.numbers("llm_params"))), _CURVES_MAX)
-    tokens = [*(counts or sorted(set(fitting.numbers("visual_tokens")))), float(best.visual_tokens)]
-    own = min(levels, key=lambda size: abs(size - best.llm_params)) if levels else math.nan
-    is_level = abs(own - best.llm_params) <= 1e-6 * best.llm_params
-    sizes = sorted({*(size for size in sizes if not (is_level and size == own)), own if is_level else best.llm_params})
+    sizes = _thinned(levels or fitting_sizes, _CURVES_MAX)
+    tokens = [*(counts or fitting_counts), float(best.visual_tokens)]
+    own = min(levels, key=lambda size: abs(size - pick_params)) if levels else math.nan
+    is_level = abs(own - pick_params) <= 1e-6 * pick_params
+    sizes = sorted({*(size for size in sizes if not (is_level and size == own)), own if is_level else pick_params})
     low, high = min(tokens), max(tokens)
     grid = np.geomspace(low, high, _POINTS) if high > low else np.array([low])
     curves = []
     for size in sizes:
         error = np.atleast_1d(np.asarray(law.predict(size, grid), float))
-        mine = abs(size - best.llm_params) <= 1e-6 * best.llm_params
+        mine = abs(size - pick_params) <= 1e-6 * pick_params
         label = Value(format_params(size), size, "size of a line of the law", "parameters")
         curves.append(Curve(tuple(zip(grid.tolist(), error.tolist(), strict=True)), "pick" if mine else "law", label))
     runs = _runs(law, sizes)
     low_end, high_end = best.interval or (None, None)
-    tip = line("the pick: ", best.title, ", error ", best.error_value)
-    hollow = bool(law.outside(best.llm_params, best.visual_tokens))
-    pick = Mark(float(best.visual_tokens), best.error, "circle", tip, hollow, low_end, high_end, "pick")
+    tip = line("the pick: ", title_of(best), ", error ", error_of(best))
+    hollow = bool(law.outside(pick_params, best.visual_tokens))
+    pick = Mark(float(best.visual_tokens), best.predicted_error, "circle", tip, hollow, low_end, high_end, "pick")
     x = _axis(
         line("visual tokens per image, logarithmic"),
         [low, high],
@@ -176,7 +178,7 @@ def law_chart(plan: Fields, best: Pick, law: Law) -> Chart:
         log=True,
         at=_apart(sorted({*tokens})),
     )
-    heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.error]
+    heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.predicted_error]
     y = _axis(line("average error"), heights, lambda value: v.error(value, "on the axis: error"))
     legend: list[tuple[str, Line]] = [("line", line("the law, a line for each size N"))]
     legend += [("dot", line("measured runs"))] * bool(runs)
@@ -193,15 +195,15 @@ def law_chart(plan: Fields, best: Pick, law: Law) -> Chart:
     )
 
 
-def _law_told(best: Pick, law: Law, sizes: list[float], low: float, high: float) -> Line:
-    few, many = (float(law.predict(best.llm_params, end)) for end in (low, high))
+def _law_told(best: Candidate, law: Law, sizes: list[float], low: float, high: float) -> Line:
+    few, many = (float(law.predict(best.llm.nominal_params, end)) for end in (low, high))
     told = line(
-        "With ", v.params(best.llm_params, "size of the pick"), " parameters the law falls from ",
+        "With ", v.params(best.llm.nominal_params, "size of the pick"), " parameters the law falls from ",
         v.error(few, "error of the law"), " at ", v.tokens(low, "fewest visual tokens drawn"), " to ",
         v.error(many, "error of the law"), " at ", v.tokens(high, "most visual tokens drawn"),
         " visual tokens; the pick has ", v.tokens(best.visual_tokens, "visual tokens per image"), ".",
     )  # fmt: skip
-    others = [size for size in sizes if size != best.llm_params]
+    others = [size for size in sizes if size != best.llm.nominal_params]
     if others:
         parts = [
             line(

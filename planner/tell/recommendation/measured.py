@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from planner.bench.measurement import WHOLE
+from planner.bench.verdict import Check, Verdict
+from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -18,29 +21,27 @@ from planner.tell.document import (
     joined,
     line,
 )
-from planner.tell.recommendation.candidates import NAME_MAX, Pick
-from planner.tell.recommendation.fields import Fields, is_number
-from planner.tell.recommendation.kept import banner
-from planner.tell.recommendation.verdict_file import Check, Verdict, stated, words_of
+from planner.tell.recommendation.candidates import NAME_MAX
+from planner.tell.recommendation.judgement import Judgement, stated, words_of
+from planner.tell.recommendation.limits_kept import banner
 
 
-def measured(plan: Fields, best: Pick, verdict: Verdict | None, commands: tuple[str, ...]) -> Section:
+def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...]) -> Section:
     """The section; `commands` are what measures the pick."""
     title = "Predicted against measured"
-    if verdict is None:
+    if judgement is None:
         text = line(
             "Not measured yet. Times, memory and FLOPs above are predictions; the first command measures them, on the "
             "machine that it runs on:"
         )
         return Section("measured", title, (Paragraph(text, "warn"), Command(commands, "Measure the pick")))
-    blocks: list[Block] = [banner(plan, best, verdict)]
-    different = verdict.differences(best, plan)
-    if different:
-        blocks.append(Bullets(different))
-    blocks += [_table(verdict), Facts(tuple(_circumstances(verdict)))]
-    advice = verdict.fields.texts("advice")
-    if advice:
-        blocks.append(Bullets(tuple((foreign(one, "advice", 400),) for one in advice)))
+    verdict = judgement.verdict
+    blocks: list[Block] = [banner(plan, judgement)]
+    if judgement.differences:
+        blocks.append(Bullets(judgement.differences))
+    blocks += [_table(verdict), Facts(tuple(_circumstances(judgement)))]
+    if verdict.advice:
+        blocks.append(Bullets(tuple((foreign(one, "advice", 400),) for one in verdict.advice)))
     return Section("measured", title, tuple(blocks))
 
 
@@ -82,30 +83,29 @@ def _off(error: float | None) -> Line:
     return line(number, " high" if error > 0 else " low")
 
 
-def _circumstances(verdict: Verdict) -> list[tuple[Inline, Line]]:
+def _circumstances(judgement: Judgement) -> list[tuple[Inline, Line]]:
     """How it was measured."""
-    method = verdict.fields.part("method")
-    layers = [v.count(int(one), "layers measured") for one in method.numbers("layers_measured")]
-    whole = method.text("kind") == "whole"
+    found, method = judgement.verdict.measurement, judgement.verdict.measurement.method
+    layers = [v.count(one, "layers measured") for one in method.layers_measured]
+    whole = method.kind == WHOLE
     kind = line("the whole model") if whole else line(
-        "slices with ", joined(layers), " of ", v.count(method.whole("layers"), "layers of the model"),
+        "slices with ", joined(layers), " of ", v.count(method.layers, "layers of the model"),
         " layers, extended to the whole",
     )  # fmt: skip
-    found: list[tuple[Inline, Line]] = [
-        ("Hardware", (foreign(verdict.device, "measured on"),)),
-        ("Method", line(kind, ", ", foreign(method.text("mode"), "mode of running"))),
+    facts: list[tuple[Inline, Line]] = [
+        ("Hardware", (foreign(judgement.device, "measured on"),)),
+        ("Method", line(kind, ", ", foreign(found.mode, "mode of running"))),
     ]
-    if method.text("text") and not whole:
-        found.append(("In words", (foreign(method.text("text"), "how it was measured", 400),)))
-    for name, value in verdict.fields.part("environment").content.items():
+    if not whole:
+        facts.append(("In words", (foreign(method.text, "how it was measured", 400),)))
+    for name, value in found.environment.items():
         if isinstance(value, str | int | float | bool):
-            found.append(_circumstance(name, value))
-    return found
+            facts.append(_circumstance(name, value))
+    return facts
 
 
 def _circumstance(name: str, value: str | int | float | bool) -> tuple[Inline, Line]:
     """A fact of the environment; its name tells the unit of a number."""
-    title = words_of(name.removesuffix("_bytes"))
-    if name.endswith("_bytes") and is_number(value) and float(value) >= 0:
-        return title, (v.size(float(value), name.replace("_", " ")),)
+    if name.endswith("_bytes") and not isinstance(value, str | bool) and value >= 0:
+        return words_of(name.removesuffix("_bytes")), (v.size(float(value), name.replace("_", " ")),)
     return words_of(name), (stated(value),)

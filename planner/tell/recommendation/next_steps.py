@@ -10,6 +10,7 @@ from planner.base.errors import FitError, InputError
 from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw
+from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -22,17 +23,15 @@ from planner.tell.document import (
     foreign,
     line,
 )
-from planner.tell.recommendation.candidates import Pick, limits_in
-from planner.tell.recommendation.fields import Fields
 
 _TOP = 3
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point
 _CELLS_MAX = 400
 
 
-def assumptions(plan: Fields) -> Section:
+def assumptions(plan: Plan) -> Section:
     """What lies outside of the data and what has to hold, in the plan's own sentences."""
-    outside, assumed = plan.texts("extrapolates"), plan.texts("assumptions")
+    outside, assumed = plan.extrapolates, plan.assumptions
     blocks: list[Block] = []
     if outside:
         items = tuple((foreign(text, "extrapolation", 400),) for text in outside)
@@ -46,25 +45,26 @@ def assumptions(plan: Fields) -> Section:
         blocks += [Paragraph(line("What has to hold for the prediction:")), Bullets(items)]
     else:
         blocks.append(Paragraph(line("Nothing else is assumed.")))
-    if plan.maybe_part("latency_s") is not None and plan.content.get("inputs", {}).get("batch") != [1]:
+    if plan.best.latency is not None and plan.deployment.batches != (1,):
         blocks.append(Paragraph(line("Throughput counts batches one after the other, with equal requests in each.")))
     return Section("assumptions", "What is extrapolated or assumed", tuple(blocks))
 
 
-def next_steps(plan: Fields, best: Pick, law: Law, verified: bool) -> Section:
+def next_steps(plan: Plan, verified: bool) -> Section:
     """The section."""
+    best = plan.best
     items: list[Line] = []
     if not verified:
         items.append(line("Measure the speed and the memory of the pick: the commands stand above."))
     if best.interval is not None:
-        low, high = v.interval(*best.interval, "the predicted error"), _scatter(law)
+        low, high = v.interval(*best.interval, "the predicted error"), _scatter(plan.law)
         items.append(
             line("Train the pick and evaluate it on your tasks. The law expects an average error from ", low, high,
                  ": far outside of it, the law does not speak for your models or tasks.")
         )  # fmt: skip
     else:
         items.append(line("Train the pick and evaluate it on your tasks, and fit the law with that run too."))
-    blocks: list[Block] = [Bullets(tuple(items)), *_runs(plan, best, law)]
+    blocks: list[Block] = [Bullets(tuple(items)), *_runs(plan)]
     return Section("next", "What to measure next", tuple(blocks))
 
 
@@ -76,9 +76,9 @@ def _scatter(law: Law) -> Line:
     return ()
 
 
-def _runs(plan: Fields, best: Pick, law: Law) -> list[Block]:
+def _runs(plan: Plan) -> list[Block]:
     """The runs that could better the pick most, by the knowledge gradient."""
-    found = _ranked(plan, best, law)
+    found = _ranked(plan)
     if found is None:
         text = line(
             "Which run would better the pick most is not known: the law has no runs of its own, or constraints."
@@ -112,38 +112,39 @@ def _runs(plan: Fields, best: Pick, law: Law) -> list[Block]:
             line("Runs to make next, by what they are expected to gain"), columns, tuple(rows), words=frozenset({""})
         ),
     ]
-    command = _command(plan, law)
+    command = _command(plan)
     return [*blocks, Command((command,), "Rank other runs")] if command else blocks
 
 
-def _ranked(plan: Fields, best: Pick, law: Law) -> NextRuns | None:
+def _ranked(plan: Plan) -> NextRuns | None:
     """All sizes that are known or tried with all visual tokens that are; None where the law cannot say."""
-    points = plan.part("fitting_points")
-    sizes, counts = points.numbers("llm_params"), points.numbers("visual_tokens")
+    law, best, (sizes, counts) = plan.law, plan.best, plan.tried.fitting_points
     singles = single_laws(law)
-    n = sorted({*(size for one in singles for size in one.llm_params_levels), *sizes, best.llm_params})
-    t = sorted({*(number for one in singles for number in one.visual_tokens_levels), *counts, best.visual_tokens})
-    if len(sizes) != len(counts) or not sizes or len(n) * len(t) > _CELLS_MAX:
+    measured_n = {size for one in singles for size in one.llm_params_levels}
+    measured_t = {number for one in singles for number in one.visual_tokens_levels}
+    n = sorted({*measured_n, *sizes.tolist(), best.llm.nominal_params})
+    t = sorted({*measured_t, *counts.tolist(), best.visual_tokens})
+    if not len(sizes) or len(n) * len(t) > _CELLS_MAX:
         return None
     grid = np.meshgrid(np.array(n, float), np.array(t, float), indexing="ij")
     cells = (grid[0].ravel(), grid[1].ravel())
-    text = plan.whole("workload", "query_tokens") + plan.whole("workload", "generated_tokens")
+    text = plan.workload.query_tokens + plan.workload.generated_tokens
     try:
-        return next_runs(law, (np.array(sizes), np.array(counts)), cells, 6 * cells[0] * (cells[1] + text))
+        return next_runs(law, (sizes, counts), cells, 6 * cells[0] * (cells[1] + text))
     except (FitError, InputError):
         return None
 
 
-def _command(plan: Fields, law: Law) -> str | None:
+def _command(plan: Plan) -> str | None:
     """The verb that ranks other runs; it takes FLOPs alone, one compressor and one prompt order."""
-    limits = limits_in(plan)
-    single = all(len(plan.texts("inputs", name)) == 1 for name in ("compressor", "prompt_order", "vision"))
-    if [limit.name for limit in limits] != ["flops"] or not single or not law.name or isinstance(law, CombinedLaw):
+    law, tried = plan.law, plan.tried
+    single = all(len(one) == 1 for one in (tried.compressors, tried.prompt_orders, tried.towers))
+    if [one.limit.name for one in plan.limits] != ["flops"] or not single:
         return None
-    work = plan.part("workload")
-    words = ["vlm-planner", "next-run", law.name, "--form", law.form, "--budget", f"{limits[0].value:.6g}"]
-    for name in ("query_tokens", "generated_tokens"):
-        words += [f"--{name.replace('_', '-')}", str(work.whole(name))]
-    for name in ("compressor", "prompt_order"):
-        words += [f"--{name.replace('_', '-')}", plan.texts("inputs", name)[0]]
+    if not law.name or isinstance(law, CombinedLaw):
+        return None
+    words = ["vlm-planner", "next-run", law.name, "--form", law.form, "--budget", f"{plan.limits[0].limit.value:.6g}"]
+    words += ["--query-tokens", str(plan.workload.query_tokens)]
+    words += ["--generated-tokens", str(plan.workload.generated_tokens)]
+    words += ["--compressor", tried.compressors[0].name, "--prompt-order", tried.prompt_orders[0]]
     return shlex.join(words)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from planner.costs.stages import Workload
+from planner.planning.candidate import Candidate
+from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
-from planner.tell.recommendation.candidates import NAME_MAX, Pick, compressor_title, limit_text, limits_in
-from planner.tell.recommendation.fields import Fields
-from planner.tell.recommendation.kept import banner, gpus_of
-from planner.tell.recommendation.verdict_file import Verdict
+from planner.tell.recommendation.candidates import NAME_MAX, compressor_title, interval_of, limit_text, name_of
+from planner.tell.recommendation.judgement import Judgement
+from planner.tell.recommendation.limits_kept import banner, gpus_of
 
 _TIMES = (
     ("ttft_s", "Time to first token (TTFT)"),
@@ -16,49 +18,51 @@ _TIMES = (
 )
 
 
-def heading(best: Pick) -> Line:
+def heading(best: Candidate) -> Line:
     """The recommendation in one sentence."""
-    return line("Deploy ", best.name, " with ", v.visual_tokens(best.visual_tokens), " per image")
+    return line("Deploy ", name_of(best), " with ", v.visual_tokens(best.visual_tokens), " per image")
 
 
-def opening(plan: Fields, best: Pick, verdict: Verdict | None) -> tuple[Block, ...]:
+def opening(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:
     """The blocks under the heading."""
     return (
-        Paragraph(_reason(plan, best)),
-        Facts(tuple(_figures(plan, best)), large=True),
-        *_states(plan, best, verdict),
-        Facts(tuple(_configuration(plan, best))),
+        Paragraph(_reason(plan)),
+        Facts(tuple(_figures(plan)), large=True),
+        *_states(plan, judgement),
+        Facts(tuple(_configuration(plan))),
     )
 
 
-def _reason(plan: Fields, best: Pick) -> Line:
-    fitting = v.count(plan.whole("candidates", "fitting"), "candidates that keep every limit")
-    compared = v.count(plan.whole("candidates", "compared"), "candidates that were compared")
-    under = joined([limit_text(limit) for limit in limits_in(plan)])
-    if fitting.raw == 1:
+def _reason(plan: Plan) -> Line:
+    best = plan.best
+    fitting = v.count(plan.fitting_count, "candidates that keep every limit")
+    compared = v.count(plan.candidates_count, "candidates that were compared")
+    under = joined([limit_text(one.limit) for one in plan.limits])
+    if plan.fitting_count == 1:
         return line("Of ", compared, " configurations it is the only one that keeps ", under, ".")
-    error = v.error(best.error, strong=True)
-    sure = () if best.interval is None else line(" (", v.level(), " interval ", best.interval_text, ")")
+    error = v.error(best.predicted_error, strong=True)
+    sure = () if best.interval is None else line(" (", v.level(), " interval ", interval_of(best), ")")
     return line(
         "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, sure,
         ". ", compared, " were compared in all.",
     )  # fmt: skip
 
 
-def _figures(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
+def _figures(plan: Plan) -> list[tuple[str, Line]]:
+    best = plan.best
     found: list[tuple[str, Line]] = [
-        ("Predicted error (one minus the average score)", (v.error(best.error, strong=True),))
+        ("Predicted error (one minus the average score)", (v.error(best.predicted_error, strong=True),))
     ]
-    if best.odds is not None and plan.whole("candidates", "fitting") > 1:
-        odds = v.odds(best.odds, "probability that nothing that fits is better", strong=True)
+    if best.probability_best is not None and plan.fitting_count > 1:
+        odds = v.odds(best.probability_best, "probability that nothing that fits is better", strong=True)
         found.append(("Probability of being best", (odds,)))
     found.append(("Computing, one request", (v.flops(best.total_flops, "FLOPs of one request", strong=True),)))
     for name, title in _TIMES:
-        if best.fields.content.get(name) is not None:
-            found.append((title, (v.seconds(best.fields.number(name), title, strong=True),)))
-    memory = v.size(plan.number("memory_bytes", "peak_bytes"), "peak memory per device", strong=True)
+        if name in best.quantities:
+            found.append((title, (v.seconds(best.quantities[name], title, strong=True),)))
+    memory = v.size(float(best.memory.peak), "peak memory per device", strong=True)
     found.append(("Peak memory per device", (memory,)))
-    price = best.fields.maybe_number("price_per_million_requests")
+    price = best.quantities.get("price_per_million_requests")
     if price is not None:
         kind = v.limit_kind("price_per_million_requests", 1.0)
         title = "price of a million requests, in the currency of the price per hour"
@@ -66,13 +70,13 @@ def _figures(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
     return found
 
 
-def _states(plan: Fields, best: Pick, verdict: Verdict | None) -> tuple[Block, ...]:
+def _states(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:
     """Whether it was measured, and how far it is from what is known."""
-    if verdict is None:
+    if judgement is None:
         measured = Paragraph(line("Not measured yet: every cost on this page is computed."), "warn")
     else:
-        measured = banner(plan, best, verdict)
-    outside, assumed = len(plan.texts("extrapolates")), len(plan.texts("assumptions"))
+        measured = banner(plan, judgement)
+    outside, assumed = len(plan.extrapolates), len(plan.assumptions)
     if not outside and not assumed:
         return measured, Paragraph(
             line("The pick lies inside the data of the law, and nothing else is assumed."), "good"
@@ -87,39 +91,40 @@ def _states(plan: Fields, best: Pick, verdict: Verdict | None) -> tuple[Block, .
     return measured, Paragraph(line("The pick ", joined(parts), ": see below."), "warn")
 
 
-def _configuration(plan: Fields, best: Pick) -> list[tuple[str, Line]]:
+def _configuration(plan: Plan) -> list[tuple[str, Line]]:
     """What is deployed, part by part."""
-    fields = best.fields
+    best, deployment, load = plan.best, plan.deployment, plan.load
     found: list[tuple[str, Line]] = [
-        ("Language model", (best.name,)),
-        ("Vision tower", (foreign(fields.text("vision"), "vision tower", NAME_MAX),)),
+        ("Language model", (name_of(best),)),
+        ("Vision tower", (foreign(best.vision.name, "vision tower", NAME_MAX),)),
         ("Compressor", (compressor_title(best.compressor),)),
         ("Prompt", (foreign(best.prompt_order, "prompt order", NAME_MAX),)),
-        ("Precision", _precision(fields)),
+        ("Precision", _precision(best)),
     ]
-    card = plan.maybe_part("hardware_profile")
-    if card is None:
+    if deployment.hardware is None:
         found.append(("Hardware", ("none was named: no times, no price",)))
     else:
-        gpus, shared, batch = gpus_of(plan, best), fields.whole("tensor_parallel"), fields.whole("batch")
-        name = foreign(card.text("title"), "hardware", NAME_MAX)
+        gpus, shared, batch = gpus_of(plan), best.tensor_parallel, best.batch
+        name = foreign(deployment.hardware.title, "hardware", NAME_MAX)
         several = line(v.count(gpus, "GPUs that serve"), " x ") if gpus > 1 else ()
         found.append(("Hardware", line(several, name, _shared(gpus, shared))))
         found.append(("Batch", line(v.count(batch, "requests that run together"), " at once" if batch > 1 else "")))
-        hour = plan.maybe_number("inputs", "price_per_hour")
+        hour = deployment.price_per_hour
         if hour is not None:
             found.append(("Price of a GPU", line(v.significant(hour, "price of a GPU for an hour"), " for an hour")))
             if gpus > 1:
                 price = v.significant(hour * gpus, "price of all GPUs for an hour")
                 found.append(("Price of all GPUs", line(price, " for an hour")))
-    found.append(("Request", _request(plan.part("workload"), "")))
-    if plan.maybe_part("workload_p95") is not None:
-        requests = v.count(plan.whole("inputs", "requests"), "requests in the file of traffic")
-        note = line("; the mean of ", requests, " requests, FLOPs and price hold for it")
-        found[-1] = ("Request", line(found[-1][1], note))
-        long = line(_request(plan.part("workload_p95"), "long request: "), "; times and memory hold for it")
-        found.append(("Long request", line(v.level_of_tail(), " percentile: ", long)))
-    return found
+    if load.tail == load.mean:
+        return [*found, ("Request", _request(load.mean, ""))]
+    requests = v.count(load.requests, "requests in the file of traffic")
+    note = line("; the mean of ", requests, " requests, FLOPs and price hold for it")
+    long = line(_request(load.tail, "long request: "), "; times and memory hold for it")
+    return [
+        *found,
+        ("Request", line(_request(load.mean, ""), note)),
+        ("Long request", line(v.level_of_tail(), " percentile: ", long)),
+    ]
 
 
 def _shared(gpus: int, shared: int) -> Line:
@@ -130,13 +135,13 @@ def _shared(gpus: int, shared: int) -> Line:
     return ("; each holds a whole model",) if gpus > 1 else ()
 
 
-def _precision(fields: Fields) -> Line:
-    kv = fields.maybe_text("kv_precision")
+def _precision(best: Candidate) -> Line:
+    kv = best.kv_precision
     cache = line(", KV cache ", foreign(kv, "precision of the KV cache", NAME_MAX)) if kv else ()
-    return line(foreign(fields.text("precision"), "precision of the weights", NAME_MAX), cache)
+    return line(foreign(best.precision, "precision of the weights", NAME_MAX), cache)
 
 
-def _request(workload: Fields, which: str) -> Line:
+def _request(workload: Workload, which: str) -> Line:
     """ "50 query tokens, 32 answer tokens, 1 image"."""
     names = {
         "query_tokens": " query tokens",
@@ -147,7 +152,7 @@ def _request(workload: Fields, which: str) -> Line:
     }
     parts: list[Line] = []
     for name, text in names.items():
-        number = workload.whole(name)
+        number: int = getattr(workload, name)
         if number or name in ("query_tokens", "generated_tokens"):
             unit = text.removesuffix("s") if number == 1 else text
             parts.append(line(Value(f"{number:,}", number, f"{which}{name.replace('_', ' ')}"), unit))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import partial
-from typing import Any
 
 from planner.base.errors import InputError
+from planner.costs.request import ROOFLINE
+from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.shipped import load_law, load_mix
-from planner.parts.catalog import family_of, find_llms
+from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
 from planner.planning.limits import as_option, find_limit
+from planner.planning.plan_file import made_with
+from planner.planning.result import Plan
+from planner.planning.tried import Tried
 from planner.tell.document import (
     Block,
     Bullets,
@@ -26,8 +30,6 @@ from planner.tell.document import (
     foreign,
     line,
 )
-from planner.tell.recommendation.fields import Fields
-from planner.tell.recommendation.plan_file import laws_of
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 MODEL = "my-vlm"
@@ -47,51 +49,45 @@ class Again:
     """What the plan's file does not hold, in sentences."""
 
 
-def again(plan: Fields, law: Law) -> Again:
-    """The command, with every default spelled out. Raises InputError for a damaged plan."""
-    asked = plan.part("inputs")
+def again(plan: Plan) -> Again:
+    """The command, with every default spelled out."""
+    tried, load = plan.tried, plan.load
     words, missing = ["vlm-planner", "plan"], []
-    for name, limit in asked.part("limits").content.items():
-        if limit is not None:
-            words += as_option(find_limit(name), asked.number("limits", name))
-    if asked.whole("requests") > 1 or asked.part("workload").content != asked.part("workload_p95").content:
+    for name, limit in plan.budget.limits.items():
+        words += as_option(find_limit(name), limit)
+    if load.requests > 1 or load.mean != load.tail:
         words += ["--workload", "requests.csv"]
         missing.append("the file of requests is not part of the plan: put the one that was planned for in its place")
     else:
-        for name in ("query_tokens", "generated_tokens", "cached_tokens", "system_tokens", "images"):
-            number = asked.whole("workload", name)
-            if number != {"images": 1}.get(name, 0) or name in ("query_tokens", "generated_tokens"):
-                words += [f"--{name.replace('_', '-')}", str(number)]
+        words += _workload(load.mean)
     files: list[str] = []
     laws: dict[str, Law] = {}
-    own = laws_of(plan)
-    words += ["--law", _each_law(own, laws)] if own else _law(law, laws)
+    one_law = all(law is plan.law for law in plan.laws.values())
+    words += _law(plan.law, laws) if one_law else ["--law", _each_law(plan.laws, laws)]
     files += laws
-    if not own and not asked.flag("one_law"):
-        missing.append(
-            "the laws of the other compressors are not part of the plan: name them, as --law quecc=LAW,none=LAW"
-        )
-    words += _llms(asked.parts("llms"))
-    words += ["--visual-tokens", ",".join(str(int(one)) for one in asked.numbers("visual_tokens"))]
-    vision = asked.maybe_text("vision_source")
-    words += ["--vision", ",".join(asked.texts("vision")) if vision is None else vision]
-    words += ["--compressor", ",".join(asked.texts("compressor"))]
-    connector = plan.maybe_text("best", "connector")
-    words += [] if connector is None else ["--connector", connector]
-    words += ["--prompt-order", ",".join(asked.texts("prompt_order"))]
-    words += ["--convention", asked.text("convention"), *_deployment(plan, asked, files, missing)]
+    words += _llms(tried)
+    words += ["--visual-tokens", ",".join(map(str, tried.visual_tokens))]
+    own = _tower_source(plan)
+    words += ["--vision", ",".join(own if own and one == plan.best.vision else one.name for one in tried.towers)]
+    words += ["--compressor", ",".join(one.name for one in tried.compressors)]
+    if plan.best.connector.name != DEFAULT_CONNECTOR:
+        words += ["--connector", plan.best.connector.name]
+    words += ["--prompt-order", ",".join(tried.prompt_orders)]
+    words += ["--convention", plan.budget.convention, *_deployment(plan, files)]
+    if any(one.name in tried.sources for one in tried.llms):
+        missing.append("a candidate came from a config.json of its own, which has to be where it was")
     return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
 
 
-def reproduce(plan: Fields, found: Again, law: Law) -> Section:
+def reproduce(plan: Plan, found: Again, sha256: str) -> Section:
     """The section."""
     versions: list[tuple[Inline, Line]] = [
-        (foreign(name, "package"), (foreign(plan.text("made_with", name), "version"),))
-        for name in plan.part("made_with").content
+        (foreign(name, "package"), (foreign(version, "version"),))
+        for name, version in (plan.made_with or made_with()).items()
     ]
     hashes: list[tuple[Inline, Line]] = [
-        ("Hash of the plan", (_SHA, " ", foreign(plan.text("sha256"), "hash of the plan"))),
-        ("Hash of the runs", (_SHA, " ", foreign(law.runs_sha256 or "none", "hash of the runs"))),
+        ("Hash of the plan", (_SHA, " ", foreign(sha256, "hash of the plan"))),
+        ("Hash of the runs", (_SHA, " ", foreign(plan.law.runs_sha256 or "none", "hash of the runs"))),
     ]
     notes = [line("The command writes the plan that this page was made from; the same plan has the same hash.")]
     notes += [line(foreign(name, "file"), " is written by vlm-planner report --artefacts.") for name in found.files]
@@ -105,15 +101,27 @@ def reproduce(plan: Fields, found: Again, law: Law) -> Section:
     return Section("reproduce", "How to reproduce", blocks)
 
 
-def build_command(plan: Fields) -> str:
+def build_command(plan: Plan) -> str:
     """From the plan to the model; parts that came from a config.json are named by it."""
     words = ["vlm-planner", "build", "--from", PLAN_FILE]
-    name, asked = plan.text("best", "llm"), plan.part("inputs")
-    source = next((one.maybe_text("source") for one in asked.parts("llms") if one.text("name") == name), None)
-    tower = asked.maybe_text("vision_source")
+    source, tower = plan.tried.sources.get(plan.best.llm.name), _tower_source(plan)
     words += ["--llm-config", source] if source else []
     words += ["--vision", tower] if tower else []
     return shlex.join([*words, "-o", MODEL])
+
+
+def _tower_source(plan: Plan) -> str | None:
+    """The config.json of the pick's tower; None for one of the catalogue."""
+    return plan.tried.sources.get(plan.best.vision.name)
+
+
+def _workload(one: Workload) -> list[str]:
+    words = []
+    for item in fields(Workload):
+        number = getattr(one, item.name)
+        if item.default is MISSING or number != item.default:
+            words += [f"--{item.name.replace('_', '-')}", str(number)]
+    return words
 
 
 def measure_commands() -> tuple[str, ...]:
@@ -163,46 +171,41 @@ def _mix(name: str, form: list[str]) -> Callable[[], Law]:
     return lambda: load_mix(name, *form[1:])
 
 
-def _llms(llms: tuple[Fields, ...]) -> list[str]:
+def _llms(tried: Tried) -> list[str]:
     """Families by name where they are tried whole, else each model; a path where there was one."""
-    names = [one.text("name") for one in llms]
+    names = [one.name for one in tried.llms]
     families = list(dict.fromkeys(family for name in names if (family := family_of(name))))
-    if families and all(one.maybe_text("source") is None for one in llms):
+    if families and not any(name in tried.sources for name in names):
         whole = [one.name for one in find_llms(families)]
         if whole == names:
             return ["--llms", ",".join(families)]
     words: list[str] = []
-    for one in llms:
-        words += ["--llms", one.maybe_text("source") or one.text("name")]
+    for name in names:
+        words += ["--llms", tried.sources.get(name, name)]
     return words
 
 
 def _plain(number: float) -> str:
-    return repr(int(number)) if number.is_integer() and number < 1e15 else repr(number)
+    return repr(int(number)) if float(number).is_integer() and number < 1e15 else repr(number)
 
 
-def _deployment(plan: Fields, asked: Fields, files: list[str], missing: list[str]) -> list[str]:
-    words = ["--precision", ",".join(asked.texts("precision"))]
-    words += ["--tensor-parallel", ",".join(str(int(one)) for one in asked.numbers("tensor_parallel"))]
-    words += ["--batch", ",".join(str(int(one)) for one in asked.numbers("batch"))]
-    card = plan.maybe_part("hardware_profile")
+def _deployment(plan: Plan, files: list[str]) -> list[str]:
+    asked = plan.deployment
+    words = ["--precision", ",".join(asked.precisions)]
+    words += ["--tensor-parallel", ",".join(map(str, asked.tensor_parallel))]
+    words += ["--batch", ",".join(map(str, asked.batches))]
+    card = asked.hardware
     if card is not None:
-        known: Any = hardware_catalog().get(card.text("name"))
-        if known is not None and known.to_dict() == card.content:
-            words += ["--hardware", known.name]
+        if hardware_catalog().get(card.name) == card:
+            words += ["--hardware", card.name]
         else:
             files.append(HARDWARE_FILE)
             words += ["--hardware", HARDWARE_FILE]
-    for name in ("gpus", "price_per_hour"):
-        number = asked.maybe_number(name)
+    for option, number in (("--gpus", asked.gpus), ("--price-per-hour", asked.price_per_hour)):
         if number is not None:
-            words += [f"--{name.replace('_', '-')}", _plain(number)]
-    kv = asked.maybe_text("kv_precision")
-    if kv is not None:
-        words += ["--kv-precision", kv]
-    source = asked.text("latency_source")
-    if source != "roofline":
-        words += ["--latency-source", source]
-    if any(one.maybe_text("source") is not None for one in asked.parts("llms")):
-        missing.append("a candidate came from a config.json of its own, which has to be where it was")
+            words += [option, _plain(number)]
+    if asked.kv_precision is not None:
+        words += ["--kv-precision", asked.kv_precision]
+    if asked.latency_source != ROOFLINE:
+        words += ["--latency-source", asked.latency_source]
     return words

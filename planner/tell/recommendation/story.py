@@ -2,65 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from planner.base.errors import InputError
+from planner.base.file_format import file_name
+from planner.base.quantities import shown
+from planner.bench.verdict import VERDICT_FILE, Verdict
+from planner.planning.load_plan import PlanLike, as_plan
+from planner.planning.plan_file import HASH, PLAN_FILE
+from planner.planning.result import Plan
 from planner.tell.document import Document
-from planner.tell.recommendation.candidates import Pick
 from planner.tell.recommendation.charts import charts
 from planner.tell.recommendation.costs import costs
-from planner.tell.recommendation.fields import Fields
+from planner.tell.recommendation.judgement import Judgement
 from planner.tell.recommendation.measured import measured
 from planner.tell.recommendation.next_steps import assumptions, next_steps
 from planner.tell.recommendation.opening import heading, opening
-from planner.tell.recommendation.plan_file import AGAIN, PlanLike, law_of, read_plan
 from planner.tell.recommendation.reproduce import again, measure_commands, reproduce
-from planner.tell.recommendation.verdict_file import Verdict, read_verdict
 from planner.tell.recommendation.why import why
 
 TITLE = "Deployment recommendation"
 
+VerdictLike: TypeAlias = "Verdict | Mapping[str, Any] | str | os.PathLike[str]"
+"""What can be read as a verdict."""
 
-def tell(plan: PlanLike, verdict: Any = None) -> Document:
+
+def tell(plan: PlanLike, verdict: VerdictLike | None = None) -> Document:
     """The page of a plan, with what was measured if there is a verdict.
+
+    Args:
+        plan: a plan, its dictionary, or its file.
+        verdict: what was measured of the pick: a Verdict, its dictionary, or its file.
 
     Raises:
         InputError: a plan or a verdict that cannot be read, or is damaged.
     """
-    content = read_plan(plan)
-    found = read_verdict(verdict)
+    found, measurement = as_plan(plan), None if verdict is None else as_verdict(verdict)
+    origin = file_name(plan) if isinstance(plan, str | os.PathLike) else "the plan"
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return _told(content, found)
+            return _told(found, measurement)
     except InputError:
         raise
     except (ArithmeticError, ValueError, LookupError) as error:  # a file of a right hash, made by hand
         reason = " ".join(str(error).split())[:80]
-        raise InputError(f"{content.origin} is damaged: it holds numbers that cannot be ({reason}); {AGAIN}") from None
+        told = f"{origin} is damaged: it holds numbers that cannot be ({reason})"
+        raise InputError(f"{told}; make it again with {PLAN_FILE.written_by}") from None
 
 
-def _told(content: Fields, found: Verdict | None) -> Document:
-    law, best = law_of(content), Pick.of(content.part("best"))
-    command = again(content, law)
+def as_verdict(verdict: VerdictLike) -> Verdict:
+    """The verdict of a verdict, of its dictionary, or of its file. Raises InputError."""
+    if isinstance(verdict, Verdict):
+        return verdict
+    if isinstance(verdict, Mapping):
+        return Verdict.from_dict(verdict)
+    if isinstance(verdict, str | os.PathLike):
+        return VERDICT_FILE.read(verdict)
+    raise InputError(f"verdict: expected a Verdict, its dictionary or the path of its file, got {shown(verdict)}")
+
+
+def _told(plan: Plan, verdict: Verdict | None) -> Document:
+    content = plan.to_dict()
+    judgement = None if verdict is None else Judgement.of(verdict, plan)
     return Document(
         kind="recommendation",
         title=TITLE,
-        heading=heading(best),
-        opening=opening(content, best, found),
+        heading=heading(plan.best),
+        opening=opening(plan, judgement),
         sections=(
-            why(content, best, law),
-            costs(content, best, found),
-            charts(content, best, law),
-            measured(content, best, found, measure_commands()),
-            assumptions(content),
-            reproduce(content, command, law),
-            next_steps(content, best, law, found is not None),
+            why(plan),
+            costs(plan, judgement),
+            charts(plan),
+            measured(plan, judgement, measure_commands()),
+            assumptions(plan),
+            reproduce(plan, again(plan), content[HASH]),
+            next_steps(plan, verdict is not None),
         ),
         opening_title="The pick",
-        sources={
-            "plan": dict(content.content),
-            "verdict": None if found is None else dict(found.fields.content),
-        },
+        sources={"plan": content, "verdict": None if verdict is None else verdict.to_dict()},
     )

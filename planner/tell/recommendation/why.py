@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from planner.base.errors import FitError, InputError
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
@@ -9,6 +11,8 @@ from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import profiler
 from planner.laws.memo import remembered
 from planner.laws.uncertainty import Belief, uncertainty
+from planner.planning.candidate import Candidate
+from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -23,18 +27,23 @@ from planner.tell.document import (
     joined,
     line,
 )
-from planner.tell.recommendation.candidates import Pick, compressor_title, limits_in, picks
-from planner.tell.recommendation.fields import Fields
+from planner.tell.recommendation.candidates import (
+    compressor_title,
+    cost_of,
+    error_of,
+    interval_of,
+    key_of,
+    name_of,
+    title_of,
+)
 
 _CHEAPER_MAX = 6  # rows of what is tied and cheaper
 _LEVELS_MAX = 12  # sizes or counts that are listed
 
 
-def why(plan: Fields, best: Pick, law: Law) -> Section:
+def why(plan: Plan) -> Section:
     """The section."""
-    return Section(
-        "why", "Why this one", (*_law(law), *_doubt(plan, best, law), *_tied(plan, best), *_beside(plan, best))
-    )
+    return Section("why", "Why this one", (*_law(plan.law), *_doubt(plan), *_tied(plan), *_beside(plan)))
 
 
 def _law(law: Law) -> tuple[Block, ...]:
@@ -153,12 +162,13 @@ def _listed(parts: list[Value]) -> Line:
     return line(joined(parts[:_LEVELS_MAX], ", "), " and ", more, " more")
 
 
-def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
+def _doubt(plan: Plan) -> tuple[Block, ...]:
+    best, law = plan.best, plan.law
     if best.interval is None:
         return (Paragraph(line("No interval: the law was given by hand, or has constraints."), "warn"),)
     parts: list[Line] = [
-        line("The predicted error of the pick is ", v.error(best.error), ", with a ", v.level(), " interval from ",
-             v.interval(*best.interval, "the predicted error"), ".")
+        line("The predicted error of the pick is ", v.error(best.predicted_error), ", with a ", v.level(),
+             " interval from ", v.interval(*best.interval, "the predicted error"), ".")
     ]  # fmt: skip
     known = uncertainty(law)
     if known is not None and len(known.beliefs) == 1 and len(known.beliefs[0].regions) > 1:
@@ -169,22 +179,22 @@ def _doubt(plan: Fields, best: Pick, law: Law) -> tuple[Block, ...]:
         ]
         parts.append(line(" It holds over every form of the law that the runs allow: ", joined(forms), "."))
         parts.append(_why_this_form(law, best, belief))
-    if best.odds is not None and plan.whole("candidates", "fitting") > 1:
-        odds = v.odds(best.odds, "probability that nothing that fits is better")
+    if best.probability_best is not None and plan.fitting_count > 1:
+        odds = v.odds(best.probability_best, "probability that nothing that fits is better")
         parts.append(line(" Its probability of being best is ", odds))
-        if best.regret is not None and best.regret >= 5e-5:
-            regret = v.error(best.regret, "error above that of the best, to be expected")
+        if best.expected_regret is not None and best.expected_regret >= 5e-5:
+            regret = v.error(best.expected_regret, "error above that of the best, to be expected")
             parts.append(line("; on average the best of them is lower by ", regret))
         parts.append(line("."))
     return (Paragraph(line(*parts)),)
 
 
-def _why_this_form(law: Law, best: Pick, belief: Belief) -> Line:
+def _why_this_form(law: Law, best: Candidate, belief: Belief) -> Line:
     """Why the formula is shown that the runs favour less; () where they favour it."""
     likeliest = belief.regions[max(range(len(belief.shares)), key=belief.shares.__getitem__)].law
     if not isinstance(law, FittedLaw) or likeliest.form == law.form or best.interval is None:
         return ()
-    other = float(likeliest.predict(best.llm_params, best.visual_tokens))
+    other = float(likeliest.predict(best.llm.nominal_params, best.visual_tokens))
     inside = best.interval[0] <= other <= best.interval[1]
     asked = "the planner's default form" if law.form == DEFAULT_FORM else "the form that was asked for"
     where = "inside" if inside else "outside"
@@ -196,8 +206,9 @@ def _why_this_form(law: Law, best: Pick, belief: Belief) -> Line:
     )  # fmt: skip
 
 
-def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
-    tied = [one for one in picks(plan, "tied") if one.key != best.key]
+def _tied(plan: Plan) -> tuple[Block, ...]:
+    best = plan.best
+    tied = [one for one in plan.tied if key_of(one) != key_of(best)]
     if best.interval is None:
         return ()
     plural, are = ("", "is") if len(tied) == 1 else ("s", "are")
@@ -220,7 +231,7 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     text = line(
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} {are} statistically tied with it at ", v.level(),
-        ". The cheapest, ", first.title,
+        ". The cheapest, ", title_of(first),
         ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
         "asks each form of the law that the runs allow; the probability weighs the forms by their evidence.)",
     )  # fmt: skip
@@ -230,23 +241,22 @@ def _tied(plan: Fields, best: Pick) -> tuple[Block, ...]:
     return Paragraph(text, "warn"), _table(caption, cheaper[:_CHEAPER_MAX], plan)
 
 
-def _beside(plan: Fields, best: Pick) -> tuple[Block, ...]:
-    rows = (best, *picks(plan, "runners_up"))
+def _beside(plan: Plan) -> tuple[Block, ...]:
+    rows = (plan.best, *plan.runners_up)
     found: list[Block] = []
     if len(rows) > 1:
         found.append(_table(line("The best that fit"), rows, plan, marked=0))
-    each = picks(plan, "best_of_each")
-    if each:
-        found.append(_table(line("The best of each way, under the same limits"), each, plan, ways=True))
+    if plan.best_of_each:
+        found.append(_table(line("The best of each way, under the same limits"), plan.best_of_each, plan, ways=True))
     return tuple(found)
 
 
 def _table(
-    caption: Line, rows: tuple[Pick, ...] | list[Pick], plan: Fields, marked: int | None = None, ways: bool = False
+    caption: Line, rows: Sequence[Candidate], plan: Plan, marked: int | None = None, ways: bool = False
 ) -> Table:
-    limit = limits_in(plan)[0]
+    limit = plan.limits[0].limit
     sure = all(one.interval is not None for one in rows)
-    drawn = all(one.odds is not None for one in rows)
+    drawn = all(one.probability_best is not None for one in rows)
     several = ways or len({one.compressor for one in rows}) > 1
     names = [*["compressor"] * several, *["prompt"] * ways]
     columns = ["language model", "tokens", *names, "error", *["interval"] * sure, *["best"] * drawn, limit.title]
@@ -254,9 +264,9 @@ def _table(
     for one in rows:
         way: list[Line] = [(compressor_title(one.compressor),)] if several else []
         way += [(foreign(one.prompt_order, "prompt order"),)] if ways else []
-        doubt: list[Line] = [one.interval_text] if sure else []
+        doubt: list[Line] = [interval_of(one)] if sure else []
         if drawn:
-            doubt.append((v.odds(one.odds or 0.0, "probability that nothing that fits is better"),))
-        cells = ((one.name,), (v.tokens(one.visual_tokens, "visual tokens per image"),), *way)
-        body.append((*cells, (one.error_value,), *doubt, (one.cost(limit),)))
+            doubt.append((v.odds(one.probability_best or 0.0, "probability that nothing that fits is better"),))
+        cells = ((name_of(one),), (v.tokens(one.visual_tokens, "visual tokens per image"),), *way)
+        body.append((*cells, (error_of(one),), *doubt, (cost_of(one, limit),)))
     return Table(caption, tuple(columns), tuple(body), words=frozenset({"compressor", "prompt"}), marked=marked)

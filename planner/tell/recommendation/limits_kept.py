@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from planner.planning.limits import Limit
+from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import Line, Paragraph, Value, joined, line
-from planner.tell.recommendation.candidates import Pick, limits_in
-from planner.tell.recommendation.fields import Fields
-from planner.tell.recommendation.verdict_file import Verdict
+from planner.tell.recommendation.judgement import Judgement
 
 _NAMED_MAX = 3  # limits that are named with their numbers
+_MEASURED_AS_NAMED = ("ttft_s", "tpot_s", "request_s")
 
 
 @dataclass(frozen=True)
-class Held:
+class Measured:
     """One limit beside what was measured of it."""
 
     limit: Limit
@@ -41,55 +41,56 @@ class Held:
         return line(f"{self.limit.title} ", self.value, of, allowed, note)
 
 
-def gpus_of(plan: Fields, best: Pick) -> int:
+def gpus_of(plan: Plan) -> int:
     """GPUs that serve: those that were asked for, else those that share one model."""
-    asked = plan.maybe_number("inputs", "gpus")
-    return best.fields.whole("tensor_parallel") if asked is None else plan.whole("inputs", "gpus")
+    return plan.deployment.gpus or plan.best.tensor_parallel
 
 
-def held_by(plan: Fields, best: Pick, verdict: Verdict | None) -> Mapping[str, Held]:
+def measured_limits(plan: Plan, judgement: Judgement | None) -> Mapping[str, Measured]:
     """What was measured of each limit, by its name; {} where something else than the pick was measured."""
-    if verdict is None or verdict.unlike(best, plan):
+    if judgement is None or judgement.unlike:
         return {}
-    known = {check.name: check.measured for check in verdict.checks if check.measured is not None}
-    found: dict[str, Held] = {}
-    for limit in limits_in(plan):
-        note = ""
-        number = known.get(limit.column) if limit.name in ("ttft_s", "tpot_s", "request_s") else None
+    best = plan.best
+    known = {check.name: check.measured for check in judgement.verdict.checks if check.measured is not None}
+    found: dict[str, Measured] = {}
+    for one in plan.limits:
+        limit, note = one.limit, ""
+        number = known.get(limit.column) if limit.name in _MEASURED_AS_NAMED else None
         if limit.name == "memory_bytes":
             number = known.get("driver_bytes", known.get("peak_memory_bytes"))
             note = "" if "driver_bytes" in known else "tensors alone"
-        if limit.kind.of_all_gpus and plan.maybe_part("workload_p95") is None:  # else another request was measured
-            seconds, shared = known.get("request_s", 0.0), max(best.fields.whole("tensor_parallel"), 1)
+        if limit.kind.of_all_gpus and plan.load.tail == plan.load.mean:  # else another request was measured
+            seconds = known.get("request_s", 0.0)
             if seconds > 0:
-                number = best.fields.whole("batch") * (gpus_of(plan, best) // shared) / seconds
+                number = best.batch * plan.deployment.replicas(best.tensor_parallel) / seconds
         if number is not None:
-            found[limit.name] = Held(limit, number, note)
+            found[limit.name] = Measured(limit, number, note)
     return found
 
 
-def told(plan: Fields, held: Mapping[str, Held]) -> Line:
+def told(plan: Plan, known: Mapping[str, Measured]) -> Line:
     """Whether the measured numbers keep the limits, in a sentence; () where none was measured."""
-    if not held:
+    if not known:
         return ()
-    broken = [one for one in held.values() if not one.kept]
+    broken = [one for one in known.values() if not one.kept]
     if broken:
         verb = "limit is" if len(broken) == 1 else "limits are"
         number = v.count(len(broken), "limits that are not kept, measured")
         return line(" Measured, ", number, f" {verb} not kept: ", joined([one.text for one in broken]), ".")
-    missing = [limit.title for limit in limits_in(plan) if limit.name not in held]
+    missing = [one.limit.title for one in plan.limits if one.limit.name not in known]
     which = "every limit that was measured is" if missing else "every limit is"
-    shown = joined([one.text for one in [*held.values()][:_NAMED_MAX]])
+    shown = joined([one.text for one in [*known.values()][:_NAMED_MAX]])
     rest = line("; not measured: ", joined(missing)) if missing else ()
     return line(f" Measured, {which} kept (", shown, ")", rest, ".")
 
 
-def banner(plan: Fields, best: Pick, verdict: Verdict) -> Paragraph:
+def banner(plan: Plan, judgement: Judgement) -> Paragraph:
     """The verdict in a box; a wrong prediction decides nothing where every limit is kept as measured."""
-    held = held_by(plan, best, verdict)
-    tone = verdict.tone(best, plan)
-    if not all(one.kept for one in held.values()):
-        tone = "bad"
-    elif tone == "bad" and held and all(limit.name in held or limit.kind.names_itself for limit in limits_in(plan)):
-        tone = "warn"
-    return Paragraph(line(verdict.summary(best, plan), told(plan, held)), tone)
+    known = measured_limits(plan, judgement)
+    found = judgement.tone
+    limits = [one.limit for one in plan.limits]
+    if not all(one.kept for one in known.values()):
+        found = "bad"
+    elif found == "bad" and known and all(limit.name in known or limit.kind.names_itself for limit in limits):
+        found = "warn"
+    return Paragraph(line(judgement.summary, told(plan, known)), found)
