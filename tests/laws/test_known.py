@@ -12,6 +12,7 @@ import pytest
 
 import planner
 from fitted_laws import make_known
+from fitted_laws.agree import same
 from planner.base.files import read_json
 from planner.laws.fitted import FittedLaw
 from planner.laws.known import computed, known, packed, unpacked
@@ -49,7 +50,8 @@ def test_the_shipped_files_are_what_is_computed_today() -> None:
         ours, theirs = dict(numbers(shipped["entries"])), dict(numbers(content["entries"]))
         assert ours.keys() == theirs.keys()
         for key, array in theirs.items():
-            np.testing.assert_allclose(ours[key], array, rtol=ROUNDING, atol=1e-12, err_msg=key)
+            largest = np.abs(array).max(initial=0.0)  # of nodes; steps between them are small differences
+            np.testing.assert_allclose(ours[key], array, rtol=ROUNDING, atol=1e-12 + ROUNDING * largest, err_msg=key)
 
 
 @pytest.mark.parametrize(("name", "form"), FREE)
@@ -61,7 +63,7 @@ def test_a_plan_is_the_same_with_and_without_them(name: str, form: str) -> None:
                 fresh(name, form), budget="4 TFLOPs", query_tokens=50, generated_tokens=32, llms="qwen2.5"
             )
             found.append(plan.to_dict())
-    assert found[0] == found[1]
+    assert same(found[0], found[1], ROUNDING)  # to the bit on a processor like that which made the files
 
 
 def test_a_shipped_law_reads_and_another_one_computes() -> None:

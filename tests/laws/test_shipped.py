@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import planner
+from fitted_laws import make_laws as make_laws_module
 from fitted_laws.make_laws import make_laws
 from planner.base.errors import InputError, UnknownNameError
 from planner.laws.fitted import FittedLaw
@@ -44,6 +46,20 @@ def same_numbers(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return len(one) == len(other) and all(map(same_numbers, one, other))
     return one == pytest.approx(other, rel=1e-9, abs=1e-12) if isinstance(one, float) else one == other
+
+
+def test_the_check_sees_a_changed_digit_and_overlooks_rounding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    law = FittedLaw.load(make_laws_module.HERE / "quecc.additive.json")
+    for change, code in ((1e-13, 0), (1e-7, 1)):
+        moved = replace(law, params={**law.params, "A": law.params["A"] * (1 + change)})
+        monkeypatch.setattr(make_laws_module, "make_laws", lambda moved=moved: {"quecc.additive.json": moved})
+        assert make_laws_module.main(check=True) == code
+    assert capsys.readouterr().err == "stale: quecc.additive.json; run python -m fitted_laws.make_laws\n"
+    another = replace(law, remarks=("another",))
+    monkeypatch.setattr(make_laws_module, "make_laws", lambda: {"quecc.additive.json": another})
+    assert make_laws_module.main(check=True) == 1
 
 
 def test_names_and_forms() -> None:

@@ -9,8 +9,8 @@ A bound that the optimum comes near is tried as such: an interior method only co
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ _SAME_RSS = 1e-11  # relative: sums closer than this are one number, and the fit
 
 
 @dataclass(frozen=True)
-class _Problem:
+class LeastSquares:
     """A least squares with some parameters held; p of them are free."""
 
     form: Form
@@ -43,18 +43,31 @@ class _Problem:
     fixed: Mapping[str, float]
 
     @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """All of them, in the order of the gradient."""
+        return self.form.parameters
+
+    @property
     def free(self) -> tuple[Parameter, ...]:
-        return tuple(one for one in self.form.parameters if one.name not in self.fixed)
+        return tuple(one for one in self.parameters if one.name not in self.fixed)
+
+    def model(self, params: Mapping[str, float]) -> FloatArray:
+        """Errors at the runs, (n,)."""
+        return self.form.value(params, self.n, self.t)
+
+    def gradient(self, params: Mapping[str, float]) -> FloatArray:
+        """Their derivatives in all parameters, (n, parameters)."""
+        return self.form.gradient(params, self.n, self.t)
 
     def params(self, values: FloatArray) -> dict[str, float]:
         """All parameters from the free ones, (p,)."""
         free = {one.name: float(value) for one, value in zip(self.free, values, strict=True)}
-        return {name: free[name] if name in free else float(self.fixed[name]) for name in self.form.param_names}
+        return {one.name: free[one.name] if one.name in free else self.fixed[one.name] for one in self.parameters}
 
     def residual(self, params: Mapping[str, float]) -> FloatArray:
         """Weighted, (n,); huge where the form gives no number."""
         with np.errstate(all="ignore"):
-            out = (self.form.value(params, self.n, self.t) - self.y) * self.root
+            out = (self.model(params) - self.y) * self.root
         return np.nan_to_num(out, nan=_NO_NUMBER, posinf=_NO_NUMBER, neginf=-_NO_NUMBER)
 
     def rss(self, params: Mapping[str, float]) -> float:
@@ -75,15 +88,20 @@ def descend_from_many(
         FitError: the form gives no finite errors at the runs, whatever its parameters.
     """
     problem = _problem(form, n, t, y, weights, fixed)
-    rough = [_descend(problem, start, *_ROUGH) for start in starting_points(form, n, t, y, weights, fixed)[:_DESCENTS]]
-    rough.sort(key=lambda found: found.weighted_rss)
-    best = min((_polished(problem, one) for one in rough[:_POLISHED]), key=lambda found: found.weighted_rss)
+    best = best_of(problem, starting_points(form, n, t, y, weights, fixed))
     if best.weighted_rss >= _NO_NUMBER**2:
         raise FitError(
             f"the {form.name} form gives no finite errors at the runs with any of {_STARTS} parameter sets: check its "
             "function and the ranges of its starts"
         )
     return best
+
+
+def best_of(problem: LeastSquares, starts: Sequence[Mapping[str, float]]) -> Optimum:
+    """The best of descents from the first few starts."""
+    rough = [_descend(problem, start, *_ROUGH) for start in starts[:_DESCENTS]]
+    rough.sort(key=lambda found: found.weighted_rss)
+    return min((_polished(problem, one) for one in rough[:_POLISHED]), key=lambda found: found.weighted_rss)
 
 
 def descend_from_one(
@@ -110,15 +128,21 @@ def starting_points(
 ) -> list[dict[str, float]]:
     """Where to start, the best first. Arguments as `optimum.best_fit`."""
     problem = _problem(form, n, t, y, weights, fixed)
-    linear = [one for one in problem.free if one.linear]
-    searched = [one for one in problem.free if not one.linear]
+    return ranked(problem, spread(form, fixed or {}))
+
+
+def spread(form: Form, fixed: Mapping[str, float]) -> list[dict[str, float]]:
+    """Values of the parameters that are held, and of those that have to be searched, spread evenly."""
+    searched = [one for one in form.parameters if not one.linear and one.name not in fixed]
     shares = _evenly(_STARTS, len(searched)) if searched else np.zeros((1, 0))
-    starts = []
-    for row in shares:
-        start = dict(problem.fixed) | {one.name: _between(one, share) for one, share in zip(searched, row, strict=True)}
-        start |= _linear_part(problem, start, linear)
-        starts.append((problem.rss(start), start))
-    return [start for _, start in sorted(starts, key=lambda pair: pair[0])]
+    return [dict(fixed) | {one.name: _between(one, x) for one, x in zip(searched, row, strict=True)} for row in shares]
+
+
+def ranked(problem: LeastSquares, starts: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Starts with the linear parameters solved for, the best first."""
+    linear = [one for one in problem.free if one.linear]
+    full = [{**start, **_linear_part(problem, start, linear)} for start in starts]
+    return sorted(full, key=problem.rss)
 
 
 def _problem(
@@ -128,8 +152,8 @@ def _problem(
     y: FloatArray,
     weights: FloatArray,
     fixed: Mapping[str, float] | None,
-) -> _Problem:
-    return _Problem(form, n, t, y, np.sqrt(weights / weights.mean()), fixed or {})
+) -> LeastSquares:
+    return LeastSquares(form, n, t, y, np.sqrt(weights / weights.mean()), fixed or {})
 
 
 def _evenly(count: int, dimensions: int) -> FloatArray:
@@ -153,7 +177,7 @@ def _between(parameter: Parameter, share: float) -> float:
     return float(low + share * (high - low))
 
 
-def _linear_part(problem: _Problem, start: Mapping[str, float], linear: list[Parameter]) -> dict[str, float]:
+def _linear_part(problem: LeastSquares, start: Mapping[str, float], linear: list[Parameter]) -> dict[str, float]:
     """The best values of the parameters in which the form is linear, those above an upper bound put on it."""
     from scipy.optimize import nnls
 
@@ -161,11 +185,8 @@ def _linear_part(problem: _Problem, start: Mapping[str, float], linear: list[Par
         return {}
     floors = {one.name: one.low if math.isfinite(one.low) else 0.0 for one in linear}
     with np.errstate(all="ignore"):
-        base = problem.form.value({**start, **floors}, problem.n, problem.t)
-        columns = [
-            problem.form.value({**start, **floors, one.name: floors[one.name] + 1.0}, problem.n, problem.t) - base
-            for one in linear
-        ]
+        base = problem.model({**start, **floors})
+        columns = [problem.model({**start, **floors, one.name: floors[one.name] + 1.0}) - base for one in linear]
     signed = [(one, column, 1.0) for one, column in zip(linear, columns, strict=True)]
     signed += [(one, -column, -1.0) for one, column in zip(linear, columns, strict=True) if not math.isfinite(one.low)]
     matrix = np.stack([column * problem.root for _, column, _ in signed], axis=1)
@@ -178,7 +199,7 @@ def _linear_part(problem: _Problem, start: Mapping[str, float], linear: list[Par
     return {one.name: min(found[one.name], one.high) for one in linear}
 
 
-def _descend(problem: _Problem, start: Mapping[str, float], tolerance: float, evaluations: int) -> Optimum:
+def _descend(problem: LeastSquares, start: Mapping[str, float], tolerance: float, evaluations: int) -> Optimum:
     """Downhill from a start by scipy's bounded trust region."""
     from scipy.optimize import least_squares
 
@@ -189,14 +210,14 @@ def _descend(problem: _Problem, start: Mapping[str, float], tolerance: float, ev
     low, high = np.array([one.low for one in free]), np.array([one.high for one in free])
     inside = np.array([_inside(one, start[one.name]) for one in free])
     scale = 1 / max(math.sqrt(problem.rss(problem.params(inside)) / len(problem.y)), 1e-12)
-    columns = [problem.form.param_names.index(one.name) for one in free]
+    columns = [k for k, one in enumerate(problem.parameters) if one.name not in problem.fixed]
 
     def residual(values: FloatArray) -> FloatArray:
         return problem.residual(problem.params(values)) * scale
 
     def jacobian(values: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
-            gradient = problem.form.gradient(problem.params(values), problem.n, problem.t)[:, columns]
+            gradient = problem.gradient(problem.params(values))[:, columns]
         return np.nan_to_num(gradient * problem.root[:, None] * scale, nan=0.0, posinf=1e100, neginf=-1e100)
 
     found = least_squares(
@@ -221,7 +242,7 @@ def _inside(parameter: Parameter, value: float) -> float:
     return min(max(value, low + margin), high - margin)
 
 
-def _polished(problem: _Problem, rough: Optimum) -> Optimum:
+def _polished(problem: LeastSquares, rough: Optimum) -> Optimum:
     """To the last digit, with every bound tried that the optimum is near."""
     best = _descend(problem, rough.params, *_FINE)
     best = _solved_linear(problem, best)
@@ -231,21 +252,19 @@ def _polished(problem: _Problem, rough: Optimum) -> Optimum:
             if math.isfinite(bound) and best.params[one.name] != bound:
                 if abs(best.params[one.name] - bound) > _NEAR_BOUND * one.size:
                     continue
-                held = _Problem(
-                    problem.form, problem.n, problem.t, problem.y, problem.root, {**problem.fixed, one.name: bound}
-                )
+                held = replace(problem, fixed={**problem.fixed, one.name: bound})
                 trial = _solved_linear(held, _descend(held, best.params, *_FINE))
                 if trial.weighted_rss <= best.weighted_rss * (1 + _SAME_RSS) + rounding:
                     best, problem = trial, held
     return best
 
 
-def _solved_linear(problem: _Problem, found: Optimum) -> Optimum:
+def _solved_linear(problem: LeastSquares, found: Optimum) -> Optimum:
     """The linear parameters once more, exactly: a descent leaves their last digits open."""
     linear = [one for one in problem.free if one.linear]
     params = {**found.params, **problem.fixed}
     params |= _linear_part(problem, params, linear)
     rss = problem.rss(params)
     if rss <= found.weighted_rss:
-        return Optimum({name: params[name] for name in problem.form.param_names}, rss, found.converged)
+        return Optimum({one.name: params[one.name] for one in problem.parameters}, rss, found.converged)
     return found

@@ -29,12 +29,19 @@ _ROUNDS = 80
 _SHARES = (1.0, 0.5, 0.2, 0.05, 0.01)  # of a step, tried at once
 _REFITS = 2
 _DAMPING = 1e-9
-_SAME = 1e-8  # relative to the way from the start: a search that gains less has arrived
-_PATIENCE = 5  # rounds without gain until a search has arrived
+_SAME, _PATIENCE = 1e-8, 5  # see `farthest`
 
 
-def farthest(trial: Trial, level: float, starts: FloatArray, value: Value, gradient: Gradient) -> FloatArray:
-    """The largest value of P quantities over the region, (P,).
+def farthest(
+    trial: Trial,
+    level: float,
+    starts: FloatArray,
+    value: Value,
+    gradient: Gradient,
+    same: float = _SAME,
+    patience: int = _PATIENCE,
+) -> tuple[FloatArray, FloatArray]:
+    """The largest value of P quantities over the region, (P,), and the parameters there, (P, p).
 
     Args:
         trial: the form and its runs.
@@ -42,6 +49,8 @@ def farthest(trial: Trial, level: float, starts: FloatArray, value: Value, gradi
         starts: a point of the region for each search, (P, p).
         value: the quantity of each search.
         gradient: its gradient.
+        same: a round that gains less than this, relative to the way from the start, has gained nothing.
+        patience: rounds without gain until a search has arrived.
     """
     low, high = trial.bounds
     here, index = starts.copy(), np.arange(len(starts))
@@ -50,7 +59,7 @@ def farthest(trial: Trial, level: float, starts: FloatArray, value: Value, gradi
     idle = np.zeros(len(starts), int)
     limit = level * (1 + 1e-9)
     for _ in range(_ROUNDS):
-        going = np.flatnonzero(idle < _PATIENCE)
+        going = np.flatnonzero(idle < patience)
         if not len(going):
             break
         at = best_values[going]
@@ -68,11 +77,11 @@ def farthest(trial: Trial, level: float, starts: FloatArray, value: Value, gradi
             gained = np.where(better, top - reached[going], 0.0)
             best_values[going[better]] = trials[picked[better]]
             reached[going[better]] = top[better]
-            idle[going] = np.where(gained > _SAME * np.abs(reached[going] - origin[going]), 0, idle[going])
+            idle[going] = np.where(gained > same * np.abs(reached[going] - origin[going]), 0, idle[going])
             if refit < _REFITS:
                 trials = _refitted(trial, trials, gradient(trials, which), low, high)
         idle[going] += 1
-    return reached
+    return reached, best_values
 
 
 @dataclass(frozen=True)
@@ -88,18 +97,18 @@ class _Linear:
         self, held: NDArray[np.bool_], shift: FloatArray
     ) -> tuple[FloatArray, Callable[[FloatArray], FloatArray], FloatArray]:
         """With what is held moved by its shift: J^T r (P, p), (P, p) -> H^-1 (P, p), and the sums of squares (P,)."""
-        residual = self.residual + np.einsum("pnk,pk->pn", self.jacobian, np.where(held, shift, 0.0))
+        residual = self.residual + (self.jacobian @ np.where(held, shift, 0.0)[..., None])[..., 0]
         jacobian = np.where(held[:, None], 0.0, self.jacobian)
         length = np.sqrt(np.einsum("pnk,pnk->pk", jacobian, jacobian))
         length = np.where(length > 0, length, 1.0)
         scaled = jacobian / length[:, None]
-        hessian = np.einsum("pnk,pnl->pkl", scaled, scaled) + _DAMPING * np.eye(held.shape[1])
+        hessian = scaled.transpose(0, 2, 1) @ scaled + _DAMPING * np.eye(held.shape[1])
         inverse = np.linalg.inv(hessian) / (length[:, :, None] * length[:, None])
 
         def solve(right: FloatArray) -> FloatArray:
             return np.asarray(np.einsum("pkl,pl->pk", inverse, np.where(held, 0.0, right)))
 
-        return np.einsum("pnk,pn->pk", jacobian, residual), solve, np.einsum("pn,pn->p", residual, residual)
+        return (residual[:, None] @ jacobian)[:, 0], solve, np.einsum("pn,pn->p", residual, residual)
 
 
 def _within_bounds(

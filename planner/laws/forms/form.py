@@ -156,6 +156,20 @@ class Form:
         """The parameter of that name."""
         return next(parameter for parameter in self.parameters if parameter.name == name)
 
+    def of(self, letter: str) -> tuple[str, ...]:
+        """Parameters that carry the effect of "N" or of "T"."""
+        return self.of_n if letter == "N" else self.of_t
+
+    def slope_of(self, letter: str) -> str:
+        """The parameter that shapes the effect of "N" or of "T"."""
+        return self.of(letter)[-1]
+
+    def effect_of(self, letter: str) -> tuple[str, ...]:
+        """All that the effect of "N" or of "T" depends on: what carries it, and what bends it too, such as a shift."""
+        own = self.of(letter)
+        more = [one.name for one in self.parameters if letter in one.takes_level_of and not one.offset]
+        return (*own, *(name for name in more if name not in own))
+
     def value(self, params: Params, n: ArrayLike, t: ArrayLike) -> FloatArray:
         """Y at N (in the law's unit) and T; n and t broadcast against each other."""
         return self.function(params, np.asarray(n, float), np.asarray(t, float))

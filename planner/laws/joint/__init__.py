@@ -9,11 +9,16 @@ of one LLM size that shares alpha alone still cannot tell A from D: share A too.
 
 Each module imports only modules above it:
 
-    problem     the least squares at given exponents
-    groups      the groups of a table, and what each can tell
+    problem     what is asked of whoever solves a joint fit
+    projected   the least squares at given exponents, of forms with a projection
     descent     the best exponents
-    profile     the edge of the likelihood region, followed when the fit is made
-    intervals   intervals at plan time, from what was kept of that edge
+    follow      the edge of the likelihood region, by pulls
+    path        the same of a form without exponents, exactly
+    exact       joint fits of forms with a projection, by the four above
+    general     joint fits of any other form
+    groups      the groups of a table, and what each can tell
+    profile     what is kept of the edge when the fit is made
+    intervals   intervals at plan time, from what was kept
     laws        the law of every group
     fit         `fit_joint`, which does it all
 """

@@ -1,4 +1,4 @@
-"""The best exponents of a joint fit: a descent, from many starts, with or without a pull."""
+"""The best exponents of a projected joint fit: a descent, from many starts, with or without a pull."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.laws.engine.projection import EXPONENT_MAX
-from planner.laws.joint.problem import Point, Problem, Pull
+from planner.laws.joint.problem import rounding
+from planner.laws.joint.projected import Point, Projected, Pull
 
 FloatArray = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ _ROUNDED = 1e-13  # the same for the sum itself
 _GAIN_OF_PULL = 1e-11  # the same on the edge of the region, where no last digit is wanted
 
 
-def solve(problem: Problem, hints: Iterable[Mapping[str, float]]) -> Point:
+def solve(problem: Projected, hints: Iterable[Mapping[str, float]]) -> Point:
     """The best of descents from a grid and from exponents found elsewhere, each first swept one exponent at a time."""
     names = problem.projection.exponents
     pairs = itertools.product(_START_EXPONENTS, repeat=2)
@@ -48,7 +49,7 @@ def solve(problem: Problem, hints: Iterable[Mapping[str, float]]) -> Point:
 
 
 def descend(
-    problem: Problem,
+    problem: Projected,
     start: FloatArray,
     pull: Pull | None = None,
     bend: FloatArray | None = None,
@@ -66,7 +67,7 @@ def descend(
     here = problem.at(np.clip(start, low, high), pull, kept)
     bend = np.zeros((count, count)) if bend is None else bend
     damping = 1e-3
-    floor, settled = rounding(problem), False
+    floor, settled = rounding(problem.data), False
     for _ in range(_ITERATIONS_MAX):
         gradient = here.jacobian.T @ here.residual
         free = ~((here.exponents <= low) & (gradient > 0) | (here.exponents >= high) & (gradient < 0))
@@ -124,8 +125,3 @@ def _is_convex(matrix: FloatArray) -> bool:
         return False
     scale = 1 / np.sqrt(diagonal)
     return bool(np.linalg.eigvalsh(matrix * np.outer(scale, scale))[0] > 1e-6) if len(matrix) else True
-
-
-def rounding(problem: Problem) -> float:
-    """The sum of squares that rounding alone leaves on errors of this size."""
-    return (8 * np.finfo(float).eps) ** 2 * float(problem.y @ problem.y)

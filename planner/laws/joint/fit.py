@@ -15,11 +15,12 @@ from planner.base.errors import FitError, UnknownNameError
 from planner.laws.compare import aicc
 from planner.laws.fit import fit
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
-from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.laws.joint.descent import solve
+from planner.laws.forms import DEFAULT_FORM, Form, get_form
+from planner.laws.joint.exact import Exact
+from planner.laws.joint.general import General
 from planner.laws.joint.groups import Group, check_levels, data_of, groups_of
 from planner.laws.joint.laws import laws_of
-from planner.laws.joint.problem import Problem, Whole, projection_of
+from planner.laws.joint.problem import Problem, S, Whole
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def fit_joint(
 
     Args:
         runs: as `read_runs` takes them.
-        form: as `fit` takes it, one with a projection.
+        form: as `fit` takes it.
         by: one of `COLUMNS`.
         shared: names of parameters.
         weights: as for `fit`.
@@ -101,7 +102,6 @@ def fit_joint(
     """
     shape, table = get_form(form), read_runs(runs)
     form = shape.name
-    projection_of(shape)
     names = tuple(dict.fromkeys((shared,) if isinstance(shared, str) else shared))
     for entry in names:
         if entry not in shape.param_names:
@@ -121,7 +121,7 @@ def fit_joint(
         score = separate_score = aicc(_weighted_rss(laws, groups, data), n_runs, count)
     else:
         check_levels(groups, shape, names)
-        problem = Problem.of(shape, names, [len(group.runs) for group in groups], data)
+        problem = problem_of(shape, names, [len(group.runs) for group in groups], data)
         count = problem.parameters_count
         if n_runs < count:
             raise FitError(
@@ -129,15 +129,15 @@ def fit_joint(
                 f"the table has {n_runs} runs; measure more, or share more"
             )
         separate = _separate(groups, alone)
-        best = solve(problem, [law.params for law in separate.values()])
+        hints = {k: separate[group.name].params for k, group in enumerate(groups) if group.name in separate}
         facts = {
             "n_unit_params": float(n_unit_params),
             "weighting": weighting,
             "vision": vision,
             "runs_sha256": hashlib.sha256("".join(f"{g.name} {g.runs.sha256()} " for g in groups).encode()).hexdigest(),
         }
-        laws = laws_of(problem, best, groups, title, Whole.of(problem, best, by, names, n_runs), facts)
-        score, separate_score = aicc(best.rss, n_runs, count), math.inf
+        laws, rss = _together(problem, hints, groups, title, by, names, n_runs, facts)
+        score, separate_score = aicc(rss, n_runs, count), math.inf
         if len(separate) == len(groups):
             separate_score = aicc(_weighted_rss(separate, groups, data), n_runs, len(groups) * len(shape.param_names))
     return JointFit(
@@ -152,6 +152,29 @@ def fit_joint(
         aicc_separate=separate_score if math.isfinite(separate_score) else None,
         remarks=remarks,
     )
+
+
+def problem_of(form: Form, shared: tuple[str, ...], sizes: Sequence[int], data: FitData) -> Problem[Any]:
+    """The least squares of groups of so many runs, which stand one after the other in the data."""
+    if form.projection is None:
+        return General.of(form, shared, sizes, data)
+    return Exact.of(form, form.projection, shared, sizes, data)
+
+
+def _together(
+    problem: Problem[S],
+    hints: Mapping[int, Mapping[str, float]],
+    groups: Sequence[Group],
+    title: Mapping[str, str],
+    by: str,
+    shared: tuple[str, ...],
+    n_runs: int,
+    facts: Mapping[str, Any],
+) -> tuple[dict[str, FittedLaw], float]:
+    """The laws of all groups, and the weighted sum of squares."""
+    best = problem.solve(hints)
+    whole = Whole.of(problem, best, by, shared, n_runs)
+    return laws_of(problem, best, groups, title, whole, facts), best.rss
 
 
 def _separate(groups: Sequence[Group], alone: Callable[[Group], FittedLaw]) -> dict[str, FittedLaw]:

@@ -20,7 +20,6 @@ from planner.base.errors import FitError, UnknownNameError
 from planner.base.quantities import format_tokens
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form
-from planner.laws.joint.problem import projection_of
 from planner.laws.levels import needed_levels
 from planner.laws.remarks import distinct
 from planner.laws.weighting import run_weights
@@ -103,17 +102,17 @@ def _mean_over_tasks(name: str, runs: Runs) -> Group:
 
 def check_levels(groups: Sequence[Group], form: Form, shared: tuple[str, ...]) -> None:
     """Say before fitting what a group cannot tell and does not borrow. Raises FitError."""
-    projection = projection_of(form)
-    own = needed_levels(form, set(form.param_names) - ({projection.offset} & set(shared)))
-    for what, column, slope, all_levels, needed in (
-        ("LLM size", "llm_params", form.of_n[-1], form.levels[0], own[0]),
-        ("visual token count", "visual_tokens", form.of_t[-1], form.levels[1], own[1]),
+    own = needed_levels(form, set(form.param_names) - set(shared))
+    for letter, what, column, all_levels, needed in (
+        ("N", "LLM size", "llm_params", form.levels[0], own[0]),
+        ("T", "visual token count", "visual_tokens", form.levels[1], own[1]),
     ):
+        slope = form.slope_of(letter)
         values = {group.name: np.unique(getattr(group.runs, column)) for group in groups}
         levels = {group: len(its_own) for group, its_own in values.items()}
         if slope in shared:
-            one_curve = projection.bends.get(slope, projection.offset) in shared
             together = len(np.unique(np.concatenate(list(values.values()))))
+            one_curve = _curve(form, letter) <= set(shared)
             steps = together - 1 if one_curve else sum(count - 1 for count in levels.values())
             if steps < all_levels - 1:
                 raise FitError(
@@ -121,14 +120,27 @@ def check_levels(groups: Sequence[Group], form: Form, shared: tuple[str, ...]) -
                     "measure more"
                 )
             continue
+        beside = [one.name for one in form.parameters if letter in one.takes_level_of and one.name not in shared]
         for group, count in levels.items():
             if count < needed:
-                beside = f"{slope} beside a {projection.offset}"
-                has, lacks = (f"one {what}", slope) if count == 1 else (f"{count} {what}s", beside)
+                has, lacks = (f"one {what}", slope) if count == 1 else (f"{count} {what}s", _beside(slope, beside))
                 raise FitError(
                     f"group {group} was measured at {has} and cannot tell its own {lacks}: share "
-                    f"{slope if count == 1 else projection.offset} with a group that can, or measure more"
+                    f"{' or '.join(beside) if count > 1 and beside else slope} with a group that can, or measure more"
                 )
+
+
+def _curve(form: Form, letter: str) -> set[str]:
+    """Parameters that, where they are shared, put all groups on one curve in N or T, but for a step up or down."""
+    effect = form.effect_of(letter)
+    return (
+        set(effect) if len(effect) > 1 else set(form.param_names) - set(form.effect_of("T" if letter == "N" else "N"))
+    )
+
+
+def _beside(slope: str, others: Sequence[str]) -> str:
+    """ "beta beside a D"."""
+    return f"{slope} beside a {' and a '.join(others)}" if others else slope
 
 
 def data_of(groups: Sequence[Group], weights: str, n_unit_params: float) -> tuple[FitData, str]:

@@ -13,15 +13,15 @@ from planner.base.quantities import format_params, format_tokens
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import Form
 from planner.laws.joint.groups import Group, family_of
-from planner.laws.joint.problem import Point, Problem, Whole, projection_of
+from planner.laws.joint.problem import Problem, S, Whole
 from planner.laws.joint.profile import profile_of
 from planner.laws.judge import bound_advice, bounds_reached, lost_effects
 from planner.laws.remarks import distinct
 
 
 def laws_of(
-    problem: Problem,
-    best: Point,
+    problem: Problem[S],
+    best: S,
     groups: Sequence[Group],
     title: Mapping[str, str],
     whole: Whole,
@@ -31,7 +31,7 @@ def laws_of(
     form, data, unit = problem.form, problem.data, facts["n_unit_params"]
     loose, assumption = _loose(problem, best), _assumption(form, whole, groups)
     params = [problem.params(best, g) for g in range(len(groups))]
-    rows = [problem.places.group == g for g in range(len(groups))]
+    rows = [problem.group == g for g in range(len(groups))]
     own_data = [FitData(data.n[at], data.t[at], data.y[at], data.weights[at]) for at in rows]
     described = {
         group.name: {
@@ -49,7 +49,7 @@ def laws_of(
         own = own_data[g]
         rss = float(np.sum((own.y - form.value(params[g], own.n, own.t)) ** 2))
         at_bound = bounds_reached(form, params[g])
-        status, advice = _judge(form, best, params[g], at_bound, g in loose, whole.dof)
+        status, advice = _judge(form, best.converged, params[g], at_bound, g in loose, whole.dof)
         lenders = [one for one in groups if lends_n and one is not group and len(set(one.runs.llm_params)) > 1]
         sizes = np.unique(np.concatenate([one.runs.llm_params for one in (groups if lends_n else [group])]))
         counts = np.unique(np.concatenate([one.runs.visual_tokens for one in (groups if lends_t else [group])]))
@@ -81,7 +81,7 @@ def laws_of(
 
 
 def _judge(
-    form: Form, best: Point, params: Mapping[str, float], at_bound: tuple[str, ...], loose: bool, dof: int
+    form: Form, converged: bool, params: Mapping[str, float], at_bound: tuple[str, ...], loose: bool, dof: int
 ) -> tuple[str, str]:
     """(status, advice) of one group's law."""
     lost = lost_effects(form, params, set())
@@ -89,7 +89,7 @@ def _judge(
         return NOT_IDENTIFIED, "; ".join(lost)
     if loose:
         return NOT_IDENTIFIED, "the runs leave a combination of parameters free: trust predictions inside the data only"
-    if not best.converged:
+    if not converged:
         return NOT_IDENTIFIED, "the search stopped before it settled, so the optimum is flat: trust predictions only"
     if dof < 1:
         return NOT_IDENTIFIED, "as many parameters as runs: the law passes through them and nothing is left to check it"
@@ -98,20 +98,20 @@ def _judge(
     return CONVERGED, "the optimum lies inside all bounds"
 
 
-def _loose(problem: Problem, best: Point) -> set[int]:
+def _loose(problem: Problem[S], best: S) -> set[int]:
     """Groups with a parameter that the runs of all groups together leave free."""
-    form, data, shift = problem.form, problem.data, problem.exponents_count
+    form, data = problem.form, problem.data
     jacobian = np.zeros((len(data.y), problem.parameters_count))
     free = np.zeros(problem.parameters_count, bool)
     owners: dict[int, set[int]] = {}
-    for g in range(len(problem.slots[form.param_names[0]])):
-        at = np.flatnonzero(problem.places.group == g)
+    for g in range(int(problem.group[-1]) + 1):
+        at = np.flatnonzero(problem.group == g)
         params = problem.params(best, g)
-        gradient = form.gradient(params, data.n[at], data.t[at]) * problem.root_weight[at, None]
-        for i, name in enumerate(form.param_names):
-            slot = int(problem.slots[name][g]) + (0 if name in problem.projection.bends else shift)
+        gradient = form.gradient(params, data.n[at], data.t[at]) * np.sqrt(data.weights[at])[:, None]
+        for i, one in enumerate(form.parameters):
+            slot = int(problem.positions[one.name][g])
             jacobian[at, slot] = gradient[:, i]
-            free[slot] |= params[name] != 0 or name == problem.projection.offset
+            free[slot] |= one.low < params[one.name] < one.high or one.offset
             owners.setdefault(slot, set()).add(g)
     columns = np.flatnonzero(free)
     length = np.linalg.norm(jacobian[:, columns], axis=0)
@@ -140,16 +140,17 @@ def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -
 
 def _assumption(form: Form, whole: Whole, groups: Sequence[Group]) -> str:
     """What has to be true of all groups for them to share what they share, in a sentence."""
-    same, slopes, bends = [], (form.of_n[-1], form.of_t[-1]), projection_of(form).bends
-    for slope, more, letter in zip(slopes, ("a larger LLM", "another visual token"), "NT", strict=True):
-        if slope not in whole.shared:
-            continue
-        if slope not in bends or bends[slope] in whole.shared:
-            same.append(f"{more} takes as many points off the error")
-        else:
-            same.append(f"{more} takes the same share off {form.falls.format(letter=letter)}")
-    rest = [name for name in whole.shared if name not in slopes and (form.parameter(name).offset or not same)]
-    same += [f"{', '.join(rest)} {'is' if len(rest) == 1 else 'are'} the same"] if rest else []
+    same: dict[str, str] = {}  # slope -> what it means that it is shared
+    for letter, more in (("N", "a larger LLM"), ("T", "another visual token")):
+        effect, slope = form.effect_of(letter), form.slope_of(letter)
+        if slope in whole.shared and set(effect) <= set(whole.shared):
+            same[slope] = f"{more} takes as many points off the error"
+        elif slope in whole.shared and set(effect) <= {*form.of(letter), *whole.shared}:
+            same[slope] = f"{more} takes the same share off {form.falls.format(letter=letter)}"
+    slopes = {form.slope_of(letter) for letter in "NT"} - set(same)
+    rest = [n for n in whole.shared if n not in same and (n in slopes or form.parameter(n).offset or not same)]
+    facts = [*same.values()]
+    facts += [f"{', '.join(rest)} {'is' if len(rest) == 1 else 'are'} the same"] if rest else []
     differing = {
         "LLM family": ([{family_of(llm) for llm in one.runs.llm} for one in groups], ("family", "llm")),
         "task": ([set(one.tasks) for one in groups], ("task",)),
@@ -157,7 +158,7 @@ def _assumption(form: Form, whole: Whole, groups: Sequence[Group]) -> str:
     }
     unlike = [what for what, (sets, by) in differing.items() if whole.by not in by and any(s != sets[0] for s in sets)]
     although = f", although the groups differ in {' and '.join(unlike)} too" if unlike else ""
-    return f"assumes that in every group {', and '.join(same)}{although}"
+    return f"assumes that in every group {', and '.join(facts)}{although}"
 
 
 def _union(columns: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -1,21 +1,18 @@
-"""The least squares of a joint fit, as a function of the exponents alone.
+"""What a joint fit asks of whoever solves it: the optimum, and where quantities leave the likelihood region.
 
-Variable projection (Golub and Pereyra 1973): for given exponents non-negative least squares solves for all coefficients
-of all groups at once; what is left to search are the exponents.
-
-Letters: n runs, m places, G groups, E exponents and C coefficients of all groups.
+Letters: n runs, G groups, P parameters of all groups, L levels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import FitError
-from planner.laws.engine.projection import Powers, Projection
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form
 
@@ -23,200 +20,62 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where errors are asked for: m places."""
+class Solution(Protocol):
+    """Parameters of all groups, in whatever shape their solver likes."""
 
-    ln_n: FloatArray
-    ln_t: FloatArray
-    group: IntArray
+    @property
+    def rss(self) -> float:
+        """Weighted, of the runs alone."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether the search ended because nothing improved any more."""
 
 
-@dataclass(frozen=True)
-class Pull:
-    """A quantity that is pulled off its optimum: signs . Y(places) + coefficients . c + exponents . theta.
+S = TypeVar("S", bound=Solution)
 
-    A pull is one more squared residual, stiffness x (target - quantity). Whatever its stiffness, the optimum under it
-    is the best fit with the quantity held at the value it has there, so it is a point of the quantity's profile.
-    """
-
-    places: Places
-    signs: FloatArray
-    coefficients: FloatArray
-    exponents: FloatArray
-    target: float = 0.0
-    stiffness: float = 1.0
+Edge = list[tuple[float | None, S]]
+"""Where a quantity leaves the region at each level, (L,): its value there, None where a bound stops it; and the
+parameters."""
 
 
 @dataclass(frozen=True)
-class Point:
-    """The best coefficients at given exponents."""
+class Quantity:
+    """Of one group: a parameter, its error at a place, or that at the first of two places less that at the second."""
 
-    exponents: FloatArray
-    """(E,)"""
-    coefficients: FloatArray
-    """(C,)"""
-    rss: float
-    """Weighted, of the runs alone."""
-    objective: float
-    """The same and the pull."""
-    residual: FloatArray
-    """(n,), one more with a pull."""
-    jacobian: FloatArray
-    """Of the projected residual, (n or n + 1, E)."""
-    bend: FloatArray | None = None
-    """What a descent learned of the Hessian beyond J^T J, (E, E)."""
-    converged: bool = False
+    group: int
+    parameter: str = ""
+    places: tuple[tuple[float, float], ...] = ()
+    """(N in the law's unit, T)."""
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(ABC, Generic[S]):
     """A joint fit: the runs, and where the parameters of each group stand among all."""
 
     form: Form
-    projection: Projection
-    """Of the form."""
     data: FitData
     """Group after group; the mean weight is 1."""
-    places: Places
-    slots: Mapping[str, IntArray]
-    """Position of a parameter of each group among all exponents, or all coefficients, (G,)."""
-    exponents_count: int
-    coefficients_count: int
+    group: IntArray
+    """Of each run, (n,)."""
+    positions: Mapping[str, IntArray]
+    """Where each parameter of each group stands among all, (G,)."""
+    parameters_count: int
+    """P"""
 
-    @classmethod
-    def of(cls, form: Form, shared: tuple[str, ...], sizes: Sequence[int], data: FitData) -> Problem:
-        """`sizes` are the runs of each group, which stand one after the other in the data."""
-        projection = projection_of(form)
-        slots: dict[str, IntArray] = {}
-        counts = {True: 0, False: 0}
-        for entry in form.param_names:
-            own = 1 if entry in shared else len(sizes)
-            bends = entry in projection.bends
-            slots[entry] = counts[bends] + np.arange(len(sizes)) % own
-            counts[bends] += own
-        group = np.repeat(np.arange(len(sizes)), sizes)
-        places = Places(np.log(data.n), np.log(data.t), group)
-        return cls(form, projection, data, places, slots, counts[True], counts[False])
+    @abstractmethod
+    def solve(self, hints: Mapping[int, Mapping[str, float]]) -> S:
+        """The optimum. `hints` are the parameters of groups that can be fitted alone."""
 
-    @property
-    def y(self) -> FloatArray:
-        """Weighted errors, (n,)."""
-        return self.data.y * self.root_weight
+    @abstractmethod
+    def params(self, solution: S, group: int) -> dict[str, float]:
+        """The parameters of one group."""
 
-    @property
-    def root_weight(self) -> FloatArray:
-        return np.sqrt(self.data.weights)
-
-    @property
-    def parameters_count(self) -> int:
-        return self.exponents_count + self.coefficients_count
-
-    @property
-    def exponent_min(self) -> float:
-        return self.projection.exponent_min if isinstance(self.projection, Powers) else 0.0
-
-    def params(self, point: Point, group: int) -> dict[str, float]:
-        """The parameters of one group; a term that is not there has no exponent."""
-        bends = self.projection.bends
-        out = {}
-        for entry in self.form.param_names:
-            values = point.exponents if entry in bends else point.coefficients
-            out[entry] = float(values[self.slots[entry][group]])
-        for entry, coefficient in bends.items():
-            if out[coefficient] == 0 or out[entry] <= self.exponent_min:
-                out[entry] = 0.0
-        return out
-
-    def terms(self, exponents: FloatArray, at: Places) -> dict[str, FloatArray]:
-        """What each coefficient of its group multiplies at m places, each (m,)."""
-        own = {name: exponents[self.slots[name][at.group]] for name in self.projection.exponents}
-        return self.projection.terms(own, at.ln_n, at.ln_t)
-
-    def columns(self, terms: Mapping[str, FloatArray], at: Places) -> FloatArray:
-        """(m, C)"""
-        out = np.zeros((len(at.group), self.coefficients_count))
-        for entry, term in terms.items():
-            out[np.arange(len(term)), self.slots[entry][at.group]] = term
-        return out
-
-    def coefficients(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Least squares (C,), all but a free offset at least zero; Q and R^-1 of the columns of its face."""
-        from scipy.optimize import nnls
-
-        length = np.linalg.norm(x, axis=0)
-        length = np.where(length > 0, length, 1.0)
-        scaled = x / length
-        bounded = np.ones(x.shape[1], bool)
-        left, right = scaled, y
-        if not self.projection.bounded_offset:  # what has no bound is projected out
-            bounded[self.slots[self.projection.offset]] = False
-            basis = np.linalg.qr(scaled[:, ~bounded])[0]
-            left, right = scaled - basis @ (basis.T @ scaled), y - basis @ (basis.T @ y)
-        c = np.zeros(x.shape[1])
-        c[bounded] = nnls(left[:, bounded], right, maxiter=100 * len(c))[0]
-        face = (c > 0) | ~bounded
-        basis, upper = np.linalg.qr(scaled[:, face])
-        inverse = _inverse(upper)
-        exact = inverse @ (basis.T @ y)  # the same optimum without the rounding of the search for its face
-        if (exact[bounded[face]] >= 0).all():
-            c[face] = exact
-        full = np.zeros((basis.shape[1], len(c)))
-        full[:, face] = inverse.T / length[face]
-        return c / length, basis, full
-
-    def at(self, exponents: FloatArray, pull: Pull | None = None, kept: NDArray[np.bool_] | None = None) -> Point:
-        """Best coefficients, those not `kept` at zero, with the residual and its derivative, at given exponents.
-
-        With X the columns, c the coefficients and Q R the columns of the face on which c lies:
-        d residual = (1 - Q Q^T) (dy - dX c) - Q R^-T dX^T residual, where only a pull's y has exponents in it.
-        """
-        at, n = self.places, len(self.y)
-        if pull is not None:
-            both = zip(vars(at).values(), vars(pull.places).values(), strict=True)
-            at = Places(*(np.concatenate(pair) for pair in both))
-
-        def stacked(values: FloatArray) -> FloatArray:
-            """Values at all places (m, k) as rows of the least squares: weighted runs, then the pull."""
-            rows = values[:n] * self.root_weight[:, None]
-            return rows if pull is None else np.vstack([rows, pull.stiffness * (pull.signs @ values[n:])])
-
-        terms = self.terms(exponents, at)
-        x, y = stacked(self.columns(terms, at)), self.y
-        if pull is not None:
-            x[n] += pull.stiffness * pull.coefficients
-            y = np.append(y, pull.stiffness * (pull.target - pull.exponents @ exponents))
-        if kept is not None:
-            x[:, ~kept] = 0.0
-        c, basis, lift = self.coefficients(x, y)
-        residual = y - x @ c
-        back = residual[:n] * self.root_weight
-        if pull is not None:
-            back = np.concatenate([back, pull.stiffness * residual[n] * pull.signs])
-        moves = np.zeros((len(at.group), self.exponents_count))
-        inner = np.zeros((self.coefficients_count, self.exponents_count))
-        for entry, coefficient in self.projection.bends.items():
-            slope = -(at.ln_n if entry == self.projection.exponents[0] else at.ln_t) * terms[coefficient]
-            exponent, column = self.slots[entry][at.group], self.slots[coefficient][at.group]
-            np.add.at(moves, (np.arange(len(slope)), exponent), slope * c[column])
-            np.add.at(inner, (column, exponent), slope * back)
-        jacobian = -stacked(moves)
-        if pull is not None:
-            jacobian[n] -= pull.stiffness * pull.exponents
-        jacobian -= basis @ (basis.T @ jacobian + lift @ inner)
-        rss = float(residual[:n] @ residual[:n])
-        return Point(exponents, c, rss, float(residual @ residual), residual, jacobian)
-
-    def rss(self, exponents: FloatArray) -> float:
-        """The smallest weighted sum of squares at given exponents."""
-        x = self.columns(self.terms(exponents, self.places), self.places) * self.root_weight[:, None]
-        return float(np.sum((self.y - x @ self.coefficients(x, self.y)[0]) ** 2))
-
-    def value(self, pull: Pull, point: Point) -> float:
-        """The quantity that a pull is on."""
-        columns = self.columns(self.terms(point.exponents, pull.places), pull.places)
-        linear = pull.signs @ columns + pull.coefficients
-        return float(linear @ point.coefficients + pull.exponents @ point.exponents)
+    @abstractmethod
+    def edges(
+        self, best: S, quantities: Iterable[Quantity], noise: float, t_values: Sequence[float]
+    ) -> list[tuple[Edge[S], Edge[S]]]:
+        """The lower and the upper edge of each quantity at each t, where RSS = RSS_min + t^2 noise."""
 
 
 @dataclass(frozen=True)
@@ -234,23 +93,23 @@ class Whole:
     """Of a run of mean weight; 0 where no degree of freedom is left."""
 
     @classmethod
-    def of(cls, problem: Problem, best: Point, by: str, shared: tuple[str, ...], n_runs: int) -> Whole:
-        dof = n_runs - problem.parameters_count
+    def of(cls, problem: Problem[S], best: S, by: str, shared: tuple[str, ...], n_runs: int) -> Whole:
         count = problem.parameters_count
+        dof = n_runs - count
         return cls(by, list(shared), n_runs, count, dof, best.rss, best.rss / dof if dof > 0 else 0.0)
 
 
-def _inverse(upper: FloatArray) -> FloatArray:
-    """Of a triangular matrix, or of as much of it as is not dependent."""
-    diagonal = np.abs(np.diag(upper))
-    return np.asarray(np.linalg.inv(upper) if (diagonal > 1e-13).all() else np.linalg.pinv(upper, rcond=1e-13))
+def slots_of(names: Iterable[str], shared: Iterable[str], groups_count: int) -> tuple[dict[str, IntArray], int]:
+    """Where parameters of each group stand among all of these names, (G,) each, and how many there are."""
+    slots: dict[str, IntArray] = {}
+    count, common = 0, set(shared)
+    for name in names:
+        own = 1 if name in common else groups_count
+        slots[name] = count + np.arange(groups_count) % own
+        count += own
+    return slots, count
 
 
-def projection_of(form: Form) -> Projection:
-    """How a form is linear. Raises FitError for one that the exact engine does not know."""
-    if form.projection is None:
-        raise FitError(
-            f"a joint fit needs a form that is linear once its exponents are given, with a projection; the {form.name} "
-            "form has none: fit each group alone"
-        )
-    return form.projection
+def rounding(data: FitData) -> float:
+    """The sum of squares that rounding alone leaves on errors of this size."""
+    return (8 * np.finfo(float).eps) ** 2 * float(data.weights @ data.y**2)

@@ -98,7 +98,7 @@ class RefitProfiler(Profiler):
                 columns.append((signed(up, which) - signed(down, which)) / (up[:, k] - down[:, k]))
             return np.stack(columns, axis=1)
 
-        low, high = signs * farthest(self.trial, self.rss_level, starts, signed, gradient)
+        low, high = signs * farthest(self.trial, self.rss_level, starts, signed, gradient)[0]
         return float(low), float(high)
 
     def _in_batches(
@@ -139,5 +139,5 @@ class RefitProfiler(Profiler):
         if base is not None:
             errors = errors - self.form.value(params, *base)
         starts = np.vstack([self.inside[errors.argmin(axis=0)], self.inside[errors.argmax(axis=0)]])
-        found = signs * farthest(self.trial, self.rss_level, starts, value, gradient)
+        found = signs * farthest(self.trial, self.rss_level, starts, value, gradient)[0]
         return found[:count], found[count:]

@@ -139,11 +139,6 @@ def test_held_parameters_are_held() -> None:
     assert (found.params["D"], found.params["alpha"]) == (0.05, 0.2)
 
 
-def test_a_joint_fit_says_that_it_needs_a_projection(reasoning: Runs) -> None:
-    with pytest.raises(FitError, match="the general-additive form has none: fit each group alone"):
-        planner.fit_joint(reasoning, "general-additive", by="compressor", shared=["alpha"])
-
-
 @pytest.mark.parametrize("form", BUILT_IN)
 def test_gradients_and_slopes_by_differences(form: str) -> None:
     exact, general = get_form(form), get_form(f"general-{form}")
