@@ -14,6 +14,9 @@ A class may say in DERIVED which of its properties are written beside its fields
 passed over when it is read. A field may be declared with `metadata=SPARSE`: it is left out of the file where it has its
 default; or, a mapping, with `metadata=INLINE`: its entries stand beside the other fields.
 
+A class that people write by hand says in BY_HAND what its entries are ("entry of a profile"): those that have a default
+may be left out, and a wrong name gets suggestions. What its constructor checks and words itself is `AsGiven`.
+
 A class whose constructor changes what it is given may say in `restored(**fields)` how it is made of what a file holds.
 
 Hints are resolved when a class is first met, so that nothing is paid for classes that no file holds.
@@ -29,7 +32,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from planner.base.containers import Array, Entries, FirstOf, Fixed, Row
-from planner.base.errors import InputError
+from planner.base.errors import InputError, UnknownNameError
 from planner.base.place import Place
 from planner.base.stored import PLAIN, Choice, Custom
 
@@ -39,6 +42,20 @@ SPARSE: Final[Mapping[str, str]] = types.MappingProxyType({"stored": "sparse"})
 """Metadata of a field that is left out of a file where it has its default."""
 INLINE: Final[Mapping[str, str]] = types.MappingProxyType({"stored": "inline"})
 """Metadata of a mapping whose entries stand beside the other fields of its object."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AsGiven:
+    """Written as a type is; read as it stands, because the constructor of the class takes it in several ways."""
+
+    hint: Any
+    expected: str = "plain JSON"
+
+    def encode(self, value: Any, place: Place) -> Any:
+        return codec_of(self.hint).encode(value, place)
+
+    def decode(self, content: Any, place: Place) -> Any:
+        return content
 
 
 def encode(thing: Any, origin: str = "the file") -> Any:
@@ -114,8 +131,7 @@ class _Object:
         return self._fields
 
     def _stored(self, declared: dataclasses.Field[Any]) -> str | None:
-        missing = dataclasses.MISSING
-        if self.sparse and not (declared.default is missing and declared.default_factory is missing):
+        if self.sparse and _has_default(declared):
             return "sparse"
         return declared.metadata.get("stored")
 
@@ -136,6 +152,7 @@ class _Object:
         if not isinstance(content, Mapping):
             raise place.wrong("an object", content)
         values, known, inline = {}, set(derived_of(self.cls)), None
+        by_hand = str(getattr(self.cls, "BY_HAND", ""))
         for name, codec, declared in self.fields:
             stored = self._stored(declared)
             if stored == "inline":
@@ -144,13 +161,15 @@ class _Object:
             known.add(name)
             if name in content:
                 values[name] = codec.decode(content[name], place.at(name))
-            elif stored != "sparse":
+            elif stored != "sparse" and not (by_hand and _has_default(declared)):
                 raise place.missing(name)
         rest = {name: one for name, one in content.items() if name not in known}
         if inline is not None:
             values[inline[0]] = inline[1].decode(rest, place)
         elif rest:
             name = str(next(iter(rest)))
+            if by_hand:
+                raise place.complaint(str(UnknownNameError(by_hand, name, sorted(known))))
             raise place.at(name).complaint("is no entry that this vlm-planner knows", joint=" ")
         try:
             return getattr(self.cls, "restored", self.cls)(**values)
@@ -162,6 +181,11 @@ def derived_of(cls: type[Any]) -> tuple[str, ...]:
     """Properties of a class that are written for people and passed over when read."""
     found = getattr(cls, "DERIVED", ())
     return tuple(found)
+
+
+def _has_default(declared: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return declared.default is not missing or declared.default_factory is not missing
 
 
 def _default(declared: dataclasses.Field[Any]) -> Any:

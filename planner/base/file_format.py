@@ -53,14 +53,20 @@ class FileFormat(Generic[T]):
     """What is raised for a file that cannot be used."""
     advice: str = ""
     """What to do about a damaged file; by default to make it again."""
+    by_hand: bool = False
+    """Whether people write such files: the head may be left out, and what is wrong is theirs to mend."""
 
     @property
     def expected(self) -> str:
         """What a reader of such files wants: "a plan that vlm-planner plan -o wrote"."""
+        if self.by_hand:
+            return f"{self.what}; {self.written_by} writes one"
         return f"{self.what} that {self.written_by} wrote"
 
     def place(self, origin: str) -> Place:
         """The top of a file of that name."""
+        if self.by_hand:
+            return Place(origin, self.advice, self.error, by_hand=True)
         return Place(origin, self.advice or f"make it again with {self.written_by}", self.error)
 
     def to_dict(self, thing: T) -> dict[str, Any]:
@@ -125,6 +131,10 @@ class FileFormat(Generic[T]):
     def _checked(self, content: Any, place: Place) -> dict[str, Any]:
         """The content, if its head is one that this code reads, and its hash is right."""
         here = f"{place.origin}: {place.path}" if place.path else place.origin
+        if self.by_hand:
+            if not isinstance(content, Mapping):
+                raise place.error(f"{here} is not {self.what}: expected an object, got {shown(content)}")
+            content = {FORMAT: self.name, VERSION: self.version, **content}
         if not isinstance(content, Mapping) or FORMAT not in content:
             raise place.error(f'{here} is not {self.what}: expected "{FORMAT}": "{self.name}", {self._made_by()}')
         if content[FORMAT] != self.name:

@@ -133,7 +133,7 @@ class Number:
         if not isinstance(content, float | int) or isinstance(content, bool):
             raise place.wrong(self.expected, content)
         if not is_finite(content):
-            raise place.wrong("a finite number", content)
+            raise place.wrong("a finite number" if self.least is None else self.expected, content)
         if self.least is not None and (content < self.least or (self.above and content == self.least)):
             raise place.wrong(self.expected, content)
         return float(content)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+from planner.base.codec import AsGiven, codec_of
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.files import read_json, write_json
+from planner.base.file_format import FileFormat
+from planner.base.place import Place
 from planner.base.quantities import parse_bytes, shown
 from planner.base.result import Result
+from planner.base.stored import NOT_NEGATIVE, POSITIVE
 from planner.hardware.efficiency import Efficiency, efficiency_of
 
 PRECISIONS = ("bf16", "fp16", "fp8", "int8", "fp32")
@@ -30,25 +33,27 @@ _NUMBERS = ("flops_per_s", "memory_bytes", "bandwidth_bytes_per_s", "interconnec
 class Hardware(Result):
     """One accelerator. Raises InputError, naming the field, for a value that cannot be."""
 
+    BY_HAND: ClassVar[str] = "field of an accelerator"
+
     name: str
     """As it is named on the command line: "h100-sxm"."""
     title: str
     """As it is named in full: "NVIDIA H100 SXM5 80 GB"."""
-    flops_per_s: Mapping[str, float] = field(hash=False)
+    flops_per_s: Annotated[Mapping[str, float], AsGiven(Mapping[str, float])] = field(hash=False)
     """Precision -> dense peak of matrix products, FLOPs per second; what it does not compute in is left out."""
-    memory_bytes: float
+    memory_bytes: Annotated[float, AsGiven(float)]
     """All memory that the driver reports."""
-    bandwidth_bytes_per_s: float
+    bandwidth_bytes_per_s: Annotated[float, POSITIVE]
     """Peak of the memory, bytes per second."""
-    interconnect_bytes_per_s: float = 0.0
+    interconnect_bytes_per_s: Annotated[float, NOT_NEGATIVE] = 0.0
     """To the other GPUs of a machine, of one GPU in one direction, bytes per second; 0 where there is none."""
     interconnect: str = "none"
     """Its kind: "NVLink 4", "PCIe gen4 x16"."""
     power_w: float | None = None
     """Limit of the board, watts; None where it is not known."""
-    source: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: Annotated[Mapping[str, str], AsGiven(Mapping[str, str])] = field(default_factory=dict, hash=False)
     """Field -> where its number was published or how it was measured."""
-    efficiency: Efficiency = field(default_factory=Efficiency)
+    efficiency: Annotated[Efficiency, _EFFICIENCY] = field(default_factory=Efficiency)
     """How much of the peaks its kernels reach."""
     vendor: str = ""
     """Who makes it."""
@@ -88,7 +93,7 @@ class Hardware(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """All that `from_dict` needs, for JSON."""
-        return {"format": FILE_FORMAT, "format_version": FORMAT_VERSION, **asdict(self)}
+        return HARDWARE_FILE.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Any, origin: str = "the profile") -> Hardware:
@@ -100,31 +105,13 @@ class Hardware(Result):
         Raises:
             InputError: the field that is missing, unknown or wrong.
         """
-        if not isinstance(content, Mapping):
-            raise InputError(f"{origin} is no accelerator: expected a JSON object, got {shown(content)}")
-        if content.get("format", FILE_FORMAT) != FILE_FORMAT:
-            raise InputError(f'{origin} is no accelerator: "format" is {shown(content["format"])}, not "{FILE_FORMAT}"')
-        version = content.get("format_version", FORMAT_VERSION)
-        if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
-            raise InputError(
-                f"{origin} has format version {shown(version)}, this vlm-planner reads up to {FORMAT_VERSION}: "
-                "update vlm-planner"
-            )
-        if version != FORMAT_VERSION or isinstance(version, bool):
-            raise InputError(f"{origin}: format_version: expected {FORMAT_VERSION}, got {shown(version)}")
-        values = {key: value for key, value in content.items() if key not in ("format", "format_version")}
-        known = [item.name for item in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise InputError(f"{origin}: {UnknownNameError('field of an accelerator', str(key), known)}")
-        for name in ("name", "title", "flops_per_s", "memory_bytes", "bandwidth_bytes_per_s"):
-            if name not in values:
-                raise InputError(f"{origin}: {name} is missing")
-        try:
-            values["efficiency"] = _efficiency(values)
-            return cls(**values)
-        except InputError as error:
-            raise InputError(f"{origin}: {error}") from None
+        return HARDWARE_FILE.from_dict(content, origin)
+
+    @classmethod
+    def restored(cls, **values: Any) -> Hardware:
+        """An accelerator as its file holds it, with the shipped efficiency of its name where it says none."""
+        given = values.pop("efficiency", None)
+        return cls(**values, efficiency=efficiency_of(values["name"]) if given is None else given)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write a profile as JSON at full precision, atomically.
@@ -132,22 +119,26 @@ class Hardware(Result):
         Raises:
             OutputExistsError: the file exists and `overwrite` is false.
         """
-        return write_json(path, self.to_dict(), overwrite=overwrite)
+        return HARDWARE_FILE.write(path, self, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Hardware:
         """Read a profile, written by `save` or by hand. Raises InputError."""
-        expected = "the profile of a card; vlm-planner hardware NAME -o FILE writes one"
-        return cls.from_dict(read_json(path, expected), Path(path).name)
+        return HARDWARE_FILE.read(path)
 
 
-def _efficiency(values: Mapping[str, Any]) -> Efficiency:
-    given = values.get("efficiency")
-    if isinstance(given, Mapping):
-        return Efficiency.from_dict(given)
-    if given is not None:
-        raise InputError(f"efficiency: expected an object, got {shown(given)}")
-    return efficiency_of(values["name"]) if isinstance(values["name"], str) else Efficiency()
+class _MayBeNull:
+    """An efficiency; null is none, as if it were left out."""
+
+    def encode(self, value: Efficiency, place: Place) -> Any:
+        return codec_of(Efficiency).encode(value, place)
+
+    def decode(self, content: Any, place: Place) -> Efficiency | None:
+        found: Efficiency | None = codec_of(Efficiency | None).decode(content, place)
+        return found
+
+
+_EFFICIENCY = _MayBeNull()
 
 
 def _rates(rates: object) -> dict[str, float]:
@@ -185,3 +176,14 @@ def _number(value: object, name: str, *, zero: bool = False) -> float:
 def _text(value: object, name: str, *, required: bool = False) -> None:
     if not isinstance(value, str) or (required and not value.strip()):
         raise InputError(f"{name}: expected a text, got {shown(value)}")
+
+
+HARDWARE_FILE = FileFormat(
+    FILE_FORMAT,
+    FORMAT_VERSION,
+    Hardware,
+    "the profile of a card",
+    "vlm-planner hardware NAME -o FILE",
+    by_hand=True,
+)
+"""The file of one accelerator, which people write too."""

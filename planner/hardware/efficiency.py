@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, ClassVar
 
+from planner.base.codec import decode, encode
 from planner.base.errors import InputError
+from planner.base.place import Place
 from planner.base.quantities import shown
 
 DEFAULT = "default"
@@ -38,6 +40,8 @@ JUDGED = ("ttft_error", "tpot_error")
 @dataclass(frozen=True)
 class Efficiency:
     """Shares of the peak, in (0, 1], and seconds that no peak explains. The defaults are typical of server cards."""
+
+    BY_HAND: ClassVar[str] = "entry of an efficiency"
 
     matmul_compute: float = 0.8
     """Of the tensor cores' peak, in large matrix products."""
@@ -91,25 +95,23 @@ class Efficiency:
             if item.name in ("source", "origin") or (value is None and item.name in JUDGED):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise InputError(f"efficiency: {item.name}: expected a number of at least 0, got {shown(value)}")
+                raise InputError(f"{item.name}: expected a number of at least 0, got {shown(value)}")
             if item.name in SHARES and not 0 < value <= 1:
-                raise InputError(f"efficiency: {item.name}: expected a share above 0 and up to 1, got {shown(value)}")
+                raise InputError(f"{item.name}: expected a share above 0 and up to 1, got {shown(value)}")
         if self.overlap < 1:
-            raise InputError(f"efficiency: overlap: expected a number of at least 1, got {shown(self.overlap)}")
+            raise InputError(f"overlap: expected a number of at least 1, got {shown(self.overlap)}")
         if self.source not in SOURCES:
-            raise InputError(f"efficiency: source: expected one of {', '.join(SOURCES)}, got {shown(self.source)}")
+            raise InputError(f"source: expected one of {', '.join(SOURCES)}, got {shown(self.source)}")
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Efficiency:
         """From the entries of a JSON object; what is left out has its default. Raises InputError."""
-        known = [item.name for item in fields(cls)]
-        unknown = sorted(set(content) - set(known))
-        if unknown:
-            raise InputError(f"efficiency: unknown entries {', '.join(unknown)}; there are: {', '.join(known)}")
-        return cls(**content)
+        return decode(cls, content, Place("efficiency", advice="", by_hand=True))
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All that `from_dict` needs, as plain JSON types."""
+        found: dict[str, Any] = encode(self, "the efficiency")
+        return found
 
 
 def efficiency_of(name: str) -> Efficiency:

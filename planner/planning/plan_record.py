@@ -17,8 +17,7 @@ from planner.costs.latency import Latency
 from planner.costs.memory import Memory
 from planner.costs.request import LATENCY_SOURCES
 from planner.costs.stages import Workload
-from planner.hardware import Hardware
-from planner.hardware.part import PROFILE_PART
+from planner.hardware import HARDWARE_FILE, Hardware
 from planner.laws.combined import LAW_PART, Law
 from planner.parts.catalog import DEFAULT_CONNECTOR
 from planner.parts.compressors import Compressor
@@ -181,7 +180,7 @@ class PlanRecord:
     assumptions: tuple[str, ...]
     limits: Mapping[str, LimitRecord]
     best_of_each: tuple[CandidateRecord, ...]
-    hardware_profile: Annotated[Hardware, PROFILE_PART] | None
+    hardware_profile: Annotated[Hardware, HARDWARE_FILE] | None
     speed_limit_tokens: Annotated[int, COUNT] | None
     candidates: Counts
     fitting_points: Points

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import planner
 from planner.base.errors import InputError, OutputExistsError, UnknownNameError
+from planner.base.file_format import content_hash
 from planner.hardware import CPU, PRECISIONS, Hardware, find_hardware, hardware_catalog, host_cpu
 from planner.hardware.efficiency import Efficiency, efficiency_of
 
@@ -267,6 +269,20 @@ def test_a_profile_of_a_known_card_has_its_efficiency_unless_it_has_its_own() ->
     assert Hardware.from_dict(known).efficiency == efficiency_of("h200")
     own = Hardware.from_dict(known | {"efficiency": {"matmul_compute": 0.123}})
     assert own.efficiency.matmul_compute == 0.123
+    assert Hardware.from_dict(known | {"efficiency": None}).efficiency == efficiency_of("h200")
+    assert Hardware.from_dict(known | {"efficiency": {}}).efficiency == Efficiency()
+
+
+def test_a_part_of_a_plan_is_read_as_strictly(tmp_path: Path) -> None:
+    content = planner.plan(budget="2 TFLOPs", hardware="l4", query_tokens=50, generated_tokens=32).to_dict()
+    content["hardware_profile"]["power_w"] = "72 W"
+    content["sha256"] = content_hash(content, "sha256")
+    with pytest.raises(InputError) as caught:
+        planner.Plan.from_dict(content, "plan.json")
+    assert str(caught.value) == (
+        "plan.json is damaged: hardware_profile.power_w: expected a number or null, got '72 W'; make it again with "
+        "vlm-planner plan -o"
+    )
 
 
 NO_NUMBER = "expected a number above 0, got"
@@ -297,7 +313,10 @@ NO_NUMBER = "expected a number above 0, got"
         ({"efficiency": 0.5}, "efficiency: expected an object, got 0.5"),
         ({"efficiency": {"matmul_compute": 2}}, "efficiency: matmul_compute: expected a share"),
         ({"memry_bytes": 1}, "no field of an accelerator is called 'memry_bytes'; did you mean 'memory_bytes'?"),
-        ({"format": "vlm-planner law"}, "card.json is no accelerator: \"format\" is 'vlm-planner law'"),
+        (
+            {"format": "vlm-planner law"},
+            "card.json is not the profile of a card: its format is 'vlm-planner law'",
+        ),
         ({"format_version": 2}, "has format version 2, this vlm-planner reads up to 1: update vlm-planner"),
     ],
 )
@@ -336,7 +355,7 @@ def test_a_missing_field_of_a_profile_is_named(tmp_path: Path, missing: str) -> 
             "card.json is not JSON that can be read: it is nested too deeply; expected the profile of a card; "
             "vlm-planner hardware NAME -o FILE writes one",
         ),
-        ("[1]", "card.json is no accelerator: expected a JSON object, got [1]"),
+        ("[1]", "card.json is not the profile of a card: expected an object, got [1]"),
     ],
 )
 def test_a_file_that_is_no_profile(tmp_path: Path, content: str, complaint: str) -> None:

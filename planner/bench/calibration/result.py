@@ -14,8 +14,7 @@ from planner.base.file_format import FileFormat
 from planner.base.result import Result, above
 from planner.bench.calibration.pool import QUANTITIES
 from planner.costs.stages import Workload
-from planner.hardware import Hardware
-from planner.hardware.part import PROFILE_PART
+from planner.hardware import HARDWARE_FILE, Hardware
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +92,9 @@ class Errors:
 class Calibration(Result):
     """A fitted profile and its record."""
 
-    hardware: Annotated[Hardware, PROFILE_PART]
+    hardware: Annotated[Hardware, HARDWARE_FILE]
     """The profile."""
-    start: Annotated[Hardware, PROFILE_PART]
+    start: Annotated[Hardware, HARDWARE_FILE]
     """What was fitted from."""
     parameters: tuple[Parameter, ...]
     shapes: tuple[ShapeTimes, ...]
