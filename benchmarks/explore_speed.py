@@ -75,7 +75,7 @@ def row(what: str, states: list[State], ask: Callable[[str], dict[str, Any]]) ->
     result: dict[str, Any] = {
         "what": what,
         "states": len(states),
-        "points_drawn": len(found["view"]["chart"]["points"]),
+        "points_drawn": len(found["view"]["chart"]["marks"]),
         "computed_s": {"median": statistics.median(inside), "min": min(inside), "max": max(inside)},
         "http_s": {"median": statistics.median(wall), "min": min(wall), "max": max(wall)},
         "cpu_s": {"median": statistics.median(cpu), "max": max(cpu)},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from planner.base.errors import InputError, PlannerError
 from planner.base.quantities import format_seconds
 from planner.costs.stages import Workload
-from planner.explore.chart import Chart, chart_of
 from planner.explore.offer import Offer
+from planner.explore.picture import as_json
 from planner.explore.state import State
 from planner.hardware import find_hardware
 from planner.parts.catalog import family_of
@@ -18,9 +19,10 @@ from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan as search
 from planner.tell.cost import speed_limit
-from planner.tell.document import Line, plain, raw_of
+from planner.tell.document import Chart, Line, plain, raw_of
 from planner.tell.document import Table as Told
 from planner.tell.plan import sentences as say
+from planner.tell.plan.frontier import Beside, frontier_chart
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of, tied_table
 
 TIED_SHOWN = 12
@@ -55,6 +57,15 @@ class View:
     remarks: tuple[str, ...] = ()
     """Memory, and what a looser limit would buy."""
     chart: Chart | None = None
+    """Every candidate that was compared."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the page's script takes it."""
+        plain_fields = {one.name: getattr(self, one.name) for one in fields(self)}
+        return plain_fields | {
+            "tables": [asdict(table) for table in self.tables],
+            "chart": None if self.chart is None else as_json(self.chart),
+        }
 
 
 def plan_of(state: State, offer: Offer) -> Plan:
@@ -110,7 +121,7 @@ def view_plan(plan: Plan) -> View:
         assumptions=plan.assumptions,
         tables=tuple(_tables(plan)),
         remarks=tuple(map(plain, _remarks(plan))),
-        chart=chart_of(plan),
+        chart=frontier_chart(plan, Beside.EVERYTHING),
     )
 
 

@@ -6,43 +6,43 @@ page shows at full precision. Words between them hold no digits; a test reads ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-TEXT_MAX = 200
-"""Characters of a foreign text that a page repeats; the JSON keeps it whole."""
+from planner.tell.chart import SHAPES, Axis, Chart, Curve, Mark, Rule, Tick
+from planner.tell.inline import TEXT_MAX, Code, Inline, Line, Value, foreign, joined, line, plain, raw_of, visible
 
-
-@dataclass(frozen=True)
-class Value:
-    """A number, a name or a sentence from the data."""
-
-    text: str
-    """As it is read; a foreign text has its control characters shown and is cut where it is long."""
-    raw: Any
-    """What it stands for: a number in its base unit, or the whole text."""
-    what: str
-    """What it is, in words."""
-    unit: str = ""
-    strong: bool = False
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class Code:
-    """A name that is typed as it stands: a file, a command."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-Inline: TypeAlias = "str | Value | Code"
-Line: TypeAlias = tuple[Inline, ...]
+__all__ = [
+    "SHAPES",
+    "TEXT_MAX",
+    "Axis",
+    "Block",
+    "Bullets",
+    "Chart",
+    "Code",
+    "Command",
+    "Curve",
+    "Document",
+    "Facts",
+    "Inline",
+    "Line",
+    "Mark",
+    "Paragraph",
+    "Rule",
+    "Section",
+    "Table",
+    "Tick",
+    "Value",
+    "foreign",
+    "joined",
+    "line",
+    "lines_of",
+    "plain",
+    "raw_of",
+    "values_of",
+    "visible",
+]
 
 
 @dataclass(frozen=True)
@@ -111,79 +111,6 @@ class Command:
     title: str
 
 
-@dataclass(frozen=True)
-class Tick:
-    """A place on an axis with its number."""
-
-    at: float
-    value: Value
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis of a chart."""
-
-    label: Line
-    low: float
-    high: float
-    ticks: tuple[Tick, ...]
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line through points, named at its right end."""
-
-    points: tuple[tuple[float, float], ...]
-    kind: str
-    """"law", "pick" or "steps"."""
-    label: Value | None = None
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One point."""
-
-    x: float
-    y: float
-    shape: str
-    """"circle", "square", "up", "diamond", "down", "cross", "dot" (a measured run)."""
-    tip: Line
-    """What it is."""
-    hollow: bool = False
-    """Outside of the law's data."""
-    low: float | None = None
-    """Ends of an error bar."""
-    high: float | None = None
-    ring: str = ""
-    """"pick" or "tied"."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A line across the chart at one x or one y."""
-
-    at: float
-    label: Line
-    axis: str = "x"
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture: what it shows in a caption, what it tells in words for those who do not see it."""
-
-    key: str
-    caption: Line
-    alt: Line
-    x: Axis
-    y: Axis
-    curves: tuple[Curve, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    legend: tuple[tuple[str, Line], ...] = ()
-    """(shape or line, what it means)."""
-
-
 Block: TypeAlias = "Paragraph | Bullets | Facts | Table | Command | Chart"
 
 
@@ -212,45 +139,6 @@ class Document:
     """Of the heading: "good", "warn", "bad" where it is a judgement."""
     sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the story was told of, as plain JSON types by name; the JSON of the page holds them whole."""
-
-
-def line(*parts: Inline | Line) -> Line:
-    """Pieces as one line; lines among them are joined in."""
-    found: list[Inline] = []
-    for part in parts:
-        found += part if isinstance(part, tuple) else [part]
-    return tuple(found)
-
-
-def joined(parts: Sequence[Line | Inline], last: str = " and ") -> Line:
-    """Pieces with commas between them, and a word before the last."""
-    found: list[Inline] = []
-    for i, part in enumerate(parts):
-        if i:
-            found.append(last if i == len(parts) - 1 else ", ")
-        found += part if isinstance(part, tuple) else [part]
-    return tuple(found)
-
-
-def visible(text: str, length_max: int = TEXT_MAX) -> str:
-    """A foreign text on one line: control characters and marks of direction are shown, not obeyed; cut where long."""
-    shown = "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in text)
-    return shown if len(shown) <= length_max else shown[: length_max - 1] + "…"
-
-
-def foreign(text: str, what: str, length_max: int = TEXT_MAX, strong: bool = False) -> Value:
-    """A text from the data as a Value."""
-    return Value(visible(text, length_max), text, what, strong=strong)
-
-
-def plain(parts: Line) -> str:
-    """A line as bare text."""
-    return "".join(map(str, parts))
-
-
-def raw_of(parts: Line) -> Any:
-    """What the first Value of a line stands for; None where it has none."""
-    return next((part.raw for part in parts if isinstance(part, Value)), None)
 
 
 def values_of(document: Document) -> Iterator[Value]:

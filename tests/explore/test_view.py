@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from hypothesis import Phase, given, settings
 
 import planner
 from planner.base.quantities import format_flops, format_seconds
-from planner.explore.chart import FITS, MOST_TICKS, OVER, PICK, TIED
 from planner.explore.offer import make_offer, mix_text, mixed_law
+from planner.explore.picture import as_json, kind_of
 from planner.explore.settings import fresh_state
 from planner.explore.state import State
 from planner.explore.view import TIED_SHOWN, Table, View, view_of
 from planner.planning.candidate import error_text
+from planner.tell.axes import TICKS_MAX
+from planner.tell.document import plain
 
 OFFER = make_offer()
 PRICE = "price_per_million_requests"
@@ -125,7 +128,7 @@ def test_ties_are_listed() -> None:
     tied = table(view, "tied with the best")
     assert [row[:2] for row in tied.rows] == [(one.llm.name, str(one.visual_tokens)) for one in plan.tied]
     assert view.chart is not None
-    assert sum(point.kind == TIED for point in view.chart.points) == len(plan.tied) - 1
+    assert sum(kind_of(mark) == "tied" for mark in view.chart.marks) == len(plan.tied) - 1
 
 
 def test_several_compressors_are_compared() -> None:
@@ -161,37 +164,52 @@ def test_the_chart_is_true(state: State) -> None:
         return
     chart = view.chart
     assert chart is not None
-    (pick,) = [point for point in chart.points if point.kind == PICK]
-    assert pick == chart.points[-1]
-    assert pick.text.startswith(view.pick.split(" with ")[0] + ", ")
-    fitting = [point for point in chart.points if point.kind != OVER]
-    assert pick.error == min(point.error for point in fitting)
-    assert all(low[0] < high[0] and low[1] > high[1] for low, high in itertools.pairwise(chart.frontier))
-    assert chart.frontier[-1][1] == pick.error
-    assert all(x <= chart.limit.at for x, _ in chart.frontier)
+    (pick,) = [mark for mark in chart.marks if mark.ring == "pick"]
+    assert pick == chart.marks[-1]
+    assert plain(pick.tip).startswith(view.pick)
+    fitting = [mark for mark in chart.marks if kind_of(mark) != "over"]
+    assert pick.y == min(mark.y for mark in fitting)
+    corners = chart.curves[0].points
+    assert all(low[0] <= high[0] and low[1] >= high[1] for low, high in itertools.pairwise(corners))
+    assert corners[-1][1] == pick.y
+    (rule,) = chart.rules
+    assert all(x <= rule.at for x, _ in corners)
     for axis in (chart.x, chart.y):
-        assert len(axis.ticks) <= MOST_TICKS
+        assert len(axis.ticks) <= TICKS_MAX
         assert all(axis.low <= tick.at <= axis.high for tick in axis.ticks)
-    assert all(chart.x.low <= point.x <= chart.x.high for point in chart.points)
-    assert all(chart.y.low <= point.error <= chart.y.high for point in chart.points)
+    assert all(chart.x.low <= mark.x <= chart.x.high for mark in chart.marks)
+    assert all(chart.y.low <= mark.y <= chart.y.high for mark in chart.marks)
 
 
 def test_points_of_the_chart_are_the_candidates() -> None:
     chart, plan = view_of(State(), OFFER).chart, planner.plan(budget=2e12, query_tokens=50, generated_tokens=32)
     assert chart is not None
     frame = plan.to_frame()
-    assert sorted((point.x, point.error) for point in chart.points) == sorted(
+    assert sorted((mark.x, mark.y) for mark in chart.marks) == sorted(
         zip(frame["total_flops"], frame["predicted_error"], strict=True)
     )
-    assert sum(point.kind in (FITS, PICK) for point in chart.points) == plan.fitting_count
-    assert chart.frontier == tuple((one.total_flops, one.predicted_error) for one in plan.frontier)
-    assert (chart.limit.at, chart.limit.text) == (2e12, "FLOPs at most 2 TFLOPs")
-    assert chart.x.title == "FLOPs of one request"
+    assert sum(kind_of(mark) in ("fits", "pick") for mark in chart.marks) == plan.fitting_count
+    corners = chart.curves[0].points[::2][: len(plan.frontier)]
+    assert corners == tuple((one.total_flops, one.predicted_error) for one in plan.frontier)
+    assert [(rule.at, plain(rule.label)) for rule in chart.rules] == [(2e12, "limit 2 TFLOPs")]
+    assert plain(chart.x.label) == "FLOPs of one request (full count)"
+
+
+def test_the_script_gets_plain_json() -> None:
+    view = view_of(BUSY, OFFER)
+    assert view.chart is not None
+    told = json.loads(json.dumps(view.to_dict()))
+    assert told["chart"] == json.loads(json.dumps(as_json(view.chart)))
+    assert [one["text"] for one in told["chart"]["marks"]] == [plain(mark.tip) for mark in view.chart.marks]
+    assert {one["kind"] for one in told["chart"]["marks"]} >= {"pick", "fits", "over"}
+    assert all(len(one["bar"]) in (0, 2) for one in told["chart"]["marks"])
+    assert told["tables"][0]["title"] == "cost by stage"
+    assert View(message="no").to_dict()["chart"] is None
 
 
 def test_a_memory_axis_counts_in_powers_of_two() -> None:
     chart = view_of(State({"memory_bytes": 16 * 2.0**30}), OFFER).chart
     assert chart is not None
-    assert chart.x.title == "memory per device"
+    assert plain(chart.x.label) == "memory per device"
     assert all(math.log2(tick.at).is_integer() for tick in chart.x.ticks)
-    assert any(tick.text.endswith("GiB") for tick in chart.x.ticks)
+    assert any(tick.value.text.endswith("GiB") for tick in chart.x.ticks)

@@ -341,7 +341,7 @@ def test_frontier_shows_all_candidates_of_the_plan(plan: Plan) -> None:
     (axes,) = figure.axes
     shown = {*plan.frontier, *plan.runners_up, *plan.tied} | ({plan.next_up} if plan.next_up else set())
     place = {(one.total_flops, one.predicted_error): one for one in shown}
-    markers = [artist for artist in named(axes, "candidate") if isinstance(artist, PathCollection)]
+    markers = [artist for artist in named(axes, "mark") if isinstance(artist, PathCollection)]
     assert len(markers) == len(shown)
     for marker in markers:
         (where,) = np.asarray(marker.get_offsets(), float).tolist()
@@ -353,10 +353,12 @@ def test_frontier_shows_all_candidates_of_the_plan(plan: Plan) -> None:
     assert points(axes, "pick").tolist() == [[plan.best.total_flops, plan.best.predicted_error]]
     tied = {(one.total_flops, one.predicted_error) for one in plan.tied if one != plan.best}
     assert set(map(tuple, points(axes, "tied").tolist())) == tied
-    steps = points(axes, "frontier")
-    assert steps[:-1].tolist() == [[one.total_flops, one.predicted_error] for one in plan.frontier]
+    steps = points(axes, "steps").tolist()
+    on_it = [[one.total_flops, one.predicted_error] for one in plan.frontier]
+    assert steps[: 2 * len(on_it) - 1 : 2] == on_it
+    assert steps[1 : 2 * len(on_it) - 1 : 2] == [[x, y] for (x, _), (_, y) in zip(on_it[1:], on_it, strict=False)]
     assert axes.get_xlabel() == f"FLOPs of one request ({plan.budget.convention} count)"
-    assert axes.get_ylabel() == "predicted average error, 1 - score (0 to 1)"
+    assert axes.get_ylabel() == "predicted error, 1 - score"
     (label,) = named(axes, "label")
     assert isinstance(label, Text)
     assert label.get_text().startswith(plan.best.llm.name)
@@ -385,12 +387,12 @@ def test_frontier_without_intervals_has_no_bars() -> None:
 
 def test_frontier_draws_the_budget_unless_it_is_far_away() -> None:
     near, far = (plots.frontier(planner.plan(budget=budget, **REQUEST)) for budget in (2e12, 9e15))
-    (line,) = named(near.axes[0], "budget")
+    (line,) = named(near.axes[0], "rule")
     assert isinstance(line, Line2D)
     assert list(line.get_xdata()) == [2e12, 2e12]
-    assert "budget 2 TFLOPs" in [text.get_text() for text in texts(near)]
-    assert named(far.axes[0], "budget") == []
-    assert "budget 9 PFLOPs →" in [text.get_text() for text in texts(far)]
+    assert "limit 2 TFLOPs" in [text.get_text() for text in texts(near)]
+    assert named(far.axes[0], "rule") == []
+    assert "limit 9 PFLOPs →" in [text.get_text() for text in texts(far)]
 
 
 # --- a hold-out -------------------------------------------------------------------------------------------------------

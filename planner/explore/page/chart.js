@@ -16,9 +16,11 @@ function drawChart(svg, tip, chart) {
   const width = svg.clientWidth, height = svg.clientHeight;
   if (!chart || !width) return;
   const right = width - EDGE.right, bottom = height - EDGE.bottom;
-  const logLow = Math.log(chart.x.low), logHigh = Math.log(chart.x.high);
-  const toX = (x) => EDGE.left + ((Math.log(x) - logLow) / (logHigh - logLow)) * (right - EDGE.left);
-  const toY = (y) => bottom - ((y - chart.y.low) / (chart.y.high - chart.y.low)) * (bottom - EDGE.top);
+  const share = (axis, value) => axis.log
+    ? Math.log(value / axis.low) / Math.log(axis.high / axis.low)
+    : (value - axis.low) / (axis.high - axis.low);
+  const toX = (x) => EDGE.left + share(chart.x, x) * (right - EDGE.left);
+  const toY = (y) => bottom - share(chart.y, y) * (bottom - EDGE.top);
   const parts = [svgNode("path", { class: "axis", d: `M${EDGE.left} ${EDGE.top}V${bottom}H${right}` })];
   let end = -Infinity;
   for (const tick of chart.x.ticks) {
@@ -36,21 +38,25 @@ function drawChart(svg, tip, chart) {
   const middle = (EDGE.left + right) / 2;
   parts.push(svgNode("text", { x: middle, y: height - 6, "text-anchor": "middle" }, chart.x.title));
   parts.push(svgNode("text", { x: 4, y: 12 }, chart.y.title));
-  const at = toX(chart.limit.at), left = at > middle;
-  parts.push(svgNode("path", { class: "limit", d: `M${at} ${EDGE.top}V${bottom}` }));
-  const beside = { class: "limit", x: at + (left ? -5 : 5), y: 32, "text-anchor": left ? "end" : "start" };
-  parts.push(svgNode("text", beside, chart.limit.text));
-  for (const [x, low, high] of chart.bars) {
-    parts.push(svgNode("path", { class: "bar", d: `M${toX(x)} ${toY(low)}V${toY(high)}` }));
+  for (const rule of chart.rules) {
+    const inside = rule.at >= chart.x.low && rule.at <= chart.x.high;
+    const at = toX(Math.min(Math.max(rule.at, chart.x.low), chart.x.high)), left = at > middle;
+    if (inside) parts.push(svgNode("path", { class: "limit", d: `M${at} ${EDGE.top}V${bottom}` }));
+    const beside = { class: "limit", x: at + (left ? -5 : 5), y: 32, "text-anchor": left ? "end" : "start" };
+    parts.push(svgNode("text", beside, inside ? rule.text : left ? `${rule.text} →` : `← ${rule.text}`));
   }
-  if (chart.frontier.length) {
-    const [first, ...others] = chart.frontier;
-    const steps = others.map(([x, y]) => `H${toX(x)}V${toY(y)}`).join("");
-    parts.push(svgNode("path", { class: "frontier", d: `M${toX(first[0])} ${toY(first[1])}${steps}` }));
+  for (const { x, bar } of chart.marks) {
+    if (bar.length) parts.push(svgNode("path", { class: "bar", d: `M${toX(x)} ${toY(bar[0])}V${toY(bar[1])}` }));
+  }
+  for (const points of chart.curves) {
+    const corners = points.map(([x, y]) => `${toX(x)} ${toY(y)}`).join("L");
+    parts.push(svgNode("path", { class: "frontier", d: `M${corners}` }));
   }
   const scale = width < 500 ? 0.75 : 1;
-  const places = chart.points.map((point) => [toX(point.x), toY(point.error), point]);
-  for (const [cx, cy, point] of places) parts.push(svgNode("circle", { class: point.kind, cx, cy, r: RADIUS[point.kind] * scale }));
+  const places = chart.marks.map((mark) => [toX(mark.x), toY(mark.y), mark]);
+  for (const [cx, cy, mark] of places) {
+    parts.push(svgNode("circle", { class: mark.kind, cx, cy, r: RADIUS[mark.kind] * scale }));
+  }
   const near = svgNode("circle", { class: "near", r: 8, visibility: "hidden" });
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(...parts, near);

@@ -66,7 +66,7 @@ def answer(query: str, offer: Offer) -> dict[str, Any]:
         "texts": texts_of(state, offer),
         "numbers": {name: value for name, value in asdict(state).items() if isinstance(value, int | float)}
         | dict(state.limits),
-        "view": asdict(view),
+        "view": view.to_dict(),
         "computed_in_s": time.perf_counter() - start,
     }
 

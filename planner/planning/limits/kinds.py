@@ -184,6 +184,11 @@ class Limit:
         return self.kind.looser.format(format_percent(abs(self.relaxed().value - self.value), self.value))
 
     @property
+    def of_one(self) -> str:
+        """What it looks at: "TTFT"; "FLOPs of one request"."""
+        return f"{self.title} of one request" if self.kind.names_itself else self.title
+
+    @property
     def short_text(self) -> str:
         """ "TTFT at most 30 ms"; "2 TFLOPs", which names itself."""
         return self.show(self.value) if self.kind.names_itself else str(self)

@@ -2,8 +2,9 @@
 
 tables      candidates, the best of each way, limits, costs by stage, as tables of a document
 sentences   the pick and what it rests on, memory, what a looser limit buys, as lines of a document
-story       all of it as a document
-terminal    the document on the terminal, with the frontier
+frontier    error against the first limit, as a chart
+story       all of it as a document, as the terminal shows it
+terminal    the document on the terminal
 """
 
 from planner.tell.plan.story import plan_story

@@ -8,7 +8,7 @@ from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.words import law_title, load_text, price_text, tied_text, way_to_run
 from planner.tell import values as v
-from planner.tell.document import Inline, Line, Value, foreign, joined, line
+from planner.tell.document import TEXT_MAX, Inline, Line, Value, foreign, joined, line
 from planner.tell.memory import memory_line
 
 _NO_GAP = 5e-5  # errors are shown to four digits
@@ -29,9 +29,9 @@ def heading(plan: Plan) -> Line:
     return line("best under ", joined(limits, ", "), ": ", named(plan.best, strong=True))
 
 
-def named(candidate: Candidate, strong: bool = False) -> Line:
-    """ "Qwen1.5-4B with 64 visual tokens"."""
-    name = foreign(candidate.llm.name, "language model", strong=strong)
+def named(candidate: Candidate, strong: bool = False, name_max: int = TEXT_MAX) -> Line:
+    """ "Qwen1.5-4B with 64 visual tokens"; a longer name is cut."""
+    name = foreign(candidate.llm.name, "language model", name_max, strong)
     return line(name, " with ", v.visual_tokens(candidate.visual_tokens, strong))
 
 

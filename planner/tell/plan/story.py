@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from planner.planning.result import Plan
 from planner.tell.cost import speed_limit
-from planner.tell.document import Block, Document, Line, Paragraph, Section, foreign, line
+from planner.tell.document import Block, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
+from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
 
 _UNCUT = 10_000
@@ -15,6 +16,7 @@ _UNCUT = 10_000
 
 def plan_story(plan: Plan) -> Document:
     """A plan as a document, as the terminal shows it."""
+    pictures = [frontier_chart(plan, Beside.FITTING)] if has_frontier(plan) else []
     return Document(
         kind="plan",
         title="Plan",
@@ -23,7 +25,7 @@ def plan_story(plan: Plan) -> Document:
         sections=(
             Section("beside", "What stands beside it", tuple(_beside(plan))),
             Section("costs", "What it costs", tuple(_costs(plan))),
-            Section("limits", "What more would buy", tuple(_limits(plan))),
+            Section("limits", "What more would buy", (*_limits(plan), *pictures)),
         ),
         opening_title="The pick",
         tone="good",
@@ -73,9 +75,3 @@ def _limits(plan: Plan) -> Iterator[Block]:
         yield limit_table(plan)
     for told in say.more_lines(plan):
         yield Paragraph(told)
-
-
-def frontier_caption(plan: Plan) -> Line:
-    """ "frontier: least error for the TTFT"."""
-    limit = plan.limits[0].limit
-    return line(f"frontier: least error for the {limit.title}", " of one request" if limit.kind.names_itself else "")

@@ -25,9 +25,10 @@ def best_table(plan: Plan) -> Table:
     return candidate_table(line("best that fit"), (plan.best, *plan.runners_up), plan, marked=0)
 
 
-def frontier_table(plan: Plan, caption: Line) -> Table:
+def frontier_table(plan: Plan) -> Table:
     """The candidates that no cheaper one beats, cheapest first."""
     marked = plan.frontier.index(plan.best) if plan.best in plan.frontier else None
+    caption = line(f"frontier: the least error for the {plan.limits[0].limit.of_one}")
     return candidate_table(caption, plan.frontier, plan, marked)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from planner.planning.result import Plan
-from planner.tell.chart import ASCII, UNICODE, frontier_chart, has_chart
-from planner.tell.console import plain
-from planner.tell.plan.story import frontier_caption, plan_story
+from planner.tell.plan.story import plan_story
 from planner.tell.plan.tables import frontier_table
 from planner.tell.render.console import print_block, print_document
 
@@ -18,9 +16,5 @@ def print_plan(console: Console, plan: Plan, frontier: bool = False) -> None:
     The frontier is drawn where the console has room for it; `frontier` adds its table.
     """
     print_document(console, plan_story(plan), headings=False)
-    if has_chart(plan, console.width):
-        console.print(plain("".join(map(str, frontier_caption(plan)))), style="bold")
-        for line in frontier_chart(plan, console.width, ASCII if console.options.ascii_only else UNICODE):
-            console.print(line)
     if frontier:
-        print_block(console, frontier_table(plan, frontier_caption(plan)))
+        print_block(console, frontier_table(plan))

@@ -21,6 +21,7 @@ from planner.tell.document import (
     Section,
     Table,
 )
+from planner.tell.render.characters import ASCII, UNICODE, WIDTH_MIN, draw
 
 WIDTH = 80
 """Columns of a text file."""
@@ -59,7 +60,7 @@ def print_blocks(console: Console, blocks: tuple[Block, ...]) -> None:
 
 
 def print_block(console: Console, block: Block) -> None:
-    """One block; a chart is told in words."""
+    """One block; a chart for which there is no room is told in words."""
     if isinstance(block, Paragraph):
         console.print(_paragraph(block))
     elif isinstance(block, Bullets):
@@ -74,8 +75,12 @@ def print_block(console: Console, block: Block) -> None:
         console.print(Text(f"{block.title}:"))
         for one in block.lines:
             console.print(Text(f"  {literal(one)}"), soft_wrap=True)
+    elif console.width < WIDTH_MIN:
+        console.print(Text(f"{_shown(block.caption)}. {_shown(block.alt)}"))
     else:
-        console.print(Text(f"{_shown(block.caption)} {_shown(block.alt)}"))
+        console.print(Text(_shown(block.caption), style="bold"))
+        for drawn in draw(block, console.width, ASCII if console.options.ascii_only else UNICODE):
+            console.print(drawn)
 
 
 def _paragraph(block: Paragraph) -> Text:

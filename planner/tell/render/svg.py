@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from html import escape
 
-from planner.tell.document import Axis, Chart, Curve, Line, Mark, Tick, plain, visible
+from planner.tell.axes import share
+from planner.tell.document import Axis, Chart, Curve, Line, Mark, Rule, Tick, plain, visible
 
 WIDTH, HEIGHT = 400, 290
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 26, 42
 _LABEL_ROOM = 52  # beside curves that are named at their end
+_STANDINGS = ("beside", "next", "over")
 _LETTER = 6.6  # mean width of a digit of 12 pixels
 
 
@@ -20,12 +22,7 @@ def draw(chart: Chart) -> str:
     title, told = f"{chart.key}-picture-title", f"{chart.key}-picture-told"
     body = [*_axes(chart, plot)]
     for rule in chart.rules:
-        at = plot.x(rule.at)
-        end = at > (LEFT + plot.right) / 2
-        body.append(f'<line class="rule" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        anchor, shift = ("end", -4) if end else ("start", 4)
-        place = f'x="{at + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}"'
-        body.append(f'<text class="rule-label" {place}>{_text(rule.label)}</text>')
+        body += _rule(rule, chart.x, plot)
     body += [_curve(curve, plot) for curve in chart.curves]
     body += _curve_labels(chart.curves, plot)
     body += [_mark(mark, plot) for mark in chart.marks if not mark.ring]
@@ -46,8 +43,8 @@ def symbol(shape: str) -> str:
         inside = _bar(10, 2, 18)
     elif shape in ("ring", "ring-tied"):
         inside = f'<circle class="{shape}" cx="10" cy="10" r="{7 if shape == "ring" else 6}"/>'
-    elif shape == "hollow":
-        inside = _shape("circle", 10, 10, "hollow")
+    elif shape in ("hollow", *_STANDINGS):
+        inside = _shape("circle", 10, 10, shape)
     else:
         inside = _shape(shape, 10, 10, "")
     return f'<svg class="symbol" viewBox="0 0 20 20" aria-hidden="true">{inside}</svg>'
@@ -60,16 +57,10 @@ class _Plot:
         self._x, self._y, self.right = x, y, right
 
     def x(self, value: float) -> float:
-        return LEFT + _share(self._x, value) * (self.right - LEFT)
+        return LEFT + share(self._x, value) * (self.right - LEFT)
 
     def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - _share(self._y, value) * (HEIGHT - BOTTOM - TOP)
-
-
-def _share(axis: Axis, value: float) -> float:
-    if axis.log:
-        return math.log(value / axis.low) / math.log(axis.high / axis.low)
-    return (value - axis.low) / (axis.high - axis.low)
+        return HEIGHT - BOTTOM - share(self._y, value) * (HEIGHT - BOTTOM - TOP)
 
 
 def _axes(chart: Chart, plot: _Plot) -> list[str]:
@@ -84,9 +75,8 @@ def _axes(chart: Chart, plot: _Plot) -> list[str]:
         found.append(f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{_words(tick.value.text)}</text>')
     found.append(f'<line class="axis" x1="{LEFT}" x2="{plot.right}" y1="{bottom}" y2="{bottom}"/>')
     middle = (LEFT + plot.right) / 2
-    found.append(
-        f'<text class="label" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{_text(chart.x.label)}</text>'
-    )
+    label = _text(chart.x.label)
+    found.append(f'<text class="label" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{label}</text>')
     found.append(f'<text class="label" x="0" y="12">{_text(chart.y.label)}</text>')
     return found
 
@@ -109,6 +99,19 @@ def _curve(curve: Curve, plot: _Plot) -> str:
     return f'<polyline class="{curve.kind}" points="{points}"/>'
 
 
+def _rule(rule: Rule, x: Axis, plot: _Plot) -> list[str]:
+    """A line with its label; beyond the axis an arrow says so."""
+    left, right = rule.at < x.low, rule.at > x.high
+    at = plot.x(min(max(rule.at, x.low), x.high))
+    anchor, shift = ("end", -4) if at > (LEFT + plot.right) / 2 else ("start", 4)
+    label = f"← {_text(rule.label)}" if left else f"{_text(rule.label)} →" if right else _text(rule.label)
+    place = f'x="{at + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}"'
+    text = f'<text class="rule-label" {place}>{label}</text>'
+    if left or right:
+        return [text]
+    return [f'<line class="rule" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>', text]
+
+
 def _curve_labels(curves: tuple[Curve, ...], plot: _Plot) -> list[str]:
     """Names at the right ends, moved apart where they would touch."""
     named = sorted(((plot.y(curve.points[-1][1]), curve) for curve in curves if curve.label), key=lambda pair: pair[0])
@@ -127,7 +130,7 @@ def _mark(mark: Mark, plot: _Plot) -> str:
     parts = [f"<title>{_text(mark.tip)}</title>"]
     if mark.low is not None and mark.high is not None:
         parts.append(_bar(x, plot.y(mark.high), plot.y(mark.low)))
-    parts.append(_shape(mark.shape, x, y, "hollow" if mark.hollow else ""))
+    parts.append(_shape(mark.shape, x, y, " ".join(filter(None, ("hollow" if mark.hollow else "", mark.standing)))))
     if mark.ring:
         name, radius = ("ring", 9) if mark.ring == "pick" else ("ring-tied", 7.5)
         parts.append(f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>')
