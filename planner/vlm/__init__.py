@@ -10,15 +10,19 @@ from __future__ import annotations
 from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
 
 from planner.vlm.baselines import COMPRESSORS, Matryoshka, TokenPacker, make_compressor
-from planner.vlm.configuration import PROMPT_ORDERS, QUERY_FEATURES, PlannerVlmConfig
+from planner.vlm.configuration import PlannerVlmConfig
 from planner.vlm.modeling import PlannerVlmForConditionalGeneration, PlannerVlmOutput
+from planner.vlm.orders import PROMPT_ORDERS, PromptOrder
 from planner.vlm.processing import PlannerVlmProcessor, chat_template
 from planner.vlm.quecc import Compressor, Projector, QueCC, admissible_tokens, convert_reference_state_dict
+from planner.vlm.queries import QUERY_FEATURES, QueryFeature
+from planner.vlm.towers import TOWERS, TowerFamily
 
 __all__ = [
     "COMPRESSORS",
     "PROMPT_ORDERS",
     "QUERY_FEATURES",
+    "TOWERS",
     "Compressor",
     "Matryoshka",
     "PlannerVlmConfig",
@@ -26,8 +30,11 @@ __all__ = [
     "PlannerVlmOutput",
     "PlannerVlmProcessor",
     "Projector",
+    "PromptOrder",
     "QueCC",
+    "QueryFeature",
     "TokenPacker",
+    "TowerFamily",
     "admissible_tokens",
     "chat_template",
     "convert_reference_state_dict",

@@ -11,22 +11,37 @@ Letters as in `quecc`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import RegionAttention
 from .quecc import NORM_EPS, Compressor, QueCC, by_region, region_side, token_mlp
+from .table import Table
 
 
 class AllPatches(Compressor):
     """No compression: the projector's MLP maps all P patches."""
 
     def __init__(self, *, width: int, grid_side: int, visual_tokens: int | None = None) -> None:
-        patches = grid_side * grid_side
-        if visual_tokens not in (None, patches):
-            raise ValueError(f"without a compressor all {patches} patches are visual tokens, got {visual_tokens}")
-        super().__init__(width=width, grid_side=grid_side, visual_tokens=patches)
+        super().__init__(
+            width=width,
+            grid_side=grid_side,
+            visual_tokens=self.tokens_by_default(grid_side) if visual_tokens is None else visual_tokens,
+        )
+
+    @classmethod
+    def tokens_by_default(cls, grid_side: int) -> int:
+        return grid_side * grid_side
+
+    @classmethod
+    def check_tokens(cls, grid_side: int, visual_tokens: int) -> None:
+        super().check_tokens(grid_side, visual_tokens)
+        if visual_tokens != grid_side * grid_side:
+            raise ValueError(
+                f"without a compressor all {grid_side * grid_side} patches are visual tokens, got {visual_tokens}"
+            )
 
     def forward(
         self, x: Tensor, levels: Sequence[Tensor] = (), text: Tensor | None = None, visual_tokens: int | None = None
@@ -64,6 +79,10 @@ class TokenPacker(Compressor):
         self.value_mlp = token_mlp(levels * width, width)
         self.attention = RegionAttention(width, heads)
 
+    @classmethod
+    def build(cls, *, text_width: int | None, **sizes: Any) -> Self:
+        return cls(**sizes)
+
     def forward(
         self, x: Tensor, levels: Sequence[Tensor] = (), text: Tensor | None = None, visual_tokens: int | None = None
     ) -> Tensor:
@@ -76,7 +95,13 @@ class TokenPacker(Compressor):
         return self.attention(queries, self.key_mlp(regions), self.value_mlp(regions))
 
 
-COMPRESSORS = ("quecc", "tokenpacker", "average-pool", "matryoshka", "none")
+COMPRESSORS: Table[type[Compressor]] = Table("compressor")
+"""Classes of compressors by the name that a configuration gives them."""
+COMPRESSORS.register("quecc", QueCC)
+COMPRESSORS.register("tokenpacker", TokenPacker)
+COMPRESSORS.register("average-pool", AveragePool)
+COMPRESSORS.register("matryoshka", Matryoshka)
+COMPRESSORS.register("none", AllPatches)
 
 
 def make_compressor(
@@ -88,22 +113,29 @@ def make_compressor(
     text_width: int | None = None,
     levels: int = 4,
     heads: int = 8,
+    **options: Any,
 ) -> Compressor:
     """A compressor by name; `text_width`, `levels` and `heads` as `QueCC` takes them, unused by those without.
+
+    Args:
+        name: of `COMPRESSORS`.
+        width: d, width of the vision tower.
+        grid_side: g, patches along one side.
+        visual_tokens: T.
+        text_width: F, width of the text feature; None for none.
+        levels: k, feature layers.
+        heads: h, of the attention.
+        **options: of a compressor from outside.
 
     Raises:
         ValueError: an unknown name, or numbers that do not fit.
     """
-    sizes = {"width": width, "grid_side": grid_side, "visual_tokens": visual_tokens}
-    match name:
-        case "quecc":
-            return QueCC(**sizes, text_width=text_width, levels=levels, heads=heads)
-        case "tokenpacker":
-            return TokenPacker(**sizes, levels=levels, heads=heads)
-        case "average-pool":
-            return AveragePool(**sizes)
-        case "matryoshka":
-            return Matryoshka(**sizes)
-        case "none":
-            return AllPatches(**sizes)
-    raise ValueError(f"expected a compressor of {', '.join(COMPRESSORS)}, got {name!r}")
+    return COMPRESSORS.find(name).build(
+        width=width,
+        grid_side=grid_side,
+        visual_tokens=visual_tokens,
+        text_width=text_width,
+        levels=levels,
+        heads=heads,
+        **options,
+    )

@@ -19,6 +19,7 @@ from planner.parts.towers import Tower
 
 from .materialise import make_shell, materialise, seeded, tied_names, units
 from .modeling import PlannerVlmForConditionalGeneration
+from .modules import check_compressor, count
 from .processing import PlannerVlmProcessor
 from .recipe import Picked, Recipe, make_recipe, planned_precision
 from .weights import RANDOM, Source, Weights, byte_tokenizer, find_sources
@@ -117,6 +118,7 @@ def build_recipe(
     """As `build`, of a recipe that is `fitted` to its sources."""
     kind, place = read_dtype(dtype), read_device(device)
     model = make_shell(recipe.config(), kind)
+    check_compressor(model, compressor_params(recipe))
     if place.type != "meta":
         _check_memory(model, recipe, place)
         for step, (part, source) in enumerate(sources.items()):
@@ -200,18 +202,18 @@ def _sources_of(model: PlannerVlmForConditionalGeneration, weights: Any) -> dict
 
 def params_table(model: PlannerVlmForConditionalGeneration, recipe: Recipe) -> tuple[PartParams, ...]:
     """Every part's parameters, counted in the model and predicted by the planner, which must agree."""
-    made = recipe.model
-    projector = int(made.connector.params(made.tower.hidden_size, made.llm.hidden_size))
     parts = (
         ("vision tower", model.vision_tower, recipe.vision.params_run),
-        ("compressor", model.compressor, int(made.beside_params) - projector),
-        ("projector", model.projector, projector),
+        ("compressor", model.compressor, compressor_params(recipe)),
+        ("projector", model.projector, int(recipe.model.beside_params) - compressor_params(recipe)),
         ("language model", model.language_model, recipe.llm.params),
     )
-    return tuple(
-        PartParams(part, sum(weight.numel() for weight in module.parameters()), predicted)
-        for part, module, predicted in parts
-    )
+    return tuple(PartParams(part, count(module), predicted) for part, module, predicted in parts)
+
+
+def compressor_params(recipe: Recipe) -> int:
+    """What the planner's costs count for the compressor."""
+    return int(recipe.compressor.params(recipe.vision, recipe.llm.hidden_size, recipe.visual_tokens))
 
 
 def read_dtype(dtype: str | torch.dtype) -> torch.dtype:

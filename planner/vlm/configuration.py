@@ -10,22 +10,10 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from .baselines import COMPRESSORS
-from .quecc import region_side
-
-IMAGE_FIRST = "image-first"
-TEXT_FIRST = "text-first"
-PROMPT_ORDERS = (IMAGE_FIRST, TEXT_FIRST)
-
-QUERY_FEATURES = ("llm", "llm-layers", "encoder", "none")
-"""Where QueCC's text feature comes from.
-
-llm         the language model's last hidden state at the last token of the query (the paper)
-llm-layers  the same of a language model cut after `query_layers` layers (its final norm stays)
-encoder     a small model of its own, `query_config`, over the same token ids
-none        nowhere: query-blind
-"""
-
-VISION_TYPES = ("clip_vision_model", "siglip_vision_model")
+from .orders import IMAGE_FIRST, PROMPT_ORDERS, PromptOrder
+from .quecc import Compressor
+from .queries import NO_QUERY, QUERY_FEATURES, QueryFeature
+from .towers import TOWERS
 
 
 @strict
@@ -37,9 +25,10 @@ class PlannerVlmConfig(PreTrainedConfig):
         text_config: any causal language model that `AutoModelForCausalLM` knows.
         query_config: the query's encoder, for `query_features="encoder"`: any text model that `AutoModel` knows, with
             the language model's vocabulary.
-        compressor: "quecc", "tokenpacker", "average-pool", "matryoshka" or "none".
+        compressor: "quecc", "tokenpacker", "average-pool", "matryoshka", "none", or another name of `COMPRESSORS`.
         visual_tokens: tokens per image; for "matryoshka" the default, for "none" all patches.
         compressor_heads: attention heads of QueCC and TokenPacker.
+        compressor_options: keyword arguments of a compressor from outside beside its sizes.
         vision_feature_layers: layers whose features QueCC and TokenPacker read as keys and values, counted from 0 (the
             patch embeddings). The paper's 12, 16, 22, 23 of 24 by default, in proportion for other depths.
         vision_query_layer: the layer that every compressor reads as patches: the second-last by default.
@@ -82,12 +71,13 @@ class PlannerVlmConfig(PreTrainedConfig):
     compressor: str = "quecc"
     visual_tokens: Any = None
     compressor_heads: int = 8
+    compressor_options: Any = None
     vision_feature_layers: Any = None
     vision_query_layer: Any = None
     query_features: str = "llm"
     query_layers: Any = None
     query_gradient: bool = True
-    prompt_order: str = IMAGE_FIRST
+    prompt_order: str = IMAGE_FIRST.name
     image_token_id: Any = None
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -99,18 +89,12 @@ class PlannerVlmConfig(PreTrainedConfig):
             self.image_token_id = self.text_config.vocab_size
 
     def _check_choices(self) -> None:
-        for name, known in (
-            ("compressor", COMPRESSORS),
-            ("query_features", QUERY_FEATURES),
-            ("prompt_order", PROMPT_ORDERS),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if self.vision_config.model_type not in VISION_TYPES:
-            raise ValueError(
-                f"vision_config: expected a tower of type {' or '.join(VISION_TYPES)}, "
-                f"got {self.vision_config.model_type!r}"
-            )
+        COMPRESSORS.find(self.compressor)
+        QUERY_FEATURES.find(self.query_features)
+        PROMPT_ORDERS.find(self.prompt_order)
+        TOWERS.find(self.vision_config.model_type)
+        if not isinstance(self.compressor_options, (dict, type(None))):
+            raise ValueError(f"compressor_options: expected keyword arguments, got {self.compressor_options!r}")
 
     def _set_vision(self) -> None:
         """Fills in layers and tokens, and cuts the tower behind the last layer that is read."""
@@ -124,37 +108,40 @@ class PlannerVlmConfig(PreTrainedConfig):
         if not self.vision_feature_layers or not all(0 <= layer <= depth for layer in self.layers_read):
             raise ValueError(f"expected vision layers between 0 and {depth}, got {self.layers_read}")
         vision.num_hidden_layers = max(self.layers_read)
-        if vision.model_type == "siglip_vision_model":
-            vision.vision_use_head = False
+        for name, value in TOWERS.find(vision.model_type).settings.items():
+            setattr(vision, name, value)
         if self.visual_tokens is None:
-            self.visual_tokens = self.grid_side**2 if self.compressor == "none" else 1
+            self.visual_tokens = self.compressor_class.tokens_by_default(self.grid_side)
         if isinstance(self.visual_tokens, bool) or not isinstance(self.visual_tokens, int):
             raise ValueError(f"visual_tokens: expected a whole number, got {self.visual_tokens!r}")
-        region_side(self.grid_side, self.visual_tokens)
-        if self.compressor == "none" and self.visual_tokens != self.grid_side**2:
-            raise ValueError(
-                f"without a compressor all {self.grid_side**2} patches are visual tokens, got {self.visual_tokens}"
-            )
+        self.compressor_class.check_tokens(self.grid_side, self.visual_tokens)
 
     def _set_query(self) -> None:
-        if self.compressor != "quecc":
-            self.query_features = "none"
-        if self.query_features == "llm-layers":
-            depth = self.text_config.num_hidden_layers
-            if self.query_layers is None or not 1 <= self.query_layers <= depth:
-                raise ValueError(f"query_layers: expected 1 to {depth} layers of the LLM, got {self.query_layers}")
-            if self.prompt_order == TEXT_FIRST:
-                raise ValueError(
-                    'query_features "llm-layers" saves nothing in a text-first prompt, whose prefix runs through all '
-                    'layers anyway: use "llm"'
-                )
-        if (self.query_features == "encoder") != (self.query_config is not None):
+        if not self.compressor_class.query_aware:
+            self.query_features = NO_QUERY
+        self.query.check(self)
+        if self.query.has_encoder != (self.query_config is not None):
             raise ValueError('query_config: expected for query_features "encoder", and only for it')
         if self.query_config is not None and self.query_config.vocab_size < self.text_config.vocab_size:
             raise ValueError(
                 f"query_config: expected the language model's {self.text_config.vocab_size} token ids, "
                 f"got {self.query_config.vocab_size}"
             )
+
+    @property
+    def compressor_class(self) -> type[Compressor]:
+        """The class of the compressor's module."""
+        return COMPRESSORS.find(self.compressor)
+
+    @property
+    def query(self) -> QueryFeature:
+        """Where the text feature comes from."""
+        return QUERY_FEATURES.find(self.query_features)
+
+    @property
+    def order(self) -> PromptOrder:
+        """Where the image's tokens stand in a prompt."""
+        return PROMPT_ORDERS.find(self.prompt_order)
 
     @property
     def grid_side(self) -> int:
@@ -165,26 +152,23 @@ class PlannerVlmConfig(PreTrainedConfig):
     @property
     def layers_read(self) -> list[int]:
         """Layers of the tower whose features the compressor reads, the query layer first."""
-        levels = self.vision_feature_layers if self.compressor in ("quecc", "tokenpacker") else []
+        levels = self.vision_feature_layers if self.compressor_class.reads_levels else []
         return [self.vision_query_layer, *levels]
 
     @property
     def text_feature_size(self) -> int | None:
         """Width of the text feature, None where there is none."""
-        if self.query_features == "none":
-            return None
-        size: int = (self.query_config if self.query_features == "encoder" else self.text_config).hidden_size
-        return size
+        return self.query.width(self)
 
     @property
     def prefix_asks(self) -> bool:
         """Whether the text feature comes from the prompt's own pass."""
-        return self.query_features == "llm" and self.prompt_order == TEXT_FIRST
+        return self.query.in_the_prompt and self.order.text_ahead
 
     @property
     def asks_beside_the_prompt(self) -> bool:
         """Whether the compressor needs the query by itself, as `query_input_ids`."""
-        return self.query_features != "none" and not self.prefix_asks
+        return self.query.asks and not self.prefix_asks
 
 
 def default_feature_layers(depth: int) -> list[int]:

@@ -37,7 +37,6 @@ class PlannerVlmParts(PreTrainedModel):
     base_model_prefix = "vlm"
     input_modalities = ["image", "text"]  # noqa: RUF012 - as the base class has it
     supports_gradient_checkpointing = True
-    _no_split_modules = ["QueCC", "TokenPacker", "Projector"]  # noqa: RUF012
     _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
@@ -58,13 +57,15 @@ class PlannerVlmParts(PreTrainedModel):
             text_width=config.text_feature_size,
             levels=len(config.vision_feature_layers),
             heads=config.compressor_heads,
+            **(config.compressor_options or {}),
         )
         self.projector = Projector(config.vision_config.hidden_size, config.text_config.hidden_size)
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
-        if config.query_features == "encoder":
+        if config.query.has_encoder:
             self.query_encoder = AutoModel.from_config(config.query_config)
-        if config.query_features == "llm-layers":
-            self._first_layers(config.query_layers)  # made at the first call, it would break a compiled graph
+        if config.query.asks:
+            config.query.source(self)  # what it makes at the first call would break a compiled graph
+        self._no_split_modules = [type(part).__name__ for part in (self.compressor, self.projector)]
         self.post_init()
 
     # ---- the parts -----------------------------------------------------------------------------------------------
@@ -93,8 +94,9 @@ class PlannerVlmParts(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Compressor and projector start as PyTorch's own layers do, like the reference's."""
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.LayerNorm)):
-            module.reset_parameters()
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            reset()
 
     # ---- images --------------------------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class PlannerVlmParts(PreTrainedModel):
         if image_index is not None:
             features = [layer[image_index.to(layer.device)] for layer in features]
         text = None
-        if self.config.query_features != "none":
+        if self.config.query.asks:
             text = self.query_feature(query_input_ids, query_attention_mask) if query_embeds is None else query_embeds
             if image_rows is not None:
                 text = text[image_rows.to(text.device)]
@@ -150,30 +152,24 @@ class PlannerVlmParts(PreTrainedModel):
         """The text feature (B, F) of queries (B, Q): the hidden state at their last token; no logits are computed."""
         if query_input_ids is None:
             raise ValueError("this compressor reads the query: expected query_input_ids or query_embeds")
-        source = self._query_source()
+        query = self.config.query
+        source = query.source(self)
         ids = query_input_ids.to(device_of(source.get_input_embeddings().weight, query_input_ids))
         if query_attention_mask is None:
             mask, options = torch.ones_like(ids), {}
-            if self.config.query_features != "encoder" and not self.recomputes:
+            if query.runs_llm and not self.recomputes:
                 # thrown away: without a cache, the language model reads position ids for packed sequences, and waits
                 options = {"past_key_values": DynamicCache(), "use_cache": True}
         else:
             mask = query_attention_mask.to(ids.device)
             options = {"attention_mask": mask}
-            if self.config.query_features != "encoder":
+            if query.runs_llm:
                 options |= {"position_ids": positions_of(mask), "use_cache": False}
         with contextlib.nullcontext() if self.config.query_gradient else torch.no_grad():
             states = source(input_ids=ids, **options).last_hidden_state
         return take_rows(states, last_position(mask))
 
-    def _query_source(self) -> Any:
-        if self.config.query_features == "encoder":
-            return self.query_encoder
-        if self.config.query_features == "llm-layers":
-            return self._first_layers(self.config.query_layers)
-        return self.get_decoder()
-
-    def _first_layers(self, count: int) -> Any:
+    def first_layers(self, count: int) -> Any:
         """The decoder as if it ended after `count` layers: a view that owns no weights."""
         decoder = self.get_decoder()
         layers = list(decoder.layers)[:count]

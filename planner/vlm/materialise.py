@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, initialization
 
 from .configuration import PlannerVlmConfig
 from .modeling import PlannerVlmForConditionalGeneration
+from .quecc import Compressor
 
 
 def make_shell(config: PlannerVlmConfig, dtype: torch.dtype) -> PlannerVlmForConditionalGeneration:
@@ -34,7 +35,8 @@ def units(model: PreTrainedModel) -> Iterator[tuple[str, nn.Module, PreTrainedMo
 
 def _units(name: str, module: nn.Module, owner: PreTrainedModel) -> Iterator[tuple[str, nn.Module, PreTrainedModel]]:
     owner = module if isinstance(module, PreTrainedModel) else owner
-    if not any(isinstance(part, (PreTrainedModel, nn.ModuleList)) for part in module.modules()):
+    whole = isinstance(module, Compressor)  # small, and with any layers of its own
+    if whole or not any(isinstance(part, (PreTrainedModel, nn.ModuleList)) for part in module.modules()):
         yield name, module, owner
         return
     for child_name, child in module.named_children():

@@ -11,7 +11,9 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.processing_utils import MultiModalData
 
-from .configuration import IMAGE_FIRST, TEXT_FIRST, PlannerVlmConfig
+from .configuration import PlannerVlmConfig
+from .orders import PROMPT_ORDERS
+from .towers import TOWERS
 
 IMAGE_TOKEN = "<image>"
 
@@ -56,12 +58,11 @@ _FLATTEN = """
 {%- endfor -%}
 {%- set messages = seen.messages -%}
 """
-_JOINED = {IMAGE_FIRST: "parts.images + '\\n' + parts.text", TEXT_FIRST: "parts.text + '\\n' + parts.images"}
 
 
 def chat_template(template: str | None, prompt_order: str, image_token: str = IMAGE_TOKEN) -> str:
     """A language model's own template, taught to place images before or behind the text of their message."""
-    head = _FLATTEN.replace("IMAGE_TOKEN", image_token).replace("JOINED", _JOINED[prompt_order])
+    head = _FLATTEN.replace("IMAGE_TOKEN", image_token).replace("JOINED", PROMPT_ORDERS.find(prompt_order).joined)
     return head + (template or _PLAIN_TEMPLATE)
 
 
@@ -109,14 +110,9 @@ class PlannerVlmProcessor(ProcessorMixin):
         cls, config: PlannerVlmConfig, tokenizer: PreTrainedTokenizerBase, image_token: str = IMAGE_TOKEN
     ) -> PlannerVlmProcessor:
         """The processor of a model; sets the config's `image_token_id` to the tokenizer's."""
-        side = config.vision_config.image_size
-        square = {"height": side, "width": side}
-        if config.vision_config.model_type == "clip_vision_model":
-            image_processor: Any = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size=square)
-        else:
-            image_processor = SiglipImageProcessorPil(size=square)
+        tower = config.vision_config
         processor = cls(
-            image_processor,
+            TOWERS.find(tower.model_type).image_processor(tower.image_size),
             tokenizer,
             chat_template=chat_template(_default_template(tokenizer), config.prompt_order, image_token),
             image_token=image_token,

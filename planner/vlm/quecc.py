@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -33,12 +34,39 @@ class Compressor(nn.Module):
     """Whether it needs a text feature."""
     any_tokens = False
     """Whether one model serves every admissible number of visual tokens."""
+    query_aware = False
+    """Whether it can be built to need a text feature."""
 
     def __init__(self, *, width: int, grid_side: int, visual_tokens: int) -> None:
         super().__init__()
         self.width = width
         self.grid_side = grid_side
         self.visual_tokens = visual_tokens
+        self.check_tokens(grid_side, visual_tokens)
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        width: int,
+        grid_side: int,
+        visual_tokens: int,
+        text_width: int | None,
+        levels: int,
+        heads: int,
+        **options: Any,
+    ) -> Self:
+        """The module of these sizes, with the `compressor_options` of the configuration."""
+        return cls(width=width, grid_side=grid_side, visual_tokens=visual_tokens, **options)
+
+    @classmethod
+    def tokens_by_default(cls, grid_side: int) -> int:
+        """Visual tokens where the configuration names none."""
+        return 1
+
+    @classmethod
+    def check_tokens(cls, grid_side: int, visual_tokens: int) -> None:
+        """Raises ValueError where a grid of patches does not give so many tokens."""
         region_side(grid_side, visual_tokens)
 
     def forward(
@@ -53,7 +81,7 @@ class Compressor(nn.Module):
             return self.visual_tokens
         if not self.any_tokens:
             raise ValueError(f"this compressor was built for {self.visual_tokens} visual tokens, got {visual_tokens}")
-        region_side(self.grid_side, visual_tokens)
+        self.check_tokens(self.grid_side, visual_tokens)
         return visual_tokens
 
 
@@ -61,6 +89,7 @@ class QueCC(Compressor):
     """The compressor of the paper; with `text_width=None` the same without the query (query-blind)."""
 
     reads_levels = True
+    query_aware = True
 
     def __init__(
         self,
@@ -95,6 +124,10 @@ class QueCC(Compressor):
         self.value_mlp = token_mlp(levels * width, width)
         self.downsample = RegionConv2d(width, side)
         self.attention = RegionAttention(width, heads)
+
+    @classmethod
+    def build(cls, **sizes: Any) -> Self:
+        return cls(**sizes)
 
     @property
     def reads_text(self) -> bool:  # type: ignore[override]

@@ -10,9 +10,9 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
-from planner.base.errors import InputError, SpecError
+from planner.base.errors import InputError, SpecError, UnknownNameError
 from planner.base.quantities import shown, whole_number
-from planner.configuration import Model
+from planner.configuration import IMAGE_FIRST, PROMPT_ORDERS, Model
 from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_CONNECTOR,
@@ -23,7 +23,7 @@ from planner.parts.catalog import (
     find_vision,
     shipped_config,
 )
-from planner.parts.compressors import COMPRESSORS, Compressor
+from planner.parts.compressors import Compressor
 from planner.parts.configs import read_llm, read_tower
 from planner.parts.connectors import CONNECTORS, Connector, Mlp
 from planner.parts.llms import Llm
@@ -31,7 +31,8 @@ from planner.parts.towers import Tower
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
 
-from .configuration import IMAGE_FIRST, PROMPT_ORDERS, PlannerVlmConfig
+from .configuration import PlannerVlmConfig
+from .modules import module_name
 
 Picked = Candidate | Plan | Mapping[str, Any]
 """A pick: a plan (its best), one of its candidates, or a plan as `Plan.to_dict` writes it."""
@@ -93,11 +94,10 @@ class Recipe:
 
     def config(self) -> PlannerVlmConfig:
         """The model's configuration. Raises InputError where a part has no torch code here."""
-        if not self.compressor.built_as:
-            raise InputError(
-                f"cannot build {self}: the compressor {self.compressor.name} has a known cost but no torch module; "
-                f"expected one of {', '.join(one.name for one in COMPRESSORS if one.built_as)}"
-            )
+        try:
+            compressor = module_name(self.compressor)
+        except InputError as error:
+            raise InputError(f"cannot build {self}: {error}") from None
         if self.connector.built_as != PROJECTOR:
             raise InputError(
                 f"cannot build {self}: the connector {self.connector.name} has a known cost but no torch module; "
@@ -113,10 +113,11 @@ class Recipe:
             return PlannerVlmConfig(
                 vision_config=_hf_config(self.vision.model_type, self.vision_config, self.vision.name),
                 text_config=_hf_config(self.llm.model_type, self.llm_config, self.llm.name),
-                compressor=self.compressor.built_as,
+                compressor=compressor,
                 visual_tokens=self.visual_tokens,
                 prompt_order=self.prompt_order,
                 compressor_heads=self.compressor.heads,
+                compressor_options=dict(self.compressor.build_options()) or None,
             )
         except ValueError as error:
             raise InputError(f"cannot build {self}: {_one_line(error)}") from None
@@ -157,7 +158,7 @@ def make_recipe(
     squeeze = find_compressor(compressor or picked.get("compressor") or DEFAULT_COMPRESSOR)
     order = prompt_order or picked.get("prompt_order") or IMAGE_FIRST
     if order not in PROMPT_ORDERS:
-        raise InputError(f"prompt_order: expected {' or '.join(PROMPT_ORDERS)}, got {shown(order)}")
+        raise UnknownNameError("prompt order", order, PROMPT_ORDERS)
     tokens = visual_tokens if visual_tokens is not None else picked.get("visual_tokens")
     if tokens is None and not squeeze.strides:
         tokens = tower.patches

@@ -25,6 +25,7 @@ from .build import Progress, free_bytes, read_device, weights_bytes
 from .configuration import PlannerVlmConfig
 from .materialise import materialise, seeded, tied_names, units, weights_of
 from .modeling import PlannerVlmForConditionalGeneration
+from .modules import make_known
 from .processing import PlannerVlmProcessor
 
 SHARD_BYTES = 2 * 2**30
@@ -91,6 +92,10 @@ def load_model(
     config = _config_of(path)
     if config.get("model_type") != PlannerVlmConfig.model_type:
         raise InputError(f"{path} holds no model that vlm-planner build wrote: expected its config.json")
+    try:
+        make_known(config.get("compressor", PlannerVlmConfig.compressor))
+    except InputError as error:
+        raise InputError(f"cannot load {path}: {error}; register the compressor before the model is loaded") from None
     needed, free = sum(file.stat().st_size for file in path.glob("*.safetensors")), free_bytes(place)
     if free is not None and needed > free:
         raise InputError(f"{path} needs {format_bytes(needed)} for its weights, {place} has {format_bytes(free)} free")

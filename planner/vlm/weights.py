@@ -17,14 +17,11 @@ from huggingface_hub import constants
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
-    CLIPVisionModel,
     PreTrainedConfig,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
-    SiglipVisionModel,
 )
 from transformers.utils import logging
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
@@ -33,6 +30,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import shown
 
 from .recipe import Recipe
+from .towers import TOWERS
 
 RANDOM = "random"
 PRETRAINED = "pretrained"
@@ -86,8 +84,7 @@ class Source:
 
     def tower(self, config: PreTrainedConfig, dtype: torch.dtype, device: torch.device) -> Any:
         """The vision tower, cut as the config says, as the whole model has it. Raises InputError."""
-        kinds: dict[str, Any] = {"clip_vision_model": CLIPVisionModel, "siglip_vision_model": SiglipVisionModel}
-        tower = self._model(kinds.get(config.model_type, AutoModel), config, dtype, device)
+        tower = self._model(TOWERS.find(config.model_type).model_class(), config, dtype, device)
         tower.post_layernorm = nn.Identity()
         maybe_install_capturing_hooks(tower)
         return tower

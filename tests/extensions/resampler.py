@@ -3,8 +3,9 @@
 Letters: d width of the tower, P its patches, V visual tokens, f width of the MLP.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from planner.parts.compressors import Compressor
 from planner.parts.towers import Tower
@@ -19,9 +20,13 @@ class Resampler(Compressor):
     title: str = "perceiver resampler"
     layers: int = 2
     tokens: tuple[int, ...] = (8, 32, 64)
+    built_as: str = "extensions.resampler_module:ResamplerModule"
 
     def visual_tokens(self, tower: Tower) -> tuple[int, ...]:
         return self.tokens
+
+    def build_options(self) -> Mapping[str, Any]:
+        return {"layers": self.layers}
 
     def params(self, tower: Tower, llm_width: Number, visual_tokens: Number) -> Number:
         """A layer: four projections, an MLP d -> 4 d -> d, two norms; V learned queries."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn import functional
+from vlm.tiny import asked, batch, image, model, pixels, text
 
+import planner.configuration
 from planner.vlm.baselines import COMPRESSORS, TokenPacker, make_compressor
+from planner.vlm.orders import PROMPT_ORDERS
 from planner.vlm.quecc import admissible_tokens
+from planner.vlm.table import Table
 
 SIZES = {"width": 16, "grid_side": 6, "levels": 2, "heads": 2}
 
@@ -82,5 +86,39 @@ def test_tokenpacker_keeps_the_dtype() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match=r"expected a compressor of quecc, tokenpacker, .*, got 'resampler'"):
+    with pytest.raises(ValueError, match=r"^compressor: expected one of quecc, .*, none, got 'resampler'$"):
         make_compressor("resampler", visual_tokens=4, **SIZES)
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_the_name_of_a_compressor_decides_nothing(name: str) -> None:
+    COMPRESSORS.register("another", COMPRESSORS.find(name))
+    try:
+        options = {"visual_tokens": 36 if name == "none" else 4}
+        first, second = (model(compressor=called, **options) for called in (name, "another"))
+        given = batch([text(1, 2, 3) + image(options["visual_tokens"]) + text(4, 5)]) | {"pixel_values": pixels(1)}
+        if first.config.asks_beside_the_prompt:
+            given |= asked([[4, 5]])
+        assert first.config.layers_read == second.config.layers_read
+        assert torch.equal(first(**given).logits, second(**given).logits)
+    finally:
+        COMPRESSORS.remove("another")
+
+
+def test_a_table_is_open_and_keeps_what_it_has() -> None:
+    table: Table[object] = Table("fruit")
+    apple = table.register("apple", object())
+    assert table.register("apple", apple) is table.find("apple") is table["apple"] is apple
+    assert (list(table), len(table), "pear" in table) == (["apple"], 1, False)
+    with pytest.raises(ValueError, match=r"^fruit: there is another 'apple' already; choose another name$"):
+        table.register("apple", object())
+    with pytest.raises(ValueError, match=r"^fruit: expected one of apple, got 'appel'; did you mean 'apple'\?$"):
+        table.find("appel")
+    with pytest.raises(ValueError, match=r"^fruit: expected one of apple, got None$"):
+        table.find(None)
+    table.remove("apple")
+    assert list(table) == []
+
+
+def test_prompt_orders_are_the_planners() -> None:
+    assert tuple(PROMPT_ORDERS) == planner.configuration.PROMPT_ORDERS

@@ -261,7 +261,7 @@ def test_pretrained_means_the_hub_ids_of_the_catalogue() -> None:
         ({"weights": {"llm": "/not/there"}}, "no such folder or GGUF file"),
         ({"dtype": "int4"}, "no dtype is called 'int4'"),
         ({"device": "moon"}, "expected cpu, cuda"),
-        ({"prompt_order": "last"}, "expected image-first or text-first"),
+        ({"prompt_order": "last"}, "no prompt order is called 'last'; there are: image-first, text-first"),
         ({"visual_tokens": None}, "visual_tokens is missing"),
         ({"compressor": "queec"}, "did you mean 'quecc'"),
         ({"candidate": 3}, "expected a plan or one of its candidates"),

@@ -21,10 +21,14 @@ CARRIED = {
     "encoding",
     "generation",
     "modeling",
+    "orders",
     "prefix",
     "processing",
     "prompts",
     "quecc",
+    "queries",
+    "table",
+    "towers",
 }
 ROWS = [text(1, 2, 3) + image() + text(4, 5), text(6, 7, 8) + image() + text(9)]
 

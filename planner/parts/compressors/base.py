@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from planner.parts.towers import Tower
 from planner.parts.walk import Number, Walk
@@ -26,7 +28,8 @@ class Compressor(ABC):
     published_tokens_max: int | None = None
     """Most visual tokens with published results, None if the question does not arise."""
     built_as: str = ""
-    """What `planner.vlm` calls the module that it builds for it; "" where it has none."""
+    """The torch class that is built for it: a name of `planner.vlm.COMPRESSORS`, or "package.module:Class", a subclass
+    of `planner.vlm.Compressor` in another package; "" where there is none."""
 
     def visual_tokens(self, tower: Tower) -> tuple[int, ...]:
         """Admissible visual tokens per image, ascending: one for each region, in every even division of the grid."""
@@ -35,6 +38,10 @@ class Compressor(ABC):
             return (rows * columns,)
         strides = (s for s in range(min(rows, columns), 0, -1) if rows % s == columns % s == 0)
         return tuple((rows // s) * (columns // s) for s in strides)
+
+    def build_options(self) -> Mapping[str, Any]:
+        """Keyword arguments of that class beside its sizes, as JSON writes them; only one from elsewhere has some."""
+        return {}
 
     @abstractmethod
     def params(self, tower: Tower, llm_width: Number, visual_tokens: Number) -> Number:
