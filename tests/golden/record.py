@@ -1,4 +1,6 @@
-"""Record the numbers of every command of `inputs.py`: python tests/golden/record.py, in the checkout to be recorded.
+"""Record the numbers of every command of `inputs.py`, in the checkout to be recorded:
+
+    PYTHONPATH=tests python -m golden.record
 
 The record was made with version 0.1.0; later versions must give the same numbers, or say why not (`DIFFERS` in
 test_golden.py).
@@ -14,13 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from golden import record_file
+from golden.record_file import Numbers
+
 from planner import cli
 
 HERE = Path(__file__).parent
-RECORD = HERE / "numbers.json"
-
-Numbers = dict[str, Any]
-"""Path in the JSON document -> number, text, or None."""
 
 
 def run(arguments: Sequence[str]) -> tuple[int, Numbers]:
@@ -83,17 +84,16 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def main() -> None:
     """Write the tables and the record."""
-    sys.path.insert(0, str(HERE))
-    import inputs
+    from golden import inputs
 
     inputs.write_tables(HERE / "tables")
     inputs.write_groups(HERE / "tables")
-    lines = []
+    records = []
     for arguments in inputs.commands():
         code, numbers = run(arguments)
-        lines.append(json.dumps({"command": list(arguments), "code": code, "numbers": numbers}, separators=(",", ":")))
-    RECORD.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    print(f"{len(lines)} commands")
+        records.append({"command": list(arguments), "code": code, "numbers": numbers})
+    record_file.write(records)
+    print(f"{len(records)} commands")
 
 
 if __name__ == "__main__":

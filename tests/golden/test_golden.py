@@ -6,17 +6,17 @@ Counts, FLOPs and bytes are compared to the last one. Seconds are sums of kernel
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from golden.record import RECORD, run
+from golden import record_file
+from golden.record import run
 
 ROOT = Path(__file__).parents[2]
-RECORDED: list[dict[str, Any]] = json.loads(RECORD.read_text(encoding="utf-8"))
+RECORDED = record_file.read()
 
 SECONDS = 1e-12
 SOLVED = 1e-9
@@ -85,3 +85,29 @@ def test_a_number_that_moved_is_found() -> None:
     assert is_same(0.5, 0.5 + 1e-10, "best.predicted_error") and not is_same(0.5, 0.5 + 1e-8, "best.predicted_error")
     assert not is_same(10**12, 10**12 + 1, "best.flops.total")
     assert not is_same("Qwen3-8B", "Qwen3-4B", "best.llm") and not is_same(None, 3, "tied#")
+
+
+def test_the_files_are_as_the_recorder_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {file.name: file.read_text(encoding="utf-8") for file in record_file.FOLDER.iterdir()}
+    monkeypatch.setattr(record_file, "FOLDER", tmp_path / "numbers")
+    record_file.write(RECORDED)
+    assert {file.name: file.read_text(encoding="utf-8") for file in record_file.FOLDER.iterdir()} == files
+    assert record_file.read() == RECORDED
+
+
+@pytest.mark.parametrize(
+    ("numbers", "tree"),
+    [
+        ({"a.b": 0.1, "a.c": None, "d": "x"}, {"a": {"b": 0.1, "c": None}, "d": "x"}),
+        ({"a#": 2, "a.0": 1, "a.1": None}, {"a#": [1, None]}),
+        ({"a.b#": 2, "a.b.0.c": 1, "a.b.1.c": 2}, {"a": {"b#": {"c": [1, 2]}}}),
+        ({"a#": 0}, {"a#": 0}),
+        ({"a#": 3, "a.0": 1}, {"a#": 3, "a": {"0": 1}}),
+        ({"a#": 2, "a.0.c": 1, "a.1.d": 2}, {"a#": 2, "a": {"0": {"c": 1}, "1": {"d": 2}}}),
+        ({"a#": 1, "a.0.b#": 1, "a.0.b.0": 5}, {"a#": 1, "a": {"0": {"b#": [5]}}}),
+        ({"v1.5-7B.c": 1}, {"v1": {"5-7B": {"c": 1}}}),
+    ],
+)
+def test_a_tree_keeps_every_path(numbers: dict[str, Any], tree: dict[str, Any]) -> None:
+    assert record_file.fold(numbers) == tree
+    assert dict(record_file.unfold(tree)) == numbers
