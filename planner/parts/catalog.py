@@ -55,6 +55,7 @@ def _register_shipped_llms() -> None:
                 nominal_params=entry["nominal_params"],
                 hf_id=entry["hf_id"],
                 source=entry["source"],
+                whole=False,
             )
         )
 

@@ -136,12 +136,12 @@ def test_nested_text_config_of_a_vision_language_model_is_used(tmp_path: Path) -
 
 def test_unknown_model_type_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
-        read_llm("new-1B", {**TINY_LLAMA, "model_type": "novel"}, nominal_params=1e9)
+        read_llm("new-1B", {**TINY_LLAMA, "model_type": "llama_next"}, nominal_params=1e9)
     assert str(caught.value) == (
-        "new-1B: nothing is known of the model type 'novel', so its cost cannot be counted; expected one of llama, "
-        "mistral, qwen2, qwen3, gemma, gemma2, gemma3_text, phi, phi3"
+        "new-1B: nothing is known of language models of the type 'llama_next' (the nearest known one is llama), so its "
+        "cost cannot be counted"
     )
-    with pytest.raises(SpecError, match=r"^new-1B: the config has no model_type, so its"):
+    with pytest.raises(SpecError, match=r"^new-1B: the config has no model_type, so its cost cannot be counted$"):
         read_llm("new-1B", {key: value for key, value in TINY_LLAMA.items() if key != "model_type"})
 
 
@@ -164,24 +164,34 @@ def test_tied_embeddings_are_counted_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "what"),
+    "extra",
     [
-        ({"num_local_experts": 8}, "num_local_experts says that this is a mixture of experts"),
-        ({"num_experts": 128}, "num_experts says that this is a mixture of experts"),
-        ({"n_routed_experts": 64}, "n_routed_experts says that this is a mixture of experts"),
-        ({"kv_lora_rank": 512}, "kv_lora_rank says that this is multi-head latent attention"),
-        ({"ssm_cfg": {"layer": "Mamba2"}}, "ssm_cfg says that this is a state-space model"),
-        ({"encoder_layers": 6}, "encoder_layers says that this is an encoder-decoder"),
+        {"num_local_experts": 8},
+        {"num_experts": 128},
+        {"n_routed_experts": 64},
+        {"kv_lora_rank": 512},
+        {"ssm_cfg": {"layer": "Mamba2"}},
+        {"encoder_layers": 6},
+        {"a_new_kind_of_block": True},
+        {"experts_by_layer": [4, 8]},
     ],
 )
-def test_other_architectures_are_refused(extra: Config, what: str) -> None:
+def test_keys_that_the_class_does_not_have_are_refused(extra: Config) -> None:
     with pytest.raises(SpecError) as caught:
         read_llm("odd", {**MISTRAL_7B, **extra})
-    assert str(caught.value) == f"odd: {what}; costs are known for dense decoder-only models"
+    ((key, value),) = extra.items()
+    assert str(caught.value) == (
+        f"odd: nothing is known of {key!r} ({value!r}) in a config of the type mistral, so its cost cannot be counted"
+    )
+
+
+@pytest.mark.parametrize("extra", [{"a_new_note": "text"}, {"a_new_switch": False}, {"rope_of_a_new_kind": {"x": 2}}])
+def test_keys_that_say_nothing_of_sizes_are_passed_over(extra: Config) -> None:
+    assert read_llm("m", {**MISTRAL_7B, **extra}).params == 7_241_732_096
 
 
 def test_mixture_of_experts_inside_a_text_config_is_refused() -> None:
-    with pytest.raises(SpecError, match="mixture of experts"):
+    with pytest.raises(SpecError, match="nothing is known of 'num_local_experts'"):
         read_llm("odd", {"model_type": "llava", "text_config": {**MISTRAL_7B, "num_local_experts": 8}})
 
 
@@ -191,16 +201,35 @@ def test_a_single_expert_is_no_mixture(extra: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size"]
+    ("key", "default"),
+    [("hidden_size", 4096), ("intermediate_size", 11008), ("num_hidden_layers", 32), ("vocab_size", 32000)],
 )
-def test_missing_size_is_named(key: str) -> None:
+def test_a_size_that_the_config_leaves_out_is_the_default_of_its_class(key: str, default: int) -> None:
     config = {name: value for name, value in TINY_LLAMA.items() if name != key}
+    assert read_llm("m", config) == read_llm("m", {**config, key: default})
+
+
+def test_a_size_without_a_default_is_named() -> None:
     with pytest.raises(SpecError) as caught:
-        read_llm("m", config)
-    assert str(caught.value) == f"m: the config has no {key!r}; expected the config.json of a decoder-only model"
+        read_llm("m", {**TINY_LLAMA, "hidden_size": None})
+    assert str(caught.value) == "m: the config has no 'hidden_size', and its type has no default for it"
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.5, "2048", True, [2048]])
+@pytest.mark.parametrize("value", [5632.0, "5632"])
+def test_whole_numbers_are_taken_however_they_are_written(value: object) -> None:
+    assert read_llm("m", {**TINY_LLAMA, "intermediate_size": value}) == read_llm("m", TINY_LLAMA)
+
+
+def test_an_architecture_of_another_type_is_refused() -> None:
+    with pytest.raises(SpecError) as caught:
+        read_llm("m", {**TINY_LLAMA, "architectures": ["DeciLMForCausalLM"]})
+    assert str(caught.value) == (
+        "m: its architecture 'DeciLMForCausalLM' is none of the type llama, so its cost cannot be counted"
+    )
+    assert read_llm("m", {**TINY_LLAMA, "architectures": ["LlamaForCausalLM"]}).params == 1_100_048_384
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "many", True, [2048]])
 def test_size_that_is_no_count_is_refused(value: object) -> None:
     with pytest.raises(SpecError) as caught:
         read_llm("m", {**TINY_LLAMA, "intermediate_size": value})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planner.base.errors import SpecError
+from planner.base.errors import SpecError, nearest_name
 from planner.base.quantities import shown
 from planner.parts.configs import dense, vit  # noqa: F401  # they register their readers
 from planner.parts.configs.dense import DenseReader
+from planner.parts.configs.nested import language_model
 from planner.parts.configs.reader import LLM_READERS, TOWER_READERS, Labels, LlmReader, TowerReader
 from planner.parts.configs.vit import VitReader
 from planner.parts.llms import Llm
@@ -36,29 +37,34 @@ def read_llm(
     nominal_params: float | None = None,
     hf_id: str = "",
     source: str = "",
+    whole: bool = True,
 ) -> Llm:
-    """The language model of a config.
+    """The language model of a config, of a vision-language model's too.
 
     Args:
         name: what to call it.
-        config: the values of a config.json; a vision-language model's `text_config` is used where there is one.
+        config: the values of a config.json; what it leaves out is the default of its class in transformers.
         family: defaults to the name.
         model_type: overrides the config's own.
         nominal_params: size in the model's name; the exact count if it is not known.
         hf_id: repository on the hub.
         source: where the values come from.
+        whole: whether the config is the model's own file; if not, only the sizes that it gives are its own.
 
     Raises:
-        SpecError: a value is missing or no count, or nothing is known of this type of model.
+        SpecError: a value is missing or no count, nothing is known of this type of model, or of something in the config
+            that may change what it is made of.
     """
-    if isinstance(config.get("text_config"), Mapping):
-        config = config["text_config"]
-    found = model_type or str(config.get("model_type", ""))
-    reader = LLM_READERS.get(found)
+    found = language_model(name, config, model_type)
+    values = found.values
+    reader = LLM_READERS.get(values.type)
     if reader is None:
-        raise SpecError(f"{name}: {_unknown(found, LLM_READERS.names())}")
-    labels = Labels(name, family=family, nominal_params=nominal_params, hf_id=hf_id, source=source)
-    return reader.read(config, labels)
+        raise SpecError(f"{name}: {_unknown(values.type)}")
+    if not found.outer:
+        values.check_class()
+    values.check_keys(reader.reads)
+    labels = Labels(name, family=family, nominal_params=nominal_params, hf_id=hf_id, source=source, whole=whole)
+    return reader.read(values, labels)
 
 
 def read_tower(
@@ -79,6 +85,9 @@ def read_tower(
     return reader.read(config, Labels(name, params=params, hf_id=hf_id, source=source))
 
 
-def _unknown(model_type: str, known: tuple[str, ...]) -> str:
-    said = f"nothing is known of the model type {shown(model_type)}" if model_type else "the config has no model_type"
-    return f"{said}, so its cost cannot be counted; expected one of {', '.join(known)}"
+def _unknown(model_type: str) -> str:
+    if not model_type:
+        return "the config has no model_type, so its cost cannot be counted"
+    near = nearest_name(model_type, LLM_READERS.names())
+    hint = "" if near is None else f" (the nearest known one is {near})"
+    return f"nothing is known of language models of the type {shown(model_type)}{hint}, so its cost cannot be counted"

@@ -1,119 +1,167 @@
-"""Dense decoders: what their transformers classes (5.23) fix in code, and what their configs say.
-
-Sizes must stand in the config. What else it leaves out (tied embeddings, biases) is the default of its class.
-"""
+"""Dense decoders: what their transformers classes (5.23) fix in code, and what their configs say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from planner.base.errors import SpecError
-from planner.parts.configs.reader import LLM_READERS, Labels, LlmReader, count
-from planner.parts.configs.windows import Rule, all_but_every, everywhere, from_layer_on
+from planner.parts.configs.reader import (
+    LLM_READERS,
+    Flag,
+    Labels,
+    LlmReader,
+    Number,
+    common,
+    flag,
+    named,
+    number,
+    values_of,
+)
+from planner.parts.configs.values import Values
+from planner.parts.configs.windows import (
+    Rule,
+    all_but_every,
+    all_but_first_of,
+    by_types_alone,
+    everywhere,
+    everywhere_or_by_types,
+    from_layer_on,
+)
 from planner.parts.llms import Dense
 
-_UNLIKE = {
-    "num_experts": "a mixture of experts",
-    "num_local_experts": "a mixture of experts",
-    "n_routed_experts": "a mixture of experts",
-    "kv_lora_rank": "multi-head latent attention",
-    "ssm_cfg": "a state-space model",
-    "mamba_d_state": "a state-space hybrid",
-    "linear_num_value_heads": "a linear-attention hybrid",
-    "encoder_layers": "an encoder-decoder",
-}
+PER_HEAD = "per head"
+"""Queries and keys are normalised head by head, with one weight for each number of a head."""
+WHOLE = "whole"
+"""Over all heads, with a weight for each number."""
+OWN_HEADS = "own heads"
+"""Head by head, each head with weights of its own."""
+
+
+def head_size(values: Values) -> int:
+    """`head_dim`, where the config or its class gives one, else the width shared by the heads."""
+    return values.count("head_dim", values.count("hidden_size") // values.count("num_attention_heads"))
+
+
+def kv_heads(values: Values) -> int:
+    """`num_key_value_heads`, else as many as there are query heads."""
+    return values.count("num_key_value_heads", values.count("num_attention_heads"))
+
+
+def mlp_width(values: Values) -> int:
+    return values.count("intermediate_size")
+
+
+def four_times(key: str) -> Callable[[Values], int]:
+    """An MLP of four times the model's width where the config gives no other."""
+    return lambda values: values.count(key, 4 * values.count("hidden_size"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DenseReader(LlmReader):
     """One type of dense decoder."""
 
-    tied_embeddings: bool = False
-    """Default where the config does not say."""
-    gated_mlp: bool = True
-    qkv_bias: bool | None = False
-    """None: as the config's `attention_bias` says."""
-    o_bias: bool | None = False
-    mlp_bias: bool | None = False
-    """None: as the config's `mlp_bias` says."""
-    head_bias: bool = False
-    norms_per_layer: int = 2
-    norm_has_bias: bool = False
-    qk_norm: bool = False
+    gated_mlp: Flag = True
+    mlp_width: Number = mlp_width
+    head_size: Number = head_size
+    kv_heads: Number = kv_heads
+    qkv_bias: Flag = False
+    o_bias: Flag = False
+    mlp_bias: Flag = False
+    head_bias: Flag = False
+    norms_per_layer: Number = 2
+    final_norm: Flag = True
+    norm_weights: Number = 1
+    """Weights of a norm for each number of the model's width: 2 with a bias, 0 without weights."""
+    qk_norm: Flag = False
+    qk_norm_kind: str = PER_HEAD
+    layer_vectors: Number = 0
+    """Further parameters of a layer that no matrix product takes."""
+    other_params: Number = 0
+    """The same outside of the layers: learned positions, the norm of the embedding."""
     windows: Rule | None = None
     """Which layers have one; None: none, whatever the config says."""
+    sees_whole_prompt: Flag = False
+    """Whether the tokens of a prompt see those behind them too."""
+    square: bool = False
+    """Whether the heads must have the model's width together: the class's output projection has no other."""
+    knows: tuple[str, ...] = ()
+    must_be: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    """Keys, and the values of them that are known."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.knows
 
     def read(self, config: Mapping[str, Any], labels: Labels) -> Dense:
-        """A dense decoder. Raises SpecError for a value that is missing or no count, or where a key of the config says
-        that this is no dense decoder."""
-        name = labels.name
-        for key, what in _UNLIKE.items():
-            if config.get(key) and not (key.startswith("num_") and config[key] == 1):
-                raise SpecError(
-                    f"{name}: {key} says that this is {what}; costs are known for dense decoder-only models"
-                )
-        hidden_size = count(config, "hidden_size", name)
-        num_heads = count(config, "num_attention_heads", name)
-        head_dim = count(config, "head_dim", name, hidden_size // num_heads)
-        layers = count(config, "num_hidden_layers", name)
-        attention_bias, mlp_bias = bool(config.get("attention_bias", False)), bool(config.get("mlp_bias", False))
-        norm = hidden_size * (2 if self.norm_has_bias else 1)
+        """A dense decoder. Raises SpecError for a value that is missing or no count."""
+        values = values_of(config, labels, self.name)
+        for key, known in self.must_be:
+            if values.get(key) not in known:
+                raise values.wrong(key, " or ".join(map(repr, known)))
+        shared = common(values, labels)
+        heads, hidden, layers = shared["num_heads"], shared["hidden_size"], shared["num_layers"]
+        size, kv = number(values, self.head_size), number(values, self.kv_heads)
+        if self.square and heads * size != hidden:
+            raise SpecError(f"{labels.name}: expected {heads} heads of {size} to make a width of {hidden}")
+        norm = hidden * number(values, self.norm_weights)
+        normed = flag(values, self.qk_norm)
+        qk = {PER_HEAD: 2 * size, WHOLE: (heads + kv) * size, OWN_HEADS: (heads + kv) * size}[self.qk_norm_kind]
         found = Dense(
-            name=name,
-            family=labels.family or name,
-            model_type=self.name,
-            nominal_params=0.0,
-            hidden_size=hidden_size,
-            intermediate_size=count(config, "intermediate_size", name),
-            num_layers=layers,
-            num_heads=num_heads,
-            num_kv_heads=count(config, "num_key_value_heads", name, num_heads),
-            head_dim=head_dim,
-            vocab_size=count(config, "vocab_size", name),
-            tied_embeddings=bool(config.get("tie_word_embeddings", self.tied_embeddings)),
-            gated_mlp=self.gated_mlp,
-            qkv_bias=attention_bias if self.qkv_bias is None else self.qkv_bias,
-            o_bias=attention_bias if self.o_bias is None else self.o_bias,
-            mlp_bias=mlp_bias if self.mlp_bias is None else self.mlp_bias,
-            head_bias=self.head_bias,
-            qk_norm=self.qk_norm,
-            norm_params_per_layer=self.norms_per_layer * norm + (2 * head_dim if self.qk_norm else 0),
-            final_norm_params=norm,
-            windows=() if self.windows is None else self.windows(config, layers, name),
-            hf_id=labels.hf_id,
-            source=labels.source,
+            **shared,
+            intermediate_size=number(values, self.mlp_width),
+            num_kv_heads=kv,
+            head_dim=size,
+            tied_embeddings=values.flag("tie_word_embeddings"),
+            gated_mlp=flag(values, self.gated_mlp),
+            qkv_bias=flag(values, self.qkv_bias),
+            o_bias=flag(values, self.o_bias),
+            mlp_bias=flag(values, self.mlp_bias),
+            head_bias=flag(values, self.head_bias),
+            qk_norm=normed,
+            norm_params_per_layer=number(values, self.norms_per_layer) * norm
+            + normed * qk
+            + number(values, self.layer_vectors),
+            final_norm_params=flag(values, self.final_norm) * norm,
+            other_params=number(values, self.other_params),
+            windows=() if self.windows is None else self.windows(values, layers),
+            sees_whole_prompt=flag(values, self.sees_whole_prompt),
         )
-        notes: tuple[str, ...] = ()
-        if labels.nominal_params is None:
-            notes = (f"{name}: no size in its name, so its exact count of parameters enters the law",)
-        return replace(found, nominal_params=float(labels.nominal_params or found.params), notes=notes)
+        return named(found, labels)
 
+
+BIAS = "attention_bias"
+PATTERN = ("sliding_window_pattern",)
+BOTH_WAYS = "use_bidirectional_attention"
+LIKE_QWEN2: dict[str, Any] = {"qkv_bias": True, "windows": from_layer_on}
+LIKE_QWEN3: dict[str, Any] = {"qkv_bias": BIAS, "o_bias": BIAS, "qk_norm": True}
+LIKE_LLAMA: dict[str, Any] = {"qkv_bias": BIAS, "o_bias": BIAS, "mlp_bias": "mlp_bias"}
+LIKE_GEMMA3: dict[str, Any] = {"qkv_bias": BIAS, "o_bias": BIAS, "norms_per_layer": 4, "qk_norm": True}
+LIKE_OLMO: dict[str, Any] = {"qkv_bias": BIAS, "o_bias": BIAS}
 
 for reader in (
-    DenseReader(name="llama", qkv_bias=None, o_bias=None, mlp_bias=None),
-    DenseReader(name="mistral", windows=everywhere(4096)),
-    DenseReader(name="qwen2", qkv_bias=True, windows=from_layer_on),
-    DenseReader(name="qwen3", qkv_bias=None, o_bias=None, qk_norm=True, windows=from_layer_on),
-    DenseReader(name="gemma", tied_embeddings=True, qkv_bias=None, o_bias=None),
+    DenseReader(name="llama", **LIKE_LLAMA),
+    DenseReader(name="mistral", windows=everywhere),
+    DenseReader(name="qwen2", **LIKE_QWEN2),
+    DenseReader(name="qwen3", **LIKE_QWEN3, windows=from_layer_on),
+    DenseReader(name="gemma", qkv_bias=BIAS, o_bias=BIAS, sees_whole_prompt=BOTH_WAYS),
     DenseReader(
         name="gemma2",
-        tied_embeddings=True,
-        qkv_bias=None,
-        o_bias=None,
+        qkv_bias=BIAS,
+        o_bias=BIAS,
         norms_per_layer=4,
-        windows=all_but_every(2, 4096),
+        windows=all_but_every(2),
+        sees_whole_prompt=BOTH_WAYS,
     ),
     DenseReader(
         name="gemma3_text",
-        tied_embeddings=True,
-        qkv_bias=None,
-        o_bias=None,
-        norms_per_layer=4,
-        qk_norm=True,
-        windows=all_but_every(6, 4096),
+        **LIKE_GEMMA3,
+        windows=all_but_every(6),
+        knows=PATTERN,
+        must_be=((BOTH_WAYS, (None, False)),),
     ),
+    DenseReader(name="vaultgemma", qkv_bias=BIAS, o_bias=BIAS, windows=all_but_every(2)),
     DenseReader(
         name="phi",
         gated_mlp=False,
@@ -122,8 +170,71 @@ for reader in (
         mlp_bias=True,
         head_bias=True,
         norms_per_layer=1,
-        norm_has_bias=True,
+        norm_weights=2,
+        qk_norm="qk_layernorm",
+        must_be=(("qk_layernorm", (None, False)),),
     ),
-    DenseReader(name="phi3", windows=everywhere(None)),
+    DenseReader(name="phi3", windows=everywhere),
+    DenseReader(name="qwen2_vl_text", **LIKE_QWEN2),
+    DenseReader(name="qwen2_5_vl_text", **LIKE_QWEN2),
+    DenseReader(name="qwen2_5_omni_text", **LIKE_QWEN2),
+    DenseReader(name="qwen3_vl_text", **LIKE_QWEN3),
+    DenseReader(name="arcee", gated_mlp=False, **LIKE_LLAMA),
+    DenseReader(name="apertus", gated_mlp=False, qkv_bias=BIAS, o_bias=BIAS, qk_norm=True, layer_vectors=2),
+    DenseReader(name="cwm", windows=all_but_first_of(4), mlp_bias="mlp_bias"),
+    DenseReader(name="ministral", windows=everywhere_or_by_types),
+    DenseReader(name="ministral3", windows=everywhere),
+    DenseReader(name="helium", qkv_bias=BIAS, mlp_bias="mlp_bias", square=True),
+    DenseReader(name="olmo", **LIKE_OLMO, norm_weights=0),
+    DenseReader(name="olmo2", **LIKE_OLMO, qk_norm=True, qk_norm_kind=WHOLE),
+    DenseReader(name="olmo3", **LIKE_OLMO, qk_norm=True, qk_norm_kind=WHOLE, windows=all_but_every(4)),
+    DenseReader(name="smollm3", **LIKE_LLAMA, windows=by_types_alone),
+    DenseReader(name="granite", **LIKE_LLAMA),
+    DenseReader(name="seed_oss", qkv_bias=BIAS, o_bias="attention_out_bias", mlp_bias="mlp_bias"),
+    DenseReader(name="glm", qkv_bias=BIAS),
+    DenseReader(name="glm4", qkv_bias=BIAS, norms_per_layer=4),
+    DenseReader(
+        name="cohere", qkv_bias=BIAS, o_bias=BIAS, norms_per_layer=1, qk_norm="use_qk_norm", qk_norm_kind=OWN_HEADS
+    ),
+    DenseReader(name="cohere2", qkv_bias=BIAS, o_bias=BIAS, norms_per_layer=1, windows=all_but_every(4), knows=PATTERN),
+    DenseReader(name="ernie4_5", qkv_bias="use_bias", o_bias="use_bias", mlp_bias="use_bias"),
+    DenseReader(name="exaone4", qk_norm=True, windows=all_but_every(4)),
+    DenseReader(name="hyperclovax", **LIKE_LLAMA, norms_per_layer=lambda v: 2 + 2 * v.flag("use_post_norm")),
+    DenseReader(name="internlm3", qkv_bias="qkv_bias", o_bias="bias", mlp_bias="bias"),
+    DenseReader(name="iquestcoder", **LIKE_LLAMA),
+    DenseReader(name="jais2", gated_mlp=False, **LIKE_LLAMA, norm_weights=2),
+    DenseReader(name="nemotron", gated_mlp=False, **LIKE_LLAMA, norm_weights=2),
+    DenseReader(name="nanochat", gated_mlp=False, qkv_bias=BIAS, o_bias=BIAS, norm_weights=0),
+    DenseReader(
+        name="stablelm",
+        qkv_bias="use_qkv_bias",
+        norm_weights=2,
+        norms_per_layer=lambda v: 2 - v.flag("use_parallel_residual"),
+        qk_norm="qk_layernorm",
+        qk_norm_kind=OWN_HEADS,
+    ),
+    DenseReader(
+        name="starcoder2",
+        gated_mlp=False,
+        qkv_bias="use_bias",
+        o_bias="use_bias",
+        mlp_bias="use_bias",
+        norm_weights=2,
+        windows=everywhere,
+    ),
+    DenseReader(name="hunyuan_v1_dense", **LIKE_LLAMA, qk_norm=True),
+    DenseReader(name="emu3_text_model", **LIKE_LLAMA),
+    DenseReader(
+        name="bitnet",
+        qkv_bias=BIAS,
+        o_bias=BIAS,
+        layer_vectors=lambda v: v.count("hidden_size") + v.count("intermediate_size"),
+    ),
+    DenseReader(
+        name="granite_swa",
+        **LIKE_LLAMA,
+        layer_vectors=lambda v: v.count("num_attention_heads"),
+        windows=all_but_first_of(4),
+    ),
 ):
     LLM_READERS.register(reader)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
 
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.base.registry import Registry
+from planner.parts.configs.values import Values
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
+
+AnyLlm = TypeVar("AnyLlm", bound=Llm)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Labels:
     """Of a whole tower, 0 if unknown."""
     hf_id: str = ""
     source: str = ""
+    whole: bool = True
+    """Whether the config is the model's own file, so that what it leaves out is its class's default; the entries of the
+    catalogue hold sizes only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +42,14 @@ class LlmReader(ABC):
     name: str
     """The `model_type`."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Keys that it reads and that are no fields of the class."""
+        return ()
+
     @abstractmethod
     def read(self, config: Mapping[str, Any], labels: Labels) -> Llm:
-        """The language model that a config describes. Raises SpecError."""
+        """The language model that a config describes, `Values` where it comes from a file. Raises SpecError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +66,53 @@ class TowerReader(ABC):
 
 LLM_READERS: Registry[LlmReader] = Registry("type of language model", LlmReader)
 TOWER_READERS: Registry[TowerReader] = Registry("type of vision tower", TowerReader)
+
+
+def values_of(config: Mapping[str, Any], labels: Labels, model_type: str) -> Values:
+    """The values of a config, with its class's defaults."""
+    return config if isinstance(config, Values) else Values(labels.name, config, model_type)
+
+
+def common(values: Values, labels: Labels) -> dict[str, Any]:
+    """What every language model says of itself, but for its size."""
+    hidden, heads = values.count("hidden_size"), values.count("num_attention_heads")
+    return {
+        "name": labels.name,
+        "family": labels.family or labels.name,
+        "model_type": values.type,
+        "nominal_params": 0.0,
+        "hidden_size": hidden,
+        "num_layers": values.count("num_hidden_layers"),
+        "num_heads": heads,
+        "vocab_size": values.count("vocab_size"),
+        "hf_id": labels.hf_id,
+        "source": labels.source,
+    }
+
+
+def named(found: AnyLlm, labels: Labels) -> AnyLlm:
+    """A language model with the size in its name, or its exact count and a note that says so."""
+    notes: tuple[str, ...] = ()
+    if labels.nominal_params is None:
+        notes = (f"{labels.name}: no size in its name, so its exact count of parameters enters the law",)
+    return replace(found, nominal_params=float(labels.nominal_params or found.params), notes=notes)
+
+
+Flag: TypeAlias = "bool | str | Callable[[Values], bool]"
+"""Yes, no, the key of the config that says so, or what works it out."""
+Number: TypeAlias = "int | Callable[[Values], int]"
+
+
+def flag(values: Values, rule: Flag) -> bool:
+    """What a rule comes to."""
+    if isinstance(rule, str):
+        return values.flag(rule)
+    return rule if isinstance(rule, bool) else rule(values)
+
+
+def number(values: Values, rule: Number) -> int:
+    """What a rule comes to."""
+    return rule if isinstance(rule, int) else rule(values)
 
 
 def count(

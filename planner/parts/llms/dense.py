@@ -53,8 +53,12 @@ class Dense(Llm):
     norm_params_per_layer: int = 0
     """Parameters of all norms in a layer, QK-norm included."""
     final_norm_params: int = 0
+    other_params: int = 0
+    """Parameters outside of the layers that no product takes: learned positions, the norm of the embedding."""
     windows: tuple[int | None, ...] = ()
     """Of each layer, how many tokens its attention sees; None: all. () where every layer sees all."""
+    sees_whole_prompt: bool = False
+    """Whether the tokens of a prompt see those behind them too (PaliGemma)."""
 
     def __post_init__(self) -> None:
         if self.windows and len(self.windows) != self.num_layers:
@@ -104,6 +108,7 @@ class Dense(Llm):
             self.linear_params
             + self.num_layers * (biases + self.norm_params_per_layer)
             + self.final_norm_params
+            + self.other_params
             + self.embedding_params
             + (1 - self.tied_embeddings) * self.lm_head_params
             + self.head_bias * self.vocab_size
@@ -135,7 +140,7 @@ class Dense(Llm):
             if todo.step:
                 yield CacheRead(count, todo.seen(window), w, u)
             else:
-                yield Attention.causal(
+                kernel = Attention.causal(
                     count,
                     todo.sequences,
                     todo.new_tokens,
@@ -145,6 +150,10 @@ class Dense(Llm):
                     window=window,
                     qk_norm=self.qk_norm,
                 )
+                if np.any(self.sees_whole_prompt):
+                    pairs = np.where(self.sees_whole_prompt, kernel.unmasked_pairs, kernel.pairs)
+                    kernel = replace(kernel, pairs=pairs)
+                yield kernel
         # two norms with the residual sum, and the activation
         yield Elementwise(rows, layers * (2 * 4.0 * h + up + f), launches=3.0 * layers)
         yield Gather(rows, h)

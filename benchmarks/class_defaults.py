@@ -1,0 +1,148 @@
+"""Writes what the configuration classes of the installed transformers fill in, for `planner.parts.configs`.
+
+A published config.json is a diff against its class's defaults, so these belong to what a config says. One line of JSON
+for each type of model: its fields with their defaults, other names of fields ("attribute_map"), the parts that it
+nests with their types and first values, and the further keys that its constructor looks for.
+
+    python benchmarks/class_defaults.py        # needs the extra [vlm]
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import json
+import textwrap
+import warnings
+from pathlib import Path
+from typing import Any
+
+TARGET = Path(__file__).parents[1] / "planner" / "parts" / "configs" / "class_defaults.jsonl"
+FORMER_NAMES = {"qwen2_5_omni": ("Qwen2_5OmniModel",), "llama": ("LLaMAForCausalLM",)}
+"""Model classes that published configs name and that are called otherwise today."""
+NOT_LANGUAGE = ("audio", "codec", "vocoder", "speech")
+
+
+def main() -> None:
+    import transformers
+    from transformers import CONFIG_MAPPING, PreTrainedConfig
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    )
+
+    warnings.simplefilter("ignore")
+    shared = {one.name for one in dataclasses.fields(PreTrainedConfig)}
+    classes: dict[str, Any] = {}
+    wanted = [*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, "qwen2_5_omni"]
+    queue = [(name, CONFIG_MAPPING[name]) for name in wanted]
+    while queue:
+        name, cls = queue.pop(0)
+        if name in classes:
+            continue
+        classes[name] = cls
+        for key, spec in cls.sub_configs_defaults.items():
+            if any(word in key for word in NOT_LANGUAGE):
+                continue
+            nested = spec.config_class
+            inner = nested if issubclass(nested, PreTrainedConfig) else CONFIG_MAPPING[spec.model_type]
+            queue.append((spec.model_type or inner.model_type, inner))
+    lines = [json.dumps({"transformers": transformers.__version__, "shared": sorted(shared)})]
+    lines += [json.dumps(entry(name, classes[name], shared), separators=(",", ":")) for name in sorted(classes)]
+    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{TARGET}: {len(classes)} types of transformers {transformers.__version__}, {TARGET.stat().st_size} bytes")
+
+
+def entry(name: str, cls: Any, shared: set[str]) -> dict[str, Any]:
+    """One type. The name stands first, so that a line can be found without reading the others."""
+    from transformers import PreTrainedConfig
+
+    nested = {}
+    for key, spec in cls.sub_configs_defaults.items():
+        fixed = issubclass(spec.config_class, PreTrainedConfig)
+        nested[key] = {"type": spec.model_type, "first": plain(spec.init_kwargs)} | ({"fixed": True} if fixed else {})
+    fields = {
+        one.name: plain(one.default if one.default is not dataclasses.MISSING else made(one))
+        for one in dataclasses.fields(cls)
+        if one.name not in shared and one.name not in nested
+    }
+    found: dict[str, Any] = {"type": name, "fields": fields}
+    if cls.attribute_map:
+        found["other_names"] = dict(cls.attribute_map)
+    if nested:
+        found["nested"] = nested
+    if looked_for := sorted(set(keys_looked_for(cls)) - set(keys_looked_for(PreTrainedConfig)) - {*fields, *nested}):
+        found["looked_for"] = looked_for
+    if "text_config" in nested:
+        if "tie_word_embeddings" in fields and takes_tie_of_text(cls):
+            found["ties_like_its_text"] = True
+        if takes_flat_text(cls):
+            found["flat"] = True
+    if names := model_classes(cls):
+        found["classes"] = sorted({*names, *FORMER_NAMES.get(name, ())})
+    return found
+
+
+def model_classes(cls: Any) -> list[str]:
+    """Names that the config may give under "architectures": the model classes of its folder."""
+    module = cls.__module__.replace(".configuration_", ".modeling_")
+    try:
+        return sorted(name for name in importlib.import_module(module).__all__ if "PreTrained" not in name)
+    except (ImportError, AttributeError):
+        return []
+
+
+def made(declared: Any) -> Any:
+    return None if declared.default_factory is dataclasses.MISSING else declared.default_factory()
+
+
+def plain(value: Any) -> Any:
+    """As JSON; what is no JSON (a class, a dtype) is its name."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def keys_looked_for(cls: Any) -> list[str]:
+    """Keys of `kwargs` that the constructor asks for: older spellings of fields, for the most part; "*" where a part of
+    the key is computed."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls.__post_init__)))
+    except (OSError, TypeError):
+        return []
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop"):
+            owner = node.func.value
+            if isinstance(owner, ast.Name) and owner.id == "kwargs" and node.args:
+                key = node.args[0]
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    found.append(key.value)
+                elif isinstance(key, ast.JoinedStr):
+                    parts = (one.value if isinstance(one, ast.Constant) else "*" for one in key.values)
+                    found.append("".join(map(str, parts)))
+    return found
+
+
+def takes_tie_of_text(cls: Any) -> bool:
+    """Whether a tie that only the nested text config names reaches the whole model."""
+    try:
+        return bool(cls(tie_word_embeddings=False, text_config={"tie_word_embeddings": True}).tie_word_embeddings)
+    except Exception:  # a class that cannot be made of defaults
+        return False
+
+
+def takes_flat_text(cls: Any) -> bool:
+    """Whether the values of the language model may stand beside the others, without a `text_config`."""
+    try:
+        return bool(cls(num_hidden_layers=3).text_config.num_hidden_layers == 3)
+    except Exception:  # a class that cannot be made of defaults, or whose text has no such field
+        return False
+
+
+if __name__ == "__main__":
+    main()
