@@ -1,0 +1,64 @@
+"""Gemma 4: a tower with gated MLPs and four norms a layer, pooled 3 x 3; the 12B has a patch embedding and no tower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.parts.encoders.base import Bridge, Encoder, Step
+from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts
+from planner.parts.encoders.transformer import TransformerEncoder
+from planner.parts.images import Seen
+from planner.parts.walk import Kernel, Number
+
+
+def _gemma4(parts: Parts) -> Encoder:
+    vision = parts.vision
+    d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
+    head = vision.count("head_dim")
+    bias = 4 * d * vision.flag("attention_bias")
+    return TransformerEncoder(
+        name=parts.name,
+        bridge=Bridge(merge=vision.count("pooling_kernel_size") ** 2, steps=(Step(d, parts.llm_width),)),
+        width=d,
+        mlp=m,
+        layers=layers,
+        layers_run=layers,
+        gated=True,
+        layer_vectors=4 * d + 2 * head + bias,
+        patch_values=3 * vision.count("patch_size") ** 2,
+        outer_params=2 * vision.count("position_embedding_size") * d,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchEmbedding(Encoder):
+    """No tower: the pixels of a token are led into the language model at once."""
+
+    @property
+    def tower_params(self) -> int:
+        return 0
+
+    def tower_walk(self, seen: Seen, images: Number) -> Iterator[Kernel]:
+        yield from ()
+
+    def activation_values(self, seen: Seen) -> int:
+        return seen.visual_tokens * (self.bridge.steps[0].k + 2 * self.bridge.steps[0].n)
+
+
+def _unified(parts: Parts) -> Encoder:
+    """Norm, pixels -> H with bias, norm, positions of both directions with a norm, then H -> H without bias."""
+    vision = parts.vision
+    pixels = 3 * (vision.count("patch_size") * vision.count("pooling_kernel_size")) ** 2
+    width, out = vision.count("mm_embed_dim"), vision.count("output_proj_dims")
+    positions = 2 * vision.count("mm_posemb_size") * width
+    bridge = Bridge(
+        merge=vision.count("pooling_kernel_size") ** 2,
+        steps=(Step(pixels, width), Step(width, out)),
+        vectors=2 * pixels + width + 2 * width + positions + 2 * width,
+    )
+    return PatchEmbedding(name=parts.name, bridge=bridge)
+
+
+ENCODER_READERS.register(EncoderReader(name="gemma4", read=_gemma4))
+ENCODER_READERS.register(EncoderReader(name="gemma4_unified", read=_unified))
