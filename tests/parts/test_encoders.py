@@ -44,7 +44,12 @@ def flops(walk: Walk) -> int:
 @pytest.mark.parametrize("hub_id", MODELS)
 def test_parameters(hub_id: str) -> None:
     encoder, golden = encoder_of(hub_id), MODELS[hub_id]
-    assert (encoder.tower_params, encoder.connector_params) == (golden["vision_tower"], golden["connector"])
+    counted = {
+        "vision_tower": encoder.tower_params,
+        "connector": encoder.connector_params,
+        "audio": encoder.audio_params,
+    }
+    assert counted == {key: golden[key] for key in counted}
 
 
 MERGER_TOKENS = {

@@ -15,6 +15,7 @@ from typing import Any
 
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
+from planner.parts.encoders.audio import gemma3n_audio
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts
 from planner.parts.encoders.siglip import two_layers
@@ -75,7 +76,7 @@ def _recorded(architecture: str) -> Mapping[str, Any] | None:
     return found
 
 
-def _tower(parts: Parts, bridge: Bridge, stride: int) -> ConvolutionalEncoder:
+def _tower(parts: Parts, bridge: Bridge, stride: int, audio_params: int = 0) -> ConvolutionalEncoder:
     name = parts.vision.get("architecture")
     found = _recorded(name) if isinstance(name, str) else None
     if not isinstance(found, Mapping):
@@ -85,6 +86,7 @@ def _tower(parts: Parts, bridge: Bridge, stride: int) -> ConvolutionalEncoder:
     return ConvolutionalEncoder(
         name=parts.name,
         bridge=bridge,
+        audio_params=audio_params,
         side=found["side"],
         stride=stride,
         params=found["params"],
@@ -102,7 +104,7 @@ def _gemma3n(parts: Parts) -> Encoder:
     """Soft tokens are normed and projected; the embedder has a table of hard tokens and a norm of theirs."""
     width, llm = parts.vision.count("hidden_size"), parts.llm_width
     table = parts.vision.count("vocab_size") * width
-    return _tower(parts, Bridge(steps=(Step(width, llm),), vectors=table + 2 * width), stride=0)
+    return _tower(parts, Bridge(steps=(Step(width, llm),), vectors=table + 2 * width), 0, gemma3n_audio(parts))
 
 
 ENCODER_READERS.register(EncoderReader(name="fast_vlm", read=_fast_vlm, reads=TIMM))

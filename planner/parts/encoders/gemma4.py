@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from planner.parts.encoders.audio import gemma4_audio, gemma4_unified_audio
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts
 from planner.parts.encoders.transformer import TransformerEncoder
@@ -20,6 +21,7 @@ def _gemma4(parts: Parts) -> Encoder:
     return TransformerEncoder(
         name=parts.name,
         bridge=Bridge(merge=vision.count("pooling_kernel_size") ** 2, steps=(Step(d, parts.llm_width),)),
+        audio_params=gemma4_audio(parts),
         width=d,
         mlp=m,
         layers=layers,
@@ -57,7 +59,7 @@ def _unified(parts: Parts) -> Encoder:
         steps=(Step(pixels, width), Step(width, out)),
         vectors=2 * pixels + width + 2 * width + positions + 2 * width,
     )
-    return PatchEmbedding(name=parts.name, bridge=bridge)
+    return PatchEmbedding(name=parts.name, bridge=bridge, audio_params=gemma4_unified_audio(parts))
 
 
 ENCODER_READERS.register(EncoderReader(name="gemma4", read=_gemma4))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
+from planner.parts.encoders.audio import phi4_audio
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.pixtral import pixtral_encoder
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
@@ -203,6 +204,7 @@ def _phi4(parts: Parts) -> Encoder:
     return _Phi4(
         name=parts.name,
         bridge=Bridge(steps=(Step(d, llm), Step(llm, llm)), vectors=2 * llm + 2 * d),
+        audio_params=phi4_audio(parts),
         width=d,
         mlp=m,
         layers=shape.layers,
