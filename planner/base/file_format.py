@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -176,6 +175,8 @@ class FileFormat(Generic[T]):
 
 def content_hash(content: Mapping[str, Any], key: str) -> str:
     """SHA-256 of a dictionary without the entry `key`, in one way of writing: sorted keys, no blanks, ASCII."""
+    import hashlib  # loads OpenSSL, which most runs do without
+
     rest = {name: value for name, value in content.items() if name != key}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

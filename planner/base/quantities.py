@@ -222,6 +222,11 @@ def format_fraction(fraction: float) -> str:
     return f"{fraction:.4f}"
 
 
+def score_of(error: float) -> float | None:
+    """One minus an error; None for an error outside 0 to 1, which is that of no score."""
+    return 1.0 - error if 0 <= error <= 1 else None
+
+
 def format_score(score: float) -> str:
     """A score between 0 and 1 as benchmarks print it, in per cent to a tenth: "49.8 %"."""
     return f"{100 * score:.1f} %"

@@ -20,7 +20,6 @@ from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import LEVEL, profiler
-from planner.laws.joint import joint_difference, joint_interval
 from planner.laws.memo import remembered
 from planner.laws.posterior import posterior
 
@@ -44,16 +43,29 @@ class Region(Protocol):
 
 @dataclass(frozen=True)
 class JointRegion:
-    """The law of one group of a joint fit; its intervals rest on the runs of all groups."""
+    """The law of one group of a joint fit; its intervals rest on the runs of all groups.
+
+    Joint fits are loaded here, for laws that come of one: most plans rest on other laws.
+    """
 
     law: FittedLaw
 
+    def check(self) -> None:
+        """Raises FitError where the fit kept no region."""
+        from planner.laws.joint import joint_interval
+
+        joint_interval(self.law, 1e9, 1.0)
+
     def predictions(self, llm_params: FloatArray, visual_tokens: FloatArray) -> tuple[FloatArray, FloatArray]:
+        from planner.laws.joint import joint_interval
+
         return joint_interval(self.law, llm_params, visual_tokens, LEVEL)
 
     def differences(
         self, llm_params: FloatArray, visual_tokens: FloatArray, reference: tuple[float, float]
     ) -> tuple[FloatArray, FloatArray]:
+        from planner.laws.joint import joint_difference
+
         return joint_difference(self.law, llm_params, visual_tokens, reference, LEVEL)
 
 
@@ -138,8 +150,9 @@ def _belief_of(law: Law) -> Belief:
         members = tuple(member for member in law.members if isinstance(member, FittedLaw))
         return _belief(members, dict(zip((member.form for member in members), law.weights, strict=True)), None)
     if law.joint:
-        joint_interval(law, 1e9, 1.0)  # raises where the fit kept no region
-        return Belief((JointRegion(law),), (1.0,))
+        region = JointRegion(law)
+        region.check()
+        return Belief((region,), (1.0,))
     laws = other_forms(law)
     if len(laws) == 1:
         return _belief(tuple(laws), {law.form: 1.0}, law.form)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from planner.base.codec import encode
-from planner.base.quantities import format_fraction, format_score
+from planner.base.quantities import format_fraction, format_score, score_of
 from planner.configuration import Model, Run
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
@@ -18,7 +18,9 @@ from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import Limit
-from planner.planning.plan_record import CandidateRecord, score_of
+
+if TYPE_CHECKING:
+    from planner.planning.plan_record import CandidateRecord
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Candidate:
 
     def record(self) -> CandidateRecord:
         """As a plan's file holds it: its parts by name."""
+        from planner.planning.plan_record import CandidateRecord  # files are no part of making a plan
+
         own = {name: getattr(self, name) for name in CandidateRecord.SAME}
         return CandidateRecord(
             llm=self.llm.name,

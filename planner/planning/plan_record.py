@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.codec import INLINE, SPARSE
+from planner.base.quantities import score_of
 from planner.base.stored import COUNT, Choice, Whole
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.flops import CONVENTIONS, Flops
@@ -28,11 +29,6 @@ from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
 _FROM_ONE = Whole(1)
-
-
-def score_of(error: float) -> float | None:
-    """One minus an error; None for an error outside 0 to 1, which is that of no score."""
-    return 1.0 - error if 0 <= error <= 1 else None
 
 
 @dataclass(frozen=True)

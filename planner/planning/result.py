@@ -21,7 +21,6 @@ from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import Law
 from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.deployment import Deployment
-from planner.planning.plan_file import HASH, PLAN_FILE, record, restored
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
 from planner.planning.tried import Tried
@@ -80,6 +79,8 @@ class Plan(Result):
     @property
     def sha256(self) -> str:
         """SHA-256 of what `to_dict` holds, by which a verdict names the plan."""
+        from planner.planning.plan_file import HASH
+
         return str(self.to_dict()[HASH])
 
     @property
@@ -109,6 +110,8 @@ class Plan(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain JSON types: the answer, what it rests on, and what gives it again."""
+        from planner.planning.plan_file import PLAN_FILE, record
+
         return PLAN_FILE.to_dict(record(self))
 
     @classmethod
@@ -122,6 +125,8 @@ class Plan(Result):
         Raises:
             InputError: no plan, one of a newer version, one that was changed after it was made, or a damaged one.
         """
+        from planner.planning.plan_file import restored
+
         return cls(**restored(content, origin))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -131,6 +136,8 @@ class Plan(Result):
             OutputExistsError: the file exists and `overwrite` is false.
             InputError: it cannot be written.
         """
+        from planner.planning.plan_file import PLAN_FILE, record
+
         return PLAN_FILE.write(path, record(self), overwrite=overwrite)
 
     def to_frame(self) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -55,6 +54,8 @@ class Runs:
 
     def sha256(self) -> str:
         """Fingerprint of everything that a fit reads, whatever the order of the rows."""
+        import hashlib  # loads OpenSSL, which most runs do without
+
         numbers = {
             name: getattr(self, name) for name in ("llm_params", "visual_tokens", "error", "error_se", "samples")
         }

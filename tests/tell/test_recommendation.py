@@ -27,7 +27,8 @@ from planner.laws.fitted import FittedLaw
 from planner.planning.plan_file import HASH
 from planner.tell.document import Chart, Document, Value, lines_of, plain
 from planner.tell.recommendation import tell, write_artefacts
-from planner.tell.render import as_json, as_text
+from planner.tell.render import as_text
+from planner.tell.render.json import as_json
 
 KINDS = (".html", ".md", ".json")
 GOLDEN = Path(__file__).parent / "golden" / "recommendation.md"

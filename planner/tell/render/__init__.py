@@ -1,19 +1,9 @@
 """What makes the text of a file of a Document: one file each, found by the suffix of the file to be written."""
 
 from planner.tell.document import Document
-from planner.tell.render.html import html
-from planner.tell.render.json import as_json, json
-from planner.tell.render.markdown import markdown
 from planner.tell.render.renderer import RENDERERS, Renderer, renderer_of, suffixes
 
-__all__ = ["RENDERERS", "Renderer", "as_json", "as_text", "renderer_of", "suffixes"]
-
-for _renderer in (
-    Renderer("html", ".html", html),
-    Renderer("markdown", ".md", markdown),
-    Renderer("json", ".json", json),
-):
-    RENDERERS.register(_renderer)
+__all__ = ["RENDERERS", "Renderer", "as_text", "renderer_of", "suffixes"]
 
 
 def as_text(document: Document, suffix: str) -> str:

@@ -23,7 +23,17 @@ class Renderer:
     render: Callable[[Document], str]
 
 
-RENDERERS: Registry[Renderer] = Registry("renderer", Renderer)
+def _fill() -> None:
+    """What is built in; loaded when a file is to be written, the console shows documents without it."""
+    from planner.tell.render.html import html
+    from planner.tell.render.json import json
+    from planner.tell.render.markdown import markdown
+
+    for name, suffix, render in (("html", ".html", html), ("markdown", ".md", markdown), ("json", ".json", json)):
+        RENDERERS.register(Renderer(name, suffix, render))
+
+
+RENDERERS: Registry[Renderer] = Registry("renderer", Renderer, _fill)
 
 
 def suffixes() -> tuple[str, ...]:

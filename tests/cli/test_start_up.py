@@ -1,0 +1,38 @@
+"""What a plan from cold does not load: what only other verbs, files and laws need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+UNUSED = {
+    "jinja2": "pages",
+    "pydantic": "values that are not plain",
+    "numpy.random": "draws of a law that is not shipped",
+    "hashlib": "the hash of a file",
+    "planner.laws.joint": "laws of a joint fit",
+    "planner.planning.plan_file": "files of plans",
+    "planner.tell.render.html": "pages",
+    "planner.tell.recommendation": "recommendations",
+    "planner.bench": "measurements",
+    "planner.explore": "the explorer",
+    "planner.vlm": "models",
+}
+"""Modules, and what they are for."""
+SCRIPT = f"""
+import sys
+sys.argv[1:] = ["plan", "--budget", "2TFLOPs", "--query-tokens", "50", "--generated-tokens", "32"]
+from planner.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+print(*(name for name in {list(UNUSED)!r} if name in sys.modules))
+"""
+
+
+def test_a_plan_loads_what_it_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    *said, loaded = done.stdout.splitlines()
+    assert {name: UNUSED[name] for name in loaded.split()} == {}
+    assert len(said) > 20
