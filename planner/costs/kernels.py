@@ -155,13 +155,14 @@ class StageClock:
         weight_bytes: Number = 0.0
         row_inputs: Number = 0.0
         launches: Number = 0.0
+        halfway = bool(np.all(e.overlap == 2))
         for times, k, n, *touched in matrices:
             products = 2.0 * k * n
             weights = (touched[0] if touched else k * n) * r.weight_bytes
             values = k * r.input_bytes + n * r.output_bytes
             c = products / (peak * share)
             b, b0 = values / (bandwidth * e.matmul_bandwidth), weights / (bandwidth * e.matmul_bandwidth)
-            if np.all(e.overlap == 2):
+            if halfway:
                 # sqrt((c m)^2 + (b m + b0)^2) as a quadratic in m: few operations on the full grid
                 seconds = seconds + times * np.sqrt(((c * c + b * b) * rows + 2 * b * b0) * rows + b0 * b0)
             else:

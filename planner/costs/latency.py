@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from planner.configuration import Model, Run
 from planner.costs.kernels import Number, StageTime, summed
 from planner.costs.seconds import Clocks
 from planner.costs.stages import Workload, passes
+from planner.hardware import Hardware
 from planner.hardware.efficiency import DEFAULT
 from planner.parts.walk import Pass
 
@@ -110,13 +112,18 @@ class Latency:
         return {**{name: float(getattr(self, name)) for name in totals}, "source": self.source, **stages}
 
 
-def latency(model: Model, workload: Workload, run: Run) -> Latency:
+VisionTimes: TypeAlias = tuple[StageTime, StageTime]
+"""Times of encoder and compressor; nothing of the prompt's order is in them."""
+
+
+def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | None = None) -> Latency:
     """Seconds of a batch of requests.
 
     Args:
         model: what runs.
         workload: each request.
         run: the GPU, precision, batch and GPUs that share the LLM.
+        vision: what `vision_times` gives, where it is known already.
 
     Returns:
         Latency whose entries broadcast to the shape of LLMs, visual tokens, batch and tensor_parallel.
@@ -124,20 +131,18 @@ def latency(model: Model, workload: Workload, run: Run) -> Latency:
     Raises:
         InputError: no hardware, or a precision that the card does not compute in.
     """
-    card = run.hardware
-    if card is None:
-        raise InputError("times need hardware: give the run an accelerator, such as l4")
-    clocks = Clocks.of(card, run)
+    card, clocks = _clocks(run)
     batch, gpus = np.asarray(run.batch, float), np.asarray(run.tensor_parallel, float)
-    todo, images = passes(model, workload, batch), workload.images * batch
+    todo = passes(model, workload, batch)
+    encoder, compressor = vision or vision_times(model, workload, run)
 
     def llm_time(some: Sequence[Pass]) -> StageTime:
         return summed([clocks.time(model.llm.walk(one, gpus)) for one in some]) if some else StageTime()
 
     source = ROOFLINE if card.efficiency.source == DEFAULT else card.efficiency.source
     return Latency(
-        encoder=clocks.time(model.encode(images)),
-        compressor=clocks.time(model.compress(images)),
+        encoder=encoder,
+        compressor=compressor,
         query_pass=llm_time(todo.query_pass),
         prefill=llm_time(todo.prefill),
         decode_step=llm_time((todo.mean_step,)),
@@ -148,6 +153,19 @@ def latency(model: Model, workload: Workload, run: Run) -> Latency:
             np.shape(model.llm.nominal_params), np.shape(model.visual_tokens), np.shape(batch), np.shape(gpus)
         ),
     )
+
+
+def vision_times(model: Model, workload: Workload, run: Run) -> VisionTimes:
+    """Seconds of encoder and compressor for a batch of requests; as `latency`."""
+    _, clocks = _clocks(run)
+    images = workload.images * np.asarray(run.batch, float)
+    return clocks.time(model.encode(images)), clocks.time(model.compress(images))
+
+
+def _clocks(run: Run) -> tuple[Hardware, Clocks]:
+    if run.hardware is None:
+        raise InputError("times need hardware: give the run an accelerator, such as l4")
+    return run.hardware, Clocks.of(run.hardware, run)
 
 
 def speed_limit_tokens(model: Model, workload: Workload, run: Run, *, saving: float = 0.05) -> NDArray[np.int64] | int:

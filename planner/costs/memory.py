@@ -131,20 +131,24 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
         there = whole == per_request
         peak_stage, at_peak = np.where(there, position, peak_stage), np.where(there, kv, at_peak)
     shape = np.broadcast_shapes(np.shape(per_request), np.shape(weights), b.shape, devices.shape)
-    zero = np.zeros(shape)
+
+    def full(bytes_: Number) -> Number:
+        """Of the shape of all candidates, without a copy for each."""
+        return np.broadcast_to(np.asarray(bytes_, float), shape) if shape else np.float64(bytes_)
+
     return Memory(
-        weights=weights + zero,
-        kv_cache=b * at_end + zero,
-        encoder=b * encoder + zero,
-        compressor=b * squeezed + zero,
-        query_pass=b * query_pass + zero,
-        prefill=b * prefill + zero,
-        decode=b * decode + zero,
-        reserve=CONTEXT_BYTES + zero,
-        peak=weights + CONTEXT_BYTES + b * per_request + zero,
-        per_request=per_request + zero,
-        peak_stage=peak_stage + zero,
-        peak_kv_cache=b * at_peak + zero,
+        weights=full(weights),
+        kv_cache=full(b * at_end),
+        encoder=full(b * encoder),
+        compressor=full(b * squeezed),
+        query_pass=full(b * query_pass),
+        prefill=full(b * prefill),
+        decode=full(b * decode),
+        reserve=full(CONTEXT_BYTES),
+        peak=full(weights + CONTEXT_BYTES + b * per_request),
+        per_request=full(per_request),
+        peak_stage=full(peak_stage),
+        peak_kv_cache=full(b * at_peak),
     )
 
 

@@ -7,7 +7,7 @@ visual tokens); blocks are laid end to end into the columns of a `CandidateTable
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from itertools import product
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from planner.configuration import Model, Run
 from planner.costs.flops import Flops, flops
 from planner.costs.kernels import StageTime
-from planner.costs.latency import LATENCY_STAGES, MIXED, Latency, latency
+from planner.costs.latency import LATENCY_STAGES, MIXED, Latency, VisionTimes, latency, vision_times
 from planner.costs.memory import Memory, memory
 from planner.costs.request import SILICON
 from planner.costs.stages import Workload
@@ -97,33 +97,32 @@ def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) ->
     """Cost and predicted error of every candidate. Raises InputError for a precision that the hardware lacks."""
     groups = stacks(axes.llms)
     blocks = tuple(
-        _block(axes, groups, deployment, load, convention, *choice)
-        for choice in product(axes.compressors, axes.towers, axes.prompt_orders, deployment.precisions)
+        block
+        for compressor, tower in product(axes.compressors, axes.towers)
+        for block in _blocks(axes, groups, deployment, load, convention, compressor, tower)
     )
     counts = [int(np.prod(block.shape)) for block in blocks]
+    ends = np.cumsum(counts)
 
-    def column(name: str) -> FloatArray:
-        return np.concatenate([block.quantities[name].ravel() for block in blocks])
+    def column(of: Callable[[Block], NDArray[Any]], kind: Any = float) -> NDArray[Any]:
+        """Of every candidate what `of` a block broadcasts to its shape."""
+        whole = np.empty(ends[-1], kind)
+        for block, count, end in zip(blocks, counts, ends, strict=True):
+            whole[end - count : end].reshape(block.shape)[...] = of(block)
+        return whole
 
-    def index(block: Block, axis: int) -> NDArray[np.intp]:
-        shape = [1, 1, 1, 1]
-        shape[axis] = block.shape[axis]
-        return np.broadcast_to(np.arange(block.shape[axis]).reshape(shape), block.shape).ravel()
-
-    llm_index = np.concatenate([index(block, 2) for block in blocks])
-    tokens = np.concatenate([np.array(block.visual_tokens, float)[index(block, 3)] for block in blocks])
-    batch = np.array(deployment.batches)[np.concatenate([index(block, 0) for block in blocks])]
-    device_index = np.concatenate([index(block, 1) for block in blocks])
-    devices = np.array(deployment.tensor_parallel)[device_index]
-    shared = np.array([[llm.can_share(count) for count in deployment.tensor_parallel] for llm in axes.llms])
+    llms = np.arange(len(axes.llms)).reshape(-1, 1)
+    batches = np.array(deployment.batches).reshape(-1, 1, 1, 1)
+    devices = np.array(deployment.tensor_parallel).reshape(-1, 1, 1)
+    shared = np.array([[llm.can_share(count) for llm in axes.llms] for count in deployment.tensor_parallel])
     block_index = np.repeat(np.arange(len(blocks)), counts)
     table = CandidateTable(
         llms=axes.llms,
-        llm_index=llm_index,
-        visual_tokens=tokens,
-        predicted_error=column("predicted_error"),
-        fits=np.ones(len(tokens), bool),
-        quantities={name: column(name) for name in blocks[0].quantities if name != "predicted_error"},
+        llm_index=column(lambda _: llms, llms.dtype),
+        visual_tokens=column(lambda block: np.array(block.visual_tokens)),
+        predicted_error=column(lambda block: block.error),
+        fits=np.ones(ends[-1], bool),
+        quantities={name: column(partial(_quantity, name)) for name in blocks[0].quantities},
         setups=tuple(
             {
                 "compressor": block.compressor.name,
@@ -134,14 +133,18 @@ def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) ->
             for block in blocks
         ),
         setup_index=block_index,
-        tensor_parallel=devices,
-        batch=batch,
+        tensor_parallel=column(lambda _: devices, devices.dtype),
+        batch=column(lambda _: batches, batches.dtype),
     )
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
-    return Space(blocks, starts, table, block_index, shared[llm_index, device_index])
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.intp)
+    return Space(blocks, starts, table, block_index, column(lambda _: shared[..., None], bool))
 
 
-def _block(
+def _quantity(name: str, block: Block) -> FloatArray:
+    return block.quantities[name]
+
+
+def _blocks(
     axes: Axes,
     groups: list[tuple[list[int], Llm]],
     deployment: Deployment,
@@ -149,33 +152,73 @@ def _block(
     convention: str,
     compressor: Compressor,
     tower: Tower,
-    prompt_order: str,
-    precision: str,
-) -> Block:
+) -> Iterator[Block]:
+    """One for each prompt order and precision. Errors know of neither, FLOPs of no precision, the times of tower and
+    compressor of no prompt order: each is worked out once."""
     tokens = axes.visual_tokens[compressor.name, tower.name]
     v = np.array(tokens, float)
     batch = np.array(deployment.batches, float).reshape(-1, 1, 1, 1)
     devices = np.array(deployment.tensor_parallel, float).reshape(-1, 1, 1)
     shape = (len(batch), len(devices), len(axes.llms), len(tokens))
-    run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
-    found = []
-    for members, llm in groups:
-        model = Model(llm, tower, compressor, v, prompt_order, axes.connector)
-        timed = served = None
-        if deployment.hardware is not None:
-            llms = [axes.llms[position] for position in members]
-            times = partial(_silicon, llms, deployment) if deployment.latency_source == SILICON else latency
-            timed = served = times(model, load.tail, run)
-            if load.mean != load.tail:
-                served = times(model, load.mean, run)
-        found.append((flops(model, load.mean, convention), memory(model, load.tail, run), timed, served))
     as_they_are = len(groups) == 1 and np.ndim(groups[0][1].nominal_params) > 0
-    whole = found[0] if as_they_are else _in_order(found, [members for members, _ in groups], shape)
-    counted, held, timed, served = whole
     law = axes.laws[compressor.name]
     sizes = np.array([[llm.nominal_params] for llm in axes.llms], float)
     error = np.broadcast_to(np.asarray(law.predict(sizes, v)), shape[2:])
-    quantities = {"predicted_error": error, "total_flops": counted.total, "peak_memory_bytes": held.peak}
+    clocks = [_Clock(axes, deployment, members) for members, _ in groups]
+    for prompt_order in axes.prompt_orders:
+        models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]
+        flops_of_groups = [flops(model, load.mean, convention) for model in models]
+        for precision in deployment.precisions:
+            run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
+            found: list[_Costs] = []
+            for clock, model, counted in zip(clocks, models, flops_of_groups, strict=True):
+                timed = clock.time(model, load.tail, run)
+                served = timed if load.mean == load.tail else clock.time(model, load.mean, run)
+                found.append((counted, memory(model, load.tail, run), timed, served))
+            whole = found[0] if as_they_are else _in_order(found, [members for members, _ in groups], shape)
+            yield Block(
+                vision=tower,
+                compressor=compressor,
+                connector=axes.connector,
+                prompt_order=prompt_order,
+                precision=precision,
+                visual_tokens=tokens,
+                law=law,
+                error=error,
+                flops=whole[0],
+                memory=whole[1],
+                latency=whole[2],
+                shape=shape,
+                quantities=_quantities(whole, deployment, devices, shape),
+            )
+
+
+class _Clock:
+    """Times of a group of language models; what a prompt order does not change is kept."""
+
+    def __init__(self, axes: Axes, deployment: Deployment, members: Sequence[int]) -> None:
+        self._deployment = deployment
+        self._llms = [axes.llms[position] for position in members]
+        self._vision: dict[tuple[str, Workload], VisionTimes] = {}
+
+    def time(self, model: Model, workload: Workload, run: Run) -> Latency | None:
+        """None without hardware."""
+        if run.hardware is None:
+            return None
+        if self._deployment.latency_source == SILICON:
+            return _silicon(self._llms, self._deployment, model, workload, run)
+        key = run.precision, workload
+        if key not in self._vision:
+            self._vision[key] = vision_times(model, workload, run)
+        return latency(model, workload, run, self._vision[key])
+
+
+def _quantities(
+    costs: _Costs, deployment: Deployment, devices: FloatArray, shape: tuple[int, ...]
+) -> dict[str, FloatArray]:
+    """What limits look at, by name; each of the whole shape."""
+    counted, held, timed, served = costs
+    quantities = {"total_flops": counted.total, "peak_memory_bytes": held.peak}
     card = deployment.hardware
     if card is not None and timed is not None and served is not None:
         rate = np.asarray(served.throughput_requests_per_s)
@@ -190,22 +233,7 @@ def _block(
             quantities["energy_joules"] = card.power_w * devices / rate
         if deployment.price_per_hour is not None:
             quantities["price_per_million_requests"] = 1e6 / 3600 * deployment.price_per_hour * devices / rate
-    full = {name: np.broadcast_to(np.asarray(value, float), shape) for name, value in quantities.items()}
-    return Block(
-        vision=tower,
-        compressor=compressor,
-        connector=axes.connector,
-        prompt_order=prompt_order,
-        precision=precision,
-        visual_tokens=tokens,
-        law=law,
-        error=error,
-        flops=counted,
-        memory=held,
-        latency=timed,
-        shape=shape,
-        quantities=full,
-    )
+    return {name: np.broadcast_to(np.asarray(value, float), shape) for name, value in quantities.items()}
 
 
 _Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]
