@@ -31,8 +31,8 @@ def report(
     from planner.tell.console import plain
     from planner.tell.document import plain as text_of
     from planner.tell.recommendation import check_folder, tell, write_artefacts
-    from planner.tell.render.json import as_json as content_of
     from planner.tell.render import renderer_of
+    from planner.tell.render.json import as_json as content_of
 
     if output is None and artefacts is None and not as_json:
         raise InputError("-o is missing: name the page to write, as recommendation.html, or say --json")
