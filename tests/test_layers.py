@@ -34,7 +34,7 @@ def _may_import() -> dict[str, set[str]]:
 
 MAY_IMPORT = _may_import()
 
-HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy", "starlette", "uvicorn"}
+HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy", "starlette", "uvicorn", "jinja2"}
 MAY_BE_HEAVY = ("vlm/", "bench/", "tell/plots/", "explore/serving/")
 
 

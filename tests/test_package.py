@@ -53,6 +53,9 @@ def test_the_wheel_holds_code_data_and_licence(wheel: Path) -> None:
     for name in ("planner/parts/catalog.json", "planner/py.typed", "fitted_laws/reasoning.additive.json"):
         assert name in names
     assert "fitted_laws/runs/qwen1.5_tokenpacker_ocr.csv" in names
+    assert "planner/tell/render/templates/blocks/table.html" in names
+    here = [path for path in (ROOT / "planner").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {path.relative_to(ROOT).as_posix() for path in here} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [
         name for name in names if name.split("/")[0] not in ("planner", "fitted_laws") and "dist-info" not in name

@@ -9,21 +9,40 @@ from importlib import resources
 import pytest
 from tell.pages import PLANS, Page, plan, verdict
 
-from planner.tell.document import Facts
+from planner.tell.document import (
+    Axis,
+    Block,
+    Bullets,
+    Chart,
+    Code,
+    Command,
+    Document,
+    Facts,
+    Mark,
+    Paragraph,
+    Section,
+    Table,
+    Tick,
+    Value,
+    foreign,
+    line,
+    visible,
+)
 from planner.tell.recommendation import tell
 from planner.tell.render import as_text
-from planner.tell.render.html import _block as html_of_block
+from planner.tell.render.html import html as html_of
 
 STYLE = (resources.files("planner.tell.render") / "page.css").read_text("utf-8")
+AXIS = Axis(("axis",), 1.0, 2.0, (Tick(1.0, Value("1", 1.0, "tick")),))
 TEXT_CONTRAST, PICTURE_CONTRAST = 4.5, 3.0  # WCAG 2.2: 1.4.3 and 1.4.11, level AA
 TEXT = {
     "ink": ("paper", "panel"),
     "soft": ("paper", "panel"),
     "link": ("paper",),
     "accent": ("paper",),
-    "good": ("good-panel",),
-    "warn": ("warn-panel",),
-    "bad": ("bad-panel",),
+    "good": ("good-panel", "paper"),
+    "warn": ("warn-panel", "paper"),
+    "bad": ("bad-panel", "paper"),
 }
 
 
@@ -88,9 +107,57 @@ def test_pictures_name_their_axes_with_units_and_hold_their_marks(html: str) -> 
             assert 0 <= float(circle.get("cy", "-1")) <= 290
 
 
+def document(*opening: Block, sections: tuple[Section, ...] = (), tone: str = "") -> Document:
+    return Document("law", "A law", ("It falls",), opening, sections, tone=tone)
+
+
+@pytest.mark.parametrize(("count", "navs"), [(0, 0), (1, 0), (2, 1)])
+def test_contents_are_listed_where_there_are_several(count: int, navs: int) -> None:
+    sections = tuple(Section(f"part-{i}", f"Part {i}", (Paragraph(("Said.",)),)) for i in range(count))
+    page = Page(html_of(document(Paragraph(("First.",)), sections=sections)))
+    assert len(page.all("nav")) == navs
+    assert [one["href"] for one in page.all("a")] == [f"#part-{i}" for i in range(count)] * navs
+
+
+def test_rows_stand_in_their_groups_with_their_tones() -> None:
+    rows = tuple((line(name), line("1")) for name in "abcd")
+    tones, breaks = ("", "bad", "faint", ""), frozenset({0, 2})
+    text = html_of(document(Table((), ("", "n"), rows, tones=tones, breaks=breaks, marked=3), tone="bad"))
+    page = Page(text)
+    assert [one.get("class", "") for one in page.all("tr")] == ["", "", "bad", "faint", "pick"]
+    assert len(page.all("tbody")) == 2
+    assert page.all("caption") == []
+    assert page.all("div")[0]["aria-label"] == "Table"
+    assert page.all("h1") == [{"class": "bad"}]
+    assert "d <em>(the pick)</em>" in text
+
+
+@pytest.mark.parametrize("told", ["<b>", "&amp;", "\u202e", "\x1b[0m", "{{ style }}", "{% raw %}", "'\""])
+def test_every_text_of_a_document_is_shown_as_it_is(told: str) -> None:
+    """In whatever place it stands: the engine escapes all that a template puts out."""
+    value, seen = foreign(told, "text"), visible(told)
+    mark = Mark(1.5, 1.5, "circle", (told,))
+    blocks = (
+        Paragraph((value, told, Code(told)), label=told),
+        Bullets(((told,),)),
+        Facts(((told, (value,)),)),
+        Table((told,), ("", told), (((told,), (value,)),), (((told,), (told,)),)),
+        Command((told, told), told),
+        Chart("c", (told,), (told,), AXIS, AXIS, marks=(mark,), legend=(("dot", (told,)),)),
+    )
+    sections = (Section("one", told, blocks), Section("two", told, ()))
+    text = html_of(Document("law", told, (told,), blocks[:2], sections, opening_title=told))
+    page = Page(text)
+    ordinary = {"p", "strong", "bdi", "code", "ul", "li", "dl", "div", "dt", "dd", "table", "caption", "span", "svg"}
+    assert "b" not in {tag for tag, _ in page.elements}
+    assert ordinary <= {tag for tag, _ in page.elements}
+    assert text.isprintable() or set(filter(lambda ch: not ch.isprintable(), text)) == {"\n"}
+    assert page.text.lower().count(seen.lower()) >= 24
+
+
 @pytest.mark.parametrize(("tiles", "rows"), [(1, [1]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4]), (9, [5, 4])])
 def test_tiles_stand_in_even_rows(tiles: int, rows: list[int]) -> None:
-    text = html_of_block(Facts((("name", ("value",)),) * tiles, large=True))
+    text = html_of(document(Facts((("name", ("value",)),) * tiles, large=True)))
     columns = int(text.split('class="figures-large in-')[1].split('"')[0])
     assert [min(columns, tiles - start) for start in range(0, tiles, columns)] == rows
     assert columns == 5 or f".figures-large.in-{columns} {{ --columns: {columns}; }}" in STYLE
