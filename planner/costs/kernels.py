@@ -105,9 +105,15 @@ class StageTime:
 
     def at(self, shape: tuple[int, ...], index: tuple[int, ...]) -> StageTime:
         """The numbers of one candidate, by its place in the broadcast shape of all."""
-        return StageTime(
-            *(float(np.broadcast_to(getattr(self, item.name), shape)[index]) for item in fields(StageTime))
-        )
+        return StageTime(*(_entry(getattr(self, item.name), shape, index) for item in fields(StageTime)))
+
+
+def _entry(value: Number, shape: tuple[int, ...], index: tuple[int, ...]) -> float:
+    """One number of those that broadcast to a shape; a plan asks for thousands, so without a view for each."""
+    array = np.asarray(value)
+    lead = len(shape) - array.ndim
+    places = zip(array.shape, shape[lead:], index[lead:], strict=True)
+    return float(array.item(*(0 if size == 1 < full else place for size, full, place in places)))
 
 
 def summed(stages: Sequence[StageTime]) -> StageTime:
