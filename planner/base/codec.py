@@ -143,10 +143,16 @@ class _Object:
             own = getattr(value, name)
             stored = self._stored(declared)
             if stored == "inline":
-                found.update(codec.encode(own, place))
+                found.update(codec.encode(self._beside(own, place), place))
             elif stored != "sparse" or own != _default(declared):
                 found[name] = codec.encode(own, place.at(name))
         return found
+
+    def _beside(self, entries: Any, place: Place) -> Any:
+        """Entries that stand beside the fields. Raises InputError for one that has the name of a field."""
+        for name in {one for one, _, _ in self.fields}.union(derived_of(self.cls)).intersection(entries):
+            raise place.at(name).complaint(f"is a field of {self.cls.__name__}, expected another name", joint=" ")
+        return entries
 
     def decode(self, content: Any, place: Place) -> Any:
         if not isinstance(content, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,7 +52,8 @@ class Check:
             return None
         if not self.measured:
             return 0.0 if not self.predicted else None
-        return self.predicted / self.measured - 1
+        error = self.predicted / self.measured - 1
+        return error if math.isfinite(error) else None
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = encode(self, "the check")

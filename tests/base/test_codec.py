@@ -218,8 +218,9 @@ def test_a_file_that_people_write_is_wrong_rather_than_damaged() -> None:
         ({"free": {1: 2}}, "free: expected texts for keys, got 1"),
         ({"free": object()}, "free: expected what JSON can hold, got <object object"),
         ({"leaf": None}, "leaf: expected a Leaf, got None"),
+        ({"rest": {"text": 1.0}}, "text is a field of Tree, expected another name"),
     ],
-    ids=["nan", "array", "key", "object", "none"],
+    ids=["nan", "array", "key", "object", "none", "field"],
 )
 def test_what_no_file_can_hold_is_not_written(change: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match="is damaged: ") as caught:
