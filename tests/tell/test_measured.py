@@ -24,7 +24,7 @@ def banner(name: str, measured: Verdict) -> Paragraph:
 
 def limits(name: str, measured: Verdict | None) -> Table:
     tables = [one for one in tell(plan(name), measured).sections[1].blocks if isinstance(one, Table)]
-    return next(one for one in tables if plain(one.caption).startswith("The limits"))
+    return next(one for one in tables if plain(one.caption).startswith("Limits"))
 
 
 def column(name: str, measured: Verdict) -> dict[str, str]:

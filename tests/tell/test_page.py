@@ -99,7 +99,7 @@ def test_pictures_name_their_axes_with_units_and_hold_their_marks(html: str) -> 
         root = ElementTree.fromstring(picture)
         labels = [one.text or "" for one in root.iter("text") if one.get("class") == "label"]
         assert len(labels) == 2
-        assert labels[1] in ("predicted error", "average error")
+        assert labels[1] in ("predicted error, 1 - score", "average error")
         rings = [one for one in root.iter("circle") if one.get("class") == "ring"]
         assert len(rings) == 1
         for circle in root.iter("circle"):

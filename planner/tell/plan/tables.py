@@ -76,9 +76,9 @@ def candidate_table(
     differ = {name: cells for name, cells in setups.items() if name in always or len({cell.raw for cell in cells}) > 1}
     named = differ | models if ways else models | differ
     columns: dict[str | Value, list[Line]] = {name: [line(cell) for cell in cells] for name, cells in named.items()}
-    columns["error"] = [line(v.error(one.predicted_error)) for one in rows]
+    columns["error"] = [line(v.error(one.predicted_error, f"predicted error of {one}")) for one in rows]
     if all(one.score is not None for one in rows):
-        columns["score"] = [line(v.score(one.predicted_error)) for one in rows]
+        columns["score"] = [line(v.score(one.predicted_error, f"predicted score of {one}")) for one in rows]
     intervals = [one.interval for one in rows if one.interval is not None]
     if len(intervals) == len(rows):
         columns[v.interval_title()] = [_ends(*ends) for ends in intervals]

@@ -3,146 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from planner.base.quantities import format_params
-from planner.configuration import Model, Run
 from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
 from planner.planning.candidate import Candidate
-from planner.planning.limits import Limit
 from planner.planning.result import Plan
 from planner.tell import values as v
-from planner.tell.document import (
-    Axis,
-    Chart,
-    Curve,
-    Line,
-    Mark,
-    Paragraph,
-    Rule,
-    Section,
-    Tick,
-    Value,
-    joined,
-    line,
-)
-from planner.tell.recommendation.candidates import cost_of, error_of, key_of, name_of, title_of
+from planner.tell.axes import linear_axis, log_axis
+from planner.tell.document import Chart, Curve, Line, Mark, Paragraph, Section, Value, joined, line
+from planner.tell.plan.frontier import frontier_chart, has_frontier
+from planner.tell.plan.sentences import error_line, named
+from planner.tell.recommendation.wording import capital
 
-SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
-_FAR = 4.0  # a budget beyond this many times the dearest candidate would press all points to one side
 _CURVES_MAX = 5
 _POINTS = 33
-_FRONTIER_MIN = 3  # points
 
 
 def charts(plan: Plan) -> Section:
     """The section."""
-    first = frontier(plan) if len(plan.frontier) >= _FRONTIER_MIN else _few(plan)
-    return Section("pictures", "The choice in pictures", (first, law_chart(plan)))
+    return Section("pictures", "The choice in pictures", (_frontier(plan), law_chart(plan)))
 
 
-def _few(plan: Plan) -> Paragraph:
-    """Instead of a picture with hardly a point."""
+def _frontier(plan: Plan) -> Chart | Paragraph:
+    """A picture, or instead of one with hardly a point a sentence."""
+    if has_frontier(plan):
+        chart = frontier_chart(plan)
+        return replace(chart, caption=capital(chart.caption))
     limit, best = plan.limits[0].limit, plan.best
-    others = [one for one in plan.frontier if key_of(one) != key_of(best)]
-    points = [
-        line(told, title_of(one), ", error ", error_of(one), " at ", v.of(limit, cost_of(one, limit)))
-        for told, one in (*(("", one) for one in others), ("the pick, ", best))
-    ]
+    others = [one for one in plan.frontier if one != best]
+    points = []
+    for told, one in (*(("", one) for one in others), ("the pick, ", best)):
+        cost = v.limited(limit, one.quantities[limit.column], f"{limit.title} of {one}")
+        points.append(line(told, named(one), ", ", error_line(one), " at ", v.of(limit, cost)))
     few = "too few points for a picture" if others else "a single point, and no picture"
     return Paragraph(line(f"The frontier, the least error by {limit.title}, has {few}: ", joined(points), "."))
-
-
-def frontier(plan: Plan) -> Chart:
-    """Error against the first limit: what nothing cheaper beats, the pick, the limit, and the next one up."""
-    limit, best = plan.limits[0].limit, plan.best
-    steps = sorted(plan.frontier, key=lambda one: one.quantities[limit.column], reverse=limit.at_least)
-    tied = {key_of(one) for one in plan.tied}
-    after = [] if plan.next_up is None else [plan.next_up]
-    # one of equal error may need less of this limit than the pick, which is then not on the frontier
-    off = [best] * all(key_of(one) != key_of(best) for one in steps)
-    drawn = [*steps, *off, *after]
-    models = list(dict.fromkeys(one.llm.name for one in sorted(drawn, key=lambda one: one.llm.nominal_params)))
-    shape = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(models)}
-    marks = tuple(_mark(one, plan, shape[one.llm.name], tied) for one in drawn)
-    costs = [one.quantities[limit.column] for one in drawn]
-    far = not min(costs) / _FAR <= limit.value <= max(costs) * _FAR
-    x = _axis(
-        line(f"{limit.title} of a request" if limit.kind.names_itself else limit.title, ", logarithmic"),
-        [*costs, *([] if far else [limit.value])],
-        lambda value: v.limited(limit, value, f"on the axis: {limit.title}"),
-        log=True,
-        unit=2.0**30 if limit.column.endswith("_bytes") else 1.0,
-    )
-    ends = [end for one in drawn for end in (one.interval or (one.predicted_error, one.predicted_error))]
-    y = _axis(line("predicted error"), ends, lambda value: v.error(value, "on the axis: error"))
-    corners: list[tuple[float, float]] = []
-    for one in steps:
-        if corners:
-            corners.append((one.quantities[limit.column], corners[-1][1]))
-        corners.append((one.quantities[limit.column], one.predicted_error))
-    allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
-    rules = () if far else (Rule(limit.value, line("limit ", allowed)),)
-    legend = [(shape[name], line(name_of(one))) for name, one in _firsts(models, drawn)]
-    legend += [("ring", line("the pick"))]
-    legend += [("ring-tied", line("tied with the pick"))] * (len(tied) > 1)
-    legend += [("hollow", line("outside of the law's data"))] * any(mark.hollow for mark in marks)
-    legend += [("bar", line(v.level(), " interval"))] * any(mark.low is not None for mark in marks)
-    caption = line(
-        f"The frontier: the least error by {limit.title}. Each mark is a configuration that none beats in both.",
-        _others_bind(plan),
-    )
-    return Chart(
-        key="frontier",
-        caption=caption,
-        alt=_frontier_told(steps, best, after, limit),
-        x=x,
-        y=y,
-        curves=(Curve(tuple(corners), "steps"),),
-        marks=marks,
-        rules=rules,
-        legend=tuple(legend),
-    )
-
-
-def _others_bind(plan: Plan) -> Line:
-    """Which limits keep better configurations out, where the one that the frontier runs along does not."""
-    first, *others = plan.limits
-    binding = [one.limit.title for one in others if one.binds]
-    if first.binds or not binding:
-        return ()
-    verb = "keeps" if len(binding) == 1 else "keep"
-    return line(" Not ", first.limit.title, " but ", joined(binding), f" {verb} better configurations out.")
-
-
-def _firsts(models: list[str], drawn: list[Candidate]) -> list[tuple[str, Candidate]]:
-    return [(name, next(one for one in drawn if one.llm.name == name)) for name in models]
-
-
-def _mark(one: Candidate, plan: Plan, shape: str, tied: set[tuple[Model, Run]]) -> Mark:
-    limit = plan.limits[0].limit
-    low, high = one.interval or (None, None)
-    ring = "pick" if key_of(one) == key_of(plan.best) else "tied" if key_of(one) in tied else ""
-    tip = line(title_of(one), ": error ", error_of(one), f", {limit.title} ", cost_of(one, limit))
-    hollow = bool(plan.laws[one.compressor.name].outside(one.llm.nominal_params, one.visual_tokens))
-    return Mark(one.quantities[limit.column], one.predicted_error, shape, tip, hollow, low, high, ring)
-
-
-def _frontier_told(steps: list[Candidate], best: Candidate, after: list[Candidate], limit: Limit) -> Line:
-    first = steps[0]
-    allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
-    if len(steps) == 1:
-        told = line("One configuration stands on the frontier: ", title_of(best), ", error ", error_of(best), ".")
-    else:
-        told = line(
-            "The error falls from ", error_of(first), " at ", v.of(limit, cost_of(first, limit)), " to ",
-            error_of(best), " at ", cost_of(best, limit), ", which is the pick. The limit is ", allowed, ".",
-        )  # fmt: skip
-    for one in after:
-        told = line(told, " Beyond it ", title_of(one), " would have ", error_of(one), " at ", cost_of(one, limit), ".")
-    return told
 
 
 def law_chart(plan: Plan) -> Chart:
@@ -168,18 +65,17 @@ def law_chart(plan: Plan) -> Chart:
         curves.append(Curve(tuple(zip(grid.tolist(), error.tolist(), strict=True)), "pick" if mine else "law", label))
     runs = _runs(law, sizes)
     low_end, high_end = best.interval or (None, None)
-    tip = line("the pick: ", title_of(best), ", error ", error_of(best))
+    tip = line("the pick: ", named(best), ", error ", v.error(best.predicted_error))
     hollow = bool(law.outside(pick_params, best.visual_tokens))
     pick = Mark(float(best.visual_tokens), best.predicted_error, "circle", tip, hollow, low_end, high_end, "pick")
-    x = _axis(
-        line("visual tokens per image, logarithmic"),
+    x = log_axis(
+        line("visual tokens per image"),
         [low, high],
         lambda value: v.tokens(value, "on the axis: visual tokens"),
-        log=True,
         at=_apart(sorted({*tokens})),
     )
     heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.predicted_error]
-    y = _axis(line("average error"), heights, lambda value: v.error(value, "on the axis: error"))
+    y = linear_axis(line("average error"), heights, lambda value: v.error(value, "on the axis: error"))
     legend: list[tuple[str, Line]] = [("line", line("the law, a line for each size N"))]
     legend += [("dot", line("measured runs"))] * bool(runs)
     legend += [("ring", line("the pick"))]
@@ -246,44 +142,3 @@ def _apart(levels: list[float]) -> list[float]:
         if math.log(level / kept[-1]) >= 0.09 * reach:
             kept.append(level)
     return kept
-
-
-def _axis(
-    label: Line,
-    values: list[float],
-    show: Callable[[float], Value],
-    log: bool = False,
-    at: list[float] | None = None,
-    unit: float = 1.0,
-) -> Axis:
-    """An axis that holds all values, with a margin and few ticks at round numbers of a unit."""
-    low, high = min(values), max(values)
-    if log:
-        spread = max(math.log(high / low), 0.2)
-        low, high = low * math.exp(-0.06 * spread), high * math.exp(0.06 * spread)
-        places = at if at is not None else [unit * place for place in _log_ticks(low / unit, high / unit)]
-    else:
-        spread = (high - low) or 0.02
-        low, high = low - 0.07 * spread, high + 0.07 * spread
-        places = _linear_ticks(low, high)
-    return Axis(label, low, high, tuple(Tick(place, show(place)) for place in places), log)
-
-
-def _linear_ticks(low: float, high: float) -> list[float]:
-    """Four to eight multiples of 1, 2 or 5 times a power of ten."""
-    raw = (high - low) / 5
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers, the coarsest kind that gives at least three."""
-    for factors in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
-        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        found = [factor * 10.0**power for power in powers for factor in factors]
-        found = [place for place in found if low <= place <= high]
-        if len(found) >= 3:
-            return _thinned(found, 6)
-    return _linear_ticks(low, high)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planner.costs.stages import STAGES
-from planner.planning.candidate import SlackOfPick
-from planner.planning.limits import RELAXED_BY, Limit
 from planner.planning.result import Plan
 from planner.tell import values as v
-from planner.tell.document import Block, Bullets, Line, Paragraph, Section, Table, Value, foreign, line
-from planner.tell.recommendation.candidates import cost_of, error_of, title_of
+from planner.tell.document import Bullets, Line, Paragraph, Section, Value, foreign, line
+from planner.tell.memory import memory_table
+from planner.tell.plan.sentences import more_lines
+from planner.tell.plan.tables import limit_table, stages_of
 from planner.tell.recommendation.judgement import Judgement
-from planner.tell.recommendation.limits_kept import Measured, gpus_of, measured_limits
-from planner.tell.stages import STAGE_TITLES, stage_table
+from planner.tell.recommendation.limits_kept import Measured, measured_limits
+from planner.tell.recommendation.wording import capital
 
 _CONVENTIONS = {
     "full": "every stage that runs is counted",
@@ -30,27 +29,29 @@ _SOURCES = {
 
 def costs(plan: Plan, judgement: Judgement | None) -> Section:
     """The section."""
-    blocks: list[Block] = [_stages(plan), *_remarks(plan), _memory(plan), _limits(plan, judgement)]
-    return Section("costs", "What it costs", (*blocks, *_more(plan)))
+    known = measured_limits(plan, judgement)
+    measured = {name: _measured(one) for name, one in known.items()} if known else None
+    tables = (stages_of(plan), memory_table(plan.best.memory), limit_table(plan, measured))
+    stages, memory, limits = (replace(table, caption=capital(table.caption)) for table in tables)
+    limits = replace(limits, caption=line("Limits; behind one that binds lies a better configuration"))
+    more = Bullets(tuple(map(capital, more_lines(plan))))
+    return Section("costs", "What it costs", (stages, _remarks(plan), memory, limits, more))
 
 
-def _stages(plan: Plan) -> Table:
-    best = plan.best
-    table = stage_table(best.flops, best.latency, best.batch, plan.budget.convention)
-    together: Line = ()
-    if best.latency is not None and best.batch > 1:
-        together = line("; times are those of a batch of ", v.count(best.batch, "requests that run together"))
-    return replace(table, caption=line("One request, stage by stage", together))
+def _measured(one: Measured) -> Line:
+    note = f" ({one.note})" if one.note else ""
+    return line(one.value, note, "" if one.kept else ", not kept")
 
 
-def _remarks(plan: Plan) -> list[Block]:
+def _remarks(plan: Plan) -> Paragraph:
+    """How FLOPs are counted, where times come from, and from which number of tokens on fewer save none."""
     convention = plan.budget.convention
     head = line("FLOPs: a multiply-add is ", Value("2", 2, "FLOPs of a multiply-add", "FLOPs"), "; ")
     told = _CONVENTIONS.get(convention)
     sentences: list[Line] = [line(head, told if told else foreign(convention, "how FLOPs are counted"), ".")]
     latency = plan.best.latency
     if latency is None:
-        return [Paragraph(line(*sentences, " No hardware was named, so there are no times."))]
+        return Paragraph(line(*sentences, " No hardware was named, so there are no times."))
     source = latency.source
     known = next((text for name, text in _SOURCES.items() if source.startswith(name)), "times have several sources")
     light = v.share(float(latency.speed_of_light_share), 1.0, "ideal time over predicted time")
@@ -63,82 +64,4 @@ def _remarks(plan: Plan) -> list[Block]:
             line(" Below ", tokens, " visual tokens, fewer of them save less than ", saving,
                  " of the time to the first token.")
         )  # fmt: skip
-    return [Paragraph(line(*sentences))]
-
-
-def _memory(plan: Plan) -> Table:
-    memory = plan.best.memory
-    stage = STAGE_TITLES[STAGES[int(memory.peak_stage)]]
-    owners = {
-        "weights": float(memory.weights),
-        "KV cache at the peak": float(memory.peak_kv_cache),
-        f"activations ({stage})": memory.peak_activations,
-        "reserve of driver and libraries": float(memory.reserve),
-    }
-    peak = float(memory.peak)
-    rows = [
-        (line(name), (v.size(number, f"bytes: {name}"),), (v.share(number, peak, f"share of memory: {name}"),))
-        for name, number in owners.items()
-    ]
-    whole = (line("peak"), (v.size(peak, "peak memory per device"),), ())
-    return Table(line("Memory per device, by what takes it"), ("", "bytes", "share"), tuple(rows), (whole,))
-
-
-def _limits(plan: Plan, judgement: Judgement | None) -> Table:
-    known = measured_limits(plan, judgement)
-    rows = []
-    for one in plan.limits:
-        limit = one.limit
-        allowed = line("at least " if limit.at_least else "", v.limited(limit, limit.value, f"limit: {limit.title}"))
-        used = v.share(one.used, 1.0, f"share of the limit that is used: {limit.title}")
-        pick = cost_of(plan.best, limit, f"{limit.title} of the pick")
-        measured = [_measured(known.get(limit.name))] if known else []
-        binds: Line = ("yes",) if one.binds else ("no",)
-        rows.append((_limit_title(plan, limit), allowed, (pick,), (used,), *measured, binds))
-    columns = ("limit", "allowed", "pick", "used", *["measured"] * bool(known), "binding")
-    caption = line("The limits; behind a binding one lies a better configuration")
-    return Table(caption, columns, tuple(rows), words=frozenset({columns[-1]}))
-
-
-def _limit_title(plan: Plan, limit: Limit) -> Line:
-    """Requests per second are those of all GPUs together."""
-    gpus = gpus_of(plan)
-    if not limit.kind.of_all_gpus or gpus < 2:
-        return line(limit.title)
-    return line(f"{limit.title} of ", v.count(gpus, "GPUs that serve"), " GPUs")
-
-
-def _measured(one: Measured | None) -> Line:
-    if one is None:
-        return ()
-    note = f" ({one.note})" if one.note else ""
-    return line(one.value, note, "" if one.kept else ", not kept")
-
-
-def _more(plan: Plan) -> list[Block]:
-    """What a tenth more of each limit would buy, and what the next budget would be."""
-    items = [_looser(plan, one) for one in plan.limits if one.relaxed is not None]
-    if not items:
-        share = v.share(RELAXED_BY, 1.0, "by how much a limit is loosened")
-        items.append(line(share, " more of one limit alone would buy nothing."))
-    other, limit = plan.next_up, plan.limits[0].limit
-    if other is not None:
-        needed = v.of(limit, cost_of(other, limit))
-        items.append(
-            line(
-                "The next better configuration needs ", needed, ": ", title_of(other), ", error ", error_of(other), "."
-            )
-        )
-    return [Bullets(tuple(items))]
-
-
-def _looser(plan: Plan, one: SlackOfPick) -> Line:
-    limit, looser, other = one.limit, one.limit.relaxed(), one.relaxed
-    assert other is not None
-    before, after = limit.kind.looser.split("{}")
-    by = v.share(abs(looser.value - limit.value), limit.value, "by how much a limit is loosened")
-    gain = v.error(plan.best.predicted_error - other.predicted_error, "gain in error")
-    return line(
-        "With ", before, by, f"{after} (", v.limited(looser, looser.value, "looser limit"), "): ",
-        title_of(other), ", error ", error_of(other), ", lower by ", gain, ".",
-    )  # fmt: skip
+    return Paragraph(line(*sentences))

@@ -12,7 +12,7 @@ from planner.costs.stages import Workload
 from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import Line, Value, foreign, joined, line
-from planner.tell.recommendation.candidates import NAME_MAX
+from planner.tell.recommendation.wording import NAME_MAX
 
 _DECIDING = ("hardware", "ttft_s", "tpot_s", "request_s", "peak_memory_bytes")
 _NAMED_MAX = 3

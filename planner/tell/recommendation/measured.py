@@ -21,9 +21,9 @@ from planner.tell.document import (
     joined,
     line,
 )
-from planner.tell.recommendation.candidates import NAME_MAX
 from planner.tell.recommendation.judgement import Judgement, stated, words_of
 from planner.tell.recommendation.limits_kept import banner
+from planner.tell.recommendation.wording import NAME_MAX
 
 
 def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...]) -> Section:

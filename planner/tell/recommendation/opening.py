@@ -7,9 +7,10 @@ from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
-from planner.tell.recommendation.candidates import NAME_MAX, compressor_title, interval_of, limit_text, name_of
+from planner.tell.plan.sentences import named
 from planner.tell.recommendation.judgement import Judgement
 from planner.tell.recommendation.limits_kept import banner, gpus_of
+from planner.tell.recommendation.wording import NAME_MAX, compressor_title, limit_text
 
 _TIMES = (
     ("ttft_s", "Time to first token (TTFT)"),
@@ -20,7 +21,7 @@ _TIMES = (
 
 def heading(best: Candidate) -> Line:
     """The recommendation in one sentence."""
-    return line("Deploy ", name_of(best), " with ", v.visual_tokens(best.visual_tokens), " per image")
+    return line("Deploy ", named(best), " per image")
 
 
 def opening(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:
@@ -41,10 +42,15 @@ def _reason(plan: Plan) -> Line:
     if plan.fitting_count == 1:
         return line("Of ", compared, " configurations it is the only one that keeps ", under, ".")
     error = v.error(best.predicted_error, strong=True)
-    sure = () if best.interval is None else line(" (", v.level(), " interval ", interval_of(best), ")")
+    sure = (
+        line(" (", v.level(), " interval ", v.interval(*best.interval, "the predicted error"), ")")
+        if best.interval
+        else ()
+    )
+    scored = () if best.score is None else line(", a score of ", v.score(best.predicted_error))
     return line(
         "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, sure,
-        ". ", compared, " were compared in all.",
+        scored, ". ", compared, " were compared in all.",
     )  # fmt: skip
 
 
@@ -53,6 +59,8 @@ def _figures(plan: Plan) -> list[tuple[str, Line]]:
     found: list[tuple[str, Line]] = [
         ("Predicted error (one minus the average score)", (v.error(best.predicted_error, strong=True),))
     ]
+    if best.score is not None:
+        found.append(("Predicted score", (v.score(best.predicted_error, strong=True),)))
     if best.probability_best is not None and plan.fitting_count > 1:
         odds = v.odds(best.probability_best, "probability that nothing that fits is better", strong=True)
         found.append(("Probability of being best", (odds,)))
@@ -95,7 +103,7 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
     """What is deployed, part by part."""
     best, deployment, load = plan.best, plan.deployment, plan.load
     found: list[tuple[str, Line]] = [
-        ("Language model", (name_of(best),)),
+        ("Language model", (foreign(best.llm.name, "language model", NAME_MAX),)),
         ("Vision tower", (foreign(best.vision.name, "vision tower", NAME_MAX),)),
         ("Compressor", (compressor_title(best.compressor),)),
         ("Prompt", (foreign(best.prompt_order, "prompt order", NAME_MAX),)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 from planner.base.errors import FitError, InputError
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
@@ -27,15 +28,9 @@ from planner.tell.document import (
     joined,
     line,
 )
-from planner.tell.recommendation.candidates import (
-    compressor_title,
-    cost_of,
-    error_of,
-    interval_of,
-    key_of,
-    name_of,
-    title_of,
-)
+from planner.tell.plan.sentences import named
+from planner.tell.plan.tables import best_table, candidate_table, each_table
+from planner.tell.recommendation.wording import capital
 
 _CHEAPER_MAX = 6  # rows of what is tied and cheaper
 _LEVELS_MAX = 12  # sizes or counts that are listed
@@ -208,7 +203,7 @@ def _why_this_form(law: Law, best: Candidate, belief: Belief) -> Line:
 
 def _tied(plan: Plan) -> tuple[Block, ...]:
     best = plan.best
-    tied = [one for one in plan.tied if key_of(one) != key_of(best)]
+    tied = [one for one in plan.tied if one != best]
     if best.interval is None:
         return ()
     plural, are = ("", "is") if len(tied) == 1 else ("s", "are")
@@ -231,42 +226,17 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
     text = line(
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} {are} statistically tied with it at ", v.level(),
-        ". The cheapest, ", title_of(first),
+        ". The cheapest, ", named(first),
         ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
         "asks each form of the law that the runs allow; the probability weighs the forms by their evidence.)",
     )  # fmt: skip
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
     caption = line("Tied with the pick and cheaper", of if len(cheaper) > _CHEAPER_MAX else ())
-    return Paragraph(text, "warn"), _table(caption, cheaper[:_CHEAPER_MAX], plan)
+    return Paragraph(text, "warn"), candidate_table(caption, cheaper[:_CHEAPER_MAX], plan)
 
 
-def _beside(plan: Plan) -> tuple[Block, ...]:
-    rows = (plan.best, *plan.runners_up)
-    found: list[Block] = []
-    if len(rows) > 1:
-        found.append(_table(line("The best that fit"), rows, plan, marked=0))
-    if plan.best_of_each:
-        found.append(_table(line("The best of each way, under the same limits"), plan.best_of_each, plan, ways=True))
-    return tuple(found)
-
-
-def _table(
-    caption: Line, rows: Sequence[Candidate], plan: Plan, marked: int | None = None, ways: bool = False
-) -> Table:
-    limit = plan.limits[0].limit
-    sure = all(one.interval is not None for one in rows)
-    drawn = all(one.probability_best is not None for one in rows)
-    several = ways or len({one.compressor for one in rows}) > 1
-    names = [*["compressor"] * several, *["prompt"] * ways]
-    columns = ["language model", "tokens", *names, "error", *["interval"] * sure, *["best"] * drawn, limit.title]
-    body = []
-    for one in rows:
-        way: list[Line] = [(compressor_title(one.compressor),)] if several else []
-        way += [(foreign(one.prompt_order, "prompt order"),)] if ways else []
-        doubt: list[Line] = [interval_of(one)] if sure else []
-        if drawn:
-            doubt.append((v.odds(one.probability_best or 0.0, "probability that nothing that fits is better"),))
-        cells = ((name_of(one),), (v.tokens(one.visual_tokens, "visual tokens per image"),), *way)
-        body.append((*cells, (error_of(one),), *doubt, (cost_of(one, limit),)))
-    return Table(caption, tuple(columns), tuple(body), words=frozenset({"compressor", "prompt"}), marked=marked)
+def _beside(plan: Plan) -> Iterator[Table]:
+    tables = [best_table(plan)] * bool(plan.runners_up) + [each_table(plan)] * bool(plan.best_of_each)
+    for table in tables:
+        yield replace(table, caption=capital(table.caption))
