@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from planner.bench.measurement import Measurement
 from planner.bench.questions import MATTERS, MEASURED, PREDICTED, Answer, FewerTokens, FullBatch, WhereTimeGoes
 from planner.bench.samples import Samples
-from planner.configuration import IMAGE_FIRST, Model, Run
+from planner.configuration import Model, Run
 from planner.costs.latency import latency
 from planner.costs.stages import Workload
-from planner.hardware import Hardware
-from planner.parts.compressors import Compressor
-from planner.parts.llms import Llm
-from planner.parts.towers import Tower
 
 __all__ = [
     "MATTERS",
@@ -62,21 +58,19 @@ def answers_of(measurements: Iterable[Measurement]) -> tuple[Answer, ...]:
 
 
 def predicted_answers(
-    hardware: Hardware,
-    llm: Llm,
-    workload: Workload,
-    visual_tokens: Sequence[int],
-    batches: Sequence[int],
-    *,
-    vision: Tower,
-    compressor: Compressor,
-    prompt_order: str = IMAGE_FIRST,
-    precision: str = "bf16",
+    model: Model, run: Run, workload: Workload, visual_tokens: Sequence[int], batches: Sequence[int]
 ) -> tuple[Answer, ...]:
-    """The same answers by a profile's predictions, for every combination of visual tokens and batch."""
-    model = Model(llm, vision, compressor, np.array(visual_tokens, float), prompt_order)
-    run = Run(hardware, precision, batch=np.array(batches, float)[:, None])
-    times = latency(model, workload, run)
+    """The same answers by a profile's predictions, for every combination of visual tokens and batch.
+
+    Args:
+        model: its own number of visual tokens does not matter.
+        run: on the hardware of the profile; its own batch does not matter.
+        workload: one request.
+        visual_tokens: to be compared.
+        batches: to be compared.
+    """
+    many = replace(model, visual_tokens=np.array(visual_tokens, float))
+    times = latency(many, workload, replace(run, batch=np.array(batches, float)[:, None]))
     points = []
     for row, batch in enumerate(batches):
         for column, tokens in enumerate(visual_tokens):
@@ -85,7 +79,7 @@ def predicted_answers(
             stages["decode"] = float(one.request_s - one.ttft_s)
             points.append(
                 Point(
-                    subject=_subject(llm.name, workload),
+                    subject=_subject(model.llm.name, workload),
                     visual_tokens=int(tokens),
                     batch=int(batch),
                     stages_s={name: seconds for name, seconds in stages.items() if seconds > 0},

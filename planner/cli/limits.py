@@ -11,20 +11,23 @@ import typer
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
-from planner.planning.limits import LIMITS, LimitKind, find_limit
+from planner.planning.limits import LIMITS, LimitKind, as_option, find_limit
 
 NO_LIMIT = "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
 PARAMETER = "limits"
 _GENERIC = "limit"
 
 
-def takes_limits(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with these options in the place of its parameter `limits`, which gets {field of the Budget: value}."""
+def takes_limits(verb: Callable[..., None], of: str = "") -> Callable[..., None]:
+    """The verb with these options in the place of its parameter `limits`, which gets {field of the Budget: value}.
+
+    `of` says in their help what they are for, where not all of the verb takes them: "frontier: ".
+    """
     signature = inspect.signature(verb, eval_str=True)
     kinds = {_parameter(kind): kind for kind in LIMITS}
     parameters: list[inspect.Parameter] = []
     for one in signature.parameters.values():
-        parameters += _options(kinds) if one.name == PARAMETER else [one]
+        parameters += _options(kinds, of) if one.name == PARAMETER else [one]
 
     @wraps(verb)
     def wrapper(**given: Any) -> None:
@@ -47,10 +50,19 @@ def _parameter(kind: LimitKind) -> str:
     return kind.option.removeprefix("--").replace("-", "_")
 
 
-def _options(kinds: Mapping[str, LimitKind]) -> Iterator[inspect.Parameter]:
+def given_limits(limits: Mapping[str, float]) -> Iterator[str]:
+    """The options of limits that were given."""
+    for name in limits:
+        kind = LIMITS.find(name)
+        yield as_option(kind, limits[name])[0]
+
+
+def _options(kinds: Mapping[str, LimitKind], of: str) -> Iterator[inspect.Parameter]:
     for name, kind in kinds.items():
-        yield _option(name, Annotated[str | None, typer.Option(kind.option, help=kind.help or kind.title)])
-    other = typer.Option("--limit", metavar="NAME=VALUE", help="A limit that a plug-in adds, as carbon=5; repeatable.")
+        yield _option(name, Annotated[str | None, typer.Option(kind.option, help=of + (kind.help or kind.title))])
+    other = typer.Option(
+        "--limit", metavar="NAME=VALUE", help=f"{of}A limit that a plug-in adds, as carbon=5; repeatable."
+    )
     yield _option(_GENERIC, Annotated[list[str] | None, other])
 
 

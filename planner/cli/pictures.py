@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,19 +13,20 @@ import typer
 import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import refuse_existing
-from planner.base.typed import typed_flops
-from planner.cli.common import Force, FormName, Json, app, json_text, parse_names
+from planner.cli.common import Force, FormName, Json, app, json_text, parse_counts, parse_names
+from planner.cli.limits import given_limits, takes_limits
 from planner.laws.shipped import load_mix
-from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
-KINDS = ("law", "profiles", "residuals", "frontier")
+FRONTIER = "frontier"
+KINDS = ("law", "profiles", "residuals", FRONTIER)
 _REQUEST = ("--query-tokens", "--generated-tokens")
-_OF_A_PLAN = ("--llms", "--mix", "--vision", "--compressor", "--prompt-order", "--convention")
-_TAKES = {"law": {*_REQUEST}, "frontier": {*_REQUEST, "--budget", *_OF_A_PLAN}}
-"""Options of a request, by the kinds of picture that they mean anything to."""
+_FOR = {"law": _REQUEST}
+"""Options that kinds of picture take, beside the frontier, which takes all that a plan does."""
 
 
 @app.command()
+@partial(takes_limits, of="frontier: ")
 def plot(
     kind: Annotated[str, typer.Argument(help="law (over FLOPs), profiles, residuals, or frontier (of a plan).")],
     output: Annotated[str, typer.Option("-o", "--output", help="The picture: a .png, .svg or .pdf file.")],
@@ -31,9 +34,18 @@ def plot(
         str | None, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")
     ] = None,
     form: FormName = None,
-    budget: Annotated[str | None, typer.Option(help="frontier: FLOPs of one request, such as 2TFLOPs.")] = None,
+    *,
+    limits: Mapping[str, float],
     query_tokens: Annotated[int | None, typer.Option(help="frontier, law: new text tokens; 50 for law.")] = None,
     generated_tokens: Annotated[int | None, typer.Option(help="frontier, law: answer tokens; 0 for law.")] = None,
+    cached_tokens: Annotated[int | None, typer.Option(help="frontier: text tokens already in the KV cache.")] = None,
+    hardware: Annotated[str | None, typer.Option(help="frontier: card, profile (.json) or cpu.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="frontier: of one GPU, any currency.")] = None,
+    gpus: Annotated[int | None, typer.Option(help="frontier: GPUs in all.")] = None,
+    precision: Annotated[str | None, typer.Option(help="frontier: of the LLM, as bf16,fp8,int4.")] = None,
+    kv_precision: Annotated[str | None, typer.Option(help="frontier: of the KV cache.")] = None,
+    tensor_parallel: Annotated[str | None, typer.Option(help="frontier: GPUs that share the LLM, as 1,2,4.")] = None,
+    batch: Annotated[str | None, typer.Option(help="frontier: requests that run together, as 1,8,32.")] = None,
     llms: Annotated[
         list[str] | None,
         typer.Option(help="frontier: models, families, 'all' or config.json paths; default: the family of the law."),
@@ -45,6 +57,8 @@ def plot(
     compressor: Annotated[
         str | None, typer.Option(help="frontier: quecc, tokenpacker, average-pool, none; several by commas.")
     ] = None,
+    connector: Annotated[str | None, typer.Option(help="frontier: mlp, or a plug-in's.")] = None,
+    visual_tokens: Annotated[str | None, typer.Option(help="frontier: visual tokens to try, as 1,4,16.")] = None,
     prompt_order: Annotated[
         str | None, typer.Option(help="frontier: image-first, text-first, or both by commas.")
     ] = None,
@@ -55,21 +69,31 @@ def plot(
     """Draw a law over FLOPs, its profile curves, its residuals, or the frontier of a plan."""
     if kind not in KINDS:
         raise UnknownNameError("picture", kind, KINDS)
-    request = {
-        "--budget": budget,
+    choices = {
         "--query-tokens": query_tokens,
         "--generated-tokens": generated_tokens,
+        "--cached-tokens": cached_tokens,
+        "--hardware": hardware,
+        "--price-per-hour": price_per_hour,
+        "--gpus": gpus,
+        "--precision": precision,
+        "--kv-precision": kv_precision,
+        "--tensor-parallel": tensor_parallel,
+        "--batch": batch,
         "--llms": llms or None,
         "--mix": mix,
         "--vision": vision,
         "--compressor": compressor,
+        "--connector": connector,
+        "--visual-tokens": visual_tokens,
         "--prompt-order": prompt_order,
         "--convention": convention,
     }
-    given = {name for name, value in request.items() if value is not None}
-    for name in sorted(given - _TAKES.get(kind, set())):
-        kinds = " and ".join(f"plot {taker}" for taker, names in _TAKES.items() if name in names)
-        raise InputError(f"plot {kind} takes no {name}, which is for {kinds}: leave it out")
+    given = {name for name, value in choices.items() if value is not None}.union(given_limits(limits))
+    if kind != FRONTIER:
+        for name in sorted(given.difference(_FOR.get(kind, ()))):
+            kinds = [f"plot {taker}" for taker, names in _FOR.items() if name in names] + [f"plot {FRONTIER}"]
+            raise InputError(f"plot {kind} takes no {name}, which is for {' and '.join(kinds)}: leave it out")
     if (law is None) == (mix is None):
         mixed = f"LAW {law} and --mix {mix}: give one of them; a mix names its laws itself"
         raise InputError(mixed if law is not None else f"plot {kind} needs a law: name one, such as reasoning")
@@ -77,21 +101,30 @@ def plot(
 
     plots.picture_kind(Path(output))
     refuse_existing(Path(output), force)
-    if kind == "frontier":
-        if budget is None or query_tokens is None or generated_tokens is None:
-            missing = [name for name in ("--budget", *_REQUEST) if name not in given]
+    if kind == FRONTIER:
+        if not limits or query_tokens is None or generated_tokens is None:
+            missing = ["--budget"] * (not limits) + [name for name in _REQUEST if name not in given]
             raise InputError(f"plot frontier needs what plan needs: give {', '.join(missing)} too")
         picked = planner.plan(
             law if mix is None else load_mix(mix, form),
             form=form if mix is None else None,
-            budget=typed_flops(budget),
+            budget=planner.Budget(convention="full" if convention is None else convention, limits=limits),
             query_tokens=query_tokens,
             generated_tokens=generated_tokens,
+            cached_tokens=cached_tokens or 0,
             llms=llms,
-            convention=convention,
+            visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
             vision=parse_names(DEFAULT_VISION if vision is None else vision),
             compressor=parse_names(DEFAULT_COMPRESSOR if compressor is None else compressor),
+            connector=DEFAULT_CONNECTOR if connector is None else connector,
             prompt_order=parse_names("image-first" if prompt_order is None else prompt_order),
+            hardware=hardware,
+            price_per_hour=price_per_hour,
+            gpus=gpus,
+            precision=None if precision is None else parse_names(precision),
+            kv_precision=kv_precision,
+            tensor_parallel=1 if tensor_parallel is None else parse_counts(tensor_parallel, "--tensor-parallel"),
+            batch=None if batch is None else parse_counts(batch, "--batch"),
         )
         figure, shown_law = plots.frontier(picked), picked.law
     else:

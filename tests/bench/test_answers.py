@@ -21,6 +21,7 @@ from planner.bench.answers import (
     predicted_answers,
 )
 from planner.bench.samples import Samples
+from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.hardware import find_hardware
 from planner.parts.catalog import find_compressor, find_llms, find_vision
@@ -134,7 +135,7 @@ def test_of_a_profile_is_what_it_predicts() -> None:
     llm, vision, compressor = find_llms("Qwen2.5-7B")[0], find_vision("CLIP-ViT-L/14-336"), find_compressor("quecc")
     card, workload = find_hardware("a100-80gb"), Workload(50, 32)
     counts = compressor.visual_tokens(vision)
-    found = predicted_answers(card, llm, workload, counts, (1, 64), vision=vision, compressor=compressor)
+    found = predicted_answers(Model(llm, vision, compressor, 1), Run(card), workload, counts, (1, 64))
     tokens = next(one for one in found if isinstance(one, FewerTokens))
     limit = speed_limit_tokens(llm, workload, vision=vision, compressor=compressor, hardware=card)
     assert tokens.enough == max(count for count in counts if count <= limit)

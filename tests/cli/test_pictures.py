@@ -8,6 +8,7 @@ import pytest
 from support import Done, Run
 
 import planner
+from planner.planning.limits import LIMITS
 from planner.tell import plots
 
 REQUEST = ["--query-tokens", 50, "--generated-tokens", 32]
@@ -90,6 +91,40 @@ def test_a_frontier_takes_what_a_plan_takes(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "shell.png").read_bytes() == expected.read_bytes()
 
 
+def test_a_frontier_takes_every_limit_of_a_plan(run: Run, tmp_path: Path) -> None:
+    plan = planner.plan(
+        "reasoning",
+        budget=planner.Budget(ttft="60 ms", requests_per_second=4, price=50),
+        query_tokens=50,
+        generated_tokens=32,
+        cached_tokens=100,
+        hardware="l40s",
+        price_per_hour=0.9,
+        gpus=2,
+        precision=["bf16", "fp8"],
+        kv_precision="fp8",
+        tensor_parallel=[1, 2],
+        batch=[1, 4],
+        visual_tokens=[16, 64],
+    )
+    expected = plots.save(plots.frontier(plan), tmp_path / "python.png")
+    done = run(
+        "plot", "frontier", "reasoning", "--ttft", "60ms", "--requests-per-second", 4, "--limit", "price=50", *REQUEST,
+        "--cached-tokens", 100, "--hardware", "l40s", "--price-per-hour", 0.9, "--gpus", 2, "--precision", "bf16,fp8",
+        "--kv-precision", "fp8", "--tensor-parallel", "1,2", "--batch", "1,4", "--visual-tokens", "16,64", "-o",
+        tmp_path / "shell.png",
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "")
+    assert (tmp_path / "shell.png").read_bytes() == expected.read_bytes()
+
+
+def test_a_frontier_has_the_limit_options_of_a_plan(run: Run) -> None:
+    plan, plot = (run(verb, "--help").out for verb in ("plan", "plot"))
+    for kind in LIMITS:
+        assert f"{kind.option} " in plan
+        assert f"{kind.option} " in plot
+
+
 def test_plot_takes_a_law_file_and_writes_other_formats(run: Run, tmp_path: Path) -> None:
     law = planner.load_law("reasoning")
     law.save(tmp_path / "law.json")
@@ -146,6 +181,18 @@ def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: 
         (
             ["plot", "law", "reasoning", "--prompt-order", "text-first"],
             "plot law takes no --prompt-order, which is for plot frontier: leave it out",
+        ),
+        (
+            ["plot", "residuals", "reasoning", "--ttft", "100ms"],
+            "plot residuals takes no --ttft, which is for plot frontier: leave it out",
+        ),
+        (
+            ["plot", "law", "reasoning", "--batch", "8"],
+            "plot law takes no --batch, which is for plot frontier: leave it out",
+        ),
+        (
+            ["plot", "frontier", "reasoning", "--ttft", "100ms", *REQUEST],
+            "a TTFT limit needs --hardware, such as --hardware l4",
         ),
         (["plot", "law"], "plot law needs a law: name one, such as reasoning"),
         (
