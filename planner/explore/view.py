@@ -38,6 +38,8 @@ class Table:
     shares: tuple[float, ...] = ()
     foot: tuple[str, ...] = ()
     note: str = ""
+    words: tuple[int, ...] = ()
+    """Columns that are set to the left."""
 
 
 @dataclass(frozen=True)
@@ -156,4 +158,6 @@ def _table(told: Told, title: str = "", bars: str = "", note: str = "") -> Table
     shares = tuple(min(float(raw_of(row[at])), 1.0) for row in told.rows) if bars else ()
     foot = tuple(map(plain, told.foot[0])) if told.foot else ()
     rows = tuple(tuple(map(plain, row)) for row in told.rows)
-    return Table(title or plain(told.caption), tuple(map(str, told.columns)), rows, shares, foot, note)
+    head = tuple(map(str, told.columns))
+    words = tuple(i for i, name in enumerate(head) if i == 0 or name in told.words)
+    return Table(title or plain(told.caption), head, rows, shares, foot, note, words)

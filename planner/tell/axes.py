@@ -51,21 +51,22 @@ def share(axis: Axis, value: float) -> float:
 
 
 def _linear_ticks(low: float, high: float) -> list[float]:
-    """Four to eight multiples of 1, 2 or 5 times a power of ten."""
-    raw = (high - low) / 5
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    """Multiples of 1, 2 or 5 times a power of ten, of the coarsest step that gives at least four."""
+    power = 10.0 ** math.floor(math.log10(high - low))
+    for step in (factor * scale for scale in (power, power / 10) for factor in (5, 2, 1)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first >= 3:
+            break
+    return [round(i * step, 12) for i in range(first, last + 1)]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers, the coarsest kind that gives at least three."""
+    """Round numbers, the coarsest kind that gives at least four."""
     for factors in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)):
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         found = [factor * 10.0**power for power in powers for factor in factors]
         found = [place for place in found if low <= place <= high]
-        if len(found) >= 3:
+        if len(found) >= 4:
             return thinned(found, TICKS_MAX)
     return _linear_ticks(low, high)
 

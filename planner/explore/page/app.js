@@ -103,7 +103,11 @@ function table(content) {
   const bars = content.shares.length > 0;
   const line = (cells, tag) => {
     const row = document.createElement("tr");
-    row.append(...cells.map((cell) => item(cell, tag)));
+    row.append(...cells.map((cell, i) => {
+      const node = item(cell, tag);
+      if (content.words.includes(i)) node.className = "word";
+      return node;
+    }));
     return row;
   };
   const head = node.createTHead();

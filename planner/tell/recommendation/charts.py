@@ -12,7 +12,7 @@ from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
 from planner.tell import values as v
-from planner.tell.axes import linear_axis, log_axis
+from planner.tell.axes import linear_axis, log_axis, thinned
 from planner.tell.document import Chart, Curve, Line, Mark, Paragraph, Section, Value, joined, line
 from planner.tell.plan.frontier import frontier_chart, has_frontier
 from planner.tell.plan.sentences import error_line, named
@@ -50,7 +50,7 @@ def law_chart(plan: Plan) -> Chart:
     singles = single_laws(law)
     levels = sorted({size for one in singles for size in one.llm_params_levels})
     counts = sorted({number for one in singles for number in one.visual_tokens_levels})
-    sizes = _thinned(levels or fitting_sizes, _CURVES_MAX)
+    sizes = thinned(levels or fitting_sizes, _CURVES_MAX)
     tokens = [*(counts or fitting_counts), float(best.visual_tokens)]
     own = min(levels, key=lambda size: abs(size - pick_params)) if levels else math.nan
     is_level = abs(own - pick_params) <= 1e-6 * pick_params
@@ -128,10 +128,6 @@ def _runs(law: Law, sizes: list[float]) -> tuple[Mark, ...]:
             tip = line("measured: ", size, " with ", tokens, ", error ", v.error(float(y), "measured error"))
             found.append(Mark(float(t), float(y), "dot", tip))
     return tuple(found)
-
-
-def _thinned(levels: list[float], kept_max: int) -> list[float]:
-    return [levels[round(i)] for i in np.linspace(0, len(levels) - 1, min(len(levels), kept_max)).tolist()]
 
 
 def _apart(levels: list[float]) -> list[float]:

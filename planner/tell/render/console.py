@@ -76,7 +76,7 @@ def print_block(console: Console, block: Block) -> None:
         for one in block.lines:
             console.print(Text(f"  {literal(one)}"), soft_wrap=True)
     elif console.width < WIDTH_MIN:
-        console.print(Text(f"{_shown(block.caption)}. {_shown(block.alt)}"))
+        console.print(Text(f"{_shown(block.caption).rstrip('.')}. {_shown(block.alt)}"))
     else:
         console.print(Text(_shown(block.caption), style="bold"))
         for drawn in draw(block, console.width, ASCII if console.options.ascii_only else UNICODE):

@@ -75,7 +75,7 @@ def _axes(chart: Chart, plot: _Plot) -> list[str]:
         found.append(f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{_words(tick.value.text)}</text>')
     found.append(f'<line class="axis" x1="{LEFT}" x2="{plot.right}" y1="{bottom}" y2="{bottom}"/>')
     middle = (LEFT + plot.right) / 2
-    label = _text(chart.x.label)
+    label = _text(chart.x.label) + (", logarithmic" if chart.x.log else "")
     found.append(f'<text class="label" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{label}</text>')
     found.append(f'<text class="label" x="0" y="12">{_text(chart.y.label)}</text>')
     return found
