@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).parents[1] / "planner" / "parts" / "encoders" / "convolutional.json"
-TOWERS = {
+TOWERS: dict[str, tuple[int, dict[str, Any]]] = {
     "fastvit_mci3": (1024, {"inference_mode": True, "num_classes": 0, "global_pool": ""}),
     "mobilenetv5_300m_enc": (768, {"num_classes": 0}),
 }
@@ -25,7 +25,7 @@ TOWERS = {
 
 
 def main() -> None:
-    import timm
+    import timm  # type: ignore[import-not-found]  # in an environment of its own
     import torch
 
     timm.layers.set_fused_attn(False)
@@ -47,7 +47,7 @@ def recorded(model: Any, side: int) -> dict[str, Any]:
     matrices: Counter[tuple[int, ...]] = Counter()
     products: list[tuple[int, int, int, int]] = []
 
-    class Recorder(TorchDispatchMode):
+    class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = func(*args, **(kwargs or {}))
             if func is aten.convolution.default:
@@ -62,7 +62,7 @@ def recorded(model: Any, side: int) -> dict[str, Any]:
                 products.append((left.shape[0], left.shape[1], left.shape[2], right.shape[2]))
             return out
 
-    with torch.no_grad(), Recorder():
+    with torch.no_grad(), Recorder():  # type: ignore[no-untyped-call]
         model.forward_features(torch.empty(1, 3, side, side, device="meta"))
     attentions: Counter[tuple[int, ...]] = Counter()
     for (heads, queries, size, keys), (_, _, back, out) in zip(products[::2], products[1::2], strict=True):
@@ -78,8 +78,9 @@ def recorded(model: Any, side: int) -> dict[str, Any]:
 
 def flops(tower: dict[str, Any]) -> int:
     """Two for each multiply-add."""
-    matrices = sum(2 * rows * k * n * times for rows, k, n, _, times in tower["matrices"])
-    return matrices + sum(4 * queries * keys * width * times for queries, keys, width, times in tower["attentions"])
+    matrices: int = sum(2 * rows * k * n * times for rows, k, n, _, times in tower["matrices"])
+    pairs: int = sum(4 * queries * keys * width * times for queries, keys, width, times in tower["attentions"])
+    return matrices + pairs
 
 
 if __name__ == "__main__":

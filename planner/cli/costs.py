@@ -22,11 +22,12 @@ from planner.cli.common import (
 )
 from planner.configuration import Model
 from planner.costs.convert import MEANINGS, convert, counts
-from planner.costs.request import request_cost
+from planner.costs.request import released_cost, request_cost
 from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_CONNECTOR,
     DEFAULT_VISION,
+    LLMS,
     find_compressor,
     find_llms,
     find_vision,
@@ -36,6 +37,23 @@ from planner.parts.llms import Llm
 OneLlm = Annotated[str | None, typer.Argument(help="Language model: a name or the path of a config.json.")]
 LlmConfig = Annotated[str | None, typer.Option(help="Path of a Hugging Face config.json instead of a name.")]
 VisualTokens = Annotated[int, typer.Option(help="Visual tokens per image.")]
+MaybeVisualTokens = Annotated[
+    int | None, typer.Option(help="Visual tokens per image, of parts to build from (instead of --image).")
+]
+Image = Annotated[
+    str | None, typer.Option(help="Width x height in pixels, such as 1024x768, for a released model or a folder.")
+]
+Knobs = Annotated[
+    list[str] | None, typer.Option("--knob", metavar="NAME=VALUE", help="Setting of the image processor; repeatable.")
+]
+Model_ = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="A released model (hub id), a folder or a config.json with --image; a language model with "
+        "--visual-tokens.",
+    ),
+]
 Vision = Annotated[str, typer.Option(help="Vision tower.")]
 Compressor = Annotated[str, typer.Option(help="quecc, tokenpacker, average-pool or none.")]
 PromptOrder = Annotated[str, typer.Option(help="image-first, or text-first (query pass free).")]
@@ -44,10 +62,12 @@ Images = Annotated[int, typer.Option(help="Images per request.")]
 
 @app.command()
 def cost(
-    visual_tokens: VisualTokens,
     query_tokens: QueryTokens,
     generated_tokens: GeneratedTokens,
-    llm: OneLlm = None,
+    model: Model_ = None,
+    image: Image = None,
+    knob: Knobs = None,
+    visual_tokens: MaybeVisualTokens = None,
     llm_config: LlmConfig = None,
     cached_tokens: CachedTokens = 0,
     system_tokens: SystemTokens = 0,
@@ -59,7 +79,11 @@ def cost(
     prompt_order: PromptOrder = "image-first",
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu: adds times.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Of the LLM: bf16, fp16, fp32, fp8, int8 or int4; default: bf16, on a T4 fp16.")
+        str | None,
+        typer.Option(
+            help="Of the LLM: bf16, fp16, fp32, fp8, int8 or int4; default: bf16, on a T4 fp16; of a released model "
+            "the dtype that its files name."
+        ),
     ] = None,
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
     batch: Annotated[int, typer.Option(help="Requests that run together.")] = 1,
@@ -68,28 +92,78 @@ def cost(
     as_json: Json = False,
 ) -> None:
     """What one request costs, stage by stage: FLOPs, bytes, seconds, memory."""
-    found = request_cost(
-        _one(llm, llm_config),
-        visual_tokens,
-        planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images),
-        vision=vision,
-        compressor=compressor,
-        connector=connector,
-        convention=convention,
-        prompt_order=prompt_order,
-        precision=precision,
-        kv_precision=kv_precision,
-        batch=batch,
-        tensor_parallel=tensor_parallel,
-        hardware=hardware,
-        latency_source=latency_source,
-    )
+    load = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
+    runs: dict[str, Any] = {
+        "convention": convention,
+        "precision": precision,
+        "kv_precision": kv_precision,
+        "batch": batch,
+        "tensor_parallel": tensor_parallel,
+        "hardware": hardware,
+        "latency_source": latency_source,
+    }
+    parts: dict[str, Any] = {
+        "vision": vision,
+        "compressor": compressor,
+        "connector": connector,
+        "prompt_order": prompt_order,
+    }
+    name = one_name(model, llm_config)
+    if _is_released(name, image, visual_tokens, knob, load):
+        _refuse_parts(parts)
+        found = released_cost(name, image, load, knobs=_knobs(knob), **runs)
+    else:
+        found = request_cost(_one(model, llm_config), visual_tokens or 0, load, **parts, **runs)
     if as_json:
         print(json_text(found.to_dict()))
         return
     from planner.tell.cost import print_cost
 
     print_cost(make_console(), found)
+
+
+def _is_released(
+    name: str, image: str | None, visual_tokens: int | None, knob: list[str] | None, load: planner.Workload
+) -> bool:
+    """Whether a model comes with its own vision side. Raises InputError for options that exclude each other."""
+    if image is not None and visual_tokens is not None:
+        raise InputError("--image and --visual-tokens exclude each other: a released model makes its own visual tokens")
+    if visual_tokens is not None:
+        if knob:
+            raise InputError("--knob turns a released model's image processor: give --image instead of --visual-tokens")
+        return False
+    if image is None and load.images:
+        raise InputError(
+            "how many visual tokens? give --image WxH for a released model, --visual-tokens for parts to build from, "
+            "or --images 0 for text alone"
+        )
+    return image is not None or name not in LLMS
+
+
+def _refuse_parts(parts: dict[str, Any]) -> None:
+    """Raises InputError where a released model is given parts to build from."""
+    own = {
+        "vision": DEFAULT_VISION,
+        "compressor": DEFAULT_COMPRESSOR,
+        "connector": DEFAULT_CONNECTOR,
+        "prompt_order": "image-first",
+    }
+    for name, value in parts.items():
+        if value != own[name]:
+            raise InputError(
+                f"--{name.replace('_', '-')} chooses a part to build from; a released model brings its own"
+            )
+
+
+def _knobs(given: list[str] | None) -> dict[str, object]:
+    """ "NAME=VALUE" of each. Raises InputError."""
+    found: dict[str, object] = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--knob: expected NAME=VALUE, such as max_pixels=401408, got {text!r}")
+        found[name.strip()] = value.strip()
+    return found
 
 
 @app.command()

@@ -158,6 +158,8 @@ def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | No
 def vision_times(model: Model, workload: Workload, run: Run) -> VisionTimes:
     """Seconds of encoder and compressor for a batch of requests; as `latency`."""
     _, clocks = _clocks(run)
+    if not workload.images:
+        return StageTime(), StageTime()
     images = workload.images * np.asarray(run.batch, float)
     return clocks.time(model.encode(images)), clocks.time(model.compress(images))
 

@@ -107,13 +107,12 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
         run: precision, batch (B), and the devices that share the LLM.
     """
     wide = wide_bytes(run.precision)
-    kv_bytes = KV_BYTES[run.kv_precision] if run.kv_precision else wide
     b, devices = np.asarray(run.batch, float), np.asarray(run.tensor_parallel, float)
-    llm, images = model.llm, workload.images
+    llm, images = model.llm, workload.images if model.has_images else 0
     tokens = passes(model, workload).tokens
     v = np.asarray(model.visual_tokens, float)
     weights = weights_bytes(llm, run.precision) / devices + wide * (model.tower.params_run + model.beside_params)
-    before, after_prefill, at_end = _held(llm.caches(devices), tokens, kv_bytes)
+    before, after_prefill, at_end = _held(llm.caches(devices), tokens, kv_bytes(run))
     encoder = wide * images * model.tower.activation_values(model.compressor.feature_layers)
     beside = model.connector.activation_values(v, model.tower.hidden_size, llm.hidden_size)
     squeezed = wide * images * (model.compressor.activation_values(model.tower) + beside)
@@ -152,14 +151,19 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
     )
 
 
-def _held(caches: Sequence[Cache], tokens: StageTokens, kv_bytes: float) -> tuple[Number, Number, Number]:
+def kv_bytes(run: Run) -> float:
+    """Bytes of one number of the KV cache."""
+    return KV_BYTES[run.kv_precision] if run.kv_precision else wide_bytes(run.precision)
+
+
+def _held(caches: Sequence[Cache], tokens: StageTokens, each_bytes: float) -> tuple[Number, Number, Number]:
     """Bytes that a request keeps before the prefill, after it, and at the end of the answer."""
     before: Number = 0.0
     after: Number = 0.0
     end: Number = 0.0
     prompt = tokens.cached + tokens.prefill
     for cache in caches:
-        per_token, state = kv_bytes * cache.values_per_token, kv_bytes * cache.constant_values
+        per_token, state = each_bytes * cache.values_per_token, each_bytes * cache.constant_values
         held = cache.kept(prompt)
         before = before + (per_token * cache.kept(float(tokens.cached)) + state)
         after = after + (per_token * held + state)

@@ -1,156 +1,38 @@
-"""All that one configuration costs: FLOPs, memory and, on known hardware, time."""
+"""All that one configuration costs, by names: of parts to build from, or of a released model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import format_flops, format_seconds
-from planner.base.result import Result
-from planner.configuration import IMAGE_FIRST, Model, Run, cannot_share
+from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run, cannot_share
 from planner.costs.flops import FULL, Flops, flops
-from planner.costs.latency import Latency, latency, speed_limit_tokens
-from planner.costs.memory import Memory, memory
-from planner.costs.stages import STAGES, Workload, as_workload
+from planner.costs.latency import latency, speed_limit_tokens
+from planner.costs.memory import memory
+from planner.costs.result import LATENCY_SOURCES, ROOFLINE, SILICON, RequestCost
+from planner.costs.stages import Workload, as_workload
 from planner.hardware import Hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
+from planner.parts.images import ImageSize
 from planner.parts.llms import Llm
+from planner.parts.released import Checkpoint
 from planner.parts.towers import Tower
 from planner.parts.walk import Number
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-ROOFLINE = "roofline"
-SILICON = "silicon"
-LATENCY_SOURCES = (ROOFLINE, SILICON)
-
-
-@dataclass(frozen=True, repr=False)
-class RequestCost(Result):
-    """One configuration and one request: what runs, and what it costs."""
-
-    model: Model
-    run: Run
-    workload: Workload
-    convention: str
-    flops: Flops
-    """Of one request."""
-    memory: Memory
-    """Of one device, for the whole batch."""
-    latency: Latency | None
-    """Of a batch; None without hardware."""
-    speed_limit_tokens: int | None
-    """Visual tokens below which fewer save less than 5 % of the TTFT by the roofline; None without hardware."""
-
-    @property
-    def llm(self) -> Llm:
-        """The language model; so the further parts, and how they run."""
-        return self.model.llm
-
-    @property
-    def visual_tokens(self) -> int:
-        """Per image."""
-        return int(self.model.visual_tokens)
-
-    @property
-    def vision(self) -> Tower:
-        return self.model.tower
-
-    @property
-    def compressor(self) -> Compressor:
-        return self.model.compressor
-
-    @property
-    def connector(self) -> Connector:
-        return self.model.connector
-
-    @property
-    def prompt_order(self) -> str:
-        return self.model.prompt_order
-
-    @property
-    def hardware(self) -> Hardware | None:
-        return self.run.hardware
-
-    @property
-    def precision(self) -> str:
-        return self.run.precision
-
-    @property
-    def batch(self) -> int:
-        return int(self.run.batch)
-
-    @property
-    def tensor_parallel(self) -> int:
-        return int(self.run.tensor_parallel)
-
-    @property
-    def requests_that_fit(self) -> int | None:
-        """The largest batch in the memory of the hardware."""
-        return None if self.hardware is None else int(self.memory.requests_that_fit(self.hardware.memory_bytes))
-
-    def __str__(self) -> str:
-        return str(self.model)
-
-    def __repr__(self) -> str:
-        times = "" if self.latency is None else f", TTFT {format_seconds(float(self.latency.ttft_s))}"
-        return f"RequestCost({self}, {self.run}: {format_flops(float(self.flops.total))}{times})"
-
-    def to_frame(self) -> pd.DataFrame:
-        """The stages, a row each: FLOPs, bytes, seconds; None without hardware."""
-        import pandas as pd
-
-        return pd.DataFrame([{"stage": stage, **self._stage(stage)} for stage in STAGES])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types; times are null without hardware."""
-        latency = self.latency
-        return {
-            "llm": self.llm.name,
-            "params": self.llm.params,
-            "visual_tokens": self.visual_tokens,
-            "vision": self.vision.name,
-            "compressor": self.compressor.name,
-            "connector": self.connector.name,
-            "prompt_order": self.prompt_order,
-            "precision": self.precision,
-            "tensor_parallel": self.tensor_parallel,
-            "batch": self.batch,
-            "workload": {**vars(self.workload)},
-            "convention": self.convention,
-            "stages": {stage: self._stage(stage) for stage in STAGES},
-            "total_flops": float(self.flops.total),
-            "ttft_s": None if latency is None else float(latency.ttft_s),
-            "tpot_s": None if latency is None else float(latency.tpot_s),
-            "request_s": None if latency is None else float(latency.request_s),
-            "requests_per_second": None if latency is None else float(latency.throughput_requests_per_s),
-            "peak_memory_bytes": float(self.memory.peak),
-            "memory": self.memory.to_dict(),
-            "hardware": None if self.hardware is None else self.hardware.name,
-            "requests_that_fit": self.requests_that_fit,
-            "speed_limit_tokens": self.speed_limit_tokens,
-        }
-
-    def _stage(self, stage: str) -> dict[str, Any]:
-        """Decode counts all its steps, of which there are one fewer in time: the prefill yields the first token."""
-        found: dict[str, Any] = {"flops": float(getattr(self.flops, stage))}
-        latency = self.latency
-        if latency is None:
-            return found | {"bytes": None, "seconds": None, "bound": None, "source": None}
-        name = "decode_step" if stage == "decode" else stage
-        steps = max(latency.generated_tokens - 1, 0) if stage == "decode" else 1
-        time = getattr(latency, name)
-        return found | {
-            "bytes": steps * float(time.bytes),
-            "seconds": steps * float(time.seconds),
-            "bound": str(time.bound),
-            "source": latency.sources[name],
-        }
+__all__ = [
+    "LATENCY_SOURCES",
+    "ROOFLINE",
+    "SILICON",
+    "RequestCost",
+    "cost_of",
+    "released_cost",
+    "request_cost",
+    "request_flops",
+]
 
 
 def request_cost(
@@ -205,6 +87,52 @@ def request_cost(
     return cost_of(model, load, run, convention=convention, latency_source=latency_source)
 
 
+def released_cost(
+    model: str | Path | Checkpoint,
+    image: ImageSize | str | None = None,
+    workload: Workload | None = None,
+    *,
+    knobs: Mapping[str, object] | None = None,
+    query_tokens: int | None = None,
+    generated_tokens: int | None = None,
+    cached_tokens: int = 0,
+    convention: str = FULL,
+    precision: str | None = None,
+    kv_precision: str | None = None,
+    batch: int = 1,
+    tensor_parallel: int = 1,
+    hardware: str | Path | Hardware | None = None,
+    latency_source: str = ROOFLINE,
+) -> RequestCost:
+    """What one request costs with a released model.
+
+    Args:
+        model: hub id, folder or config.json of a model.
+        image: width x height in pixels, such as "1024x768"; None: no image.
+        workload: the request, with all its token counts.
+        knobs: settings of its image processor, by name, such as {"max_pixels": 401408}.
+        query_tokens, generated_tokens, cached_tokens: instead of a workload.
+        convention, kv_precision, batch, tensor_parallel, hardware, latency_source: as `request_cost`.
+        precision: of the LLM's matrices; by default the dtype that the model's files name.
+
+    Raises:
+        InputError: a name, size, knob or file that cannot be used, in one sentence.
+    """
+    if latency_source not in LATENCY_SOURCES:
+        raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
+    load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
+    load = load if image is not None else replace(load, images=0)
+    found = ReleasedModel.of_checkpoint(model, image, knobs=knobs, images=load.images)
+    run = Run.of(
+        hardware,
+        precision=found.checkpoint.dtype if precision is None else precision,
+        kv_precision=kv_precision,
+        batch=batch,
+        tensor_parallel=tensor_parallel,
+    )
+    return cost_of(found, load, run, convention=convention, latency_source=latency_source)
+
+
 def cost_of(
     model: Model, workload: Workload, run: Run, *, convention: str = FULL, latency_source: str = ROOFLINE
 ) -> RequestCost:
@@ -218,7 +146,8 @@ def cost_of(
         raise InputError(cannot_share(model.llm, gpus))
     found = limit = None
     if run.hardware is not None:
-        limit = int(speed_limit_tokens(model, workload, run))
+        if model.tokens_move_alone and model.has_images and workload.images:
+            limit = int(speed_limit_tokens(model, workload, run))
         if latency_source == SILICON:
             from planner.costs.silicon import silicon_latency
 

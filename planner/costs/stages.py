@@ -37,12 +37,11 @@ class Workload:
     system_tokens: int = 0
     """Further text tokens that are prefilled with every request and that the compressor does not look at."""
     images: int = 1
-    """Images per request, each with its own visual tokens."""
+    """Images per request, each with its own visual tokens; 0: text alone."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            minimum = 1 if item.name == "images" else 0
-            object.__setattr__(self, item.name, whole_number(getattr(self, item.name), item.name, minimum))
+            object.__setattr__(self, item.name, whole_number(getattr(self, item.name), item.name, 0))
 
     @property
     def prefilled_text_tokens(self) -> int:
@@ -136,9 +135,8 @@ class Passes:
 
 def passes(model: Model, workload: Workload, batch: Number = 1.0) -> Passes:
     """The passes of a batch of requests. Where the query stands first, see `stage_tokens`."""
-    tokens = stage_tokens(
-        workload, np.asarray(model.visual_tokens, float), model.compressor.query_aware, model.prompt_order
-    )
+    looks = model.compressor.query_aware and model.has_images and workload.images > 0
+    tokens = stage_tokens(workload, np.asarray(model.visual_tokens, float), looks, model.prompt_order)
     whole = tokens.cached + tokens.prefill
     behind = Pass(batch, tokens.prefill - tokens.prefix, tokens.cached + tokens.prefix, logits=True)
     return Passes(

@@ -7,7 +7,6 @@ so), by "all", or by the path of a config.json. Names are read without regard to
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Iterable
@@ -24,15 +23,12 @@ from planner.parts.compressors import COMPRESSORS, Compressor
 from planner.parts.configs import read_llm, read_tower
 from planner.parts.connectors import CONNECTORS, Connector
 from planner.parts.llms import Llm
+from planner.parts.sizes import nominal_params
 from planner.parts.towers import Tower
 
 DEFAULT_VISION = "CLIP-ViT-L/14-336"
 DEFAULT_COMPRESSOR = "quecc"
 DEFAULT_CONNECTOR = "mlp"
-
-_SIZE_UNITS = {"b": 1e9, "m": 1e6}
-_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?[BMbm])(?![A-Za-z0-9])")
-
 
 Llms: TypeAlias = "str | os.PathLike[str] | Llm | Iterable[str | os.PathLike[str] | Llm]"
 """How language models may be named."""
@@ -184,10 +180,9 @@ def load_llm_config(path: str | Path) -> Llm:
     label = str(config.get("_name_or_path") or "") or _name_of(path)
     name = Path(label).name or _name_of(path)
     spec = read_llm(name, config, family=family_of(name) or name, source=str(path))
-    sizes = [size for text in _SIZE.findall(name) if (size := float(text[:-1]) * _SIZE_UNITS[text[-1].lower()]) > 0]
-    if not sizes:
+    nominal = nominal_params(name, spec.params)
+    if nominal is None:
         return spec
-    nominal = min(sizes, key=lambda size: abs(math.log(size / spec.params)))  # "7B-Instruct-1M" has two numbers
     return read_llm(name, config, family=spec.family, nominal_params=nominal, source=str(path))
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console
 
 from planner.base.quantities import format_flops
+from planner.configuration import ReleasedModel
 from planner.costs.request import RequestCost
+from planner.parts.images import settings_text
 from planner.tell import values as v
 from planner.tell.console import add_row, new_table
-from planner.tell.document import Block, Document, Paragraph, Section, Value, foreign, joined, line
+from planner.tell.document import Block, Code, Document, Line, Paragraph, Section, Value, foreign, joined, line
 from planner.tell.memory import memory_table
 from planner.tell.render.console import print_document
 from planner.tell.stages import stage_table
@@ -18,7 +20,6 @@ from planner.tell.stages import stage_table
 
 def cost_story(cost: RequestCost) -> Document:
     """One configuration and one request as a document."""
-    tokens = v.visual_tokens(cost.visual_tokens)
     sections = (
         Section("time", "Computing and time" if cost.latency else "Computing", tuple(_stages(cost))),
         Section("memory", "Memory per device", tuple(_memory(cost))),
@@ -26,8 +27,8 @@ def cost_story(cost: RequestCost) -> Document:
     return Document(
         kind="cost",
         title="Cost of one configuration",
-        heading=line(foreign(cost.llm.name, "language model"), " with ", tokens),
-        opening=(_setup(cost),),
+        heading=_heading(cost),
+        opening=(_setup(cost), *_notes(cost)),
         sections=sections,
         opening_title="The configuration",
         sources={"cost": cost.to_dict()},
@@ -39,16 +40,43 @@ def print_cost(console: Console, cost: RequestCost) -> None:
     print_document(console, cost_story(cost))
 
 
+def _heading(cost: RequestCost) -> Line:
+    model, tokens = cost.model, v.visual_tokens(cost.visual_tokens)
+    if not isinstance(model, ReleasedModel):
+        return line(foreign(cost.llm.name, "language model"), " with ", tokens)
+    name = foreign(model.checkpoint.hub_id or model.checkpoint.name, "model")
+    if model.image is None:
+        return line(name, " without an image")
+    knobs = [line(" at ", Code(settings_text(model.turned)))] if model.turned else []
+    return line(name, *knobs, " with ", tokens, " for ", foreign(str(model.image), "image, width x height in pixels"))
+
+
+def _notes(cost: RequestCost) -> Iterator[Block]:
+    """What has to be said of the numbers, before them."""
+    for note in cost.notes:
+        yield Paragraph(line(foreign(note, "note")), label="note")
+
+
 def _setup(cost: RequestCost) -> Paragraph:
-    parts = [
-        line(v.params(cost.llm.params, "parameters of the LLM"), " parameters in the LLM"),
-        line(foreign(cost.compressor.title, "compressor")),
-        line(foreign(cost.prompt_order, "prompt order")),
-    ]
+    parts = [line(v.params(cost.llm.params, "parameters of the LLM"), " parameters in the LLM")]
+    if isinstance(cost.model, ReleasedModel):
+        parts += list(_vision_side(cost.model))
+    else:
+        parts += [line(foreign(cost.compressor.title, "compressor"))]
+    parts += [line(foreign(cost.prompt_order, "prompt order"))]
     parts += [] if cost.hardware is None else [line(foreign(cost.hardware.title, "hardware"))]
     gpus = v.count(cost.tensor_parallel, "GPUs that share the model")
     parts += [line(gpus, " GPUs, tensor parallel")] if cost.tensor_parallel > 1 else []
     return Paragraph(joined([*parts, line(foreign(cost.precision, "precision"))], ", "))
+
+
+def _vision_side(model: ReleasedModel) -> Iterator[Line]:
+    encoder, seen = model.checkpoint.encoder, model.seen
+    if encoder.tower_params:
+        yield line(v.params(encoder.tower_params, "parameters of the vision tower"), " in the vision tower")
+    if model.image is not None:
+        yield line(v.count(seen.patches, "patches that the tower sees"), " patches")
+        yield line(v.count(seen.tiles, "tiles"), " tiles") if seen.tiles > 1 else line("one view")
 
 
 def _stages(cost: RequestCost) -> Iterator[Block]:

@@ -96,7 +96,7 @@ def test_cost_says_what_it_found(run: Run) -> None:
 def test_cost_of_a_config_file(run: Run, mistral: Path) -> None:
     arguments = ("--visual-tokens", 16, *REQUEST, "--json")
     content = run("cost", "--llm-config", mistral, *arguments).json
-    assert (content["llm"], content["params"]) == ("Mistral-7B", 7_241_732_096)
+    assert (content["llm"], content["params"]["llm"]) == ("Mistral-7B", 7_241_732_096)
     assert run("cost", mistral, *arguments).json == content
     assert run("cost", "--llm-config", mistral.parent, *arguments).json == content
 

@@ -134,7 +134,8 @@ def test_every_part_is_that_of_its_own_module() -> None:
         "system_tokens": 9,
         "images": 2,
     }
-    assert (content["llm"], content["params"], content["hardware"]) == ("Qwen2.5-7B", llm.params, "h200")
+    assert (content["llm"], content["params"]["llm"], content["hardware"]) == ("Qwen2.5-7B", llm.params, "h200")
+    assert content["params"]["total"] == found.model.params
 
 
 def test_requests_that_fit_use_the_memory_of_the_card() -> None:

@@ -31,7 +31,7 @@ def test_whole_floats_become_ints() -> None:
         ("cached_tokens", "50", 0),
         ("system_tokens", True, 0),
         ("system_tokens", None, 0),
-        ("images", 0, 1),
+        ("images", -1, 0),
         ("query_tokens", float("nan"), 0),
         ("query_tokens", float("inf"), 0),
     ],

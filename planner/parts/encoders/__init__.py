@@ -11,6 +11,16 @@ from planner.parts.encoders import (  # noqa: F401  # they register their reader
 )
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, read_encoder
+from planner.parts.encoders.text_only import TextOnly
 from planner.parts.encoders.transformer import TransformerEncoder
 
-__all__ = ["ENCODER_READERS", "Bridge", "Encoder", "EncoderReader", "Step", "TransformerEncoder", "read_encoder"]
+__all__ = [
+    "ENCODER_READERS",
+    "Bridge",
+    "Encoder",
+    "EncoderReader",
+    "Step",
+    "TextOnly",
+    "TransformerEncoder",
+    "read_encoder",
+]

@@ -14,6 +14,7 @@ from planner.parts.images import (  # noqa: F401  # they register their readers
     thumbnail_tiles,
 )
 from planner.parts.images.base import ImageRule, Knob, Seen, View, settings_text
+from planner.parts.images.none import NoImages
 from planner.parts.images.reading import IMAGE_READERS, ImageReader, read_images
 from planner.parts.images.sizes import ImageMix, ImageSize
 
@@ -24,6 +25,7 @@ __all__ = [
     "ImageRule",
     "ImageSize",
     "Knob",
+    "NoImages",
     "Seen",
     "View",
     "read_images",

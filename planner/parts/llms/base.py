@@ -42,6 +42,11 @@ class Llm(ABC):
     def params(self) -> int:
         """Exact count of distinct parameters, equal to that of the Hugging Face model."""
 
+    @property
+    def active_params(self) -> int:
+        """Those that a token passes: all but the experts that it is not routed to."""
+        return self.params
+
     @abstractmethod
     def walk(self, todo: Pass, gpus: Number = 1.0) -> Walk:
         """The kernels of one pass, one GPU's share of them."""

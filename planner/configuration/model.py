@@ -1,4 +1,4 @@
-"""The two nouns of every cost: a `Model`, what is made, and a `Run`, how it runs."""
+"""What is made: a vision-language model and its parts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown, whole_number
-from planner.hardware import Hardware, default_precision, find_hardware
-from planner.hardware.precision import check_precisions
+from planner.configuration.checked import checked
 from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_CONNECTOR,
@@ -99,12 +98,19 @@ class Model:
     def __repr__(self) -> str:
         return f"Model({self}, {self.tower.name}, {self.compressor.name}, {self.prompt_order})"
 
+    @property
+    def has_images(self) -> bool:
+        """Whether there is anything to see: with 0 visual tokens neither tower nor compressor runs."""
+        return np.ndim(self.visual_tokens) > 0 or bool(self.visual_tokens)
+
     def encode(self, images: Number) -> Walk:
         """What the tower runs for so many images."""
-        return self.tower.walk(images)
+        return self.tower.walk(images) if self.has_images else ()
 
     def compress(self, images: Number) -> Walk:
         """What compressor and connector run for so many images."""
+        if not self.has_images:
+            return
         tokens, width = np.asarray(self.visual_tokens, float), self.llm.hidden_size
         yield from self.compressor.walk(images, self.tower, width, tokens)
         yield from self.connector.walk(images * tokens, self.tower.hidden_size, width)
@@ -119,6 +125,29 @@ class Model:
     def params(self) -> Number:
         """Parameters of all parts, as they are built."""
         return self.llm.params + self.tower.params_run + self.beside_params
+
+    def params_by_part(self) -> dict[str, int]:
+        """Parameters as they are built: in all, those that a token passes, and by part."""
+        llm, vision, beside = self.llm.params, self.tower.params_run, int(self.beside_params)
+        total = llm + vision + beside
+        return {
+            "total": total,
+            "active": total - llm + self.llm.active_params,
+            "llm": llm,
+            "vision": vision,
+            "connector": beside,
+            "audio": 0,
+        }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading its parts had to assume."""
+        return self.llm.notes
+
+    @property
+    def tokens_move_alone(self) -> bool:
+        """Whether the number of visual tokens can change while the tower does the same."""
+        return True
 
     def to_dict(self) -> dict[str, Any]:
         """By the names of its parts; a `source` is the config.json of one that has no name of its own."""
@@ -136,7 +165,7 @@ class Model:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Model:
         """The model of a dictionary that `to_dict` made. Raises InputError where a part is not known here."""
-        values = _checked(content, "model", ("llm", "visual_tokens", "vision", "compressor"))
+        values = checked(content, "model", ("llm", "visual_tokens", "vision", "compressor"))
         return cls.of(
             values.get("llm_source") or values["llm"],
             values["visual_tokens"],
@@ -144,82 +173,6 @@ class Model:
             compressor=values["compressor"],
             connector=values.get("connector", DEFAULT_CONNECTOR),
             prompt_order=values.get("prompt_order", IMAGE_FIRST),
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class Run:
-    """How a model runs. In the search batch and tensor parallel are arrays."""
-
-    hardware: Hardware | None = None
-    """None: no times."""
-    precision: str = "bf16"
-    """Of the LLM's matrices: fp32, bf16, fp16, fp8 and int8 (w8a8: inputs are quantised too, products run in that
-    precision), or int4 (weight-only, groups of 128, products in bf16)."""
-    kv_precision: str | None = None
-    """Of the KV cache; None: that of what is not quantised."""
-    batch: Number = 1
-    """Requests that run together."""
-    tensor_parallel: Number = 1
-    """GPUs that share the LLM."""
-
-    def __post_init__(self) -> None:
-        check_precisions(self.precision, self.kv_precision)
-        for name in ("batch", "tensor_parallel"):
-            value = getattr(self, name)
-            if not (np.asarray(value) >= 1).all():
-                raise InputError(f"{name}: expected at least 1, got {shown(np.min(value))}")
-
-    @classmethod
-    def of(
-        cls,
-        hardware: str | os.PathLike[str] | Hardware | None = None,
-        *,
-        precision: str | None = None,
-        kv_precision: str | None = None,
-        batch: int = 1,
-        tensor_parallel: int = 1,
-    ) -> Run:
-        """A run by names; precision by default bf16, or fp16 on a card that has no bf16. Raises InputError."""
-        card = None if hardware is None else find_hardware(hardware)
-        return cls(
-            card,
-            default_precision(card) if precision is None else precision,
-            kv_precision,
-            whole_number(batch, "batch", 1),
-            whole_number(tensor_parallel, "tensor_parallel", 1),
-        )
-
-    def __str__(self) -> str:
-        gpus = f"{self.tensor_parallel} x " if self.tensor_parallel != 1 else ""
-        where = "" if self.hardware is None else f" on {gpus}{self.hardware.name}"
-        cache = "" if self.kv_precision is None else f", KV cache in {self.kv_precision}"
-        return f"{self.precision}{where}, batch {self.batch}{cache}"
-
-    def __repr__(self) -> str:
-        return f"Run({self})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types, with the whole profile of the hardware."""
-        return {
-            "hardware": None if self.hardware is None else self.hardware.to_dict(),
-            "precision": self.precision,
-            "kv_precision": self.kv_precision,
-            "batch": int(self.batch),
-            "tensor_parallel": int(self.tensor_parallel),
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Run:
-        """The run of a dictionary that `to_dict` made. Raises InputError."""
-        values = _checked(content, "run", ("precision",))
-        profile = values.get("hardware")
-        return cls.of(
-            Hardware.from_dict(profile) if isinstance(profile, Mapping) else profile,
-            precision=values["precision"],
-            kv_precision=values.get("kv_precision"),
-            batch=values.get("batch", 1),
-            tensor_parallel=values.get("tensor_parallel", 1),
         )
 
 
@@ -238,12 +191,3 @@ def cannot_share(llm: Llm, gpus: int) -> str:
         f"{llm.name} has {llm.num_heads} heads, which {gpus} GPUs cannot share evenly; expected tensor_parallel to "
         "divide them"
     )
-
-
-def _checked(content: Any, what: str, needed: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(content, Mapping):
-        raise InputError(f"no {what}: expected a JSON object, got {shown(content)}")
-    missing = [name for name in needed if name not in content]
-    if missing:
-        raise InputError(f"no {what}: {', '.join(missing)} is missing")
-    return content

@@ -1,0 +1,121 @@
+"""A released model, for images that are cut in one way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.base.errors import InputError
+from planner.configuration.model import Model
+from planner.parts.images import ImageRule, ImageSize, Seen
+from planner.parts.images.base import RESIZE, Setting
+from planner.parts.released import Checkpoint, OwnConnector, SeenTower, find_checkpoint, nothing_after
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class ReleasedModel(Model):
+    """A checkpoint with its knobs turned, and the image that it sees.
+
+    `visual_tokens` is what an image adds to the prompt, its start, end and row tokens included; `seen` holds the tokens
+    that carry features, which the law means.
+    """
+
+    checkpoint: Checkpoint
+    rule: ImageRule
+    """How images are cut, with the knobs as they are turned."""
+    image: ImageSize | None
+    """None where there is none."""
+    seen: Seen
+    turned: Mapping[str, Setting] = field(default_factory=dict, hash=False)
+    """The knobs that were turned, by name."""
+
+    @classmethod
+    def of_checkpoint(
+        cls,
+        model: str | os.PathLike[str] | Checkpoint,
+        image: ImageSize | str | None,
+        *,
+        knobs: Mapping[str, object] | None = None,
+        images: int = 1,
+    ) -> ReleasedModel:
+        """A released model by name, with one size of image.
+
+        Args:
+            model: hub id, folder, config.json or the checkpoint itself.
+            image: width x height in pixels, such as "1024x768"; None: no image.
+            knobs: settings of its image processor, by name.
+            images: of a prompt; some models cut an image that has company in another way.
+
+        Raises:
+            InputError: a model, size or knob that cannot be used, in one sentence.
+        """
+        found = find_checkpoint(model)
+        rule = found.rule.turned(knobs or {})
+        if image is None:
+            return cls._seen(found, rule, None, Seen(0, ()), knobs or {})
+        size = image if isinstance(image, ImageSize) else ImageSize.parse(image)
+        return cls._seen(found, rule, size, rule.see(size.width, size.height, max(images, 1)), knobs or {})
+
+    @classmethod
+    def _seen(
+        cls, found: Checkpoint, rule: ImageRule, image: ImageSize | None, seen: Seen, knobs: Mapping[str, object]
+    ) -> ReleasedModel:
+        return cls(
+            llm=found.llm,
+            tower=SeenTower.of(found.encoder, seen),
+            compressor=OwnConnector(encoder=found.encoder, seen=seen),
+            visual_tokens=seen.prompt_tokens if image is not None else 0,
+            connector=nothing_after(),
+            checkpoint=found,
+            rule=rule,
+            image=image,
+            seen=seen,
+            turned={rule.knob(name).name: rule.setting(name) for name in knobs},
+        )
+
+    def __str__(self) -> str:
+        if self.image is None:
+            return f"{self.checkpoint.name} without an image"
+        tokens = self.seen.visual_tokens
+        return f"{self.checkpoint.name} with {tokens} visual token{'' if tokens == 1 else 's'} for {self.image}"
+
+    def __repr__(self) -> str:
+        return f"ReleasedModel({self})"
+
+    @property
+    def params(self) -> int:
+        return self.checkpoint.params
+
+    def params_by_part(self) -> dict[str, int]:
+        return self.checkpoint.params_by_part()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.checkpoint.notes
+
+    @property
+    def tokens_move_alone(self) -> bool:
+        """A knob changes the tower's work as well."""
+        return False
+
+    @property
+    def is_shrunk(self) -> bool:
+        """Whether images are shrunk before the model sees them."""
+        return bool(self.turned.get(RESIZE.name))
+
+    def to_dict(self) -> dict[str, Any]:
+        """By the name of the checkpoint, its knobs and the image."""
+        return {
+            "model": self.checkpoint.hub_id or self.checkpoint.source,
+            "image": None if self.image is None else str(self.image),
+            "knobs": dict(self.turned),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ReleasedModel:
+        """The model of a dictionary that `to_dict` made. Raises InputError where it is not known here."""
+        if not isinstance(content, Mapping) or "model" not in content:
+            raise InputError("no released model: 'model' is missing")
+        return cls.of_checkpoint(content["model"], content.get("image"), knobs=content.get("knobs"))

@@ -1,0 +1,92 @@
+"""Released models by hub id, and models by the folder or the config.json that they stand in."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from planner.base.errors import SpecError, UnknownNameError
+from planner.base.files import read_json
+from planner.parts.released.checkpoint import Checkpoint, read_checkpoint
+
+FILES = ("config.json", "preprocessor_config.json", "processor_config.json", "PROVENANCE.json")
+
+
+@cache
+def released_ids() -> tuple[str, ...]:
+    """Hub ids of the released models whose files are shipped, in alphabetical order without regard to case."""
+    return tuple(sorted((one.name.replace("--", "/", 1) for one in _shipped().iterdir()), key=str.lower))
+
+
+def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
+    """A model by hub id ("Qwen/Qwen3-VL-8B-Instruct", or its last part), folder or config.json.
+
+    Raises:
+        UnknownNameError: no such released model, with the nearest ids.
+        InputError: a file that cannot be read, or a model of which something is not known.
+    """
+    if isinstance(model, Checkpoint):
+        return model
+    path = Path(model)
+    if path.suffix == ".json" or path.is_dir() or os.fspath(model).startswith((".", "/", "~")):
+        return _from_folder(path)
+    wanted = os.fspath(model).lower()
+    for hub_id in released_ids():
+        if wanted in (hub_id.lower(), hub_id.lower().partition("/")[2]):
+            return _released(hub_id)
+    raise UnknownNameError("released model", model, released_ids())
+
+
+@cache
+def _released(hub_id: str) -> Checkpoint:
+    folder = _shipped() / hub_id.replace("/", "--", 1)
+    config, preprocessor, processor, provenance = (_read_shipped(folder / name) for name in FILES)
+    assert config is not None
+    return read_checkpoint(
+        hub_id.partition("/")[2],
+        config,
+        preprocessor,
+        processor,
+        hub_id=hub_id,
+        licence=_licences().get(hub_id),
+        source=hub_id,
+        provenance=provenance,
+    )
+
+
+def _from_folder(path: Path) -> Checkpoint:
+    """Raises InputError."""
+    file = path if path.suffix == ".json" else path / "config.json"
+    folder = file.parent
+    config = _read(file)
+    preprocessor, processor = (_read(folder / one) if (folder / one).is_file() else None for one in FILES[1:3])
+    name = str(config.get("_name_or_path") or "") or folder.resolve().name
+    return read_checkpoint(name.rstrip("/").rpartition("/")[2], config, preprocessor, processor, source=str(path))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    content = read_json(path, "the config.json of a model", SpecError, lenient=True)
+    if not isinstance(content, Mapping):
+        raise SpecError(f"{path}: expected a JSON object, the config.json of a model")
+    return content
+
+
+def _read_shipped(path: Traversable) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    return found
+
+
+@cache
+def _licences() -> Mapping[str, str]:
+    found: Mapping[str, str] = json.loads((resources.files(__package__) / "licences.json").read_text("utf-8"))
+    return found
+
+
+def _shipped() -> Traversable:
+    return resources.files(__package__) / "configs"
