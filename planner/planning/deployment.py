@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.base.quantities import positive_number, whole_number
 from planner.costs.request import LATENCY_SOURCES, ROOFLINE
 from planner.hardware import Hardware, default_precision, find_hardware
@@ -16,6 +16,8 @@ from planner.planning.limits import LimitKind
 from planner.planning.request import Budget
 
 BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
+PRICE_PER_HOUR_MAX = 1e12
+"""Of one GPU, in any currency: above it is no price, and a million requests' overflows."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def as_deployment(
             "gpus= out"
         )
     price = None if price_per_hour is None else positive_number(price_per_hour, "price_per_hour")
+    if price is not None and price > PRICE_PER_HOUR_MAX:
+        raise QuantityError(f"price_per_hour: expected at most {PRICE_PER_HOUR_MAX:g}, got {price:g}", price)
     if price is not None and card is None:
         raise InputError(
             "price_per_hour: a price needs the time that a request takes; name the hardware, such as hardware='l4', or "

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from explore.conftest import Ask
 from explore.states import states
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 
 import planner
 from planner.explore.link import write_link
@@ -46,6 +46,7 @@ def test_the_plan_can_be_downloaded(ask: Ask) -> None:
 
 @settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(states(OFFER))
+@example(State(hardware="h100-sxm", price_per_hour=5.8e299))
 def test_every_state_has_an_answer_that_is_json(state: State) -> None:
     """However large the numbers: a plan, or why there is none."""
     found = answer(write_link(state, OFFER), OFFER)

@@ -187,6 +187,7 @@ def test_power_that_is_not_known() -> None:
         ({"batch": 1.5}, QuantityError, "batch: expected a whole number of at least 1, got 1.5"),
         ({"gpus": 0}, QuantityError, "gpus: expected a whole number of at least 1, got 0"),
         ({"price_per_hour": -1}, QuantityError, "price_per_hour: expected a positive number, got -1"),
+        ({"price_per_hour": 5.7e299}, QuantityError, "price_per_hour: expected at most 1e+12, got 5.7e+299"),
         (
             {"tensor_parallel": [4, 8], "gpus": 2},
             InputError,
