@@ -203,5 +203,5 @@ def _warnings(taken: Pool, found: Fit) -> list[str]:
         which = ", ".join(name.removesuffix("_s").replace("_", " ") for name in at_bound)
         notes.append(f"at a bound: {which}; the peaks of {found.scale.start.title} may not be those of this device")
     if not found.identified.all():
-        notes.append("what is not told apart by these shapes stays near its value before, as far as they allow")
+        notes.append("what these shapes do not determine stays near its previous value, as far as they allow")
     return notes

@@ -166,7 +166,7 @@ def verify(
 
 
 def _tolerance(text: str) -> float:
-    """A share of a time: ".15", "15%", or "any". Raises InputError for one that would pass nearly anything unasked."""
+    """A share of a time: ".15", "15%", or "any". Raises InputError for one that would let nearly anything pass."""
     if text.strip().lower() == "any":
         return _ANY_TOLERANCE
     digits = text.strip().removesuffix("%")

@@ -1,4 +1,4 @@
-"""ContinuousOptimum: the best pair on a budget if every size could be had."""
+"""ContinuousOptimum: the best pair on a budget if any size were available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from planner.base.quantities import format_fraction, format_params, format_token
 
 @dataclass(frozen=True)
 class ContinuousOptimum:
-    """The best (N, V) on a budget if every size could be had."""
+    """The best (N, V) on a budget if any size were available."""
 
     llm_params: float
     visual_tokens: float

@@ -31,7 +31,7 @@ class Doubt:
     probability_best: FloatArray
     expected_regret: FloatArray
     tied: NDArray[np.bool_]
-    """Whether the point cannot be told from the best."""
+    """Whether the point is statistically tied with the best."""
 
     @classmethod
     def of(
@@ -46,7 +46,7 @@ class Doubt:
         """Ask every form that the runs of each law allow. All arrays have one entry a row.
 
         Laws are fitted to different runs, so what they say of two points of different laws is independent; there two
-        points are told apart only where the worse one's interval begins above the best one's end.
+        points are not tied only where the worse one's interval begins above the best one's end.
         """
         point_of_row = np.full(len(errors), -1)
         none = np.zeros(0)
@@ -82,7 +82,7 @@ class Doubt:
         return cls(point_of_row, low, high, winners, regret, tied)
 
     def tied_rows(self) -> NDArray[np.intp]:
-        """Rows that cannot be told from the best."""
+        """Rows that are statistically tied with the best."""
         if not len(self.tied):
             return np.zeros(0, np.intp)
         rows = np.flatnonzero(self.point_of_row >= 0)

@@ -1,4 +1,4 @@
-"""optimum(): the best (N, V) on a budget if every size could be had, in the paper's cost 2 N (Q + V + G).
+"""optimum(): the best (N, V) on a budget if any size were available, in the paper's cost 2 N (Q + V + G).
 
 With S = Q + G and the whole budget spent, N = F / (2 (S + V)), and the error depends on V alone: see
 `planner.laws.engine.tokens`. Which V is best the law's form says, by a formula or by a search.

@@ -43,7 +43,7 @@ class Plan(Result):
     runners_up: tuple[Candidate, ...]
     """The next best that fit, best first."""
     tied: tuple[Candidate, ...]
-    """What fits and cannot be told from the best at 95 %, cheapest first; the pick is among them."""
+    """What fits and is tied with the best at the 95 % level, cheapest first; the pick is among them."""
     frontier: tuple[Candidate, ...]
     """Candidates that fit and that no cheaper one beats, by ascending FLOPs or else by the first limit; the last has
     the error of the pick."""

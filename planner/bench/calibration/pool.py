@@ -165,7 +165,7 @@ def check_same_environment(measurements: Iterable[Measurement]) -> None:
             if facts[name] != first[name]:
                 raise InputError(
                     f"measurements of different environments are not pooled: {name} is {shown(first[name])} in one "
-                    f"and {shown(facts[name])} in another; calibrate each by itself"
+                    f"and {shown(facts[name])} in another; calibrate each separately"
                 )
 
 
