@@ -16,8 +16,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import planner
+from planner.base.file_format import content_hash
 from planner.costs.stages import Workload
 from planner.planning.limits import show_price
+from planner.planning.plan_file import HASH
 from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.words import load_text, way_to_run
@@ -391,6 +393,16 @@ def test_errors_that_are_those_of_no_score_have_none() -> None:
     assert plan.to_dict()["best"]["score"] is None
     told = planner.plan(**PLANS["flops"]).to_dict()
     assert told["best"]["score"] == 1 - told["best"]["predicted_error"]
+
+
+def test_files_that_were_written_without_scores_are_read() -> None:
+    plan = planner.plan(**PLANS["flops"])
+    content = plan.to_dict()
+    places = [content["best"], *content["runners_up"], *content["tied"], *content["frontier"], content["next_up"]]
+    places += [limit["relaxed"] for limit in content["limits"].values() if limit["relaxed"] is not None]
+    for one in places:
+        assert one.pop("score", None) == 1 - one["predicted_error"]
+    assert Plan.from_dict(content | {HASH: content_hash(content, HASH)}) == plan
 
 
 if __name__ == "__main__":  # python tests/tell/test_plan.py: record the golden texts again
