@@ -572,7 +572,7 @@ FITS = [
             "2 levels to tell a slope, the runs have 1; measure more, or fit a form with fewer parameters"
             if slope
             else "3 levels to tell an exponent and an offset, the runs have 2; "
-            "measure more or fix parameters, or fit a form with fewer parameters"
+            "measure more, fix D, or fit a form with fewer parameters"
         ),
     )
     for form, slope in (("additive", False), ("multiplicative", False), ("log-linear", True))
@@ -593,7 +593,7 @@ FITS += [
         fit(1, 4, params=fixed(D=0.0)),
         FitError,
         "too few LLM sizes (N): the additive form needs 2 levels to tell an exponent, the runs have 1; "
-        "measure more or fix parameters, or fit a form with fewer parameters",
+        "measure more, or fit a form with fewer parameters",
     ),
     Bad(
         "an unknown form with a near name",

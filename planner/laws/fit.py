@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,32 @@ def fit(
             raise UnknownNameError(what, value, known)
     if not (math.isfinite(n_unit_params) and n_unit_params > 0):
         raise InputError(f"n_unit_params: expected a positive number of parameters, got {shown(n_unit_params)}")
-    params = params or None
+    return _fitted(
+        table, shape, params or None, weights, loss, {"n_unit_params": n_unit_params, "name": name, "vision": vision}
+    )
+
+
+def fit_beside(law: FittedLaw, runs: Runs, weights: str) -> FittedLaw:
+    """The form of a law fitted freely to other runs like its own: its parameters are one start among fewer.
+
+    Raises:
+        FitError: as `fit`.
+    """
+    facts = {"n_unit_params": law.n_unit_params, "name": "", "vision": ""}
+    return _fitted(runs, get_form(law.form), None, weights, LOSSES[0], facts, law.params)
+
+
+def _fitted(
+    table: Runs,
+    shape: Form,
+    params: lmfit.Parameters | None,
+    weights: str,
+    loss: str,
+    facts: Mapping[str, Any],
+    hint: Mapping[str, float] | None = None,
+) -> FittedLaw:
+    """The law of `fit`, whose arguments are sound; `facts` are fields that it is given."""
+    n_unit_params = facts["n_unit_params"]
     check_levels(table, shape, _free(shape, params))
     weighting, base_weights = run_weights(table, weights)
     order = np.lexsort((base_weights, table.error, table.visual_tokens, table.llm_params))  # any row order, one sum
@@ -93,7 +118,7 @@ def fit(
         y=table.error[order],
         weights=base_weights[order] / base_weights[order].mean(),
     )
-    optimum, at_bound, data, huber_delta = _solved(shape, data, params, loss)
+    optimum, at_bound, data, huber_delta = _solved(shape, data, params, loss, hint)
     values = optimum.params
     rss = float(np.sum((data.y - shape.value(values, data.n, data.t)) ** 2))
     fixed = {name for name in params or () if params is not None and not params[name].vary}
@@ -102,7 +127,7 @@ def fit(
         form=shape.name,
         params=values,
         n_unit_params=float(n_unit_params),
-        name=name,
+        name=facts["name"],
         status=status,
         advice=advice,
         at_bound=at_bound,
@@ -116,7 +141,7 @@ def fit(
         llms=distinct(table.llm),
         tasks=distinct(table.task),
         compressors=distinct(table.compressor),
-        vision=vision,
+        vision=facts["vision"],
         sources=distinct(table.source),
         llm_params_levels=tuple(np.unique(table.llm_params).tolist()),
         visual_tokens_levels=tuple(np.unique(table.visual_tokens).tolist()),
@@ -127,7 +152,7 @@ def fit(
 
 
 def _solved(
-    form: Form, data: FitData, params: lmfit.Parameters | None, loss: str
+    form: Form, data: FitData, params: lmfit.Parameters | None, loss: str, hint: Mapping[str, float] | None
 ) -> tuple[Optimum, tuple[str, ...], FitData, float | None]:
     """The optimum, parameters at a bound, the data with the weights of the fit, and Huber's turning point."""
 
@@ -135,7 +160,8 @@ def _solved(
 
     def solve(weights: FloatArray) -> tuple[Optimum, tuple[str, ...]]:
         nonlocal last
-        last = best_fit(form, data.n, data.t, data.y, weights, near=None if last is None else last.params)
+        near = None if last is None else last.params
+        last = best_fit(form, data.n, data.t, data.y, weights, near=near, hint=hint)
         if params is None:
             return last, bounds_reached(form, last.params)
         from planner.laws.engine.constrained import solve_constrained  # loads lmfit

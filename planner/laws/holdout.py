@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from planner.base.errors import FitError, InputError
 from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
 from planner.laws.baselines import baselines
-from planner.laws.fit import fit
+from planner.laws.fit import fit, fit_beside
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms import DEFAULT_FORM
 from planner.laws.intervals import KINDS, LEVEL, Interval, identifiable, profiler
@@ -155,7 +155,7 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
         lost: dict[str, list[str]] = {}  # reason -> levels that cannot be held out
         for training, levels in plan:
             try:
-                trained = fit(table.take(training), form, weights=weights)
+                trained = fit_beside(law, table.take(training), weights)
             except FitError as error:
                 lost.setdefault(str(error), []).extend(text(float(level)) for level in levels)
             else:
@@ -244,8 +244,7 @@ def _fold(law: FittedLaw, held: Runs, along: str, level: float) -> Fold:
     assert law.data is not None
     n, t = held.llm_params, held.visual_tokens
     try:
-        region = profiler(law)
-        intervals = {kind: region.predictions(n, t, kind) for kind in KINDS}
+        intervals: Mapping[str, tuple[FloatArray, FloatArray]] = profiler(law).of_every_kind(n, t)
     except FitError:  # as many parameters as training runs
         intervals = {}
     return Fold(

@@ -35,7 +35,8 @@ def check_levels(runs: Runs, form: Form, free: Collection[str]) -> None:
             shapes = [one for one in form.parameters if one.name == slope or letter in one.takes_level_of]
             words = [one.word or one.name for one in shapes if one.name in free]
             why = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
-            fix = " or fix parameters" if any(one.takes_level_of for one in form.parameters) else ""
+            spare = [one.name for one in form.parameters if letter in one.takes_level_of and one.name in free]
+            fix = f", fix {' or '.join(spare)}" if spare and levels > 1 else ""
             raise FitError(
                 f"too few {size}: the {form.name} form needs {needed} levels to tell {why}, the runs have {levels}; "
                 f"measure more{fix}, or fit a form with fewer parameters"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.laws.engine.sampler import walk
+from planner.laws.engine.sampler import DRAWS, SCOUTS, Length, walk
 from planner.laws.engine.trial import Trial
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
@@ -30,9 +30,19 @@ def trial_of(law: FittedLaw) -> Trial:
 @remembered
 def walk_of(law: FittedLaw) -> FloatArray:
     """Draws of the free parameters of a law, (draws, p). Raises InputError for a law that was given."""
+    return _walk(law, DRAWS)
+
+
+@remembered
+def scouts_of(law: FittedLaw) -> FloatArray:
+    """Places all over the likelihood region of a law, (places, p), from a shorter walk."""
+    return _walk(law, SCOUTS)
+
+
+def _walk(law: FittedLaw, length: Length) -> FloatArray:
     trial = trial_of(law)
     floor = _NO_NOISE * float(np.sum((trial.root * trial.y) ** 2))
-    return walk(trial, best_of(law), floor)
+    return walk(trial, best_of(law), floor, length)
 
 
 def best_of(law: FittedLaw) -> FloatArray:

@@ -20,6 +20,7 @@ from planner.base.registry import register
 from planner.laws.compare import compare
 from planner.laws.design import next_runs
 from planner.laws.engine.descent import descend_from_many, descend_from_one
+from planner.laws.fit import fit_beside
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
 from planner.laws.holdout import coverage, hold_out, score
@@ -134,6 +135,15 @@ def test_too_few_levels_are_said_before_fitting() -> None:
     three = table.take(np.isin(table.visual_tokens, TOKENS[:3]))
     with pytest.raises(FitError, match="shifted form needs 4 levels to tell a shift, an exponent and an offset, the"):
         planner.fit(three, "shifted")
+
+
+def test_a_fold_is_the_fit_of_its_runs() -> None:
+    """A hold-out starts each fold from the fit of all runs; the fold ends where its own many starts would."""
+    table = planted(5e-3)
+    law = planner.fit(table, "shifted")
+    for kept in (table.llm_params < 5e9, table.llm_params != 5e8, table.visual_tokens != 1, table.visual_tokens != 576):
+        part = table.take(kept)
+        assert fit_beside(law, part, "auto").rss == pytest.approx(planner.fit(part, "shifted").rss, rel=1e-10)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import planner
+from planner.base.errors import FitError
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED
 from planner.laws.forms import FORMS, get_form
 from planner.runs import Runs
@@ -269,3 +270,34 @@ def test_the_law_knows_what_it_was_fitted_to(reasoning: Runs) -> None:
     assert law.llms == ("Qwen1.5-0.5B", "Qwen1.5-1.8B", "Qwen1.5-4B", "Qwen1.5-7B")
     assert law.compressors == ("tokenpacker", "none")
     assert law.runs_sha256 == reasoning.sha256()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "counts"), [((0.5, 7.0), (1.0, 16.0, 64.0)), ((0.5, 1.8, 7.0), (4.0, 144.0)), ((0.5, 7.0), (4.0, 144.0))]
+)
+@pytest.mark.parametrize("form", ["additive", "multiplicative"])
+def test_two_levels_are_enough_where_the_offset_is_fixed(
+    form: str, sizes: tuple[float, ...], counts: tuple[float, ...]
+) -> None:
+    """An exponent beside an offset needs three; two by two cells still are as many as the parameters that are left."""
+    n, t = (axis.ravel() for axis in np.meshgrid(sizes, counts, indexing="ij"))
+    truth = {"A": 0.4, "alpha": 0.2, "B": 0.2, "beta": 0.1, "D": 0.0}
+    truth = {name: truth[name] for name in get_form(form).param_names}
+    table = Runs(tuple(f"{x:g}" for x in n), n * 1e9, t, get_form(form).value(truth, n, t))
+    with pytest.raises(
+        FitError, match=r"needs 3 levels to tell an exponent and an offset, the runs have 2; measure more, fix D, or"
+    ):
+        planner.fit(table, form)
+    held = lmfit.Parameters()
+    held.add("D", value=0.0, vary=False)
+    law = planner.fit(table, form, params=held)
+    if len(n) > 4 or form == "multiplicative":
+        assert law.params == pytest.approx(truth, rel=1e-5)
+    else:
+        assert law.status == NOT_IDENTIFIED  # additive, two by two: A and B share what both could explain
+        assert "free" in law.advice
+    held["D"].set(value=0.0, vary=False)
+    with pytest.raises(
+        FitError, match="needs 2 levels to tell an exponent, the runs have 1; measure more, or fit a form"
+    ):
+        planner.fit(table.take(n == 0.5), form, params=held)

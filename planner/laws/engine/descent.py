@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 _STARTS = 192
 _DESCENTS = 8  # of the best starts, to three digits or so
 _POLISHED = 3  # of those, to the last digit
+_BESIDE_HINT = 3  # starts that are descended beside a hint
 _ROUGH, _FINE = (1e-6, 60), (1e-15, 3000)  # (tolerance, evaluations)
 _NEAR_BOUND = 0.02  # of a parameter's usual size: nearer to a bound, the bound itself is tried
 _NO_NUMBER = 1e140  # the residual where a form gives none
@@ -81,6 +82,7 @@ def descend_from_many(
     y: FloatArray,
     weights: FloatArray,
     fixed: Mapping[str, float] | None = None,
+    hint: Mapping[str, float] | None = None,
 ) -> Optimum:
     """The optimum under the form's own bounds. Arguments as `optimum.best_fit`.
 
@@ -88,7 +90,8 @@ def descend_from_many(
         FitError: the form gives no finite errors at the runs, whatever its parameters.
     """
     problem = _problem(form, n, t, y, weights, fixed)
-    best = best_of(problem, starting_points(form, n, t, y, weights, fixed))
+    starts = starting_points(form, n, t, y, weights, fixed)
+    best = best_of(problem, starts) if hint is None else best_of(problem, [dict(hint), *starts[:_BESIDE_HINT]], 2)
     if best.weighted_rss >= _NO_NUMBER**2:
         raise FitError(
             f"the {form.name} form gives no finite errors at the runs with any of {_STARTS} parameter sets: check its "
@@ -97,11 +100,11 @@ def descend_from_many(
     return best
 
 
-def best_of(problem: LeastSquares, starts: Sequence[Mapping[str, float]]) -> Optimum:
-    """The best of descents from the first few starts."""
+def best_of(problem: LeastSquares, starts: Sequence[Mapping[str, float]], polished: int = _POLISHED) -> Optimum:
+    """The best of descents from the first few starts, the best few of them `polished`."""
     rough = [_descend(problem, start, *_ROUGH) for start in starts[:_DESCENTS]]
     rough.sort(key=lambda found: found.weighted_rss)
-    return min((_polished(problem, one) for one in rough[:_POLISHED]), key=lambda found: found.weighted_rss)
+    return min((_polished(problem, one) for one in rough[:polished]), key=lambda found: found.weighted_rss)
 
 
 def descend_from_one(

@@ -24,6 +24,7 @@ def best_fit(
     weights: FloatArray,
     fixed: Mapping[str, float] | None = None,
     near: Mapping[str, float] | None = None,
+    hint: Mapping[str, float] | None = None,
 ) -> Optimum:
     """The least-squares optimum under the form's own bounds.
 
@@ -35,6 +36,7 @@ def best_fit(
         weights: weights of the squared residuals, shape (n,).
         fixed: parameters that are held.
         near: parameters that are known to be near the optimum; the exact engine does not need them.
+        hint: parameters that may be near it: one start, beside a few of those that are tried without.
     """
     projection = form.projection
     if projection is not None and not fixed:
@@ -43,7 +45,7 @@ def best_fit(
         return solve(projection, form.value, make_design(n, t, weights), y, offset=False)
     if near is not None:
         return descend_from_one(form, n, t, y, weights, near, fixed)
-    return descend_from_many(form, n, t, y, weights, fixed)
+    return descend_from_many(form, n, t, y, weights, fixed, hint)
 
 
 def best_fits(

@@ -11,6 +11,7 @@ Letters: W walkers, p free parameters, n runs.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +24,37 @@ LOWEST = 1e-6
 """Least value of a parameter whose prior is flat in its logarithm."""
 
 _WALKERS = 120
-_BURN, _STEPS, _THIN = 600, 1800, 12
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long the walkers go."""
+
+    burn: int
+    """First steps that are thrown away."""
+    steps: int
+    """Steps after those."""
+    thin: int
+    """Every how many steps the walkers are kept."""
+
+
+DRAWS = Length(600, 1800, 12)
+"""For a posterior: draws that are almost independent."""
+SCOUTS = Length(150, 450, 3)
+"""For the starts of searches, which do the rest: a region walked through once."""
+
 _STRETCH = 2.0
 _SPREAD_MAX = 1.0  # of the start, in usual sizes: directions that the runs leave free have no Gaussian width
 
 
-def walk(trial: Trial, best: FloatArray, rss_floor: float, seed: int = 0) -> FloatArray:
+def walk(trial: Trial, best: FloatArray, rss_floor: float, length: Length = DRAWS, seed: int = 0) -> FloatArray:
     """Draws of the free parameters, (draws, p), in no order that means anything.
 
     Args:
         trial: the form and its runs.
         best: the free parameters at the optimum, (p,).
         rss_floor: the least sum of squares that is no rounding.
+        length: of the walk.
         seed: the same seed gives the same draws.
     """
     random = np.random.default_rng(seed)
@@ -55,7 +75,7 @@ def walk(trial: Trial, best: FloatArray, rss_floor: float, seed: int = 0) -> Flo
     half, dimensions = _WALKERS // 2, places.shape[1]
     groups = (np.arange(half), np.arange(half, 2 * half))
     kept = []
-    for step in range(_BURN + _STEPS):
+    for step in range(length.burn + length.steps):
         for moving, others in (groups, groups[::-1]):
             z = ((_STRETCH - 1) * random.random(half) + 1) ** 2 / _STRETCH
             anchors = places[others[random.integers(half, size=half)]]
@@ -63,7 +83,7 @@ def walk(trial: Trial, best: FloatArray, rss_floor: float, seed: int = 0) -> Flo
             there = density(proposed)
             accepted = np.log(random.random(half)) < (dimensions - 1) * np.log(z) + there - current[moving]
             places[moving[accepted]], current[moving[accepted]] = proposed[accepted], there[accepted]
-        if step >= _BURN and step % _THIN == 0:
+        if step >= length.burn and step % length.thin == 0:
             kept.append(places.copy())
     drawn = np.concatenate(kept)
     drawn = drawn[random.permutation(len(drawn))]

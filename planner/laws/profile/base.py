@@ -82,14 +82,19 @@ class Profiler(ABC):
         """
         if kind not in KINDS:
             raise InputError(f"kind: expected {' or '.join(KINDS)}, got {kind!r}")
+        return self.of_every_kind(llm_params, visual_tokens)[kind]
+
+    def of_every_kind(
+        self, llm_params: ArrayLike, visual_tokens: ArrayLike
+    ) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """`predictions` by kind, for the work of one."""
         n, t = np.broadcast_arrays(np.asarray(llm_params, float), np.asarray(visual_tokens, float))
         center = np.asarray(self.law.predict(n, t))
         low, high = self._errors(n.ravel(), t.ravel())
         low, high = np.minimum(low.reshape(n.shape), center), np.maximum(high.reshape(n.shape), center)
-        if kind == "new-run":
-            noise = self.t_squared * self.noise_variance
-            return center - np.sqrt((center - low) ** 2 + noise), center + np.sqrt((high - center) ** 2 + noise)
-        return low, high
+        noise = self.t_squared * self.noise_variance
+        new = center - np.sqrt((center - low) ** 2 + noise), center + np.sqrt((high - center) ** 2 + noise)
+        return {"mean": (low, high), "new-run": new}
 
     @abstractmethod
     def differences(

@@ -1,9 +1,9 @@
 """Profile-likelihood intervals of any form: the likelihood region is walked through, then its edge is searched.
 
-Draws from the posterior that lie in the region give each search its start, so a bent or divided region is covered; from
+Walkers that lie in the region give each search its start, so a bent or divided region is covered; from
 there the quantity is driven to its end, the fit made again on the way (see `engine.edge`).
 
-Letters: Q quantities, P searches at once (two a quantity), p free parameters, M draws inside.
+Letters: Q quantities, P searches at once (two a quantity), p free parameters, M places inside.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from planner.laws.engine.edge import farthest
 from planner.laws.engine.tokens import BudgetLine, by_search
 from planner.laws.engine.trial import Trial
 from planner.laws.profile.base import Interval, Profiler, fixed
-from planner.laws.walks import best_of, trial_of, walk_of
+from planner.laws.walks import best_of, scouts_of, trial_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -28,6 +28,7 @@ IntArray = NDArray[np.intp]
 _AT_LIMIT = 1e-3  # relative: an end this near to an upper bound is cut off by it
 _AT_LOWEST = 1e-6  # of the usual size: the same of a lower bound
 _STEP = 1e-3  # of a difference, in spreads of the region
+_EXCHANGES, _BETTER = 4, 1e-7  # how often searches exchange what they found; relative: a start that is no better
 _BATCH = 512  # points at once, to bound memory
 
 
@@ -42,8 +43,8 @@ class RefitProfiler(Profiler):
 
     @cached_property
     def inside(self) -> FloatArray:
-        """Draws in the region, and the optimum, (M, p)."""
-        drawn = walk_of(self.law)
+        """Places in the region, and the optimum, (M, p)."""
+        drawn = scouts_of(self.law)
         kept = drawn[self.trial.rss(drawn) <= self.rss_level]
         return np.vstack([best_of(self.law), kept])
 
@@ -134,10 +135,34 @@ class RefitProfiler(Profiler):
                 out = out - self.trial.gradient(values, np.full((1, 1), base[0]), np.full((1, 1), base[1]))
             return signs[which][:, None] * out[:, 0]
 
-        params = self.trial.params(self.inside)
-        errors = np.broadcast_to(self.form.value(params, n, t), (len(self.inside), count))
-        if base is not None:
-            errors = errors - self.form.value(params, *base)
-        starts = np.vstack([self.inside[errors.argmin(axis=0)], self.inside[errors.argmax(axis=0)]])
-        found = signs * farthest(self.trial, self.rss_level, starts, value, gradient)[0]
-        return found[:count], found[count:]
+        def errors_at(values: FloatArray) -> FloatArray:
+            """At the points, (M, Q)."""
+            params = self.trial.params(values)
+            errors = np.broadcast_to(self.form.value(params, n, t), (len(values), count))
+            return errors if base is None else errors - self.form.value(params, *base)
+
+        def starts_among(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+            """For each search the value that is farthest already, (2 Q,), and the parameters there."""
+            errors = errors_at(values)
+            lowest, highest = errors.argmin(axis=0), errors.argmax(axis=0)
+            ends = np.concatenate([-errors.min(axis=0), errors.max(axis=0)])
+            return ends, values[np.concatenate([lowest, highest])]
+
+        _, starts = starts_among(self.inside)
+        reached, found = farthest(self.trial, self.rss_level, starts, value, gradient)
+        for _ in range(_EXCHANGES):  # what one search has found can be a better start for another
+            ends, starts = starts_among(found)
+            better = np.flatnonzero(ends > reached + _BETTER * np.abs(reached))
+            if not len(better):
+                break
+
+            def some_values(values: FloatArray, which: IntArray, some: IntArray = better) -> FloatArray:
+                return value(values, some[which])
+
+            def some_gradients(values: FloatArray, which: IntArray, some: IntArray = better) -> FloatArray:
+                return gradient(values, some[which])
+
+            again, there = farthest(self.trial, self.rss_level, starts[better], some_values, some_gradients)
+            reached[better], found[better] = again, there
+        found_ends = signs * reached
+        return found_ends[:count], found_ends[count:]
