@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from planner.base.errors import SpecError
@@ -93,6 +93,30 @@ def _clip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
     )
 
 
+def _siglip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
+    """SigLIP under LLaVA. Raises SpecError where it has a pooling head."""
+    layers = layers_up_to(parts, parts.vision.count("num_hidden_layers"))
+    if parts.vision.flag("vision_use_head", True):
+        raise SpecError(f"{parts.name}: its SigLIP has a pooling head, which no released model of this type has")
+    return _tower(parts, bridge, positions=square_positions(parts), layers_run=layers)
+
+
+TOWERS: Mapping[str, Callable[[Parts, Bridge], Encoder]] = {
+    "clip_vision_model": _clip,
+    "pixtral": pixtral_encoder,
+    "siglip_vision_model": _siglip,
+}
+"""Towers that models of several kinds stand on, by their `model_type`."""
+
+
+def on_its_tower(parts: Parts, bridge: Bridge) -> Encoder:
+    """The encoder with the tower that the config names. Raises SpecError."""
+    found = TOWERS.get(parts.vision.type)
+    if found is None:
+        raise SpecError(f"{parts.name}: nothing is known of a vision tower of the type {shown(parts.vision.type)}")
+    return found(parts, bridge)
+
+
 def _llava(parts: Parts, newline: bool = False) -> Encoder:
     bridge = two_layers(
         parts.vision.count("hidden_size"),
@@ -100,22 +124,7 @@ def _llava(parts: Parts, newline: bool = False) -> Encoder:
         bias=parts.outer.flag("multimodal_projector_bias", True),
         norm=parts.llm_width if newline else 0,  # the embedding of the newline
     )
-    kind = parts.vision.type
-    if kind == "pixtral":
-        return pixtral_encoder(parts, bridge)
-    if kind == "clip_vision_model":
-        return _clip(parts, bridge)
-    return _siglip_llava(parts, bridge)
-
-
-def _siglip_llava(parts: Parts, bridge: Bridge) -> TransformerEncoder:
-    if parts.vision.type != "siglip_vision_model":
-        raise SpecError(f"{parts.name}: nothing is known of a vision tower of the type {shown(parts.vision.type)}")
-    layers = layers_up_to(parts, parts.vision.count("num_hidden_layers"))
-    head = parts.vision.flag("vision_use_head", True)
-    if head:
-        raise SpecError(f"{parts.name}: its SigLIP has a pooling head, which no released model of this type has")
-    return _tower(parts, bridge, positions=square_positions(parts), layers_run=layers)
+    return on_its_tower(parts, bridge)
 
 
 def _paligemma(parts: Parts) -> Encoder:
@@ -224,7 +233,7 @@ def _aya(parts: Parts) -> Encoder:
         steps=(Step(merge * width, between), Step(between // 2, parts.llm_width)),
         vectors=2 * merge * width + between + parts.llm_width,
     )
-    return _siglip_llava(parts, bridge)
+    return on_its_tower(parts, bridge)
 
 
 def _reader(name: str, read: Callable[[Parts], Encoder]) -> None:

@@ -9,8 +9,11 @@ Source: `PixtralImageProcessor` in transformers 5.23.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from planner.base.errors import SpecError
+from planner.base.quantities import shown
 from planner.parts.images.base import ImageRule, Knob, Seen, View
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader, Values, whole
 from planner.parts.images.square import Square
@@ -62,24 +65,51 @@ def _mistral3(files: Files) -> NativeResolution:
     return _native(files, whole(files.config, "spatial_merge_size", files.name, 2))
 
 
-def _llava(files: Files) -> ImageRule:
-    """A file that names no processor has the one of its tower."""
-    vision = files.config.get("vision_config") or {}
-    if files.kind == "PixtralImageProcessor" or (not files.kind and vision.get("model_type") == "pixtral"):
-        return _native(files, 1)
+def _square(files: Files) -> Square:
+    """CLIP's: the shorter side is resized and the middle cropped."""
     side = files.edge("height", "shortest_edge", group="crop_size")
     patch = files.of_vision("patch_size", 14)
     full = files.config.get("vision_feature_select_strategy", "default") == "full"
     return Square(side=side, patch=patch, tokens=(side // patch) ** 2 + full, class_tokens=1)
 
 
-def _published_llava(config: Values) -> Values:
-    vision = config.get("vision_config") or {}
+PROCESSORS: Mapping[str, Callable[[Files], ImageRule]] = {
+    "CLIPImageProcessor": _square,
+    "PixtralImageProcessor": lambda files: _native(files, 1),
+}
+PROCESSOR_OF_TOWER = {"clip_vision_model": "CLIPImageProcessor", "pixtral": "PixtralImageProcessor"}
+"""What cuts images for a tower where no file names a processor."""
+
+
+def _llava(files: Files) -> ImageRule:
+    """By the processor that the files name, else the one of its tower. Raises SpecError."""
+    return PROCESSORS[files.kind or _processor(files.config)](files)
+
+
+def _processor(config: Values) -> str:
+    """Raises SpecError for a tower of which no processor is known."""
+    tower = (config.get("vision_config") or {}).get("model_type", "clip_vision_model")
+    found = PROCESSOR_OF_TOWER.get(tower) if isinstance(tower, str) else None
+    if found is None:
+        raise SpecError(f"nothing is known of how images are cut for a tower of the type {shown(tower)}")
+    return found
+
+
+def _published_clip(vision: Values) -> Values:
     side = vision.get("image_size", 336)
-    if vision.get("model_type") == "pixtral":
-        patch = vision.get("patch_size", 16)
-        return {"size": {"longest_edge": side}, "patch_size": {"height": patch, "width": patch}}
     return {"crop_size": {"height": side, "width": side}}
+
+
+def _published_pixtral(vision: Values) -> Values:
+    patch = vision.get("patch_size", 16)
+    return {"size": {"longest_edge": vision.get("image_size", 1024)}, "patch_size": {"height": patch, "width": patch}}
+
+
+_PUBLISHED = {"CLIPImageProcessor": _published_clip, "PixtralImageProcessor": _published_pixtral}
+
+
+def _published_llava(config: Values) -> Values:
+    return _PUBLISHED[_processor(config)](config.get("vision_config") or {})
 
 
 IMAGE_READERS.register(
