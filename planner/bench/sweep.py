@@ -17,6 +17,8 @@ from planner.bench.place import free_memory, measurable_device
 from planner.bench.slices import measure_by_slices
 from planner.bench.verify import AUTO, check_method, in_slices
 from planner.costs.stages import Workload
+from planner.parts.compressors import Compressor
+from planner.parts.towers import Tower
 from planner.vlm.build import DTYPES, Progress, build_recipe, weights_bytes
 from planner.vlm.recipe import make_recipe
 
@@ -27,8 +29,8 @@ def sweep(
     batches: Sequence[int],
     workload: Workload,
     *,
-    vision: str | None = None,
-    compressor: str | None = None,
+    vision: str | Tower | None = None,
+    compressor: str | Compressor | None = None,
     prompt_order: str | None = None,
     precision: str | None = None,
     device: str | None = None,

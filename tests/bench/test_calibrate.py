@@ -25,6 +25,7 @@ from planner.bench.calibration.result import Calibration, record_path
 from planner.bench.calibration.shapes import ON_GPU, ROOM, Shape, plan_shapes
 from planner.bench.calibration.take import read_folder, take
 from planner.bench.measurement import Ceilings, Measurement
+from planner.configuration import Model
 from planner.costs.latency import LATENCY_STAGES
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
@@ -380,7 +381,7 @@ def test_a_run_that_was_ended_goes_on(card: Hardware, tmp_path: Path, monkeypatc
     monkeypatch.setattr(sweeps, "measure", lookup)
     monkeypatch.setattr(sweeps, "build_recipe", lambda *arguments, **options: None)
     monkeypatch.setattr(sweeps, "environment", lambda *arguments: here)
-    shapes = [Shape(find_llms(llm)[0], tokens, batch) for llm, tokens, batch in ready]
+    shapes = [Shape(Model.of(llm, tokens), batch) for llm, tokens, batch in ready]
     options: dict[str, Any] = {"sweep": sweeps.sweep, "keep": tmp_path / "kept", "precision": "bf16", "device": "cpu"}
     with pytest.raises(KeyboardInterrupt):
         take(shapes, Workload(50, 16), **options)

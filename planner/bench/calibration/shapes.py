@@ -7,17 +7,15 @@ bandwidth, and a long cache in a large batch how fast it is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_bytes
-from planner.configuration import IMAGE_FIRST, Model, Run
+from planner.configuration import Model, Run
 from planner.costs.memory import memory
 from planner.costs.stages import Workload
-from planner.parts.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
-from planner.parts.compressors import Compressor
+from planner.parts.catalog import DEFAULT_VISION, find_llms
 from planner.parts.llms import Llm
-from planner.parts.towers import Tower
 
 ROOM = 0.9
 """Of the free memory that a shape may take: allocators keep more than they give."""
@@ -51,9 +49,17 @@ ON_CPU = Defaults(("SmolLM2-135M", "SmolLM2-360M"), (1, 49), (1, 4), "CLIP-ViT-B
 class Shape:
     """One model with one batch."""
 
-    llm: Llm
-    visual_tokens: int
+    model: Model
     batch: int
+
+    @property
+    def llm(self) -> Llm:
+        return self.model.llm
+
+    @property
+    def visual_tokens(self) -> int:
+        """Per image."""
+        return int(self.model.visual_tokens)
 
     def __str__(self) -> str:
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
@@ -80,10 +86,8 @@ def plan_shapes(
     batches: Sequence[int] = ON_GPU.batches,
     *,
     workload: Workload = ON_GPU.workload,
-    vision: Tower | str = DEFAULT_VISION,
-    compressor: Compressor | str = "quecc",
-    prompt_order: str = IMAGE_FIRST,
-    precision: str = "bf16",
+    like: Model | None = None,
+    run: Run = Run(),
 ) -> ShapePlan:
     """Every combination that fits.
 
@@ -93,15 +97,14 @@ def plan_shapes(
         visual_tokens: per image.
         batches: requests that run together.
         workload: one request.
-        vision: the tower.
-        compressor: what makes the visual tokens.
-        prompt_order: "image-first" or "text-first".
-        precision: of the weights.
+        like: its other parts and its prompt order are those of every shape; the usual ones by default.
+        run: how each shape runs, but for its batch; without hardware.
 
     Raises:
         InputError: visual tokens that the compressor does not make of this tower's patches, or nothing that fits.
     """
-    tower, squeeze = find_vision(vision), find_compressor(compressor)
+    like = Model.of(LADDER[0], 1) if like is None else like
+    tower, squeeze = like.tower, like.compressor
     makes = squeeze.visual_tokens(tower)
     for count in visual_tokens:
         if count not in makes:
@@ -110,14 +113,13 @@ def plan_shapes(
                 f"not {count}"
             )
     room = float("inf") if memory_bytes is None else ROOM * memory_bytes
-    chosen = sorted(llms or _from_ladder(memory_bytes, precision), key=lambda llm: llm.params)
+    chosen = sorted(llms or _from_ladder(memory_bytes, run.precision), key=lambda llm: llm.params)
     shapes, left_out = [], []
     for llm in chosen:
         for count in sorted(set(visual_tokens)):
             for batch in sorted(set(batches)):
-                shape = Shape(llm, count, batch)
-                model = Model(llm, tower, squeeze, count, prompt_order)
-                needed = float(memory(model, workload, Run(None, precision, batch=batch)).at().peak)
+                shape = Shape(replace(like, llm=llm, visual_tokens=count), batch)
+                needed = float(memory(shape.model, workload, replace(run, batch=batch)).at().peak)
                 if needed <= room:
                     shapes.append(shape)
                 else:

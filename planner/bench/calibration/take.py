@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
-from planner.bench.calibration.shapes import ON_CPU, ON_GPU, Shape, plan_shapes
+from planner.bench.calibration.shapes import LADDER, ON_CPU, ON_GPU, Shape, plan_shapes
 from planner.bench.measurement import Measurement
-from planner.configuration import IMAGE_FIRST
+from planner.configuration import IMAGE_FIRST, Model, Run
 from planner.costs.stages import Workload
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
 from planner.parts.llms import Llm
@@ -43,19 +44,23 @@ def take(
             where it stopped.
         sources: language model -> its config.json, for those that are not in the catalogue.
         progress: told what is done.
-        **options: of `sweep`.
+        **options: of `sweep`, but for the parts of the models.
 
     Raises:
         InputError: what cannot be built or measured; kept measurements of another environment.
     """
     found: list[Measurement] = []
-    for llm, tokens, batches in _sweeps(shapes):
+    for model, tokens, batches in _sweeps(shapes):
+        llm = model.llm
         last = len(found) + len(tokens) * len(batches)
         found += sweep(
             (sources or {}).get(llm.name, llm.name),
             tokens,
             batches,
             workload,
+            vision=model.tower,
+            compressor=model.compressor,
+            prompt_order=model.prompt_order,
             method="whole",
             folder=keep,
             progress=_counted(progress, f"{len(found) + 1} to {last} of {len(shapes)}"),
@@ -65,15 +70,15 @@ def take(
     return tuple(found)
 
 
-def _sweeps(shapes: Sequence[Shape]) -> list[tuple[Llm, list[int], list[int]]]:
-    """Shapes as sweeps: visual tokens of a language model that run with the same batches."""
-    found: list[tuple[Llm, list[int], list[int]]] = []
-    for (llm, tokens), group in groupby(shapes, key=lambda shape: (shape.llm, shape.visual_tokens)):
-        batches = [shape.batch for shape in group]
-        if found and found[-1][0] == llm and found[-1][2] == batches:
+def _sweeps(shapes: Sequence[Shape]) -> list[tuple[Model, list[int], list[int]]]:
+    """Shapes as sweeps: visual tokens of otherwise equal models that run with the same batches."""
+    found: list[tuple[Model, list[int], list[int]]] = []
+    for model, group in groupby(shapes, key=lambda shape: shape.model):
+        batches, tokens = [shape.batch for shape in group], int(model.visual_tokens)
+        if found and replace(found[-1][0], visual_tokens=tokens) == model and found[-1][2] == batches:
             found[-1][1].append(tokens)
         else:
-            found.append((llm, [tokens], batches))
+            found.append((model, [tokens], batches))
     return found
 
 
@@ -137,10 +142,8 @@ def measure_device(
         visual_tokens or [count for count in default.visual_tokens if count in made] or made,
         batches or default.batches,
         workload=workload,
-        vision=spec,
-        compressor=squeeze,
-        prompt_order=prompt_order,
-        precision=kind,
+        like=Model(find_llms(LADDER[0])[0], spec, squeeze, made[0], prompt_order),
+        run=Run(precision=kind),
     )
     for note in plan.notes:
         say(note)
@@ -152,9 +155,6 @@ def measure_device(
         keep=keep,
         sources=sources,
         progress=progress,
-        vision=tower,
-        compressor=squeeze.name,
-        prompt_order=prompt_order,
         precision=kind,
         device=str(place),
         mode=mode,
