@@ -15,9 +15,11 @@ import pytest
 
 import planner
 from planner.base.errors import InputError
+from planner.base.result import Result
+from planner.bench.grid_verdict import GridVerdict, Order
 from planner.laws.forms import FORMS, Form, Parameter
 from planner.laws.forms.latex import latex_of
-from planner.tell.document import values_of
+from planner.tell.document import Chart, values_of
 from planner.tell.plan import plan_story
 from planner.tell.stories import story_of
 
@@ -37,6 +39,7 @@ SHOWN = {
         "Measurement('Qwen2.5-0.5B' with 36 visual tokens, bf16, batch 1, eager: TTFT 5.06 ms, TPOT 1.14 ms)"
     ),
     "verdict": ("Verdict(passed, 'Qwen2.5-0.5B with 36 visual tokens on NVIDIA H100 80GB HBM3: 1 checks, all passed')"),
+    "grid": "GridVerdict(passed, 2 cells, 0 failed, 0 pairs in the wrong order)",
     "calibration": "Calibration('l4', 'NVIDIA L4 24 GB', 1 shapes)",
 }
 
@@ -54,6 +57,7 @@ def result(name: str) -> Any:
         "hardware": lambda: planner.find_hardware("l4"),
         "measurement": lambda: planner.load_measurement(FILES / "measurement.json"),
         "verdict": lambda: planner.load_verdict(FILES / "verdict.json"),
+        "grid": lambda: GridVerdict((result("verdict"),) * 2, (Order("ttft_s", 0, 0, ()),)),
         "calibration": lambda: planner.Calibration.load(FILES / "calibration.json"),
     }
     return made[name]()
@@ -76,9 +80,19 @@ def test_a_notebook_shows_the_whole_story(name: str) -> None:
     assert page.startswith("<!DOCTYPE html>")
     assert "<script" not in page
     words = html.unescape(page)
-    values = list(values_of(plan_story(result(name)) if name == "plan" else story_of(result(name))))
+    story = plan_story(result(name)) if name == "plan" else story_of(result(name))
+    values = list(values_of(story))
     assert len(values) > 5
-    assert [value.text for value in values if value.text not in words] == []
+    charts = [block for section in story.sections for block in section.blocks if isinstance(block, Chart)]
+    ticks = {tick.value for chart in charts for axis in (chart.x, chart.y) for tick in axis.ticks}  # not all have room
+    assert [value.text for value in values if value not in ticks and value.text not in words] == []
+
+
+def test_what_has_no_story_is_its_line_of_text() -> None:
+    class Untold(Result):
+        pass
+
+    assert Untold()._repr_html_() is None
 
 
 def test_markup_in_a_name_stays_text() -> None:
@@ -127,6 +141,9 @@ def test_rows_of_what_was_measured() -> None:
     checks = result("verdict").to_frame()
     assert list(checks["name"]) == list(result("verdict").names)
     assert checks["error"][0] == result("verdict").checks[0].error
+    grid = result("grid").to_frame()
+    assert len(grid) == 2 * len(checks)
+    assert set(grid["llm"]) == {"Qwen2.5-0.5B"}
     calibration = result("calibration")
     rows = calibration.to_frame()
     assert len(rows) == sum(len(shape.measured_s) for shape in calibration.shapes)

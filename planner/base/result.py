@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Above(Protocol):
     """What rooms above a result do with it."""
 
-    def html_of(self, result: Any) -> str:
-        """Its story, as HTML that can stand in a page. Raises InputError where nothing is told of it."""
+    def html_of(self, result: Any) -> str | None:
+        """Its story, as HTML that can stand in a page; None where nothing is told of such a result."""
 
     def picture_of(self, result: Any, **options: Any) -> Figure:
         """Its picture. Raises InputError where there is none of such a result."""
@@ -44,6 +44,6 @@ def above() -> Above:
 class Result:
     """Something that is told as a story."""
 
-    def _repr_html_(self) -> str:
-        """Its story, as Jupyter shows it."""
+    def _repr_html_(self) -> str | None:
+        """Its story, as Jupyter shows it; None, where there is none, shows its line of text."""
         return above().html_of(self)

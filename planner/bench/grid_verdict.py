@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
+from planner.base.result import Result
 from planner.base.stored import COUNT
 from planner.bench.verdict import VERDICT_FILE, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Order:
         return not self.inverted
 
 
-@dataclass(frozen=True)
-class GridVerdict:
+@dataclass(frozen=True, repr=False)
+class GridVerdict(Result):
     """Verdicts of all cells, and of their order."""
 
     cells: tuple[Annotated[Verdict, VERDICT_FILE], ...]
@@ -49,6 +53,27 @@ class GridVerdict:
     @property
     def stable(self) -> bool:
         return all(cell.stable for cell in self.cells)
+
+    def __repr__(self) -> str:
+        verdict = "passed" if self.passed else "failed"
+        failed = sum(not cell.passed for cell in self.cells)
+        inverted = sum(len(order.inverted) for order in self.orders)
+        return f"GridVerdict({verdict}, {len(self.cells)} cells, {failed} failed, {inverted} pairs in the wrong order)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The checks of every cell, a row each, with its model."""
+        import pandas as pd
+
+        rows = [
+            {
+                "llm": cell.measurement.model.llm,
+                "visual_tokens": cell.measurement.model.visual_tokens,
+                **check.to_dict(),
+            }
+            for cell in self.cells
+            for check in cell.checks
+        ]
+        return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, every cell with its raw samples."""

@@ -27,12 +27,13 @@ _TO_ITS_HEIGHT = "this.style.height = this.contentDocument.documentElement.scrol
 """Where scripts run, a frame grows to what stands in it; elsewhere it scrolls."""
 
 
-def html_of(result: Any) -> str:
+def html_of(result: Any) -> str | None:
     """The page of a story in a frame of its own: neither its style nor that of the notebook touches the other.
 
-    Raises:
-        InputError: nothing is told of such a result.
+    None where nothing is told of such a result.
     """
+    if story_of.dispatch(type(result)) is story_of.dispatch(object):
+        return None
     page, name = escape(html(_story(result)), quote=True), escape(repr(result), quote=True)
     style = "width: 100%; height: 36em; border: 0; color-scheme: light dark"
     return f'<iframe title="{name}" style="{style}" onload="{_TO_ITS_HEIGHT}" srcdoc="{page}"></iframe>'
