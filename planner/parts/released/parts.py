@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
 from planner.parts.encoders import Encoder
 from planner.parts.images import Seen
+from planner.parts.stored import Part
 from planner.parts.towers import Tower
 from planner.parts.walk import Kernel, Number
 
@@ -21,7 +23,7 @@ from planner.parts.walk import Kernel, Number
 class SeenTower(Tower):
     """The tower over the views of an image."""
 
-    encoder: Encoder
+    encoder: Annotated[Encoder, Part(Encoder)]
     seen: Seen
 
     @classmethod
@@ -59,7 +61,7 @@ class OwnConnector(Compressor):
     name: str = "as released"
     title: str = "the model's own connector"
     strides: bool = False
-    encoder: Encoder
+    encoder: Annotated[Encoder, Part(Encoder)]
     seen: Seen
 
     def visual_tokens(self, tower: Tower) -> tuple[int, ...]:
