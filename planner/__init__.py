@@ -263,7 +263,7 @@ def write_report(
     | Verdict
     | Hardware,
     path: str | os.PathLike[str],
-    verdict: Any = None,
+    verdict: Verdict | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
     overwrite: bool = False,
 ) -> Path:
@@ -278,7 +278,9 @@ def write_report(
         overwrite: whether a file that is there may be replaced.
 
     Raises:
-        InputError: another suffix, a plan or verdict that cannot be read, or a file that cannot be written.
+        InputError: another suffix, a plan or verdict that cannot be read, a verdict of something that is no plan, or a
+            file that cannot be written.
+        OutputExistsError: the file exists and `overwrite` is false.
     """
     from planner.tell.stories import write_story
 

@@ -29,6 +29,7 @@ from planner.tell.document import Chart, Document, Value, lines_of, plain
 from planner.tell.recommendation import tell, write_artefacts
 from planner.tell.render import as_text
 from planner.tell.render.json import as_json
+from planner.tell.stories import story_of
 
 KINDS = (".html", ".md", ".json")
 GOLDEN = Path(__file__).parent / "golden" / "recommendation.md"
@@ -447,6 +448,14 @@ def test_a_verdict_with_anything_wrong_at_any_place_is_a_page_or_one_sentence() 
 def test_a_wrong_verdict_is_one_sentence(wrong: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         tell(plan("given"), verdict().to_dict() | wrong)
+
+
+def test_a_verdict_stands_beside_a_plan_alone(tmp_path: Path) -> None:
+    """One door writes every story; `story_of` a plan is the recommendation."""
+    assert story_of(plan("flops"), verdict()) == tell(plan("flops"), verdict())
+    with pytest.raises(InputError, match="verdict: only a plan is reported with a verdict, got one with "):
+        planner.write_report(planner.load_law("reasoning"), tmp_path / "law.html", verdict())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_verdict_that_is_nothing_at_all_is_one_sentence() -> None:
