@@ -49,6 +49,14 @@ REDUCED = {
     "attention_chunk_size": 4,
     "n_group": 1,
     "topk_group": 1,
+    "num_kv_shared_layers": 1,
+    "vocab_size_per_layer_input": 120,
+    "hidden_size_per_layer_input": 8,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "altup_num_inputs": 3,
     "layer_types": None,
     "mlp_layer_types": None,
     "q_lora_rank": 24,
@@ -72,6 +80,15 @@ REDUCED = {
 }
 """Values of a reduced config, where its class has the field."""
 REDUCED_BY_TYPE: dict[str, dict[str, Any]] = {
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 3},
+    "bamba": {"attn_layer_indices": [1, 4], "mamba_n_heads": 4, "mamba_d_state": 8, "mamba_chunk_size": 4},
+    "granitemoehybrid": {
+        "layer_types": ["linear_attention", "full_attention"] * 3,
+        "mamba_n_heads": 4,
+        "mamba_d_state": 8,
+        "mamba_chunk_size": 4,
+        "shared_intermediate_size": 40,
+    },
     "gpt_neo": {"attention_types": [[["global", "local"], 2]], "window_size": 4},
 }
 TIMES_MORE = 2
@@ -140,7 +157,7 @@ def reduced_config(model_type: str, changes: dict[str, Any] | None = None) -> An
     values = {
         key: value
         for key, value in values.items()
-        if getattr(inner, key, None) is not None or key == "hidden_size" or key.endswith(("types", "token_id"))
+        if _value(inner, key) is not None or key == "hidden_size" or key.endswith(("types", "token_id"))
     }
     values |= REDUCED_BY_TYPE.get(inner.model_type, {}) | (changes or {})
     values = {names.get(key, key): value for key, value in values.items()}
@@ -148,6 +165,14 @@ def reduced_config(model_type: str, changes: dict[str, Any] | None = None) -> An
         return cls(**values)
     outer = {"tie_word_embeddings": values["tie_word_embeddings"]} if "tie_word_embeddings" in (changes or {}) else {}
     return cls(text_config={"model_type": inner.model_type, **values}, **outer)
+
+
+def _value(config: Any, key: str) -> Any:
+    """A value of a config; of one that differs by layer the common one."""
+    try:
+        return getattr(config, key, None)
+    except Exception:
+        return config.to_dict().get(key)
 
 
 def as_file(config: Any) -> dict[str, Any]:
@@ -160,7 +185,7 @@ def switches(model_type: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Changes to a reduced config: each field of true or false turned, each count that is not a token's made larger."""
     inner = text_config(reduced_config(model_type))
     for key in type(inner).__dataclass_fields__:
-        value = getattr(inner, key, None)
+        value = _value(inner, key)
         if key.endswith(("_token_id", "_token_index")) or key in ("transformers_version", "is_encoder_decoder"):
             continue
         if isinstance(value, bool):
@@ -177,46 +202,67 @@ def made(config: Any, auto: Any) -> Any:
         return auto.from_config(config, attn_implementation="eager").eval()
 
 
+def decoder_of(model: Any) -> Any:
+    """The language model without its output head."""
+    inner = getattr(model, "model", model)
+    found = getattr(inner, "language_model", None) or getattr(inner, "text_model", None)
+    return inner if found is None else getattr(found, "model", found)
+
+
 def language_model(model: Any) -> list[Any]:
     """Modules that make the language model: its decoder, and the output head."""
-    inner = getattr(model, "model", model)
-    decoder = getattr(inner, "language_model", None) or getattr(inner, "text_model", None)
-    if decoder is None:
-        return [model]
-    head = model.get_output_embeddings()
-    return [decoder] if head is None else [decoder, head]
+    decoder, head = decoder_of(model), model.get_output_embeddings()
+    parts = [one for name, one in decoder.named_children() if name != "embed_tokens_extend"]
+    return [*parts, *decoder.parameters(recurse=False), *([] if head is None else [head])]
 
 
 def reference_params(model: Any) -> int:
     """Distinct parameters of the language model."""
-    found = {id(weight): weight.numel() for module in language_model(model) for weight in module.parameters()}
+    found = {
+        id(weight): weight.numel()
+        for one in language_model(model)
+        for weight in ([one] if torch.is_tensor(one) else one.parameters())
+    }
     return sum(found.values())
 
 
 def reference_kv(model: Any, config: Any) -> int | None:
-    """Numbers in the cache after a run; None where the model does not run on the meta device."""
+    """Numbers in the cache after a run; None where the model does not run on the meta device.
+
+    Routing depends on numbers, which the meta device has not: mixtures of experts hand their input on.
+    """
     import transformers
 
-    for module in model.modules():
-        name = type(module).__name__
-        if name.endswith(("Experts", "TopKRouter")):
-            module.forward = _idle(module)
-    parts = language_model(model)
-    decoder = parts[0]
-    cache = transformers.DynamicCache(config=text_config(config))
+    decoder = decoder_of(model)
     ids = torch.zeros((1, TOKENS), dtype=torch.long, device="meta")
-    try:
-        with torch.no_grad():
-            found = decoder(input_ids=ids, past_key_values=cache, use_cache=True)
-    except Exception:
-        return None
-    cache = getattr(found, "past_key_values", None) or cache
-    return cached_values(cache)
+    positions = torch.arange(TOKENS, device="meta")[None]
+    for yields in (lambda hidden: hidden, lambda hidden: (hidden, None)):
+        for module in decoder.modules():
+            if any(name == "experts" for name, _ in module.named_children()):
+                module.forward = _idle(yields)
+        for key, further in (
+            ("past_key_values", {}),
+            ("past_key_values", {"position_ids": positions}),
+            ("cache_params", {}),
+        ):
+            cache = transformers.DynamicCache(config=text_config(config))
+            try:
+                with torch.no_grad():
+                    decoder(input_ids=ids, use_cache=True, **{key: cache}, **further)
+            except Exception:
+                if DEBUG:
+                    print(traceback.format_exc()[-300:])
+                continue
+            return cached_values(cache)
+    return None
 
 
-def _idle(module: Any) -> Any:
+DEBUG = False
+
+
+def _idle(yields: Any) -> Any:
     def forward(hidden_states: Any, *rest: Any, **further: Any) -> Any:
-        return hidden_states
+        return yields(hidden_states)
 
     return forward
 

@@ -104,17 +104,25 @@ def walk_flops(walk: Walk, *, masked: bool = True) -> Number:
     weights: Number = 0.0
     for kernel in walk:
         if isinstance(kernel, Matmul):
-            if kernel.rows is not rows:  # products of the same rows are added up first: whole numbers for longer
-                found, rows, weights = found + _products(rows, weights), kernel.rows, 0.0
+            computed = kernel.rows if masked or kernel.unmasked_rows is None else kernel.unmasked_rows
+            if computed is not rows:  # products of the same rows are added up first: whole numbers for longer
+                found, rows, weights = found + _products(rows, weights), computed, 0.0
             weights = weights + kernel.times * kernel.k * kernel.n
         elif isinstance(kernel, Attention):
             found, rows, weights = found + _products(rows, weights), None, 0.0
             found = found + 4.0 * kernel.times * kernel.width * (kernel.pairs if masked else kernel.unmasked_pairs)
         elif isinstance(kernel, CacheRead):
             found, rows, weights = found + _products(rows, weights), None, 0.0
-            found = found + 4.0 * kernel.times * kernel.width * kernel.tokens
+            tokens, width = kernel.tokens, kernel.width
+            if not masked:
+                tokens = tokens if kernel.unmasked_tokens is None else kernel.unmasked_tokens
+                width = width if kernel.unmasked_width is None else kernel.unmasked_width
+            found = found + 4.0 * kernel.times * width * tokens
         elif isinstance(kernel, State):
-            found = found + kernel.times * kernel.rows * kernel.flops_per_row
+            flops = kernel.rows * kernel.flops_per_row
+            if not masked and kernel.unmasked_flops is not None:
+                flops = kernel.unmasked_flops
+            found = found + kernel.times * flops
     return found + _products(rows, weights)
 
 

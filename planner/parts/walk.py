@@ -37,6 +37,8 @@ class Matmul:
     """Weights in memory, of one of the `times`; None: k n. More for a mixture of experts, 0 for borrowed ones."""
     touched: Number | None = None
     """Weights that are read for all rows together, of one of the `times`; None: k n."""
+    unmasked_rows: Number | None = None
+    """Rows that the implementation of transformers computes, where they are others."""
 
     @property
     def stored_weights(self) -> Number:
@@ -75,16 +77,23 @@ class Attention:
         *,
         window: Number = UNLIMITED,
         qk_norm: Number = 0.0,
+        chunked: bool = False,
+        both_ways: bool = False,
     ) -> Attention:
-        """A token sees itself and what stands before it, with a window itself and the W - 1 before it."""
+        """A token sees itself and what stands before it, with a window itself and the W - 1 before it.
+
+        Where the window is `chunked` it starts anew every W tokens; `both_ways`: a token sees those behind it too.
+        """
         kept = cached_tokens
         if window is not UNLIMITED:
             kept = np.minimum(cached_tokens, np.maximum(window - 1, 0))
+        pairs = chunked_pairs if chunked else causal_pairs
+        unmasked = sequences * (new_tokens * kept + new_tokens * new_tokens)
         return cls(
             times,
             sequences * new_tokens,
-            sequences * causal_pairs(new_tokens, cached_tokens, window),
-            sequences * (new_tokens * kept + new_tokens * new_tokens),
+            unmasked if both_ways else sequences * pairs(new_tokens, cached_tokens, window),
+            unmasked,
             width,
             kv_width,
             qk_norm,
@@ -109,6 +118,10 @@ class CacheRead:
     """Query heads x head size."""
     kv_width: Number
     """Key/value heads x head size."""
+    unmasked_tokens: Number | None = None
+    """Tokens that the implementation of transformers attends to, where they are others."""
+    unmasked_width: Number | None = None
+    """The width that it computes with, where it is another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +138,8 @@ class State:
     """Numbers of one layer's state of one sequence."""
     flops_per_row: Number
     """Of one layer."""
+    unmasked_flops: Number | None = None
+    """FLOPs of one layer over all rows as the implementation of transformers computes them, where they are others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +185,17 @@ def causal_pairs(new_tokens: Number, cached_tokens: Number, window: Number = UNL
     return full - np.where(beyond > 0, beyond * past + beyond * (beyond + 1) / 2, 0.0)
 
 
+def chunked_pairs(new_tokens: Number, cached_tokens: Number, chunk: Number) -> Number:
+    """The same where a token sees what stands before it in its own chunk of W tokens only."""
+
+    def first(tokens: Number) -> Number:
+        whole, rest = np.divmod(tokens, chunk)
+        found: Number = whole * (chunk * (chunk + 1) / 2) + rest * (rest + 1) / 2
+        return found
+
+    return first(cached_tokens + new_tokens) - first(cached_tokens)
+
+
 @dataclass(frozen=True)
 class Pass:
     """What a language model is to compute: S new tokens of each sequence, behind C cached ones."""
@@ -181,6 +207,9 @@ class Pass:
     """Whether the output head runs: for the last token of each sequence, in decode for every token."""
     step: bool = False
     """Decode: the new tokens of a sequence come one by one, each in a step of its own."""
+    image_tokens: Number = 0.0
+    """Tokens of images that stand beside each sequence, for the layers that attend to them; new unless this is a
+    `step`."""
 
     @property
     def rows(self) -> Number:
@@ -197,9 +226,10 @@ class Pass:
         """How often a recurrent state is read and written."""
         return self.rows if self.step else self.sequences
 
-    def seen(self, window: Number = UNLIMITED) -> Number:
+    def seen(self, window: Number = UNLIMITED, *, chunked: bool = False) -> Number:
         """Tokens that the new ones attend to, themselves included, of all sequences together."""
-        return self.sequences * causal_pairs(self.new_tokens, self.cached_tokens, window)
+        pairs = chunked_pairs if chunked else causal_pairs
+        return self.sequences * pairs(self.new_tokens, self.cached_tokens, window)
 
 
 @dataclass(frozen=True)
@@ -211,6 +241,8 @@ class Cache:
     """Tokens that are kept at most."""
     constant_values: Number = 0.0
     """State that does not grow with the tokens."""
+    values_per_image_token: Number = 0.0
+    """Of each token of an image that stands beside the sequence."""
 
     def kept(self, tokens: Number) -> Number:
         """Of so many tokens, those in the cache."""

@@ -136,9 +136,9 @@ def test_nested_text_config_of_a_vision_language_model_is_used(tmp_path: Path) -
 
 def test_unknown_model_type_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
-        read_llm("new-1B", {**TINY_LLAMA, "model_type": "llama_next"}, nominal_params=1e9)
+        read_llm("new-1B", {**TINY_LLAMA, "model_type": "mistrall"}, nominal_params=1e9)
     assert str(caught.value) == (
-        "new-1B: nothing is known of language models of the type 'llama_next' (the nearest known one is llama), so its "
+        "new-1B: nothing is known of language models of the type 'mistrall' (the nearest known one is mistral), so its "
         "cost cannot be counted"
     )
     with pytest.raises(SpecError, match=r"^new-1B: the config has no model_type, so its cost cannot be counted$"):

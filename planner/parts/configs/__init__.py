@@ -7,7 +7,7 @@ from typing import Any
 
 from planner.base.errors import SpecError, nearest_name
 from planner.base.quantities import shown
-from planner.parts.configs import dense, vit  # noqa: F401  # they register their readers
+from planner.parts.configs import dense, gemma, hybrids, latent, older, sparse, vit  # noqa: F401  # they register their readers
 from planner.parts.configs.dense import DenseReader
 from planner.parts.configs.nested import language_model
 from planner.parts.configs.reader import LLM_READERS, TOWER_READERS, Labels, LlmReader, TowerReader

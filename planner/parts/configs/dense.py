@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from planner.parts.configs.reader import (
     number,
     values_of,
 )
-from planner.parts.configs.values import Values
+from planner.parts.configs.rules import BIAS, PER_HEAD, WHOLE, head_size, kv_heads, mlp_width
 from planner.parts.configs.windows import (
     Rule,
     all_but_every,
@@ -31,31 +31,8 @@ from planner.parts.configs.windows import (
 )
 from planner.parts.llms import Dense
 
-PER_HEAD = "per head"
-"""Queries and keys are normalised head by head, with one weight for each number of a head."""
-WHOLE = "whole"
-"""Over all heads, with a weight for each number."""
 OWN_HEADS = "own heads"
 """Head by head, each head with weights of its own."""
-
-
-def head_size(values: Values) -> int:
-    """`head_dim`, where the config or its class gives one, else the width shared by the heads."""
-    return values.count("head_dim", values.count("hidden_size") // values.count("num_attention_heads"))
-
-
-def kv_heads(values: Values) -> int:
-    """`num_key_value_heads`, else as many as there are query heads."""
-    return values.count("num_key_value_heads", values.count("num_attention_heads"))
-
-
-def mlp_width(values: Values) -> int:
-    return values.count("intermediate_size")
-
-
-def four_times(key: str) -> Callable[[Values], int]:
-    """An MLP of four times the model's width where the config gives no other."""
-    return lambda values: values.count(key, 4 * values.count("hidden_size"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +61,10 @@ class DenseReader(LlmReader):
     """Which layers have one; None: none, whatever the config says."""
     sees_whole_prompt: Flag = False
     """Whether the tokens of a prompt see those behind them too."""
+    qk_norm_weights: int = 1
+    """Of a norm of queries or keys for each number: 2 with a bias."""
+    same_as_width: tuple[str, ...] = ()
+    """Keys that must be the model's width, where they are given."""
     square: bool = False
     """Whether the heads must have the model's width together: the class's output projection has no other."""
     knows: tuple[str, ...] = ()
@@ -103,6 +84,9 @@ class DenseReader(LlmReader):
         shared = common(values, labels)
         heads, hidden, layers = shared["num_heads"], shared["hidden_size"], shared["num_layers"]
         size, kv = number(values, self.head_size), number(values, self.kv_heads)
+        for key in self.same_as_width:
+            if values.count(key, hidden) != hidden:
+                raise values.wrong(key, f"the model's width of {hidden}")
         if self.square and heads * size != hidden:
             raise SpecError(f"{labels.name}: expected {heads} heads of {size} to make a width of {hidden}")
         norm = hidden * number(values, self.norm_weights)
@@ -121,7 +105,7 @@ class DenseReader(LlmReader):
             head_bias=flag(values, self.head_bias),
             qk_norm=normed,
             norm_params_per_layer=number(values, self.norms_per_layer) * norm
-            + normed * qk
+            + normed * qk * self.qk_norm_weights
             + number(values, self.layer_vectors),
             final_norm_params=flag(values, self.final_norm) * norm,
             other_params=number(values, self.other_params),
@@ -131,7 +115,6 @@ class DenseReader(LlmReader):
         return named(found, labels)
 
 
-BIAS = "attention_bias"
 PATTERN = ("sliding_window_pattern",)
 BOTH_WAYS = "use_bidirectional_attention"
 LIKE_QWEN2: dict[str, Any] = {"qkv_bias": True, "windows": from_layer_on}
@@ -223,6 +206,19 @@ for reader in (
         windows=everywhere,
     ),
     DenseReader(name="hunyuan_v1_dense", **LIKE_LLAMA, qk_norm=True),
+    DenseReader(name="hunyuan_vl_text", **LIKE_LLAMA, qk_norm=True),
+    DenseReader(name="glm4v_text", qkv_bias=True, norms_per_layer=4),
+    DenseReader(name="glm_ocr_text", norms_per_layer=4),
+    DenseReader(name="paddleocr_vl_text", qkv_bias="use_bias", o_bias="use_bias", mlp_bias="use_bias"),
+    DenseReader(name="cosmos3_edge_text", gated_mlp=False, **LIKE_LLAMA),
+    DenseReader(name="phi4_multimodal", windows=everywhere),
+    DenseReader(
+        name="molmo2_text",
+        qkv_bias=BIAS,
+        qk_norm=True,
+        other_params=lambda v: v.count("additional_vocab_size", 0, minimum=0) * v.count("hidden_size"),
+        must_be=(("qk_norm_type", ("qwen3",)), ("norm_after", (False,))),
+    ),
     DenseReader(name="emu3_text_model", **LIKE_LLAMA),
     DenseReader(
         name="bitnet",

@@ -73,9 +73,9 @@ def values_of(config: Mapping[str, Any], labels: Labels, model_type: str) -> Val
     return config if isinstance(config, Values) else Values(labels.name, config, model_type)
 
 
-def common(values: Values, labels: Labels) -> dict[str, Any]:
-    """What every language model says of itself, but for its size."""
-    hidden, heads = values.count("hidden_size"), values.count("num_attention_heads")
+def common(values: Values, labels: Labels, *, attends: bool = True) -> dict[str, Any]:
+    """What every language model says of itself, but for its size; a model that does not attend has one head."""
+    hidden, heads = values.count("hidden_size"), values.count("num_attention_heads") if attends else 1
     return {
         "name": labels.name,
         "family": labels.family or labels.name,

@@ -22,11 +22,14 @@ _SAYS_NOTHING_OF_SIZES = re.compile(
     r"|torchscript|use_bfloat16|tf_legacy_loss|cross_attention_hidden_size|add_cross_attention|tie_encoder_decoder"
     r"|sep_token.*|typical_p|remove_invalid_values|return_dict.*|output_.*|num_return_sequences|diversity_penalty"
     r"|no_repeat_ngram_size|encoder_no_repeat_ngram_size|early_stopping|exponential_decay.*|begin_suppress.*|suppress.*"
-    r"|forced_.*|is_decoder|is_encoder_decoder|decoder_start.*|onnx.*|attention_probs.*|hidden_act.*|max_position_embeddings"
+    r"|forced_.*|is_decoder|is_encoder_decoder|decoder_start.*|onnx.*|attention_probs.*|hidden_act.*"
+    r"|max_position_embeddings"
+    r"|norm_topk_prob|routed_scaling_factor|mtp_.*|num_nextn_predict_layers"
     r"|attention_bias|mlp_bias|sliding_window|use_sliding_window|head_dim"
 )
 """Keys of configs that, where the class has no such field, say nothing of what it is made of: names, tokens, training,
-generation; at the end, what old files of one family carry over from another."""
+generation, layers that predict tokens ahead and that no class here loads; at the end, what old files of one family
+carry over from another."""
 
 
 class Values(Mapping[str, Any]):
@@ -46,12 +49,12 @@ class Values(Mapping[str, Any]):
         self.name = name
         self.type = model_type or str(given.get("model_type") or "")
         self.known: ClassDefaults | None = class_defaults(self.type)
-        other_names = self.known.other_names if self.known else {}
-        self.given = {other_names.get(key, key): value for key, value in given.items()}
+        self._fields = _to_fields(self.known) if self.known else {}
+        self.given = {self._fields.get(key, key): value for key, value in given.items()}
         self._all = {**(self.known.fields if self.known else {}), **self.given}
 
     def __getitem__(self, key: str) -> Any:
-        return self._all[key]
+        return self._all[self._fields.get(key, key)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all)
@@ -75,7 +78,7 @@ class Values(Mapping[str, Any]):
                 f"{self.name}: nothing is known of {key!r} ({shown(value)}) in a config of the type {self.type}, so "
                 "its cost cannot be counted"
             )
-        if self.get("per_layer_config"):
+        if self.get("per_layer_config") and "per_layer_config" not in read:
             raise SpecError(f"{self.name}: layers that differ by per_layer_config cannot be counted")
 
     def check_class(self) -> None:
@@ -142,6 +145,17 @@ class Values(Mapping[str, Any]):
         if not isinstance(value, list | tuple) or len(value) != layers or not set(map(str, value)) <= set(allowed):
             raise self.wrong(key, f"{' or '.join(map(repr, allowed))} for each of {layers} layers")
         return [str(one) for one in value]
+
+
+def _to_fields(known: ClassDefaults) -> dict[str, str]:
+    """Other name of a field -> the field. Of two names for one thing it is either that the class declares."""
+    found = {}
+    for one, other in known.other_names.items():
+        if other in known.fields:
+            found[one] = other
+        elif one in known.fields:
+            found[other] = one
+    return found
 
 
 def _tells(value: Any) -> bool:

@@ -60,6 +60,21 @@ class Llm(ABC):
         """Numbers that a new token keeps alive in the widest moment of a layer, on one GPU."""
 
     @property
+    def images_beside(self) -> bool:
+        """Whether images stand beside the sequence, and not in it."""
+        return False
+
+    @property
+    def expert_params(self) -> int:
+        """Parameters of routed experts, of which a token meets a few."""
+        return 0
+
+    @property
+    def active_params(self) -> int:
+        """Parameters that a token meets; embeddings count whole."""
+        return self.params
+
+    @property
     def linear_params(self) -> int:
         """Weights of the matrices that take the run's precision: what a token is multiplied with, the head left out."""
         return int(self.quantised_params)

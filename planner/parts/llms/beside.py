@@ -1,0 +1,60 @@
+"""Layers that attend to images which stand beside the sequence (Llama 3.2 Vision).
+
+An image is no part of the sequence: its keys and values are computed once, when the prompt comes in, and every token
+attends to all of them. Without an image such a layer is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.parts.llms.block import Block
+from planner.parts.walk import Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageLayer(Block):
+    """Attention to the tokens of images, and a gated MLP behind it."""
+
+    hidden_size: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    width: int
+    """Of the MLP."""
+
+    @property
+    def vectors(self) -> int:
+        return 2 * self.head_dim + 2  # norms of queries and keys, two gates
+
+    def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
+        h, width, share = self.hidden_size, self.width / gpus, np.minimum(gpus, self.num_kv_heads)
+        w, u = self.num_heads * self.head_dim / gpus, self.num_kv_heads * self.head_dim / share
+        seen = todo.image_tokens
+        rows = todo.rows * np.where(np.asarray(seen) > 0, 1.0, 0.0)
+        for k, n in ((h, w), (w, h), (h, 2 * width), (width, h)):
+            yield Matmul(rows, k, n, times=times, quantised=True)
+        new = 0.0 if todo.step else todo.sequences * seen
+        yield Matmul(new, h, 2 * u, times=times, quantised=True)
+        if todo.step:
+            yield CacheRead(times, todo.rows * seen, w, u)
+        else:
+            pairs = todo.rows * seen
+            yield Attention(times, todo.rows, pairs, pairs, w, u, 1.0)
+
+    def cache(self, times: Number, gpus: Number = 1.0) -> Cache | None:
+        kept = 2 * times * self.num_kv_heads * self.head_dim / np.minimum(gpus, self.num_kv_heads)
+        return Cache(0.0, values_per_image_token=kept)
+
+    def moved_values(self, gpus: Number = 1.0) -> Number:
+        return 3.0 * self.width / gpus
+
+    def alive_values(self, gpus: Number = 1.0) -> Number:
+        return max(3 * self.width, 3 * self.num_heads * self.head_dim) / gpus
+
+    def can_share(self, gpus: int) -> bool:
+        even = self.num_kv_heads % gpus == 0 or gpus % self.num_kv_heads == 0
+        return self.num_heads % gpus == 0 and even and self.width % gpus == 0

@@ -1,0 +1,49 @@
+"""A block of a decoder layer: what mixes tokens, or what works on each token alone. A layer is a few of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.parts.walk import Cache, Kernel, Number, Pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block(ABC):
+    """One block. Its matrices stand in its walk; what no matrix product takes is counted by `vectors`."""
+
+    @property
+    def vectors(self) -> int:
+        """Parameters that no matrix product takes: norms, biases, small kernels."""
+        return 0
+
+    @property
+    def expert_params(self) -> int:
+        """Parameters of routed experts."""
+        return 0
+
+    @property
+    def idle_expert_params(self) -> int:
+        """Those of them that a token does not meet."""
+        return 0
+
+    @abstractmethod
+    def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
+        """The kernels of `times` such blocks, one GPU's share."""
+
+    def cache(self, times: Number, gpus: Number = 1.0) -> Cache | None:
+        """What a sequence keeps in `times` such blocks, on one GPU."""
+        return None
+
+    @abstractmethod
+    def moved_values(self, gpus: Number = 1.0) -> Number:
+        """Numbers that the element-wise kernels between its products move for a token."""
+
+    @abstractmethod
+    def alive_values(self, gpus: Number = 1.0) -> Number:
+        """Numbers of a token that live at the same time in its widest moment, the residual and the norm left out."""
+
+    def can_share(self, gpus: int) -> bool:
+        """Whether so many GPUs can share it."""
+        return True

@@ -1,0 +1,93 @@
+"""Mixtures of experts: a router sends each token to k of E experts; shared experts take every token.
+
+Stored are all experts; a token is multiplied with k of them. A pass reads the experts that its tokens meet: with tokens
+that are routed independently and evenly, E (1 - (1 - k / E)^tokens) of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from planner.parts.llms.block import Block
+from planner.parts.walk import Kernel, Matmul, Number, Pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experts(Block):
+    """Routed experts, each an MLP, and one shared MLP or none."""
+
+    hidden_size: int
+    width: int
+    """Of one routed expert."""
+    experts: int
+    per_token: int
+    shared_width: int = 0
+    """Of all shared experts together; 0: none."""
+    gated: bool = True
+    bias: bool = False
+    """Of the routed experts."""
+    router_outputs: int | None = None
+    """Of the router's matrix; None: one for each expert."""
+    extra_vectors: int = 0
+    """Biases of the router, gates of shared experts that are no matrices, and the like."""
+    shared_gate: bool = False
+    """Whether a matrix of one output weighs the shared expert."""
+    runs_all: bool = False
+    """Whether the implementation of transformers runs every expert on every token, and masks."""
+
+    @property
+    def _outputs(self) -> int:
+        return self.experts if self.router_outputs is None else self.router_outputs
+
+    @property
+    def vectors(self) -> int:
+        biases = self.bias * self.experts * ((1 + self.gated) * self.width + self.hidden_size)
+        return self.extra_vectors + biases
+
+    @property
+    def expert_params(self) -> int:
+        one = (2 + self.gated) * self.width * self.hidden_size
+        return self.experts * one + self.bias * self.experts * ((1 + self.gated) * self.width + self.hidden_size)
+
+    @property
+    def idle_expert_params(self) -> int:
+        return self.expert_params - self.expert_params * self.per_token // self.experts
+
+    def touched(self, tokens: Number) -> Number:
+        """Expected number of distinct experts that so many tokens meet."""
+        found: Number = self.experts * (1 - (1 - self.per_token / self.experts) ** tokens)
+        return found
+
+    def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
+        h, width, rows = self.hidden_size, self.width / gpus, todo.rows * self.per_token
+        touched = self.touched(todo.rows)
+        yield Matmul(todo.rows, h, self._outputs, times=times)
+        if self.shared_gate:
+            yield Matmul(todo.rows, h, 1, times=times)
+        if self.shared_width:
+            shared = self.shared_width / gpus
+            yield Matmul(todo.rows, h, (1 + self.gated) * shared, times=times, quantised=True)
+            yield Matmul(todo.rows, shared, h, times=times, quantised=True)
+        for k, n in ((h, (1 + self.gated) * width), (width, h)):
+            yield Matmul(
+                rows,
+                k,
+                n,
+                times=times,
+                quantised=True,
+                stored=self.experts * k * n,
+                touched=touched * k * n,
+                unmasked_rows=todo.rows * self.experts if self.runs_all else None,
+            )
+
+    def moved_values(self, gpus: Number = 1.0) -> Number:
+        routed = self.per_token * ((2 + self.gated) * self.width / gpus + 2 * self.hidden_size)
+        return routed + (2 + self.gated) * self.shared_width / gpus + 2 * self.experts
+
+    def alive_values(self, gpus: Number = 1.0) -> Number:
+        routed = self.per_token * ((2 + self.gated) * self.width / gpus + self.hidden_size)
+        return self.hidden_size + routed + (2 + self.gated) * self.shared_width / gpus
+
+    def can_share(self, gpus: int) -> bool:
+        return self.width % gpus == 0 and self.shared_width % gpus == 0
