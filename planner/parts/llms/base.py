@@ -70,11 +70,6 @@ class Llm(ABC):
         return 0
 
     @property
-    def active_params(self) -> int:
-        """Parameters that a token meets; embeddings count whole."""
-        return self.params
-
-    @property
     def linear_params(self) -> int:
         """Weights of the matrices that take the run's precision: what a token is multiplied with, the head left out."""
         return int(self.quantised_params)
