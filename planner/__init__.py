@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from planner.tell.plots.law import law_over_flops as plot_law
     from planner.tell.plots.law import residuals as plot_residuals
     from planner.tell.plots.profiles import profiles as plot_profiles
+    from planner.tell.stories import Told as Told
     from planner.vlm.answering import answer as ask
     from planner.vlm.build import build as build
     from planner.vlm.recipe import make_recipe as make_recipe
@@ -253,15 +254,7 @@ _WHERE = {
 
 
 def write_report(
-    plan: Plan
-    | Mapping[str, Any]
-    | str
-    | os.PathLike[str]
-    | FittedLaw
-    | CombinedLaw
-    | RequestCost
-    | Verdict
-    | Hardware,
+    plan: Told,
     path: str | os.PathLike[str],
     verdict: Verdict | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
@@ -269,10 +262,12 @@ def write_report(
 ) -> Path:
     """Write the deployment recommendation of a plan: a page (.html), text (.md) or its numbers (.json).
 
-    A law, a cost, a verdict or an accelerator is written the same way; `planner.register` takes further renderers.
+    A law, a cost, an accelerator, measurements, a calibration, a verdict, and what `compare`, `holdout`, `next_run` and
+    `optimum` return are written the same way; `planner.register` takes further renderers.
 
     Args:
-        plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same.
+        plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same; or one of
+            those things.
         path: the file to write.
         verdict: what was measured of the pick, if it was: a Verdict, its dictionary, or its JSON file.
         overwrite: whether a file that is there may be replaced.

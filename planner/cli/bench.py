@@ -21,9 +21,9 @@ from planner.cli.common import (
     SystemTokens,
     app,
     json_text,
-    make_console,
     parse_counts,
     parse_seed,
+    show_story,
 )
 from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision, one_name
 from planner.cli.running import needs_torch, progress_bar
@@ -88,16 +88,15 @@ def measure(
             folder=None if output is None else Path(output),
             progress=progress,
         )
-    answers = answers_of(found)
     if output is not None:
         print(f"wrote {len(found)} measurements into {output}", file=sys.stderr)
     if as_json:
         content = [one.to_dict() for one in found]
-        print(json_text({"measurements": content, "answers": [answer.to_dict() for answer in answers]}))
+        print(json_text({"measurements": content, "answers": [answer.to_dict() for answer in answers_of(found)]}))
         return
-    from planner.tell.measurement import print_measurements
+    from planner.tell.measurement import measurements_story
 
-    print_measurements(make_console(), found, answers)
+    show_story(measurements_story(found))
 
 
 @app.command()
@@ -158,9 +157,9 @@ def verify(
     if as_json:
         print(json_text(content))
     else:
-        from planner.tell.verdict import print_grid, print_verdict
+        from planner.tell.stories import story_of
 
-        (print_verdict if grid is None else print_grid)(make_console(), result)
+        show_story(story_of(result))
     if not result.passed:
         raise typer.Exit(1)
 

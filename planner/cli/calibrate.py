@@ -11,7 +11,7 @@ import typer
 from planner.base.errors import InputError
 from planner.base.files import check_target
 from planner.base.quantities import positive_number
-from planner.cli.common import Force, Json, app, json_text, make_console, parse_counts, parse_names, parse_seed
+from planner.cli.common import Force, Json, app, json_text, parse_counts, parse_names, parse_seed, show_story
 from planner.cli.running import needs_torch, progress_bar
 from planner.hardware import Hardware, find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
@@ -106,7 +106,6 @@ def _finish(
     """Fit, write, show."""
     from planner.bench.answers import answers_of
     from planner.bench.calibrate import calibrate as fitted
-    from planner.tell.calibration import print_answers, print_calibration
 
     found = fitted(measurements, card, llms=llms, towers=[] if tower is None else [tower])
     profile, record = found.save(output, overwrite=force)
@@ -122,7 +121,11 @@ def _finish(
         }
         print(json_text(content))
         return
-    console = make_console()
-    print_calibration(console, found)
+    from planner.tell.answers import answer_blocks
+    from planner.tell.calibration import calibration_story
+    from planner.tell.document import Section
+
+    show_story(calibration_story(found))
     largest = max(measurements, key=lambda one: one.model.params).model.llm
-    print_answers(console, [answer for answer in answers if answer.subject.startswith(f"{largest}, ")])
+    own = [answer for answer in answers if answer.subject.startswith(f"{largest}, ")]
+    show_story(Section("answers", "What the measurements answer", answer_blocks(own)))

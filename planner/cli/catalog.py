@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from planner.cli.common import Json, app, json_text, make_console
+from planner.cli.common import Json, app, json_text, show_story
 from planner.laws.shipped import shipped_laws
 from planner.parts.catalog import compressor_catalog, find_llms, vision_catalog
 
@@ -28,6 +28,6 @@ def catalog(
         }
         print(json_text(content))
         return
-    from planner.tell.console import print_catalog
+    from planner.tell.catalog import catalog_tables
 
-    print_catalog(make_console(), models, towers, compressors, laws)
+    show_story(catalog_tables(models, towers, compressors, laws))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,8 @@ from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from planner.tell.document import Block, Document, Section
 
 app = typer.Typer(
     name="vlm-planner",
@@ -65,6 +68,13 @@ def make_console() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     return Console(highlight=False)
+
+
+def show_story(told: Document | Section | Sequence[Block]) -> None:
+    """A story on the terminal."""
+    from planner.tell.render.console import print_told
+
+    print_told(make_console(), told)
 
 
 def json_text(content: dict[str, Any]) -> str:

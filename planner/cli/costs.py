@@ -18,7 +18,7 @@ from planner.cli.common import (
     SystemTokens,
     app,
     json_text,
-    make_console,
+    show_story,
 )
 from planner.configuration import Model
 from planner.costs.convert import MEANINGS, convert, counts
@@ -117,9 +117,9 @@ def cost(
     if as_json:
         print(json_text(found.to_dict()))
         return
-    from planner.tell.cost import print_cost
+    from planner.tell.cost import cost_story
 
-    print_cost(make_console(), found)
+    show_story(cost_story(found))
 
 
 def _is_released(
@@ -193,9 +193,9 @@ def convention(
             content |= {"printed": {"value": value, "counted": counted}, "converted": converted}
         print(json_text(content))
         return
-    from planner.tell.cost import print_conventions
+    from planner.tell.cost import conventions_table
 
-    print_conventions(make_console(), f"{spec.name}, {visual_tokens} visual tokens", same, MEANINGS, converted)
+    show_story((conventions_table(spec.name, visual_tokens, same, MEANINGS, converted),))
 
 
 def one_name(llm: str | None, llm_config: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import planner
-from planner.cli.common import Json, app, json_text, make_console
+from planner.cli.common import Json, app, json_text, show_story
 
 
 @app.command()
@@ -13,6 +13,6 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print(json_text(content))
         return
-    from planner.tell.doctor import print_doctor
+    from planner.tell.doctor import doctor_story
 
-    print_doctor(make_console(), content)
+    show_story(doctor_story(content))

@@ -10,7 +10,7 @@ import typer
 
 from planner.base.errors import InputError
 from planner.base.files import refuse_existing
-from planner.cli.common import Force, Json, app, json_text, make_console
+from planner.cli.common import Force, Json, app, json_text, show_story
 from planner.hardware import find_hardware, hardware_catalog
 
 
@@ -29,9 +29,9 @@ def hardware(
         if as_json:
             print(json_text({"hardware": [card.to_dict() for card in cards]}))
             return
-        from planner.tell.hardware import print_hardware_table
+        from planner.tell.hardware import hardware_table
 
-        print_hardware_table(make_console(), cards)
+        show_story(hardware_table(cards))
         return
     if output is not None:
         refuse_existing(Path(output), force)
@@ -42,6 +42,6 @@ def hardware(
     if as_json:
         print(json_text(card.to_dict()))
         return
-    from planner.tell.hardware import print_hardware
+    from planner.tell.hardware import hardware_story
 
-    print_hardware(make_console(), card)
+    show_story(hardware_story(card))

@@ -12,8 +12,8 @@ import typer
 import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import refuse_existing
-from planner.base.quantities import format_significant, shown
-from planner.cli.common import Force, FormName, Json, app, json_text, make_console
+from planner.base.quantities import shown
+from planner.cli.common import Force, FormName, Json, app, json_text, show_story
 from planner.laws.combined import AUTO, Law, fit_average
 from planner.laws.fitted import LOSSES, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
@@ -100,9 +100,9 @@ def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
             content["identifiable"] = identifiable(intervals)
         print(json_text(content))
         return
-    from planner.tell.law import print_law
+    from planner.tell.law import law_story
 
-    print_law(make_console(), law, intervals)
+    show_story(law_story(law, intervals))
 
 
 def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
@@ -115,19 +115,10 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
             content["groups"][name]["identifiable"] = identifiable(intervals)
         print(json_text(content))
         return
-    from planner.tell.law import print_law
+    from planner.tell.law import joint_story
 
-    console = make_console()
-    for name, law in joint.laws.items():
-        console.print(f"{joint.by} {name}", style="bold", markup=False)
-        print_law(console, law, planner.intervals(law) if with_intervals else None)
-        console.print()
-    for remark in joint.remarks:
-        console.print(f"note: {remark}", markup=False)
-    evidence = {"this fit": joint.aicc, "separate fits": joint.aicc_separate}
-    scores = ", ".join(f"{what} {format_significant(score)}" for what, score in evidence.items() if score is not None)
-    size = f"{joint.n_runs} runs, {joint.parameters_count} parameters"
-    console.print(f"{size}; AICc, lower is better: {scores}" if scores else size)
+    of_groups = {name: planner.intervals(law) for name, law in joint.laws.items()} if with_intervals else None
+    show_story(joint_story(joint, of_groups))
 
 
 def _parameters(form: str, fix: list[str], tie: list[str]) -> lmfit.Parameters | None:

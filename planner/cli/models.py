@@ -11,7 +11,7 @@ import typer
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
-from planner.cli.common import Force, Json, app, json_text, make_console, parse_names, parse_seed
+from planner.cli.common import Force, Json, app, json_text, parse_names, parse_seed, show_story
 from planner.cli.running import needs_torch, progress_bar
 from planner.planning.load_plan import load_plan
 
@@ -106,9 +106,9 @@ def build(
     if as_json:
         print(json_text(content))
         return
-    from planner.tell.build import print_build
+    from planner.tell.build import build_story
 
-    print_build(make_console(), content)
+    show_story(build_story(content))
 
 
 @app.command()
@@ -174,9 +174,9 @@ def export(
     if as_json:
         print(json_text(content))
         return
-    from planner.tell.build import print_export
+    from planner.tell.build import export_blocks
 
-    print_export(make_console(), content)
+    show_story(tuple(export_blocks(content)))
 
 
 def _read_weights(text: str) -> str | dict[str, str]:

@@ -17,9 +17,9 @@ from planner.cli.common import (
     QueryTokens,
     app,
     json_text,
-    make_console,
     parse_counts,
     parse_names,
+    show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
@@ -89,6 +89,6 @@ def next_run(
     if as_json:
         print(json_text(found.to_dict(top)))
         return
-    from planner.tell.next_run import print_next_runs
+    from planner.tell.next_run import next_run_story
 
-    print_next_runs(make_console(), found.plan, found.ranked, found.together, top, found.text_tokens)
+    show_story(next_run_story(found, top))

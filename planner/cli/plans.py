@@ -29,6 +29,7 @@ from planner.cli.common import (
     make_console,
     parse_counts,
     parse_names,
+    show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
 from planner.laws.shipped import load_mix
@@ -165,6 +166,6 @@ def optimum(
     if as_json:
         print(json_text(result.to_dict()))
         return
-    from planner.tell.console import print_optimum
+    from planner.tell.optimum import optimum_story
 
-    print_optimum(make_console(), result)
+    show_story(optimum_story(result))

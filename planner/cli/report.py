@@ -10,7 +10,7 @@ import typer
 
 from planner.base.errors import InputError
 from planner.base.files import refuse_existing, write_text
-from planner.cli.common import Force, Json, app, json_text, make_console
+from planner.cli.common import Force, Json, app, json_text, show_story
 
 
 @app.command()
@@ -28,8 +28,7 @@ def report(
 ) -> None:
     """Write a plan as a page: the pick, why, what it costs, what was measured, how to build and serve it."""
     from planner.planning.load_plan import load_plan
-    from planner.tell.console import plain
-    from planner.tell.document import plain as text_of
+    from planner.tell.document import Paragraph, line
     from planner.tell.recommendation import check_folder, tell, write_artefacts
     from planner.tell.render import renderer_of
     from planner.tell.render.json import as_json as content_of
@@ -53,4 +52,4 @@ def report(
     if as_json:
         print(json_text(content_of(document)))
         return
-    make_console().print(plain(f"{text_of(document.heading)}."))
+    show_story((Paragraph(line(document.heading, ".")),))

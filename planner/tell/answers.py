@@ -1,25 +1,24 @@
-"""Answers on the terminal: one sentence each, under the model and request that they are about."""
+"""Answers as blocks: one sentence each, under the model and request that they are about."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.padding import Padding
+from collections.abc import Iterable
 
 from planner.bench.answers import PREDICTED, Answer
-from planner.tell.console import plain
+from planner.tell.document import Block, Bullets, Line, Paragraph, Value, foreign, line
 
 
-def print_answers(console: Console, answers: Sequence[Answer]) -> None:
-    """Sentences by subject, in the order in which they come."""
-    subject = None
+def answer_blocks(answers: Iterable[Answer]) -> tuple[Block, ...]:
+    """Sentences by subject, in the order in which they come; each stands for all numbers of its answer."""
+    by_subject: dict[tuple[str, str], list[Line]] = {}
     for answer in answers:
-        if (answer.subject, answer.source) != subject:
-            subject = (answer.subject, answer.source)
-            words = f"{answer.subject} (predicted)" if answer.source == PREDICTED else answer.subject
-            console.print(plain(words), style="bold")
-        console.print(Padding(plain(_sentence(answer)), (0, 0, 0, 2)))
+        sentence = Value(_sentence(answer), answer.to_dict(), "answer")
+        by_subject.setdefault((answer.subject, answer.source), []).append(line(sentence))
+    found: list[Block] = []
+    for (subject, source), sentences in by_subject.items():
+        about = line(foreign(subject, "model and request"), " (predicted)" if source == PREDICTED else "")
+        found += [Paragraph(about, strong=True), Bullets(tuple(sentences))]
+    return tuple(found)
 
 
 def _sentence(answer: Answer) -> str:

@@ -1,46 +1,76 @@
-"""Rich tables of a built model: each part's parameters, counted and predicted. Fits 80 columns."""
+"""The story of a built model: whether it is what was predicted, then each part's parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console
+from planner.tell import values as v
+from planner.tell.document import (
+    Block,
+    Document,
+    Inline,
+    Line,
+    Paragraph,
+    Table,
+    Value,
+    foreign,
+    joined,
+    line,
+    remarks,
+    sentence,
+)
 
-from planner.base.quantities import format_bytes
-from planner.tell.console import add_row, new_table, plain
+_WEIGHTS = {"llm": "language model", "vision": "vision tower"}
 
 
-def print_build(console: Console, built: Mapping[str, Any]) -> None:
-    """What `vlm-planner build` made: whether it is what was predicted, then the parts."""
+def build_story(built: Mapping[str, Any]) -> Document:
+    """What `vlm-planner build` made."""
     rows = built["params"]
-    totals = [sum(row[which] for row in rows.values()) for which in ("built", "predicted")]
-    tokens = "1 visual token" if built["visual_tokens"] == 1 else f"{built['visual_tokens']} visual tokens"
-    console.print(plain(f"{built['llm']} with {tokens}"))
-    console.print(plain(f"{built['vision']}, {built['compressor']}, {built['prompt_order']}, {built['dtype']}"))
     agree = all(row["built"] == row["predicted"] for row in rows.values())
-    console.print(
-        plain("parameters are exactly those predicted" if agree else "parameters differ from those predicted"),
-        style="green" if agree else "yellow",
+    said = "parameters are exactly those predicted" if agree else "parameters differ from those predicted"
+    kinds = ("vision", "compressor", "prompt_order", "dtype")
+    setup = joined([foreign(built[name], name.replace("_", " ")) for name in kinds], ", ")
+    return Document(
+        kind="build",
+        title="Built model",
+        heading=line(foreign(built["llm"], "language model"), " with ", v.visual_tokens(built["visual_tokens"])),
+        opening=(
+            Paragraph(setup),
+            Paragraph(line(said), "good" if agree else "warn"),
+            _parameters(rows),
+            Paragraph(line("weights: ", v.size(built["weights_bytes"], "weights"), "; ", _sources(built["weights"]))),
+            *remarks("note", built["notes"]),
+        ),
+        sections=(),
+        opening_title="What was built",
+        sources={"build": dict(built)},
     )
-    table = new_table("parameters", "part", "built", "predicted", "difference")
-    for part, row in rows.items():
-        difference = f"{row['built'] - row['predicted']:+,}" if row["built"] != row["predicted"] else "0"
-        add_row(table, part.replace("_", " "), f"{row['built']:,}", f"{row['predicted']:,}", difference)
-    table.add_section()
-    add_row(table, "total", *(f"{total:,}" for total in totals), f"{totals[0] - totals[1]:,}", style="bold")
-    console.print(table)
-    console.print(plain(f"weights: {format_bytes(built['weights_bytes'])}; {_sources(built['weights'])}"))
-    for note in built["notes"]:
-        console.print(plain(f"note: {note}"))
 
 
-def print_export(console: Console, exported: Mapping[str, Any]) -> None:
+def export_blocks(exported: Mapping[str, Any]) -> Iterator[Block]:
     """What `vlm-planner export` wrote."""
-    console.print(plain(f"wrote {exported['output']}: {format_bytes(exported['bytes'])}"))
-    console.print(plain(", ".join(exported["files"])))
+    yield Paragraph(
+        line("wrote ", sentence(exported["output"], "folder"), ": ", v.size(exported["bytes"], "all files"))
+    )
+    yield Paragraph(joined([foreign(name, "file") for name in exported["files"]], ", "))
 
 
-def _sources(weights: Mapping[str, str]) -> str:
-    titles = {"llm": "language model", "vision": "vision tower"}
-    return ", ".join(f"{titles[part]} {source}" for part, source in weights.items())
+def _parameters(rows: Mapping[str, Mapping[str, int]]) -> Table:
+    cells = tuple(_cells(part.replace("_", " "), row["built"], row["predicted"]) for part, row in rows.items())
+    totals = (sum(row[which] for row in rows.values()) for which in ("built", "predicted"))
+    return Table(line("parameters"), ("part", "built", "predicted", "difference"), cells, (_cells("total", *totals),))
+
+
+def _cells(part: str, built: int, predicted: int) -> tuple[Line, ...]:
+    difference = built - predicted
+    numbers: tuple[Inline, ...] = (
+        v.count(built, f"parameters of {part}, built"),
+        v.count(predicted, f"parameters of {part}, predicted"),
+        Value(f"{difference:+,}" if difference else "0", difference, f"difference in {part}"),
+    )
+    return (line(foreign(part, "part")), *((number,) for number in numbers))
+
+
+def _sources(weights: Mapping[str, str]) -> Line:
+    return joined([line(f"{_WEIGHTS[part]} ", sentence(source, "weights")) for part, source in weights.items()], ", ")

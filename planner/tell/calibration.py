@@ -1,15 +1,27 @@
-"""A calibration on the terminal: how well it predicts what it did not see, then its numbers. Fits 80 columns."""
+"""The story of a calibration: how well it predicts what it did not see, then its numbers."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.text import Text
+from collections.abc import Iterator
 
-from planner.base.quantities import format_factor, format_percent, format_seconds, format_significant
+from planner.base.quantities import format_factor, format_percent
 from planner.bench.calibration.pool import QUANTITIES
 from planner.bench.calibration.result import Calibration, Errors, Parameter
-from planner.tell.answers import print_answers
-from planner.tell.console import add_row, new_table, plain
+from planner.tell import values as v
+from planner.tell.document import (
+    Block,
+    Document,
+    Inline,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Value,
+    foreign,
+    line,
+    remarks,
+    sentence,
+)
 
 TITLES = {
     "encoder": "encoder",
@@ -30,33 +42,20 @@ _COLUMNS = {
 }
 
 
-def print_calibration(console: Console, found: Calibration) -> None:
+def calibration_story(found: Calibration) -> Document:
     """Errors before and after, parameters with intervals, what to keep in mind."""
-    console.print(plain(found.hardware.title), style="bold")
-    console.print(plain(found.hardware.efficiency.origin))
-    columns = [name for name in _COLUMNS if any(found.errors(name, what) for what in QUANTITIES)]
-    title = f"size of errors over {len(found.shapes)} measurements: median (nine of ten)"
-    table = new_table(title, "", *(_COLUMNS[name] for name in columns))
-    for quantity in QUANTITIES:
-        errors = {name: found.errors(name, quantity) for name in columns}
-        if quantity == "ttft":
-            table.add_section()
-        if any(errors.values()):
-            add_row(table, TITLES[quantity], *(_sizes(errors[name]) for name in columns))
-    console.print(table)
-    console.print(
-        plain(
-            "roofline: max(FLOPs / peak, bytes / bandwidth); uncalibrated: "
-            f"{found.start.efficiency.source} efficiencies; calibrated: each shape by a fit to all others"
-            + ("; other LLMs: by a fit to the other language models" if "left_out_llm" in columns else "")
-        )
+    origin = sentence(found.hardware.efficiency.origin, "origin of the efficiencies")
+    return Document(
+        kind="calibration",
+        title="Calibration",
+        heading=line(foreign(found.hardware.title, "hardware")),
+        opening=(Paragraph(line(origin)), *remarks("note", found.notes)),
+        sections=(
+            Section("errors", "How well it predicts", tuple(_errors(found))),
+            Section("reached", "What kernels reach", (_parameters(found),)),
+        ),
+        sources={"calibration": found.to_dict()},
     )
-    table = new_table("what kernels reach", "", "before", "value", "95 % interval", "note")
-    for one in found.parameters:
-        add_row(table, title_of(one.name), *(_value(one, x) for x in (one.start, one.value)), _range(one), _note(one))
-    console.print(table)
-    for note in found.notes:
-        console.print(Text.assemble(("note: ", "yellow"), plain(note)))
 
 
 def title_of(parameter: str) -> str:
@@ -64,28 +63,65 @@ def title_of(parameter: str) -> str:
     return parameter.removesuffix("_s").replace("_", " ")
 
 
-def _sizes(errors: Errors | None) -> str:
+def _errors(found: Calibration) -> Iterator[Block]:
+    columns = [name for name in _COLUMNS if any(found.errors(name, what) for what in QUANTITIES)]
+    rows: list[tuple[Line, ...]] = []
+    breaks: set[int] = set()
+    for quantity in QUANTITIES:
+        errors = {name: found.errors(name, quantity) for name in columns}
+        if quantity == "ttft":
+            breaks.add(len(rows))
+        if any(errors.values()):
+            cells = (_sizes(errors[name], f"{TITLES[quantity]}, {_COLUMNS[name]}") for name in columns)
+            rows.append((line(TITLES[quantity]), *cells))
+    shapes = v.count(len(found.shapes), "measurements")
+    several = "" if len(found.shapes) == 1 else "s"
+    caption = line("size of errors over ", shapes, f" measurement{several}: median (nine of ten)")
+    yield Table(caption, ("", *(_COLUMNS[name] for name in columns)), tuple(rows), breaks=frozenset(breaks - {0}))
+    source = foreign(found.start.efficiency.source, "source of the efficiencies before")
+    others = "; other LLMs: by a fit to the other language models" if "left_out_llm" in columns else ""
+    yield Paragraph(
+        line(
+            "roofline: max(FLOPs / peak, bytes / bandwidth); uncalibrated: ", source,
+            " efficiencies; calibrated: each shape by a fit to all others", others,
+        )
+    )  # fmt: skip
+
+
+def _parameters(found: Calibration) -> Table:
+    rows = []
+    for one in found.parameters:
+        title = title_of(one.name)
+        start, value = _value(one, one.start, f"{title} before"), _value(one, one.value, title)
+        rows.append((line(foreign(title, "parameter")), line(start), line(value), _range(one), line(_note(one))))
+    columns = ("", "before", "value", v.interval_title(), "note")
+    return Table(line("efficiencies of the profile"), columns, tuple(rows), words=frozenset({"note"}))
+
+
+def _sizes(errors: Errors | None, what: str) -> Line:
     if errors is None:
-        return "-"
-    return f"{_size(errors.median)} ({_size(errors.p90)})"
+        return ("-",)
+    return line(_size(errors.median, f"median error of {what}"), " (", _size(errors.p90, f"nine of ten, {what}"), ")")
 
 
-def _size(error: float) -> str:
-    return format_percent(error, 1.0) if error < _LARGEST else f"{format_factor(error + 1)}x"
+def _size(error: float, what: str) -> Value:
+    text = format_percent(error, 1.0) if error < _LARGEST else f"{format_factor(error + 1)}x"
+    return Value(text, error, what, "relative error")
 
 
-def _value(one: Parameter, value: float) -> str:
-    return format_seconds(value) if one.name.endswith("_s") else format_significant(value)
+def _value(one: Parameter, value: float, what: str) -> Value:
+    return v.seconds(value, what) if one.name.endswith("_s") else v.significant(value, what)
 
 
-def _range(one: Parameter) -> str:
-    return f"{_value(one, one.low)} to {_value(one, one.high)}" if one.identified or one.at_bound else ""
+def _range(one: Parameter) -> Line:
+    if not (one.identified or one.at_bound):
+        return ()
+    low = _value(one, one.low, f"lower end of the interval of {title_of(one.name)}")
+    high = _value(one, one.high, f"upper end of the interval of {title_of(one.name)}")
+    return line(low, " to ", high)
 
 
-def _note(one: Parameter) -> str:
+def _note(one: Parameter) -> Inline:
     if one.at_bound:
         return "at its bound"
-    return "" if one.identified else "not told"
-
-
-__all__ = ["TITLES", "print_answers", "print_calibration", "title_of"]
+    return "" if one.identified else "not identified"

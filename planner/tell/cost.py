@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rich.console import Console
-
-from planner.base.quantities import format_flops
 from planner.configuration import ReleasedModel
 from planner.costs.request import RequestCost
 from planner.parts.images import settings_text
 from planner.tell import values as v
-from planner.tell.console import add_row, new_table
-from planner.tell.document import Block, Code, Document, Line, Paragraph, Section, Value, foreign, joined, line
+from planner.tell.document import (
+    Block,
+    Code,
+    Document,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Value,
+    foreign,
+    joined,
+    line,
+    sentence,
+)
 from planner.tell.memory import memory_table
-from planner.tell.render.console import print_document
 from planner.tell.stages import stage_table
 
 
@@ -33,11 +41,6 @@ def cost_story(cost: RequestCost) -> Document:
         opening_title="The configuration",
         sources={"cost": cost.to_dict()},
     )
-
-
-def print_cost(console: Console, cost: RequestCost) -> None:
-    """The story on the terminal."""
-    print_document(console, cost_story(cost))
 
 
 def _heading(cost: RequestCost) -> Line:
@@ -117,16 +120,20 @@ def speed_limit(tokens: int) -> Paragraph:
     return Paragraph(line("below ", fewest, " visual tokens, fewer of them save less than ", part, " of the TTFT here"))
 
 
-def print_conventions(
-    console: Console,
-    title: str,
+def conventions_table(
+    llm: str,
+    visual_tokens: int,
     same_request: Mapping[str, float],
     meanings: Mapping[str, str],
     converted: Mapping[str, float] | None,
-) -> None:
+) -> Table:
     """One request in every way of counting, and a printed number in all of them."""
-    table = new_table(title, "count", "FLOPs", *["printed"] * (converted is not None), "")
+    rows = []
     for name, flops in same_request.items():
-        more = [] if converted is None else [format_flops(converted[name])]
-        add_row(table, name, format_flops(flops), *more, meanings[name])
-    console.print(table)
+        count = v.flops(flops, f"FLOPs, {name} count")
+        more = [] if converted is None else [line(v.flops(converted[name], f"printed number, {name} count"))]
+        meaning = sentence(meanings[name], "what it counts")
+        rows.append((line(foreign(name, "count")), line(count), *more, line(meaning)))
+    caption = line(foreign(llm, "language model"), ", ", v.visual_tokens(visual_tokens))
+    columns = ("count", "FLOPs", *["printed"] * (converted is not None), "")
+    return Table(caption, columns, tuple(rows), words=frozenset({""}))

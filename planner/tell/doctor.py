@@ -1,39 +1,51 @@
-"""What is here and what is missing, on the terminal. Fits 80 columns."""
+"""The story of what is here and what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
-from planner.base.quantities import format_bytes
-from planner.tell.console import add_row, new_table, plain
+from planner.tell import values as v
+from planner.tell.document import Block, Document, Line, Paragraph, Table, foreign, joined, line, remarks, sentence
 
 
-def print_doctor(console: Console, content: Mapping[str, Any]) -> None:
+def doctor_story(content: Mapping[str, Any]) -> Document:
     """Versions by what they are for, the device, and what to install."""
-    head = f"vlm-planner {content['vlm_planner']}, Python {content['python']}, {content['system']}"
-    console.print(plain(head), style="bold")
-    table = new_table("", "for", "")
-    for use, found in content["packages"].items():
+    version, python = foreign(content["vlm_planner"], "version"), foreign(content["python"], "version of Python")
+    system = foreign(content["system"], "operating system")
+    return Document(
+        kind="doctor",
+        title="Installation",
+        heading=line("vlm-planner ", version, ", Python ", python, ", ", system),
+        opening=(_packages(content["packages"]), *_device(content), *remarks("missing", content["advice"])),
+        sections=(),
+        opening_title="What is installed",
+        sources={"doctor": dict(content)},
+    )
+
+
+def _packages(packages: Mapping[str, Mapping[str, str | None]]) -> Table:
+    rows = []
+    for use, found in packages.items():
         texts = [f"{name} {version}" if version else f"{name} MISSING" for name, version in found.items()]
-        add_row(table, use, ", ".join(texts))
-    console.print(table)
+        rows.append((line(use), joined([foreign(text, "package and version") for text in texts], ", ")))
+    return Table((), ("for", "packages"), tuple(rows), words=frozenset({"packages"}))
+
+
+def _device(content: Mapping[str, Any]) -> Iterator[Block]:
     device = content["device"]
     if device is None:
-        console.print(plain(f"{content['processor']}, {content['cores']} cores; no PyTorch: nothing can be measured"))
-    else:
-        parts = [f"{device['device']}"]
-        parts += [f"{device['devices']} of them"] if device["devices"] > 1 else []
-        parts += [f"{format_bytes(device['device_memory_bytes'])} of memory"]
-        parts += [] if device["free_bytes"] is None else [f"{format_bytes(device['free_bytes'])} free"]
-        known = (
-            f"{device['catalogue']} in the catalogue" if device["catalogue"] else "not in the catalogue: calibrate it"
-        )
-        console.print(plain(f"measured would be: {', '.join(parts)}; {known}"))
-        if device["device_type"] == "cuda" and not device["counters"]:
-            console.print(plain("its energy counter cannot be read"))
-    for advice in content["advice"]:
-        console.print(Text.assemble(("missing: ", "yellow"), plain(advice)))
+        processor, cores = foreign(content["processor"], "processor"), v.count(content["cores"], "cores")
+        yield Paragraph(line(processor, ", ", cores, " cores; no PyTorch: nothing can be measured"))
+        return
+    parts: list[Line] = [line(foreign(device["device"], "device"))]
+    parts += [line(v.count(device["devices"], "devices"), " of them")] if device["devices"] > 1 else []
+    parts += [line(v.size(device["device_memory_bytes"], "memory"), " of memory")]
+    parts += [] if device["free_bytes"] is None else [line(v.size(device["free_bytes"], "free memory"), " free")]
+    card = device["catalogue"]
+    known = (
+        line(sentence(card, "accelerator"), " in the catalogue") if card else line("not in the catalogue: calibrate it")
+    )
+    yield Paragraph(line("would be measured: ", joined(parts, ", "), "; ", known))
+    if device["device_type"] == "cuda" and not device["counters"]:
+        yield Paragraph(line("its energy counter cannot be read"))

@@ -6,12 +6,25 @@ page shows at full precision. Words between them hold no digits; a test reads ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from planner.tell.chart import SHAPES, Axis, Chart, Curve, Mark, Rule, Tick
-from planner.tell.inline import TEXT_MAX, Code, Inline, Line, Value, foreign, joined, line, plain, raw_of, visible
+from planner.tell.inline import (
+    TEXT_MAX,
+    Code,
+    Inline,
+    Line,
+    Value,
+    foreign,
+    joined,
+    line,
+    plain,
+    raw_of,
+    sentence,
+    visible,
+)
 
 __all__ = [
     "SHAPES",
@@ -40,6 +53,8 @@ __all__ = [
     "lines_of",
     "plain",
     "raw_of",
+    "remarks",
+    "sentence",
     "values_of",
     "visible",
 ]
@@ -139,6 +154,11 @@ class Document:
     """Of the heading: "good", "warn", "bad" where it is a judgement."""
     sources: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the story was told of, as plain JSON types by name; the JSON of the page holds them whole."""
+
+
+def remarks(label: str, texts: Iterable[str]) -> tuple[Paragraph, ...]:
+    """Sentences from the data, each under a word such as "note" or "advice"."""
+    return tuple(Paragraph((sentence(text, label),), "warn", label) for text in texts)
 
 
 def values_of(document: Document) -> Iterator[Value]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from rich.console import Console
-
 from planner.hardware import Hardware
 from planner.hardware.efficiency import JUDGED
 from planner.tell import values as v
-from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, foreign, line
-from planner.tell.render.console import print_block, print_document
+from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, foreign, line, sentence
 
 _TITLES = {
     "flops_per_s": "rates",
@@ -21,7 +18,6 @@ _TITLES = {
     "power_w": "power",
 }
 _REACHED = {"overlap": "overlap p"}
-_UNCUT = 10_000
 
 
 def hardware_table(cards: Iterable[Hardware]) -> tuple[Block, ...]:
@@ -39,12 +35,6 @@ def hardware_table(cards: Iterable[Hardware]) -> tuple[Block, ...]:
     return Table(line("accelerators"), columns, tuple(rows)), Paragraph(note)
 
 
-def print_hardware_table(console: Console, cards: Iterable[Hardware]) -> None:
-    """All accelerators on the terminal."""
-    for block in hardware_table(cards):
-        print_block(console, block)
-
-
 def hardware_story(card: Hardware) -> Document:
     """All that is known of one accelerator: numbers, their sources, how much of them kernels reach."""
     kind = ", ".join(part for part in (card.vendor, card.form_factor) if part)
@@ -58,11 +48,6 @@ def hardware_story(card: Hardware) -> Document:
         opening_title="Peaks",
         sources={"hardware": card.to_dict()},
     )
-
-
-def print_hardware(console: Console, card: Hardware) -> None:
-    """The story on the terminal."""
-    print_document(console, hardware_story(card))
 
 
 def _peaks(card: Hardware) -> Iterator[Block]:
@@ -83,7 +68,7 @@ def _peaks(card: Hardware) -> Iterator[Block]:
     for number, source in card.source.items():
         told.setdefault(source, []).append(_TITLES[number])
     for source, numbers in told.items():
-        yield Paragraph((foreign(source, "source", _UNCUT),), label=", ".join(numbers))
+        yield Paragraph((sentence(source, "source"),), label=", ".join(numbers))
 
 
 def _reached(card: Hardware) -> Iterator[Block]:
@@ -98,7 +83,7 @@ def _reached(card: Hardware) -> Iterator[Block]:
     formula = foreign("(C^p + B^p)^(1/p)", "formula")
     yield Paragraph(line("overlap p: computing C and memory traffic B together take ", formula))
     if reached.origin:
-        yield Paragraph((foreign(reached.origin, "origin of the efficiencies", _UNCUT),), label="what kernels reach")
+        yield Paragraph((sentence(reached.origin, "origin of the efficiencies"),), label="what kernels reach")
 
 
 def _power(card: Hardware) -> Line:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 TEXT_MAX = 200
 """Characters of a foreign text that a page repeats; the JSON keeps it whole."""
+SENTENCE_MAX = 10_000
+"""Characters of a foreign sentence."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ def visible(text: str, length_max: int = TEXT_MAX) -> str:
 def foreign(text: str, what: str, length_max: int = TEXT_MAX, strong: bool = False) -> Value:
     """A text from the data as a Value."""
     return Value(visible(text, length_max), text, what, strong=strong)
+
+
+def sentence(text: str, what: str) -> Value:
+    """A sentence from the data, which is not cut where a name would be."""
+    return foreign(text, what, SENTENCE_MAX)
 
 
 def plain(parts: Line) -> str:

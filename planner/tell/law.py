@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from rich.console import Console
-
 from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval, identifiable
+from planner.laws.joint import JointFit
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -25,10 +24,9 @@ from planner.tell.document import (
     foreign,
     joined,
     line,
+    remarks,
+    sentence,
 )
-from planner.tell.render.console import print_document
-
-_UNCUT = 10_000
 
 
 def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Document:
@@ -39,23 +37,64 @@ def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Docu
         intervals: 95 % intervals of its parameters by name, where they are known.
     """
     tone = "good" if law.status == CONVERGED else "warn"
-    head = line(foreign(law.name, "name of the law"), ": ") if law.name else line(f"{law.form} law: ")
-    limits = line(" (", joined([foreign(name, "parameter at its bound") for name in law.at_bound], ", "), ")")
-    heading = line(head, foreign(law.status, "status of the law", strong=True), limits if law.at_bound else ())
     if isinstance(law, CombinedLaw):
-        opening: tuple[Block, ...] = (Paragraph((foreign(law.advice, "what the status means", _UNCUT),)), _weights(law))
+        opening: tuple[Block, ...] = (Paragraph((sentence(law.advice, "what the status means"),)), _weights(law))
         sections = tuple(
-            Section(f"part-{i}", one.name or one.form, tuple(_blocks(one, None)))
+            Section(f"part-{i}", one.name or one.form, (Paragraph(_status(one), strong=True), *_blocks(one, None)))
             for i, one in enumerate(single_laws(law))
         )
     else:
         opening, sections = tuple(_blocks(law, intervals)), ()
-    return Document("law", "Scaling law", heading, opening, sections, "The law", tone, {"law": law.to_dict()})
+    sources = {"law": law.to_dict()}
+    return Document("law", "Scaling law", _status(law), opening, sections, "The law", tone, sources)
 
 
-def print_law(console: Console, law: Law, intervals: Mapping[str, Interval] | None = None) -> None:
-    """The story on the terminal."""
-    print_document(console, law_story(law, intervals))
+def joint_story(joint: JointFit, intervals: Mapping[str, Mapping[str, Interval]] | None = None) -> Document:
+    """A joint fit as a document: its evidence, then a section for each group.
+
+    Args:
+        joint: the fit.
+        intervals: 95 % intervals of the parameters of each group, where they are known.
+    """
+    groups = v.count(len(joint.laws), "groups")
+    heading = line(foreign(joint.form, "form of the law"), " law fitted jointly to ", groups, f" groups by {joint.by}")
+    sections = tuple(
+        Section(
+            f"group-{i}",
+            f"{joint.by} {name}",
+            (Paragraph(_status(law), strong=True), *_blocks(law, (intervals or {}).get(name))),
+        )
+        for i, (name, law) in enumerate(joint.laws.items())
+    )
+    return Document(
+        kind="joint",
+        title="Joint fit",
+        heading=heading,
+        opening=(_evidence(joint), *remarks("note", joint.remarks)),
+        sections=sections,
+        opening_title="The fit",
+        tone="good" if all(law.status == CONVERGED for law in joint.laws.values()) else "warn",
+        sources={"joint": joint.to_dict()},
+    )
+
+
+def _status(law: Law) -> Line:
+    """Its name, and whether to trust it."""
+    head = line(foreign(law.name, "name of the law"), ": ") if law.name else line(foreign(law.form, "form"), " law: ")
+    limits = line(" (", joined([foreign(name, "parameter at its bound") for name in law.at_bound], ", "), ")")
+    return line(head, foreign(law.status, "status of the law", strong=True), limits if law.at_bound else ())
+
+
+def _evidence(joint: JointFit) -> Paragraph:
+    said = line(
+        v.count(joint.n_runs, "runs"), " runs, ", v.count(joint.parameters_count, "free parameters"), " parameters"
+    )
+    scores = [
+        line(f"{what} ", v.significant(aicc, f"AICc of {what}"))
+        for what, aicc in (("this fit", joint.aicc), ("separate fits", joint.aicc_separate))
+        if aicc is not None
+    ]
+    return Paragraph(line(said, "; AICc, lower is better: ", joined(scores, ", ")) if scores else said)
 
 
 def _weights(law: CombinedLaw) -> Table:
@@ -68,10 +107,9 @@ def _weights(law: CombinedLaw) -> Table:
 
 def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterator[Block]:
     if law.advice:
-        yield Paragraph((foreign(law.advice, "what the status means", _UNCUT),))
-    for remark in law.remarks:
-        yield Paragraph((foreign(remark, "remark on the runs", _UNCUT),), "warn", "note")
-    formula = foreign(f"{law.form}: {get_form(law.form).formula}", "form of the law", _UNCUT)
+        yield Paragraph((sentence(law.advice, "what the status means"),))
+    yield from remarks("note", law.remarks)
+    formula = sentence(f"{law.form}: {get_form(law.form).formula}", "form of the law")
     yield Paragraph((formula,), strong=True)  # wider than the table is
     yield _parameters(law, intervals)
     for name, closed in identifiable(dict(intervals or {})).items():

@@ -1,111 +1,175 @@
-"""Rich tables of measurements: where the time goes, what it takes. Everything fits 80 columns."""
+"""The story of measurements: whether to trust them, where the time goes, what it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.text import Text
-
-from planner.base.quantities import (
-    format_bandwidth,
-    format_bytes,
-    format_flop_rate,
-    format_flops,
-    format_percent,
-    format_seconds,
-    format_significant,
-)
-from planner.bench.measurement import Measurement
+from planner.base.errors import InputError
+from planner.bench.answers import answers_of
+from planner.bench.measurement import TIMED, Measurement
 from planner.bench.samples import merged_advice
-from planner.tell.answers import print_answers
-from planner.tell.console import add_row, new_table, plain
+from planner.tell import values as v
+from planner.tell.answers import answer_blocks
+from planner.tell.document import (
+    Block,
+    Document,
+    Facts,
+    Inline,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Value,
+    foreign,
+    joined,
+    line,
+    remarks,
+    sentence,
+)
 
-_STAGES = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step")
+_STAGES = TIMED[: TIMED.index("decode_step") + 1]
 
 
-def print_measurements(console: Console, found: Sequence[Measurement], answers: Sequence[Any]) -> None:
-    """Each measurement, or a line of each where there are several; then what they answer."""
+def measurement_story(one: Measurement) -> Document:
+    """One model, one request shape, one device: stage by stage, with the spread of the samples."""
+    return Document(
+        kind="measurement",
+        title="Measurement",
+        heading=line(_model(one), " with ", v.visual_tokens(one.model.visual_tokens), " on ", _device(one)),
+        opening=(
+            _setup(one),
+            *remarks("note", one.notes),
+            *remarks("advice", one.advice),
+            Facts(tuple(_figures(one)), large=True),
+        ),
+        sections=(
+            Section("stages", "Where the time goes", tuple(_stages(one))),
+            Section("device", "What it takes", tuple(_taken(one))),
+            Section("answers", "What it answers", answer_blocks(answers_of([one]))),
+        ),
+        tone="" if one.stable else "warn",
+        sources={"measurement": one.to_dict()},
+    )
+
+
+def measurements_story(found: Sequence[Measurement]) -> Document:
+    """Several shapes: a line of each, then what they answer together. Raises InputError where there are none."""
+    if not found:
+        raise InputError("no measurements to report; take some with vlm-planner measure -o")
     if len(found) == 1:
-        print_measurement(console, found[0])
-    else:
-        first = found[0]
-        console.print(plain(f"{first.model.llm} on {first.environment['device']}, {first.mode}"), style="bold")
-        table = new_table("", "tokens", "batch", "TTFT", "TPOT", "requests/s", "peak memory", "stable")
-        for one in found:
-            times = [_time(one.ttft_s), _time(one.tpot_s)]
-            rate = one.requests_per_second
-            add_row(
-                table,
-                str(one.model.visual_tokens),
-                str(one.batch),
-                *times,
-                "-" if rate is None else format_significant(rate),
-                format_bytes(one.memory.peak_bytes),
-                "yes" if one.stable else "no",
-            )
-        console.print(table)
-        for advice in merged_advice(text for one in found for text in one.advice):
-            console.print(Text.assemble(("advice: ", "yellow"), plain(advice)))
-    print_answers(console, answers)
+        return measurement_story(found[0])
+    first = found[0]
+    advice = merged_advice(text for one in found for text in one.advice)
+    return Document(
+        kind="measurements",
+        title="Measurements",
+        heading=line(_names(found), " on ", _device(first), ", ", foreign(first.mode, "mode")),
+        opening=(*remarks("advice", advice), _shapes(found)),
+        sections=(Section("answers", "What they answer", answer_blocks(answers_of(found))),),
+        opening_title="The shapes",
+        tone="" if all(one.stable for one in found) else "warn",
+        sources={"measurements": [one.to_dict() for one in found]},
+    )
 
 
-def print_measurement(console: Console, one: Measurement) -> None:
-    """Stage by stage, with the spread of the samples."""
+def _model(one: Measurement) -> Value:
+    return foreign(one.model.llm, "language model")
+
+
+def _names(found: Sequence[Measurement]) -> Line:
+    return joined([_model(one) for one in {one.model.llm: one for one in found}.values()])
+
+
+def _device(one: Measurement) -> Value:
+    return foreign(str(one.environment["device"]), "device")
+
+
+def _setup(one: Measurement) -> Paragraph:
     model = one.model
-    tokens = "1 visual token" if model.visual_tokens == 1 else f"{model.visual_tokens} visual tokens"
-    console.print(plain(f"{model.llm} with {tokens} on {one.environment['device']}"), style="bold")
-    parts = [model.precision, f"batch {one.batch}", one.mode, model.compressor, model.prompt_order]
-    console.print(plain(f"{', '.join(parts)}; {one.method.text}"))
-    table = new_table("a batch of requests", "stage", "median", "middle half", "FLOPs", "of peak", "samples")
+    batch = line("batch ", v.count(one.batch, "requests that ran together"))
+    parts = [(model.compressor, "compressor"), (model.prompt_order, "prompt order")]
+    names: list[Line | Inline] = [foreign(text, what) for text, what in parts]
+    kinds: list[Line | Inline] = [foreign(model.precision, "precision"), batch, foreign(one.mode, "mode")]
+    how = sentence(one.method.text, "how it was measured")
+    return Paragraph(line(joined([*kinds, *names], ", "), "; ", how))
+
+
+def _figures(one: Measurement) -> Iterator[tuple[Inline, Line]]:
+    for title, seconds in (("TTFT", one.ttft_s), ("TPOT", one.tpot_s)):
+        yield title, _seconds(seconds, title)
+    rate = one.requests_per_second
+    if rate is not None:
+        yield "requests per second", line(v.significant(rate, "requests per second", "1/s"))
+    yield "peak memory", line(v.size(one.memory.peak_bytes, "peak memory"))
+
+
+def _stages(one: Measurement) -> Iterator[Block]:
+    rows = []
     for name in _STAGES:
         if name not in one.samples:
             continue
-        samples = one.samples[name]
+        samples, title = one.samples[name], name.replace("_", " ")
         low, high = samples.quartiles_s
-        step = name == "decode_step"
-        flops = one.flops.get("decode", 0) / max(one.workload.generated_tokens, 1) if step else one.flops.get(name, 0)
-        flops *= one.batch
-        share = flops / (samples.median_s * one.ceilings.matmul_flops_per_s) if flops and samples.median_s else None
-        add_row(
-            table,
-            name.replace("_", " "),
-            format_seconds(samples.median_s),
-            f"{format_seconds(low)} to {format_seconds(high)}",
-            format_flops(flops) if flops else "-",
-            "-" if share is None else format_percent(share, 1.0),
-            str(len(samples.seconds)),
-        )
-    console.print(table)
-    rate = one.requests_per_second
-    said = [f"TTFT {_time(one.ttft_s)}", f"TPOT {_time(one.tpot_s)}"]
-    said += [] if rate is None else [f"{format_significant(rate)} requests per second"]
+        flops, reached = _flops(one, name)
+        ends = line(v.seconds(low, f"{title}, lower quartile"), " to ", v.seconds(high, f"{title}, upper quartile"))
+        count = v.count(len(samples.seconds), f"samples of {title}")
+        rows.append((line(title), _seconds(samples.median_s, f"median of {title}"), ends, flops, reached, line(count)))
+    columns = ("stage", "median", "middle half", "FLOPs", "of peak", "samples")
+    yield Table(line("a batch of requests, stage by stage"), columns, tuple(rows))
     mbu = one.decode_mbu()
-    said += [] if mbu is None else [f"a decode step reaches {format_percent(mbu, 1.0)} of the copy bandwidth"]
-    console.print(plain(", ".join(said)))
-    ceilings = one.ceilings
-    console.print(
-        plain(
-            f"measured here: matrix product {format_flop_rate(ceilings.matmul_flops_per_s)}, copy "
-            f"{format_bandwidth(ceilings.copy_bytes_per_s)}"
-        )
-    )
-    memory = one.memory
-    console.print(
-        plain(
-            f"memory: weights {format_bytes(memory.weights_bytes)}, KV cache {format_bytes(memory.kv_cache_bytes)}, "
-            f"peak {format_bytes(memory.peak_bytes)}"
-        )
-    )
-    if one.energy.joules is not None:
-        doubt = "" if one.energy.valid else " (not reliable)"
-        console.print(plain(f"energy of a request: {format_significant(one.energy.joules)} J{doubt}"))
-    for note in one.notes:
-        console.print(Text.assemble(("note: ", "yellow"), plain(note)))
-    for advice in one.advice:
-        console.print(Text.assemble(("advice: ", "yellow"), plain(advice)))
+    if mbu is not None:
+        share = v.share(mbu, 1.0, "decode step's bytes over what the copy would move")
+        yield Paragraph(line("a decode step reaches ", share, " of the copy bandwidth"))
 
 
-def _time(seconds: float | None) -> str:
-    return "-" if seconds is None else format_seconds(seconds)
+def _flops(one: Measurement, stage: str) -> tuple[Line, Line]:
+    """FLOPs of a batch in a stage, and their share of the matrix rate; of decoding, those of one step."""
+    whole: float = one.flops.get(stage, 0)
+    if stage == "decode_step":
+        whole = one.flops.get("decode", 0) / max(one.workload.generated_tokens, 1)
+    flops, seconds = whole * one.batch, one.samples[stage].median_s
+    title = stage.replace("_", " ")
+    if not flops:
+        return ("-",), ("-",)
+    reached = flops / (seconds * one.ceilings.matmul_flops_per_s) if seconds else None
+    share = "-" if reached is None else v.share(reached, 1.0, f"FLOP/s of {title} over those of the matrix product")
+    return line(v.flops(flops, f"FLOPs of {title}")), line(share)
+
+
+def _taken(one: Measurement) -> Iterator[Block]:
+    ceilings, memory, energy = one.ceilings, one.memory, one.energy
+    matmul = v.rate(ceilings.matmul_flops_per_s, "measured rate of a matrix product")
+    copy = v.bandwidth(ceilings.copy_bytes_per_s, "measured bandwidth of a copy")
+    yield Paragraph(line("measured here: matrix product ", matmul, ", copy ", copy))
+    weights, peak = v.size(memory.weights_bytes, "weights"), v.size(memory.peak_bytes, "peak memory")
+    cache = v.size(memory.kv_cache_bytes, "KV cache after the prefill")
+    yield Paragraph(line("memory: weights ", weights, ", KV cache ", cache, ", peak ", peak))
+    if energy.joules is not None:
+        joules = Value(f"{v.significant(energy.joules, '')} J", energy.joules, "energy of a request", "joules")
+        yield Paragraph(line("energy of a request: ", joules, "" if energy.valid else " (not reliable)"))
+
+
+def _shapes(found: Sequence[Measurement]) -> Table:
+    several = len({one.model.llm for one in found}) > 1
+    rows = []
+    for one in found:
+        model: list[Line] = [line(_model(one))] * several
+        rate = one.requests_per_second
+        rows.append(
+            (
+                *model,
+                line(v.tokens(one.model.visual_tokens, "visual tokens per image")),
+                line(v.count(one.batch, "requests that ran together")),
+                _seconds(one.ttft_s, "TTFT"),
+                _seconds(one.tpot_s, "TPOT"),
+                line("-" if rate is None else v.significant(rate, "requests per second", "1/s")),
+                line(v.size(one.memory.peak_bytes, "peak memory")),
+                line("yes" if one.stable else "no"),
+            )
+        )
+    columns = ("tokens", "batch", "TTFT", "TPOT", "requests/s", "peak memory", "stable")
+    return Table(line("measured shapes"), (*["LLM"] * several, *columns), tuple(rows))
+
+
+def _seconds(seconds: float | None, what: str) -> Line:
+    return ("-",) if seconds is None else (v.seconds(seconds, what),)

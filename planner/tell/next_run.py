@@ -1,73 +1,97 @@
-"""Rich table of the runs that could be made next. Everything fits 80 columns."""
+"""The story of the runs that could be made next: what is picked now, how much error that may cost, what would help."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterator, Sequence
 
-from planner.base.quantities import format_flops, format_params, format_percent, format_significant, format_tokens
-from planner.laws.design import Batch, NextRuns
+from planner.laws.design import NextRun
 from planner.laws.fitted import NOT_IDENTIFIED
-from planner.planning.result import Plan
+from planner.planning.next_run import NextMeasurement
 from planner.planning.words import law_title
-from planner.tell.console import plain
+from planner.tell import values as v
+from planner.tell.document import Block, Document, Line, Paragraph, Table, Value, foreign, joined, line, sentence
 
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point: a gain below this shows in none
 _TITLES = {"regret": "next runs by expected gain", "d-optimal": "next runs by what they tell of the parameters"}
+TOP = 5
+"""Runs that are shown where nothing else is said."""
 
 
-def print_next_runs(
-    console: Console, plan: Plan, found: NextRuns, batch: Batch | None, top: int, text_tokens: int
-) -> None:
-    """What is picked now and how much error that may cost, then the runs that would tell.
+def next_run_story(found: NextMeasurement, top: int = TOP) -> Document:
+    """The best runs as a document.
 
     Args:
-        console: where to print.
-        plan: what the law picks now.
-        found: the ranked runs.
-        batch: the runs to be made at once, where they were asked for.
-        top: how many runs to show.
-        text_tokens: of a training sample, behind the costs.
+        found: the ranked runs, and the plan whose pick they would better.
+        top: how many of them to show.
     """
-    if plan.law.status == NOT_IDENTIFIED:
-        console.print(plain(f"the law is not identified: {plan.law.advice}"), style="yellow")
-    console.print(plain(f"picked now: {plan.best}"))
-    console.print(plain(law_title(plan.law)))
-    console.print(
-        plain(
-            f"expected regret of the pick: {format_significant(found.expected_regret_now)} in error; "
-            f"noise of a run: {format_significant(found.noise_sd)}"
-        )
+    best = found.plan.best
+    picked = line(foreign(best.llm.name, "language model"), " with ", v.visual_tokens(best.visual_tokens))
+    unsure = found.plan.law.status == NOT_IDENTIFIED
+    return Document(
+        kind="next_run",
+        title="Next runs",
+        heading=line("picked now: ", picked),
+        opening=(*_now(found), *_ranked(found, found.ranked.runs[:top])),
+        sections=(),
+        opening_title="What to measure next",
+        tone="warn" if unsure else "",
+        sources={"next_run": found.to_dict(top)},
     )
-    if max(run.expected_gain for run in found.runs) < _NO_DIFFERENCE:
-        console.print(plain("no run is expected to better the pick: it is as good as certain among these candidates"))
-    information = found.criterion == "d-optimal"
-    table = Table(title=plain(_TITLES[found.criterion]), title_justify="left", title_style="bold", header_style="")
-    columns = ("LLM", "tokens", "expected\ngain", "pick\nchanges", *["log det\nrises by"] * information, "training", "")
-    for name in ("", *columns):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for rank, run in enumerate(found.runs[:top], start=1):
-        cells = [
-            str(rank),
-            format_params(run.llm_params),
-            format_tokens(run.visual_tokens),
-            _gain(run.expected_gain),
-            format_percent(run.probability_pick_changes, 1.0),
-            *[format_significant(run.log_det_gain)] * information,
-            format_flops(run.cost),
-            "measured" if run.measured else "",
+
+
+def _now(found: NextMeasurement) -> Iterator[Block]:
+    law, ranked = found.plan.law, found.ranked
+    if law.status == NOT_IDENTIFIED:
+        yield Paragraph(line("the law is not identified: ", sentence(law.advice, "what the status means")), "warn")
+    yield Paragraph(line(sentence(law_title(law), "law")))
+    regret = v.significant(ranked.expected_regret_now, "expected regret of the pick", "error")
+    noise = v.significant(ranked.noise_sd, "noise of a run", "error")
+    yield Paragraph(line("expected regret of the pick: ", regret, " in error; noise of a run: ", noise))
+    if max(run.expected_gain for run in ranked.runs) < _NO_DIFFERENCE:
+        yield Paragraph(line("no run is expected to better the pick: it is as good as certain among these candidates"))
+
+
+def _ranked(found: NextMeasurement, runs: Sequence[NextRun]) -> Iterator[Block]:
+    information = found.ranked.criterion == "d-optimal"
+    measured = any(run.measured for run in runs)
+    rows = []
+    for rank, run in enumerate(runs, start=1):
+        cells: list[Line] = [
+            line(v.count(rank, "rank")),
+            line(v.params(run.llm_params, "size of the LLM")),
+            line(v.tokens(run.visual_tokens, "visual tokens per image")),
+            line(_gain(run.expected_gain)),
+            line(v.share(run.probability_pick_changes, 1.0, "probability that the pick changes")),
         ]
-        table.add_row(*map(plain, cells))
-    console.print(table)
-    console.print(plain(f"training: FLOPs per sample, 6 N (V + {text_tokens} text tokens), encoder not counted"))
-    if any(run.measured for run in found.runs[:top]):
-        console.print(plain("measured: the law has this cell; another run shows what another seed would"))
-    if batch is not None:
-        runs = ", ".join(f"{format_params(size)} with {format_tokens(tokens)}" for size, tokens in batch.runs)
-        gain = _gain(batch.expected_gains[-1])
-        console.print(plain(f"{len(batch.runs)} runs at once: {runs} (expected gain {gain})"))
+        cells += [line(v.significant(run.log_det_gain, "rise of log det of the information"))] if information else []
+        cells += [line(v.flops(run.cost, "training FLOPs per sample"))]
+        cells += [line("measured" if run.measured else "")] if measured else []
+        rows.append(tuple(cells))
+    columns = ("LLM", "tokens", "expected gain", "pick changes", *["log det rises by"] * information, "training")
+    title = line(_TITLES[found.ranked.criterion])
+    yield Table(title, ("", *columns, *["status"] * measured), tuple(rows), words=frozenset({"status"}))
+    factor = Value("6 N", 6.0, "FLOPs per parameter and token of a training sample", "FLOPs")
+    text = v.tokens(found.text_tokens, "text tokens of a training sample")
+    yield Paragraph(line("training: FLOPs per sample, ", factor, " (V + ", text, " text tokens), encoder not counted"))
+    if measured:
+        yield Paragraph(line("measured: the law has this cell; another run shows what another seed would"))
+    if found.together is not None:
+        yield _together(found)
 
 
-def _gain(gain: float) -> str:
+def _together(found: NextMeasurement) -> Paragraph:
+    batch = found.together
+    assert batch is not None
+    runs = [
+        line(v.params(size, "size of the LLM"), " with ", v.tokens(tokens, "visual tokens per image"))
+        for size, tokens in batch.runs
+    ]
+    gain = _gain(batch.expected_gains[-1])
+    count = v.count(len(batch.runs), "runs at once")
+    return Paragraph(line(count, " runs at once: ", joined(runs, ", "), " (expected gain ", gain, ")"))
+
+
+def _gain(gain: float) -> Value:
     """An expected gain; one that no digit of an error shows is none."""
-    return format_significant(gain) if gain >= _NO_DIFFERENCE else "none"
+    shown = v.significant(gain, "expected gain", "error")
+    return shown if gain >= _NO_DIFFERENCE else Value("none", gain, "expected gain", "error")

@@ -1,30 +1,50 @@
-"""The story of a thing as a document, and as a file: a plan, a law, a cost, a verdict, an accelerator."""
+"""The story of a thing as a document, and as a file: a plan, a law, a cost, a measurement, a verdict and the like."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from planner.base.errors import InputError
 from planner.base.files import refuse_existing, write_text
 from planner.base.quantities import shown
+from planner.bench.calibration.result import Calibration
 from planner.bench.grid_verdict import GridVerdict
+from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
 from planner.costs.request import RequestCost
 from planner.hardware import Hardware
 from planner.laws.combined import CombinedLaw
+from planner.laws.compare import FormEvidence
 from planner.laws.fitted import FittedLaw
+from planner.laws.holdout import HoldOut
+from planner.laws.joint import JointFit
+from planner.planning.continuous import ContinuousOptimum
+from planner.planning.load_plan import PlanLike
+from planner.planning.next_run import NextMeasurement
 from planner.planning.result import Plan
+from planner.tell.calibration import calibration_story
+from planner.tell.comparison import comparison_story
 from planner.tell.cost import cost_story
 from planner.tell.document import Document
 from planner.tell.hardware import hardware_story
-from planner.tell.law import law_story
+from planner.tell.holdout import holdout_story
+from planner.tell.law import joint_story, law_story
+from planner.tell.measurement import measurement_story, measurements_story
+from planner.tell.next_run import next_run_story
+from planner.tell.optimum import optimum_story
 from planner.tell.recommendation.story import VerdictLike, tell
 from planner.tell.render import renderer_of
 from planner.tell.verdict import grid_story, verdict_story
+
+Told: TypeAlias = (
+    "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | Calibration | Verdict "
+    "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Sequence[Measurement] | Sequence[FormEvidence]"
+)
+"""What has a story; a mapping or a path is that of a plan."""
 
 
 @singledispatch
@@ -32,7 +52,7 @@ def story_of(thing: Any, verdict: VerdictLike | None = None) -> Document:
     """The document of a thing: of a plan the deployment recommendation, with what was measured of the pick if it was.
 
     Args:
-        thing: a plan, its dictionary or its file; a law, a cost, a verdict or a Hardware.
+        thing: one of `Told`.
         verdict: of a plan's pick, its dictionary or its file.
 
     Raises:
@@ -40,7 +60,7 @@ def story_of(thing: Any, verdict: VerdictLike | None = None) -> Document:
     """
     raise InputError(
         f"nothing to report of {shown(thing)}; expected a plan, its dictionary or the path of its file, a law, a cost, "
-        "a verdict or a Hardware"
+        "a Hardware, a measurement, a calibration, a verdict, or what compare, holdout, next_run or optimum returned"
     )
 
 
@@ -48,10 +68,29 @@ for _plan in (Plan, Mapping, str, os.PathLike):
     story_of.register(_plan, tell)
 story_of.register(FittedLaw, law_story)
 story_of.register(CombinedLaw, law_story)
+story_of.register(JointFit, joint_story)
 story_of.register(RequestCost, cost_story)
+story_of.register(Hardware, hardware_story)
+story_of.register(Measurement, measurement_story)
+story_of.register(Calibration, calibration_story)
 story_of.register(Verdict, verdict_story)
 story_of.register(GridVerdict, grid_story)
-story_of.register(Hardware, hardware_story)
+story_of.register(HoldOut, holdout_story)
+story_of.register(NextMeasurement, next_run_story)
+story_of.register(ContinuousOptimum, optimum_story)
+
+_OF_MANY: dict[type, Callable[[Any], Document]] = {Measurement: measurements_story, FormEvidence: comparison_story}
+"""Of several things of one type."""
+
+
+@story_of.register(tuple)
+@story_of.register(list)
+def _story_of_many(things: Sequence[Any]) -> Document:
+    kinds = {type(thing) for thing in things}
+    told = [story for kind, story in _OF_MANY.items() if kinds == {kind}]
+    if not told:
+        raise InputError(f"nothing to report of {shown(things)}; expected measurements, or what compare returned")
+    return told[0](things)
 
 
 def write_story(

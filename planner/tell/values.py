@@ -103,7 +103,7 @@ def interval(low: float, high: float, what: str) -> Line:
     return line(error(low, f"lower end of the interval of {what}"), " to ", error(high, f"upper end, {what}"))
 
 
-def visual_tokens(number: int, strong: bool = False) -> Line:
+def visual_tokens(number: float, strong: bool = False) -> Line:
     """ "64 visual tokens"."""
     return line(tokens(number, "visual tokens per image", strong), " visual token" if number == 1 else " visual tokens")
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
-
 from planner.base.quantities import format_seconds, format_significant
 from planner.bench.grid_verdict import GridVerdict
 from planner.bench.samples import merged_advice
 from planner.bench.verdict import SMALL, Check, Verdict
 from planner.tell import values as v
-from planner.tell.document import Block, Document, Inline, Line, Paragraph, Section, Table, Value, foreign, line
-from planner.tell.render.console import print_document
+from planner.tell.document import (
+    Block,
+    Document,
+    Inline,
+    Line,
+    Paragraph,
+    Section,
+    Table,
+    Value,
+    foreign,
+    line,
+    remarks,
+    sentence,
+)
 
 _SHOWN: dict[str, Callable[[float, str], Value]] = {
     "s": v.seconds,
@@ -26,14 +36,13 @@ _ANY = 100.0
 """A tolerance of so much judges nothing."""
 _ORDER_TITLES = {"ttft_s": "TTFT", "tpot_s": "TPOT"}
 _TONES = {True: "", False: "bad", None: "faint"}
-_UNCUT = 10_000
 
 
 def verdict_story(verdict: Verdict) -> Document:
     """What came of verifying one configuration, as a document."""
     word = Value("verified" if verdict.passed else "NOT verified", verdict.passed, "judgement", strong=True)
     steady = "" if verdict.stable else " (unstable)"
-    heading = line(word, steady, ": ", foreign(str(verdict), "judgement in words", _UNCUT))
+    heading = line(word, steady, ": ", sentence(str(verdict), "judgement in words"))
     return Document(
         kind="verdict",
         title="Verdict",
@@ -46,14 +55,9 @@ def verdict_story(verdict: Verdict) -> Document:
     )
 
 
-def print_verdict(console: Console, verdict: Verdict) -> None:
-    """The story on the terminal."""
-    print_document(console, verdict_story(verdict))
-
-
 def _opening(verdict: Verdict) -> Iterator[Block]:
     measured = verdict.measurement
-    how = foreign(f"{measured.mode}; {measured.method.text}", "how it was measured", _UNCUT)
+    how = sentence(f"{measured.mode}; {measured.method.text}", "how it was measured")
     batch = v.count(measured.batch, "requests that ran together")
     yield Paragraph(line(foreign(measured.model.precision, "precision"), ", batch ", batch, ", ", how))
     if verdict.hardware is not None:
@@ -82,14 +86,10 @@ def _checks(verdict: Verdict) -> Iterator[Block]:
     yield Paragraph(line("FLOPs: torch count, one request; peak memory: without what a plan reserves for the driver"))
     for check in verdict.checks:
         if check.unit == "":
-            told = foreign(f"{check.title}: {check.note}", "what is not as planned", _UNCUT)
+            told = sentence(f"{check.title}: {check.note}", "what is not as planned")
             yield Paragraph((told,), "bad", "not as planned")
-    yield from (_sentence("note", note) for note in verdict.measurement.notes)
-    yield from (_sentence("advice", advice) for advice in verdict.advice)
-
-
-def _sentence(label: str, text: str) -> Paragraph:
-    return Paragraph((foreign(text, label, _UNCUT),), "warn", label)
+    yield from remarks("note", verdict.measurement.notes)
+    yield from remarks("advice", verdict.advice)
 
 
 def _utilisation(verdict: Verdict) -> Iterator[Block]:
@@ -143,11 +143,6 @@ def grid_story(grid: GridVerdict) -> Document:
     )
 
 
-def print_grid(console: Console, grid: GridVerdict) -> None:
-    """The story on the terminal."""
-    print_document(console, grid_story(grid))
-
-
 def _cells(grid: GridVerdict) -> Iterator[Block]:
     rows = []
     for cell in grid.cells:
@@ -173,7 +168,6 @@ def _cells(grid: GridVerdict) -> Iterator[Block]:
             line(f"{title}: ", agreeing, " of ", pairs, " pairs that clearly differ are in the predicted order")
         )
         for text in order.inverted:
-            yield Paragraph((foreign(text, "pair in another order", _UNCUT),), "bad", "not as predicted")
+            yield Paragraph((sentence(text, "pair in another order"),), "bad", "not as predicted")
     if not grid.stable:
-        for text in merged_advice(text for cell in grid.cells for text in cell.measurement.advice):
-            yield _sentence("advice", text)
+        yield from remarks("advice", merged_advice(text for cell in grid.cells for text in cell.measurement.advice))

@@ -25,7 +25,8 @@ from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.hardware import find_hardware
 from planner.parts.catalog import find_compressor, find_llms, find_vision
-from planner.tell.answers import print_answers
+from planner.tell.answers import answer_blocks
+from planner.tell.render.console import print_told
 
 
 def point(tokens: int, batch: int, ttft_s: float, request_s: float = 1.0, noise: float = 0.0) -> Point:
@@ -148,10 +149,10 @@ def test_of_a_profile_is_what_it_predicts() -> None:
 def test_printed_and_as_json() -> None:
     found = answers([point(1, 1, 1.0), point(64, 1, 2.0), point(1, 2, 1.0)])
     stream = io.StringIO()
-    print_answers(Console(file=stream, width=80), found)
+    print_told(Console(file=stream, width=80), answer_blocks(found))
     lines = stream.getvalue().splitlines()
     assert lines[0] == "a model"
-    assert lines[1].startswith("  At batch 1: fewer visual tokens make it 2.0 times faster")
+    assert lines[1].startswith("- At batch 1: fewer visual tokens make it 2.0 times faster")
     assert max(map(len, lines)) <= 80
     content = json.loads(json.dumps([one.to_dict() for one in found], allow_nan=False))
     assert [one["question"] for one in content] == ["fewer_tokens", "where_time_goes", "where_time_goes", "full_batch"]

@@ -31,9 +31,10 @@ from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.hardware.efficiency import Efficiency
 from planner.parts.catalog import find_compressor, find_llms, find_vision
-from planner.tell.calibration import print_calibration
+from planner.tell.calibration import calibration_story
 from planner.tell.plots.calibration import plot
 from planner.tell.plots.save import save
+from planner.tell.render.console import print_document
 
 PLANTED = Efficiency(
     matmul_compute=0.7,
@@ -301,7 +302,7 @@ def test_the_record_comes_back(noisy: Calibration, tmp_path: Path) -> None:
 
 def test_printed_in_eighty_columns(noisy: Calibration) -> None:
     stream = io.StringIO()
-    print_calibration(Console(file=stream, width=80), noisy)
+    print_document(Console(file=stream, width=80), calibration_story(noisy))
     text = stream.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     errors = noisy.errors("left_out", "tpot")

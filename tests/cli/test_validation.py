@@ -149,7 +149,9 @@ def test_holdout_pools_baselines_and_coverage(run: Run, runs: Path) -> None:
 
 def test_holdout_says_what_is_identified_before_the_numbers(run: Run, runs: Path) -> None:
     done = run("holdout", runs)
-    assert done.out.startswith("D is not identified: 95 % upper bound 0.1579\n")
+    heading, first = done.out.splitlines()[:2]
+    assert heading == "how well the additive law predicts runs that it has not seen"
+    assert first == "- D is not identified: 95 % upper bound 0.1579"
     for sentence in (
         "predictions are identified: 95 % half-width at most 0.7 % of the error inside the data",
         "roll-out over N: mean error 0.35 %, less than the best baseline: line at each level, 0.72 %",

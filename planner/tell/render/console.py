@@ -1,11 +1,17 @@
-"""A Document on the terminal: its sentences and tables, in colours where there are any. Tables fit 80 columns."""
+"""A Document on the terminal: its sentences and tables, in colours where there are any. Tables fit 80 columns.
+
+Names of columns are broken between words where the table would be too wide otherwise.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -39,6 +45,16 @@ def print_document(console: Console, document: Document, headings: bool = True) 
             print_blocks(console, section.blocks)
 
 
+def print_told(console: Console, told: Document | Section | Sequence[Block]) -> None:
+    """A story, a part of one, or blocks alone."""
+    if isinstance(told, Document):
+        print_document(console, told)
+    elif isinstance(told, Section):
+        print_section(console, told)
+    else:
+        print_blocks(console, told)
+
+
 def text(document: Document) -> str:
     """The same as plain text, 80 columns wide, of which a table may need more."""
     stream = io.StringIO()
@@ -53,7 +69,7 @@ def print_section(console: Console, section: Section) -> None:
     print_blocks(console, section.blocks)
 
 
-def print_blocks(console: Console, blocks: tuple[Block, ...]) -> None:
+def print_blocks(console: Console, blocks: Sequence[Block]) -> None:
     """Blocks, one under the other."""
     for block in blocks:
         print_block(console, block)
@@ -65,12 +81,15 @@ def print_block(console: Console, block: Block) -> None:
         console.print(_paragraph(block))
     elif isinstance(block, Bullets):
         for item in block.items:
-            console.print(Text(f"- {_shown(item)}"))
+            _print_item(console, _shown(item))
     elif isinstance(block, Facts):
-        for name, content in block.items:
-            console.print(Text(f"{_shown((name,))}: {_shown(content)}"))
+        facts = [f"{_shown((name,))}: {_shown(content)}" for name, content in block.items]
+        for one in [", ".join(facts)] if block.large else facts:
+            console.print(Text(one))
     elif isinstance(block, Table):
-        console.print(table(_fitted(block, console.width)))
+        if block.caption:  # it may be wider than the table
+            console.print(Text(_shown(block.caption), style="bold"))
+        console.print(table(replace(_fitted(block, console.width), caption=()), console.width))
     elif isinstance(block, Command):
         console.print(Text(f"{block.title}:"))
         for one in block.lines:
@@ -83,6 +102,14 @@ def print_block(console: Console, block: Block) -> None:
             console.print(drawn)
 
 
+def _print_item(console: Console, words: str) -> None:
+    """An item of a list: its lines stand under each other, beside the mark."""
+    first, *others = Text(words).wrap(console, console.width - 2)
+    console.print(Text("- ").append(first))
+    for one in others:
+        console.print(Padding(one, (0, 0, 0, 2), expand=False))
+
+
 def _paragraph(block: Paragraph) -> Text:
     said = Text(_shown(block.line), style="bold" if block.strong else "")
     if block.label:
@@ -91,13 +118,15 @@ def _paragraph(block: Paragraph) -> Text:
     return said
 
 
-def table(block: Table) -> RichTable:
-    """A table; its first column and its words stand to the left, numbers to the right."""
+def table(block: Table, width: int = WIDTH) -> RichTable:
+    """A table of so many columns at most; its first column and its words stand to the left, numbers to the right."""
     title = Text(_shown(block.caption))
     drawn = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="")
+    narrow = table_width(block) > width
     for i, name in enumerate(block.columns):
         left = i == 0 or name in block.words
-        drawn.add_column(Text(str(name)), justify="left" if left else "right", overflow="fold")
+        head = _broken(_shown((name,)), max(map(cell_len, _cells(block, i)), default=0)) if narrow else _shown((name,))
+        drawn.add_column(Text(head), justify="left" if left else "right", overflow="fold")
     tones = block.tones or ("",) * len(block.rows)
     for i, (row, tone) in enumerate(zip(block.rows, tones, strict=True)):
         if i in block.breaks:
@@ -120,8 +149,21 @@ def _fitted(block: Table, width: int) -> Table:
 
 def table_width(block: Table) -> int:
     """Characters that a table needs: cells with a blank on each side, and a line between any two."""
-    rows = [tuple(map(str, block.columns)), *(tuple(map(_shown, row)) for row in (*block.rows, *block.foot))]
-    return sum(max(map(cell_len, column)) + 3 for column in zip(*rows, strict=True)) + 1
+    columns = ([_shown((name,)), *_cells(block, i)] for i, name in enumerate(block.columns))
+    return sum(max(map(cell_len, column)) + 3 for column in columns) + 1
+
+
+def _cells(block: Table, column: int) -> list[str]:
+    return [_shown(row[column]) for row in (*block.rows, *block.foot)]
+
+
+def _broken(name: str, width: int) -> str:
+    """The name of a column in two lines, as even as its words allow, where it is wider than its cells."""
+    words = name.split()
+    if cell_len(name) <= width or len(words) == 1:
+        return name
+    halves = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return "\n".join(min(halves, key=lambda pair: max(map(cell_len, pair))))
 
 
 def _shown(parts: Line) -> str:
@@ -133,4 +175,4 @@ def literal(words: str) -> str:
     return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in words)
 
 
-__all__ = ["literal", "print_block", "print_blocks", "print_document", "print_section", "table", "text"]
+__all__ = ["literal", "print_block", "print_blocks", "print_document", "print_section", "print_told", "table", "text"]

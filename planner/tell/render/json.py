@@ -30,6 +30,7 @@ def as_json(document: Document) -> dict[str, Any]:
     return {
         "format": f"vlm-planner {document.kind}",
         "format_version": 1,
+        "heading": plain(document.heading),
         document.kind: plain(document.heading),
         "sections": [
             {"key": section.key, "title": section.title, "blocks": [_block_json(block) for block in section.blocks]}

@@ -1,0 +1,79 @@
+"""Everything that can be named on the command line, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from planner.laws.fitted import FittedLaw
+from planner.parts.compressors import Compressor
+from planner.parts.llms import Llm
+from planner.parts.towers import Tower
+from planner.tell import values as v
+from planner.tell.document import Table, foreign, joined, line, sentence
+
+
+def catalog_tables(
+    llms: Iterable[Llm], towers: Iterable[Tower], compressors: Iterable[Compressor], laws: Iterable[FittedLaw]
+) -> tuple[Table, ...]:
+    """Language models, vision towers, compressors, shipped laws."""
+    known = tuple(compressors)
+    return (_llms(llms), _towers(towers, known[0]), _compressors(known), _laws(laws))
+
+
+def _llms(llms: Iterable[Llm]) -> Table:
+    rows = tuple(
+        (
+            line(foreign(llm.name, "language model")),
+            line(foreign(llm.family, "family")),
+            line(v.params(llm.nominal_params, "nominal parameters")),
+            line(v.params(llm.params, "exact parameters")),
+            line(v.count(llm.num_layers, "layers")),
+            line(v.tokens(llm.hidden_size, "width")),
+            line(foreign(llm.heads_text, "attention heads (KV heads)")),
+        )
+        for llm in llms
+    )
+    columns = ("name", "family", "nominal", "exact", "layers", "width", "heads (KV)")
+    return Table(line("language models"), columns, rows, words=frozenset({"family"}))
+
+
+def _towers(towers: Iterable[Tower], compressor: Compressor) -> Table:
+    rows = tuple(
+        (
+            line(foreign(tower.name, "vision tower")),
+            line(foreign(tower.grid_text, "patches")),
+            joined([v.tokens(count, "visual tokens") for count in compressor.visual_tokens(tower)], ", "),
+        )
+        for tower in towers
+    )
+    title = foreign(compressor.title, "compressor")
+    return Table(
+        line("vision towers, and the visual tokens that ", title, " makes"), ("name", "patches", "tokens"), rows
+    )
+
+
+def _compressors(compressors: Iterable[Compressor]) -> Table:
+    rows = tuple(
+        (
+            line(foreign(one.name, "compressor")),
+            line(foreign(one.title, "compressor in words")),
+            line("yes" if one.query_aware else "no"),
+        )
+        for one in compressors
+    )
+    return Table(line("compressors"), ("name", "", "query-aware"), rows, words=frozenset({""}))
+
+
+def _laws(laws: Iterable[FittedLaw]) -> Table:
+    rows = tuple(
+        (
+            line(foreign(law.name, "law")),
+            line(foreign(law.form, "form")),
+            line(v.count(law.n_runs, "runs")),
+            line(foreign(law.status, "status")),
+            line(sentence(", ".join(law.tasks), "tasks")),
+        )
+        for law in laws
+    )
+    columns = ("name", "form", "runs", "status", "task")
+    return Table(line("shipped laws"), columns, rows, words=frozenset({"form", "status", "task"}))
