@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from tell.pages import PLANS, Page, plan, verdict
@@ -161,6 +164,19 @@ def test_tiles_stand_in_even_rows(tiles: int, rows: list[int]) -> None:
     columns = int(text.split('class="figures-large in-')[1].split('"')[0])
     assert [min(columns, tiles - start) for start in range(0, tiles, columns)] == rows
     assert columns == 5 or f".figures-large.in-{columns} {{ --columns: {columns}; }}" in STYLE
+
+
+@pytest.mark.parametrize(("suffix", "loaded"), [(".md", "[]"), (".html", "['jinja2']")])
+def test_a_report_loads_what_its_file_needs(suffix: str, loaded: str, tmp_path: Path) -> None:
+    """The engine for HTML alone; neither torch, though a verdict is read, nor what draws pictures."""
+    files, page = Path(__file__).parents[1] / "files_0_1", tmp_path / f"page{suffix}"
+    script = (
+        "import sys, planner\n"
+        f"planner.write_report({str(files / 'plan-limits.json')!r}, {str(page)!r}, {str(files / 'verdict.json')!r})\n"
+        "print(sorted(sys.modules.keys() & {'torch', 'transformers', 'matplotlib', 'pandas', 'jinja2'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{loaded}\n"
 
 
 def scheme(name: str) -> dict[str, str]:
