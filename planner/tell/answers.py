@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from planner.bench.answers import PREDICTED, Answer
-from planner.tell.document import Block, Bullets, Line, Paragraph, Value, foreign, line
+from planner.tell.document import Block, Bullets, Line, Paragraph, foreign, line, sentence
 
 
 def answer_blocks(answers: Iterable[Answer]) -> tuple[Block, ...]:
-    """Sentences by subject, in the order in which they come; each stands for all numbers of its answer."""
+    """Sentences by subject, in the order in which they come."""
     by_subject: dict[tuple[str, str], list[Line]] = {}
     for answer in answers:
-        sentence = Value(_sentence(answer), answer.to_dict(), "answer")
-        by_subject.setdefault((answer.subject, answer.source), []).append(line(sentence))
+        said = line(sentence(_sentence(answer), "answer"))
+        by_subject.setdefault((answer.subject, answer.source), []).append(said)
     found: list[Block] = []
     for (subject, source), sentences in by_subject.items():
         about = line(foreign(subject, "model and request"), " (predicted)" if source == PREDICTED else "")

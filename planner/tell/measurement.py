@@ -32,6 +32,7 @@ _STAGES = TIMED[: TIMED.index("decode_step") + 1]
 
 def measurement_story(one: Measurement) -> Document:
     """One model, one request shape, one device: stage by stage, with the spread of the samples."""
+    answers = answers_of([one])
     return Document(
         kind="measurement",
         title="Measurement",
@@ -45,10 +46,10 @@ def measurement_story(one: Measurement) -> Document:
         sections=(
             Section("stages", "Where the time goes", tuple(_stages(one))),
             Section("device", "What it takes", tuple(_taken(one))),
-            Section("answers", "What it answers", answer_blocks(answers_of([one]))),
+            Section("answers", "What it answers", answer_blocks(answers)),
         ),
         tone="" if one.stable else "warn",
-        sources={"measurement": one.to_dict()},
+        sources={"measurement": one.to_dict(), "answers": [answer.to_dict() for answer in answers]},
     )
 
 
@@ -58,17 +59,20 @@ def measurements_story(found: Sequence[Measurement]) -> Document:
         raise InputError("no measurements to report; take some with vlm-planner measure -o")
     if len(found) == 1:
         return measurement_story(found[0])
-    first = found[0]
+    first, answers = found[0], answers_of(found)
     advice = merged_advice(text for one in found for text in one.advice)
     return Document(
         kind="measurements",
         title="Measurements",
         heading=line(_names(found), " on ", _device(first), ", ", foreign(first.mode, "mode")),
         opening=(*remarks("advice", advice), _shapes(found)),
-        sections=(Section("answers", "What they answer", answer_blocks(answers_of(found))),),
+        sections=(Section("answers", "What they answer", answer_blocks(answers)),),
         opening_title="The shapes",
         tone="" if all(one.stable for one in found) else "warn",
-        sources={"measurements": [one.to_dict() for one in found]},
+        sources={
+            "measurements": [one.to_dict() for one in found],
+            "answers": [answer.to_dict() for answer in answers],
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""A renderer in one file outside the package, for a plan, a law, a cost, an accelerator."""
+"""A renderer in one file outside the package, for a plan, a law, a cost, an accelerator, a verdict, a measurement."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from planner.hardware import find_hardware
 from planner.tell.render import RENDERERS
 
 LINES_MAX = 60
+FILES = Path(__file__).parents[1] / "files_0_1"
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,22 @@ def test_a_cost(tmp_path: Path) -> None:
 
 def test_an_accelerator(tmp_path: Path) -> None:
     assert numbers(find_hardware("l4"), tmp_path / "card.csv")["memory"] == find_hardware("l4").memory_bytes
+
+
+def test_a_verdict(tmp_path: Path) -> None:
+    verdict = planner.load_verdict(FILES / "verdict.json")
+    found = numbers(verdict, tmp_path / "verdict.csv")
+    assert found["requests that ran together"] == verdict.measurement.batch
+    numbered = [check for check in verdict.checks if check.unit and check.measured is not None]
+    assert numbered
+    for check in numbered:
+        assert found[f"{check.title}, measured"] == check.measured
+
+
+def test_a_measurement(tmp_path: Path) -> None:
+    one = planner.load_measurement(FILES / "measurement.json")
+    found = numbers(one, tmp_path / "measurement.csv")
+    assert (found["TTFT"], found["TPOT"]) == (one.ttft_s, one.tpot_s)
 
 
 def test_another_suffix_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
