@@ -834,10 +834,10 @@ PLANS = [
         "workload: give a Workload or token counts, not both",
     ),
     Bad(
-        "a workload without images",
-        lambda _: planner.Workload(1, 1, images=0),
+        "a workload with fewer than no images",
+        lambda _: planner.Workload(1, 1, images=-1),
         QuantityError,
-        "images: expected a whole number of at least 1, got 0",
+        "images: expected a whole number of at least 0, got -1",
     ),
     Bad(
         "a budget that is a rate",
@@ -1025,10 +1025,10 @@ LAW_FILES = [
 
 CONFIGS = [
     Bad(
-        "config without a value",
-        config(hidden_size=None),
+        "config without a type",
+        config(model_type=None),
         SpecError,
-        "my-7B: the config has no 'hidden_size'; expected the config.json of a decoder-only model",
+        "my-7B: the config has no model_type, so its cost cannot be counted",
     ),
     Bad(
         "config with a fractional value",
@@ -1038,23 +1038,22 @@ CONFIGS = [
     ),
     Bad(
         "config with a text for a value",
-        config(vocab_size="32000"),
+        config(vocab_size="many"),
         SpecError,
-        "my-7B: expected 'vocab_size' to be a whole number of at least 1, got '32000'",
+        "my-7B: expected 'vocab_size' to be a whole number of at least 1, got 'many'",
     ),
     Bad(
         "config of a mixture of experts",
         config(num_local_experts=8),
         SpecError,
-        "my-7B: num_local_experts says that this is a mixture of experts; "
-        "costs are known for dense decoder-only models",
+        "my-7B: nothing is known of 'num_local_experts' (8) in a config of the type llama, so its cost cannot be "
+        "counted",
     ),
     Bad(
         "config of latent attention",
         config(kv_lora_rank=512),
         SpecError,
-        "my-7B: kv_lora_rank says that this is multi-head latent attention; "
-        "costs are known for dense decoder-only models",
+        "my-7B: nothing is known of 'kv_lora_rank' (512) in a config of the type llama, so its cost cannot be counted",
     ),
     Bad(
         "config that is not JSON",

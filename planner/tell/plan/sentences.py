@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.limits import RELAXED_BY
 from planner.planning.request import Load
@@ -133,10 +135,15 @@ def more_lines(plan: Plan) -> tuple[Line, ...]:
     bought = [one for one in plan.limits if one.relaxed is not None]
     lines = [relaxed_line(one, plan.best) for one in bought]
     told = [one.relaxed for one in bought]
-    following = () if plan.next_up is None or plan.next_up in told else _next_line(plan.next_up, plan)
+    following = () if plan.next_up is None or _is_among(plan.next_up, told) else _next_line(plan.next_up, plan)
     if bought:
         return (*lines, *([following] if following else []))
     return (_semicolons([_unmoved(plan), *([following] if following else [])]),)
+
+
+def _is_among(one: Candidate, others: Iterable[Candidate | None]) -> bool:
+    """By what is made and how it runs: costs hold arrays, which have no equality of their own."""
+    return any(other is not None and (other.model, other.run()) == (one.model, one.run()) for other in others)
 
 
 def relaxed_line(one: SlackOfPick, best: Candidate) -> Line:
