@@ -10,7 +10,19 @@ from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts
 from planner.parts.encoders.transformer import TransformerEncoder
 from planner.parts.images import Seen
-from planner.parts.walk import Kernel, Number
+from planner.parts.walk import Kernel, Matmul, Number
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledByProduct(TransformerEncoder):
+    """Averages over patches are taken as a product: a matrix of tokens x patches, made for each image."""
+
+    def connector_walk(self, seen: Seen, images: Number) -> Iterator[Kernel]:
+        for view in seen.views:
+            patches = view.rows * view.columns
+            tokens = images * view.count * (patches / self.bridge.merge)
+            yield Matmul(tokens, patches, self.width, stored=0.0, touched=0.0)
+        yield from super().connector_walk(seen, images)
 
 
 def _gemma4(parts: Parts) -> Encoder:
@@ -18,7 +30,7 @@ def _gemma4(parts: Parts) -> Encoder:
     d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
     head = vision.count("head_dim")
     bias = 4 * d * vision.flag("attention_bias")
-    return TransformerEncoder(
+    return PooledByProduct(
         name=parts.name,
         bridge=Bridge(merge=vision.count("pooling_kernel_size") ** 2, steps=(Step(d, parts.llm_width),)),
         audio_params=gemma4_audio(parts),
@@ -49,14 +61,16 @@ class PatchEmbedding(Encoder):
 
 
 def _unified(parts: Parts) -> Encoder:
-    """Norm, pixels -> H with bias, norm, positions of both directions with a norm, then H -> H without bias."""
+    """Norm, pixels -> d with bias, norm, positions of both directions with a norm, then d -> H without bias."""
     vision = parts.vision
     pixels = 3 * (vision.count("patch_size") * vision.count("pooling_kernel_size")) ** 2
-    width, out = vision.count("mm_embed_dim"), vision.count("output_proj_dims")
+    width = vision.count("mm_embed_dim")
+    if vision.count("output_proj_dims") != width:
+        raise vision.wrong("output_proj_dims", f"{width} like 'mm_embed_dim'")
     positions = 2 * vision.count("mm_posemb_size") * width
     bridge = Bridge(
         merge=vision.count("pooling_kernel_size") ** 2,
-        steps=(Step(pixels, width), Step(width, out)),
+        steps=(Step(pixels, width), Step(width, parts.llm_width)),
         vectors=2 * pixels + width + 2 * width + positions + 2 * width,
     )
     return PatchEmbedding(name=parts.name, bridge=bridge, audio_params=gemma4_unified_audio(parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from planner.base.errors import SpecError
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
 from planner.parts.encoders.transformer import TransformerEncoder, plain_layer_vectors
@@ -19,10 +20,16 @@ def _llama4(parts: Parts) -> Encoder:
     patch = side(vision, "patch_size")
     positions = (side(vision, "image_size") // patch) ** 2 + 1
     merge = round(1 / vision.number("pixel_shuffle_ratio")) ** 2
-    inner, out = vision.count("projector_input_dim"), vision.count("projector_output_dim")
+    inner, wide = vision.count("projector_output_dim"), merge * d
+    if m != wide or vision.count("projector_input_dim") != inner:
+        raise SpecError(
+            f"{parts.name}: expected 'intermediate_size' to be {wide}, the width of {merge} patches, and "
+            f"'projector_input_dim' to be 'projector_output_dim', got {m} and "
+            f"{vision.count('projector_input_dim')} with {inner}"
+        )
     return TransformerEncoder(
         name=parts.name,
-        bridge=Bridge(merge=merge, steps=(Step(m, inner), Step(inner, out), Step(out, parts.llm_width))),
+        bridge=Bridge(merge=merge, steps=(Step(wide, inner), Step(inner, inner), Step(inner, parts.llm_width))),
         width=d,
         mlp=m,
         layers=layers,
@@ -44,6 +51,9 @@ class TilesTogether(TransformerEncoder):
     tile_positions: int
     tiles: int
     """That an image is padded to."""
+
+    def embedded_patches(self, seen: Seen) -> int:
+        return self.tiles * (self.tile_positions - seen.class_tokens)
 
     def positions(self, seen: Seen) -> int:
         return self.tiles * (-(-self.tile_positions // PADDED_TO) * PADDED_TO)

@@ -22,12 +22,39 @@ def _adapter(parts: Parts) -> Values:
     return found
 
 
+OTHER_NAMES = ("image_default_input_size", "image_num_pos", "image_patch_size")
+"""Names in released files, which its class reads first."""
+IMAGE_SIZE = (378, 378)
+"""Of Molmo2VisionConfig, where the config names none."""
+
+
+def _patch(vision: Values) -> int:
+    """Side of a patch in pixels. Raises SpecError."""
+    return side(vision, "patch_size" if vision.get("image_patch_size") is None else "image_patch_size")
+
+
+def _positions(vision: Values) -> int:
+    """Learned positions: as many as the config says, else one for each patch. Raises SpecError."""
+    for key in ("image_num_pos", "num_position_embeddings"):
+        if vision.get(key) is not None:
+            return vision.count(key)
+    key = "image_size" if vision.get("image_default_input_size") is None else "image_default_input_size"
+    sides = vision.get(key) or IMAGE_SIZE
+    if not isinstance(sides, list | tuple) or len(sides) != 2 or not all(isinstance(one, int) for one in sides):
+        raise vision.wrong(key, "two sides in pixels")
+    return int(sides[0] // _patch(vision) * (sides[1] // _patch(vision)))
+
+
+def _is_layer(one: object, layers: int) -> bool:
+    return isinstance(one, int) and not isinstance(one, bool) and -layers <= one < layers
+
+
 def _read(parts: Parts) -> Encoder:
     vision, adapter = parts.vision, _adapter(parts)
     d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
     used = adapter.get("vision_feature_layer") or adapter.get("vit_layers") or FEATURE_LAYERS
-    if not isinstance(used, list | tuple):
-        raise adapter.wrong("vision_feature_layer", "a list of layers")
+    if not isinstance(used, list | tuple) or not used or not all(_is_layer(one, layers) for one in used):
+        raise adapter.wrong("vision_feature_layer", f"a list of the tower's {layers} layers")
     pooled = adapter.count("num_attention_heads") * adapter.count("head_dim")
     hidden, out = adapter.count("intermediate_size"), adapter.count("text_hidden_size")
     wide = len(used) * d
@@ -49,11 +76,11 @@ def _read(parts: Parts) -> Encoder:
         width=d,
         mlp=m,
         layers=layers,
-        layers_run=layers,
+        layers_run=max(one + 1 if one >= 0 else layers + 1 + one for one in used),
         layer_vectors=plain_layer_vectors(d, m),
-        patch_values=3 * side(vision, "patch_size") ** 2,
-        outer_params=d + vision.count("image_num_pos", 729) * d,
+        patch_values=3 * _patch(vision) ** 2,
+        outer_params=d + _positions(vision) * d,
     )
 
 
-ENCODER_READERS.register(EncoderReader(name="molmo2", read=_read))
+ENCODER_READERS.register(EncoderReader(name="molmo2", read=_read, reads=OTHER_NAMES))

@@ -51,7 +51,7 @@ class TransformerEncoder(Encoder):
 
     def tower_walk(self, seen: Seen, images: Number) -> Iterator[Kernel]:
         d, m, layers = self.width, self.mlp, self.layers_run
-        patches = images * sum(view.patches for view in seen.views)
+        patches = images * self.embedded_patches(seen)
         yield Matmul(patches, self.patch_values, d)
         positions = images * self.positions(seen)
         for k, n, times in ((d, 3 * d, 1), (d, d, 1), (d, m, 2 if self.gated else 1), (m, d, 1)):
@@ -62,6 +62,10 @@ class TransformerEncoder(Encoder):
         yield Elementwise(positions, moved, launches=3 * layers + 1)
         if self.after:
             yield Matmul(patches / self.after_merge, self.after, 1)
+
+    def embedded_patches(self, seen: Seen) -> int:
+        """Patches that are led into the tower."""
+        return sum(view.patches for view in seen.views)
 
     def positions(self, seen: Seen) -> int:
         """Positions that the layers compute."""
