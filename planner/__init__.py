@@ -267,7 +267,7 @@ def write_report(
 
     Args:
         plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same; or one of
-            those things.
+            those things, its file, or a folder of measurements.
         path: the file to write.
         verdict: what was measured of the pick, if it was: a Verdict, its dictionary, or its JSON file.
         overwrite: whether a file that is there may be replaced.

@@ -15,23 +15,32 @@ from planner.cli.common import Force, Json, app, json_text, show_story
 
 @app.command()
 def report(
-    plan_file: Annotated[str, typer.Argument(metavar="PLAN", help="Plan that plan -o wrote.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="A plan, verdict, measurement, calibration, law or hardware profile; or several measurements.",
+        ),
+    ],
     output: Annotated[
         str | None, typer.Option("-o", "--output", help="Page to write: .html, .md or .json, by the suffix.")
     ] = None,
-    verdict: Annotated[str | None, typer.Option(help="What verify -o measured of the pick.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="Of a plan: what verify -o measured of the pick.")] = None,
     artefacts: Annotated[
-        str | None, typer.Option(help="Folder to make: build, serve and load the pick; must not exist, or be empty.")
+        str | None,
+        typer.Option(help="Of a plan: folder to make to build, serve and load the pick; must not exist, or be empty."),
     ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write a plan as a page: the pick, why, what it costs, what was measured, how to build and serve it."""
+    """Write a file's content as a page: of a plan the pick, why, what it costs, what was measured, how to serve it."""
     from planner.planning.load_plan import load_plan
     from planner.tell.document import Paragraph, line
-    from planner.tell.recommendation import check_folder, tell, write_artefacts
+    from planner.tell.files import load_all
+    from planner.tell.recommendation import check_folder, write_artefacts
     from planner.tell.render import renderer_of
     from planner.tell.render.json import as_json as content_of
+    from planner.tell.stories import told
 
     if output is None and artefacts is None and not as_json:
         raise InputError("-o is missing: name the page to write, as recommendation.html, or say --json")
@@ -41,14 +50,14 @@ def report(
         refuse_existing(Path(output), force)
     if artefacts is not None:
         check_folder(artefacts)
-    plan = load_plan(plan_file)
-    document = tell(plan, verdict)
+    document = told(files[0] if len(files) == 1 else load_all(files), verdict)
+    plan = None if artefacts is None else load_plan(files[0])
     if output is not None and renderer is not None:
         write_text(output, renderer.render(document), overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
-    if artefacts is not None:
-        files = write_artefacts(plan, artefacts)
-        print(f"wrote {artefacts}: {', '.join(files)}", file=sys.stderr)
+    if artefacts is not None and plan is not None:
+        written = write_artefacts(plan, artefacts)
+        print(f"wrote {artefacts}: {', '.join(written)}", file=sys.stderr)
     if as_json:
         print(json_text(content_of(document)))
         return

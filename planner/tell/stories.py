@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from planner.base.errors import InputError
+from planner.base.file_format import file_name
 from planner.base.files import refuse_existing, write_text
 from planner.base.quantities import shown
 from planner.bench.calibration.result import Calibration
@@ -30,6 +31,7 @@ from planner.tell.calibration import calibration_story
 from planner.tell.comparison import comparison_story
 from planner.tell.cost import cost_story
 from planner.tell.document import Document
+from planner.tell.files import load_any
 from planner.tell.hardware import hardware_story
 from planner.tell.holdout import holdout_story
 from planner.tell.law import joint_story, law_story
@@ -44,7 +46,7 @@ Told: TypeAlias = (
     "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | Calibration | Verdict "
     "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Sequence[Measurement] | Sequence[FormEvidence]"
 )
-"""What has a story; a mapping or a path is that of a plan."""
+"""What has a story; a mapping is that of a plan, a path that of any file that we write."""
 
 
 @singledispatch
@@ -52,7 +54,7 @@ def story_of(thing: Any, verdict: VerdictLike | None = None) -> Document:
     """The document of a thing: of a plan the deployment recommendation, with what was measured of the pick if it was.
 
     Args:
-        thing: one of `Told`.
+        thing: one of `Told`; a path may be that of a folder of measurements.
         verdict: of a plan's pick, its dictionary or its file.
 
     Raises:
@@ -64,7 +66,7 @@ def story_of(thing: Any, verdict: VerdictLike | None = None) -> Document:
     )
 
 
-for _plan in (Plan, Mapping, str, os.PathLike):
+for _plan in (Plan, Mapping):
     story_of.register(_plan, tell)
 story_of.register(FittedLaw, law_story)
 story_of.register(CombinedLaw, law_story)
@@ -79,6 +81,14 @@ story_of.register(HoldOut, holdout_story)
 story_of.register(NextMeasurement, next_run_story)
 story_of.register(ContinuousOptimum, optimum_story)
 
+
+@story_of.register(str)
+@story_of.register(os.PathLike)
+def _story_of_file(path: str | os.PathLike[str], verdict: VerdictLike | None = None) -> Document:
+    found = load_any(path)
+    return tell(found, verdict, file_name(path)) if isinstance(found, Plan) else told(found, verdict)
+
+
 _OF_MANY: dict[type, Callable[[Any], Document]] = {Measurement: measurements_story, FormEvidence: comparison_story}
 """Of several things of one type."""
 
@@ -87,10 +97,10 @@ _OF_MANY: dict[type, Callable[[Any], Document]] = {Measurement: measurements_sto
 @story_of.register(list)
 def _story_of_many(things: Sequence[Any]) -> Document:
     kinds = {type(thing) for thing in things}
-    told = [story for kind, story in _OF_MANY.items() if kinds == {kind}]
-    if not told:
+    stories = [story for kind, story in _OF_MANY.items() if kinds == {kind}]
+    if not stories:
         raise InputError(f"nothing to report of {shown(things)}; expected measurements, or what compare returned")
-    return told[0](things)
+    return stories[0](things)
 
 
 def write_story(
@@ -111,10 +121,13 @@ def write_story(
     """
     renderer = renderer_of(path, "a report")
     refuse_existing(Path(path), overwrite)
+    return write_text(path, renderer.render(told(thing, verdict)), overwrite=overwrite)
+
+
+def told(thing: Any, verdict: VerdictLike | None = None) -> Document:
+    """The document of a thing, as `story_of`. Raises InputError for a verdict of something that is no plan too."""
     if verdict is None:
-        document = story_of(thing)
-    elif story_of.dispatch(type(thing)) is tell:
-        document = story_of(thing, verdict)
-    else:
-        raise InputError(f"verdict: only a plan is reported with a verdict, got one with {shown(thing)}")
-    return write_text(path, renderer.render(document), overwrite=overwrite)
+        return story_of(thing)
+    if story_of.dispatch(type(thing)) in (tell, _story_of_file):
+        return story_of(thing, verdict)
+    raise InputError(f"verdict: only a plan is reported with a verdict, got one with {shown(thing)}")

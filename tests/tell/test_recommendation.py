@@ -626,7 +626,7 @@ def test_the_verb_refuses_in_one_sentence(run: Run, tmp_path: Path) -> None:
     assert "ends in .html, .md or .json" in run("report", file, "-o", tmp_path / "x.pdf").complaint
     assert "already exists" in run("report", file, "-o", page).complaint
     assert run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").code == 2
-    assert "expected a plan that" in run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").complaint
+    assert "expected a plan, a verdict, " in run("report", tmp_path / "none.json", "-o", tmp_path / "x.html").complaint
     assert "is not a verdict: its format is" in run("report", file, "--verdict", file, "--json").complaint
     assert run("report", file, "-o", page, "--force").code == 0
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

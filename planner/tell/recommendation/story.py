@@ -31,18 +31,19 @@ VerdictLike: TypeAlias = "Verdict | Mapping[str, Any] | str | os.PathLike[str]"
 """What can be read as a verdict."""
 
 
-def tell(plan: PlanLike, verdict: VerdictLike | None = None) -> Document:
+def tell(plan: PlanLike, verdict: VerdictLike | None = None, origin: str = "the plan") -> Document:
     """The page of a plan, with what was measured if there is a verdict.
 
     Args:
         plan: a plan, its dictionary, or its file.
         verdict: what was measured of the pick: a Verdict, its dictionary, or its file.
+        origin: how an error names the plan.
 
     Raises:
         InputError: a plan or a verdict that cannot be read, or is damaged.
     """
     found, measurement = as_plan(plan), None if verdict is None else as_verdict(verdict)
-    origin = file_name(plan) if isinstance(plan, str | os.PathLike) else "the plan"
+    origin = file_name(plan) if isinstance(plan, str | os.PathLike) else origin
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             return _told(found, measurement)
