@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = ("base",)
 LAW_SIDE = ("runs", "laws")
 COST_SIDE = ("parts", "hardware", "configuration", "costs")
-TRUNK = ("planning", "vlm", "bench", "tell", "explore", "", "cli")
+TRUNK = ("planning", "vlm", "make", "bench", "tell", "explore", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
 
@@ -35,7 +35,7 @@ def _may_import() -> dict[str, set[str]]:
 MAY_IMPORT = _may_import()
 
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy", "starlette", "uvicorn", "jinja2"}
-MAY_BE_HEAVY = ("vlm/", "bench/", "tell/plots/", "explore/serving/")
+MAY_BE_HEAVY = ("vlm/", "make/", "bench/", "tell/plots/", "explore/serving/")
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.cli.common import Force, Json, app, json_text, parse_names, parse_seed, show_story
+from planner.cli.released_build import build_released_model
 from planner.cli.running import needs_torch, progress_bar
 from planner.planning.load_plan import load_plan
 
@@ -22,6 +23,9 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: 
 def build(
     plan_file: Annotated[str | None, typer.Option("--from", help="Plan that plan -o wrote: its best is built.")] = None,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Folder to write; must not exist.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A released model instead (hub id, folder or config.json), with its own parts.")
+    ] = None,
     llm: Annotated[str | None, typer.Option(help="Language model; with --from, in place of the plan's.")] = None,
     llm_config: Annotated[str | None, typer.Option(help="Path of a Hugging Face config.json instead.")] = None,
     visual_tokens: Annotated[int | None, typer.Option(help="Visual tokens per image.")] = None,
@@ -29,7 +33,10 @@ def build(
     compressor: Annotated[str | None, typer.Option(help="quecc (default), tokenpacker, average-pool, none.")] = None,
     prompt_order: Annotated[str | None, typer.Option(help="image-first (default) or text-first.")] = None,
     weights: Annotated[
-        str, typer.Option(help="random; pretrained (hub); or llm=PATH,vision=PATH: folder, GGUF file, hub id.")
+        str,
+        typer.Option(
+            help="random; pretrained (hub); llm=PATH,vision=PATH: folder, GGUF file, hub id; with --model a folder."
+        ),
     ] = "random",
     dtype: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32; default: the plan's, else bf16.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or meta: no weights but with -o.")] = "cpu",
@@ -37,9 +44,15 @@ def build(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Make the model of a plan, or of names: a folder that transformers loads, and its parameters."""
+    """Make the model of a plan, of names, or a released one: a folder that transformers loads, and its parameters."""
     if output is None and device != "meta":
         raise InputError("-o is missing: name the folder to write, or say --device meta for the parameters alone")
+    if model is not None:
+        others = {"--from": plan_file, "--llm": llm, "--llm-config": llm_config, "--visual-tokens": visual_tokens}
+        others |= {"--vision": vision, "--compressor": compressor, "--prompt-order": prompt_order}
+        how: dict[str, Any] = {"weights": weights, "dtype": dtype, "device": device, "seed": seed}
+        build_released_model(model, output, **how, force=force, as_json=as_json, others=others)
+        return
     if llm is not None and llm_config is not None:
         raise InputError(f"--llm {llm} and --llm-config {llm_config}: give one of them")
     parse_seed(seed)
@@ -78,16 +91,16 @@ def build(
         notes.append(f"the plan's weights are in {planned}, these are in {kind}")
     with progress_bar() as progress:
         # random weights are made on the way to the disk, layer by layer
-        model = build_recipe(
+        made = build_recipe(
             recipe, sources, dtype=kind, device=place if in_memory else "meta", seed=seed, progress=progress
         )
         if output is not None:
-            processor = make_processor(model, sources)
+            processor = make_processor(made, sources)
             where = "cpu" if place.type == "meta" else place
-            save_model(model, processor, output, overwrite=force, seed=seed, device=where, progress=progress)
+            save_model(made, processor, output, overwrite=force, seed=seed, device=where, progress=progress)
             if "llm" not in sources:
                 notes.append("random weights have no tokenizer: one token a byte, made here")
-    table = params_table(model, recipe)
+    table = params_table(made, recipe)
     content = {
         "output": output,
         "llm": recipe.llm.name,
@@ -97,7 +110,7 @@ def build(
         "prompt_order": recipe.prompt_order,
         "dtype": kind,
         "weights": {part: str(sources[part]) if part in sources else "random" for part in ("llm", "vision")},
-        "weights_bytes": weights_bytes(model),
+        "weights_bytes": weights_bytes(made),
         "params": {row.part.replace(" ", "_"): {"built": row.built, "predicted": row.predicted} for row in table},
         "notes": notes,
     }

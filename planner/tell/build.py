@@ -48,6 +48,31 @@ def build_story(built: Mapping[str, Any]) -> Document:
     )
 
 
+def released_story(built: Mapping[str, Any]) -> Document:
+    """What `vlm-planner build --model` made."""
+    rows = built["params"]
+    agree = all(row["built"] == row["predicted"] for row in rows.values())
+    said = "parameters are exactly those predicted" if agree else "parameters differ from those predicted"
+    size = v.size(built["weights_bytes"], "weights")
+    return Document(
+        kind="build",
+        title="Built model",
+        heading=line(foreign(built["model"], "model"), ", as released"),
+        opening=(
+            Paragraph(line(said), "good" if agree else "warn"),
+            _parameters(rows),
+            Paragraph(
+                line("weights: ", size, " in ", foreign(built["dtype"], "dtype"), ", ",
+                     sentence(built["weights"], "weights"))
+            ),
+            *remarks("note", built["notes"]),
+        ),
+        sections=(),
+        opening_title="What was built",
+        sources={"build": dict(built)},
+    )  # fmt: skip
+
+
 def export_blocks(exported: Mapping[str, Any]) -> Iterator[Block]:
     """What `vlm-planner export` wrote."""
     yield Paragraph(

@@ -43,6 +43,22 @@ def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
     raise UnknownNameError("released model", model, released_ids())
 
 
+def published_files(model: Checkpoint) -> dict[str, dict[str, Any]]:
+    """The config.json of a model and the files of its processors, by name, as they were published.
+
+    Raises:
+        InputError: the folder that the model was read from is gone, or holds something else now.
+    """
+    if model.hub_id:
+        folder = _shipped() / model.hub_id.replace("/", "--", 1)
+        shipped = {name: _read_shipped(folder / name) for name in FILES[:3]}
+        return {name: content for name, content in shipped.items() if content is not None}
+    path = Path(model.source)
+    file = path if path.suffix == ".json" else path / FILES[0]
+    beside = [name for name in FILES[1:3] if (file.parent / name).is_file()]
+    return {FILES[0]: dict(_read(file)), **{name: dict(_read(file.parent / name)) for name in beside}}
+
+
 @cache
 def _released(hub_id: str) -> Checkpoint:
     folder = _shipped() / hub_id.replace("/", "--", 1)

@@ -1,0 +1,82 @@
+"""`build --model`: the true architecture of a released model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from planner.base.errors import InputError
+from planner.cli.common import json_text, parse_seed, show_story
+from planner.cli.running import needs_torch, progress_bar
+
+
+def build_released_model(
+    model: str,
+    output: str | None,
+    *,
+    weights: str,
+    dtype: str | None,
+    device: str,
+    seed: int,
+    force: bool,
+    as_json: bool,
+    others: Mapping[str, object],
+) -> None:
+    """Builds it, writes its folder, and prints its parameters beside those that are predicted.
+
+    Args:
+        model: hub id, folder or config.json.
+        others: options that choose parts to build from, by name, as they were given.
+
+    Raises:
+        InputError: one of the others was given; a model that cannot be built here.
+    """
+    for option, value in others.items():
+        if value is not None:
+            raise InputError(f"--model and {option} exclude each other: a released model brings its own parts")
+    parse_seed(seed)
+    with needs_torch("build"):
+        from planner.make.released import build_released, params_by_part
+        from planner.make.saving import save_released
+        from planner.vlm.build import weights_bytes
+        from planner.vlm.saving import check_output
+    from planner.parts.released import find_checkpoint
+
+    checkpoint = find_checkpoint(model)
+    if output is not None:
+        check_output(Path(output), force)
+        if device == "meta":
+            raise InputError("--device meta makes no weights: leave out -o, or name another device")
+    with progress_bar() as progress:
+        made = build_released(
+            checkpoint, weights=weights, dtype=dtype, device="meta" if output is None else device, seed=seed,
+            progress=progress,
+        )  # fmt: skip
+        if output is not None:
+            progress(f"writing {output}", 0, 1)
+            save_released(made, checkpoint, output, weights=weights, seed=seed, overwrite=force)
+    notes = list(checkpoint.notes)
+    if output is not None and not Path(weights).is_dir():
+        notes.append("no tokenizer is written: take that of the model's repository")
+    content = {
+        "output": output,
+        "model": checkpoint.name,
+        "hub_id": checkpoint.hub_id or None,
+        "dtype": dtype or checkpoint.dtype,
+        "weights": weights,
+        "weights_bytes": weights_bytes(made),
+        "params": {
+            part: {"built": built, "predicted": predicted}
+            for part, (built, predicted) in params_by_part(made, checkpoint).items()
+        },
+        "notes": notes,
+    }
+    if output is not None:
+        print(f"wrote {output}", file=sys.stderr)
+    if as_json:
+        print(json_text(content))
+        return
+    from planner.tell.build import released_story
+
+    show_story(released_story(content))
