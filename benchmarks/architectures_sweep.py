@@ -45,6 +45,7 @@ REDUCED = {
     "n_routed_experts": 4,
     "moe_num_experts": 4,
     "num_experts_per_tok": 2,
+    "moe_k": 2,
     "shared_expert_intermediate_size": 40,
     "attention_chunk_size": 4,
     "n_group": 1,
@@ -206,7 +207,7 @@ def decoder_of(model: Any) -> Any:
     """The language model without its output head."""
     inner = getattr(model, "model", model)
     found = getattr(inner, "language_model", None) or getattr(inner, "text_model", None)
-    return inner if found is None else getattr(found, "model", found)
+    return model.base_model if found is None else getattr(found, "model", found)
 
 
 def language_model(model: Any) -> list[Any]:

@@ -103,6 +103,16 @@ class Model:
         """Whether there is anything to see: with 0 visual tokens neither tower nor compressor runs."""
         return np.ndim(self.visual_tokens) > 0 or bool(self.visual_tokens)
 
+    @property
+    def sequence_tokens(self) -> Number:
+        """Visual tokens that stand in the prompt, for each image."""
+        return 0 if self.llm.images_beside else self.visual_tokens
+
+    @property
+    def beside_tokens(self) -> Number:
+        """Visual tokens that stand beside it, for layers that attend to them."""
+        return self.visual_tokens if self.llm.images_beside else 0
+
     def encode(self, images: Number) -> Walk:
         """What the tower runs for so many images."""
         return self.tower.walk(images) if self.has_images else ()
@@ -188,6 +198,6 @@ def cannot_make(compressor: Compressor, tower: Tower, visual_tokens: int) -> str
 def cannot_share(llm: Llm, gpus: int) -> str:
     """Why so many GPUs cannot share a language model, in a sentence."""
     return (
-        f"{llm.name} has {llm.num_heads} heads, which {gpus} GPUs cannot share evenly; expected tensor_parallel to "
+        f"{llm.name} has {llm.obstacle(gpus)}, which {gpus} GPUs cannot share evenly; expected tensor_parallel to "
         "divide them"
     )

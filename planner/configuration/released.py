@@ -12,6 +12,7 @@ from planner.configuration.model import Model
 from planner.parts.images import ImageRule, ImageSize, Seen
 from planner.parts.images.base import RESIZE, Setting
 from planner.parts.released import Checkpoint, OwnConnector, SeenTower, find_checkpoint, nothing_after
+from planner.parts.walk import Number
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -83,6 +84,16 @@ class ReleasedModel(Model):
 
     def __repr__(self) -> str:
         return f"ReleasedModel({self})"
+
+    @property
+    def sequence_tokens(self) -> Number:
+        return self.visual_tokens
+
+    @property
+    def beside_tokens(self) -> Number:
+        if self.seen.in_sequence or self.image is None:
+            return 0
+        return self.seen.padded_patches or self.seen.visual_tokens
 
     @property
     def params(self) -> int:

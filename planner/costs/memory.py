@@ -165,6 +165,9 @@ def _held(caches: Sequence[Cache], tokens: StageTokens, each_bytes: float) -> tu
     for cache in caches:
         per_token, state = each_bytes * cache.values_per_token, each_bytes * cache.constant_values
         held = cache.kept(prompt)
+        if np.any(tokens.beside):  # the keys and values of images come with the prompt
+            images = each_bytes * cache.values_per_image_token * tokens.beside
+            after, end = after + images, end + images
         before = before + (per_token * cache.kept(float(tokens.cached)) + state)
         after = after + (per_token * held + state)
         end = end + (per_token * held + per_token * (cache.kept(prompt + tokens.decode) - held) + state)

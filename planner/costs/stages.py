@@ -9,7 +9,7 @@ decode       the LLM, one step for every generated token
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,8 @@ class StageTokens:
     """Steps."""
     prefix: int = 0
     """How many of the prefilled tokens run ahead of the others, as the query pass of a text-first prompt."""
+    beside: Number = 0.0
+    """Tokens of images that stand beside the sequence."""
 
 
 def stage_tokens(workload: Workload, visual_tokens: FloatArray, query_aware: bool, prompt_order: str) -> StageTokens:
@@ -136,13 +138,17 @@ class Passes:
 def passes(model: Model, workload: Workload, batch: Number = 1.0) -> Passes:
     """The passes of a batch of requests. Where the query stands first, see `stage_tokens`."""
     looks = model.compressor.query_aware and model.has_images and workload.images > 0
-    tokens = stage_tokens(workload, np.asarray(model.visual_tokens, float), looks, model.prompt_order)
+    tokens = stage_tokens(workload, np.asarray(model.sequence_tokens, float), looks, model.prompt_order)
     whole = tokens.cached + tokens.prefill
-    behind = Pass(batch, tokens.prefill - tokens.prefix, tokens.cached + tokens.prefix, logits=True)
+    beside = workload.images * model.beside_tokens
+    tokens = replace(tokens, beside=beside)
+    behind = Pass(
+        batch, tokens.prefill - tokens.prefix, tokens.cached + tokens.prefix, logits=True, image_tokens=beside
+    )
     return Passes(
         tokens,
         query_pass=(Pass(batch, float(tokens.query_pass)),) if tokens.query_pass else (),
         prefill=(Pass(batch, float(tokens.prefix), tokens.cached), behind) if tokens.prefix else (behind,),
-        decode=Pass(batch, float(tokens.decode), whole, logits=True, step=True),
-        mean_step=Pass(batch, 1.0, whole + max(tokens.decode, 1) / 2 - 1, logits=True, step=True),
+        decode=Pass(batch, float(tokens.decode), whole, logits=True, step=True, image_tokens=beside),
+        mean_step=Pass(batch, 1.0, whole + max(tokens.decode, 1) / 2 - 1, logits=True, step=True, image_tokens=beside),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.parts.llms.block import Block
+from planner.parts.llms.block import Block, uneven_attention
 from planner.parts.walk import Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
 
 
@@ -98,5 +98,5 @@ class GroupedAttention(Block):
         w, wv, keys, values = self._widths
         return (2 * w + wv + 2 * keys + values + self.gate_width) / gpus
 
-    def can_share(self, gpus: int) -> bool:
-        return self.num_heads % gpus == 0 and (self.num_kv_heads % gpus == 0 or gpus % self.num_kv_heads == 0)
+    def obstacle(self, gpus: int) -> str:
+        return uneven_attention(self.num_heads, self.num_kv_heads, gpus)

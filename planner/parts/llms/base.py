@@ -88,9 +88,13 @@ class Llm(ABC):
         """The same with only the first so many layers."""
         return replace(self, num_layers=layers)
 
+    def obstacle(self, gpus: int) -> str:
+        """What so many GPUs cannot share evenly, such as "10 heads"; "" where there is nothing."""
+        return f"{self.num_heads} heads" if self.num_heads % gpus else ""
+
     def can_share(self, gpus: int) -> bool:
         """Whether so many GPUs can share it."""
-        return self.num_heads % gpus == 0
+        return not self.obstacle(gpus)
 
     def silicon_config(self) -> dict[str, object] | None:
         """The model as a Hugging Face config of an architecture that aiconfigurator knows; None where it is none."""

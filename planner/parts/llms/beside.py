@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.parts.llms.block import Block
+from planner.parts.llms.block import Block, uneven, uneven_attention
 from planner.parts.walk import Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
 
 
@@ -55,6 +55,5 @@ class ImageLayer(Block):
     def alive_values(self, gpus: Number = 1.0) -> Number:
         return max(3 * self.width, 3 * self.num_heads * self.head_dim) / gpus
 
-    def can_share(self, gpus: int) -> bool:
-        even = self.num_kv_heads % gpus == 0 or gpus % self.num_kv_heads == 0
-        return self.num_heads % gpus == 0 and even and self.width % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven_attention(self.num_heads, self.num_kv_heads, gpus) or uneven(gpus, (self.width, "an MLP of {}"))

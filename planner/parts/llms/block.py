@@ -44,6 +44,18 @@ class Block(ABC):
     def alive_values(self, gpus: Number = 1.0) -> Number:
         """Numbers of a token that live at the same time in its widest moment, the residual and the norm left out."""
 
-    def can_share(self, gpus: int) -> bool:
-        """Whether so many GPUs can share it."""
-        return True
+    def obstacle(self, gpus: int) -> str:
+        """What so many GPUs cannot share evenly, such as "10 heads"; "" where there is nothing."""
+        return ""
+
+
+def uneven(gpus: int, *counts: tuple[int, str]) -> str:
+    """The first of some counts, each with its name, that so many GPUs cannot share evenly; "" where there is none."""
+    return next((name.format(count) for count, name in counts if count % gpus), "")
+
+
+def uneven_attention(heads: int, kv_heads: int, gpus: int) -> str:
+    """The same of attention: key/value heads may also be held by several GPUs each."""
+    if kv_heads % gpus and gpus % kv_heads and not heads % gpus:
+        return f"{kv_heads} key/value heads"
+    return uneven(gpus, (heads, "{} heads"))

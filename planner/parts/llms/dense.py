@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.base.errors import SpecError
 from planner.parts.llms.base import Llm
+from planner.parts.llms.block import uneven, uneven_attention
 from planner.parts.walk import (
     UNLIMITED,
     AllReduce,
@@ -122,6 +123,10 @@ class Dense(Llm):
     @property
     def heads_text(self) -> str:
         return f"{self.num_heads} ({self.num_kv_heads})"
+
+    def obstacle(self, gpus: int) -> str:
+        width = self.intermediate_size
+        return uneven_attention(self.num_heads, self.num_kv_heads, gpus) or uneven(gpus, (width, "an MLP of {}"))
 
     def with_layers(self, layers: int) -> Self:
         return replace(self, num_layers=layers, windows=self.windows[:layers])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from planner.parts.llms.block import Block
+from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
 
 
@@ -89,5 +89,5 @@ class Experts(Block):
         routed = self.per_token * ((2 + self.gated) * self.width / gpus + self.hidden_size)
         return self.hidden_size + routed + (2 + self.gated) * self.shared_width / gpus
 
-    def can_share(self, gpus: int) -> bool:
-        return self.width % gpus == 0 and self.shared_width % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.width, "experts of {}"), (self.shared_width, "a shared expert of {}"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.parts.llms.block import Block
+from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
 
 
@@ -83,5 +83,5 @@ class LatentAttention(Block):
         size = 2 * (self.plain + self.rotated) + self.value
         return self.latent + self.rotated + (self.query_rank or 0) + 2 * self.num_heads * size / gpus
 
-    def can_share(self, gpus: int) -> bool:
-        return self.num_heads % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.num_heads, "{} heads"))

@@ -106,8 +106,8 @@ class Layered(Llm):
     def with_layers(self, layers: int) -> Self:
         return replace(self, num_layers=layers, order=self.order[:layers])
 
-    def can_share(self, gpus: int) -> bool:
-        return all(block.can_share(gpus) for _, block in self._blocks)
+    def obstacle(self, gpus: int) -> str:
+        return next((found for _, block in self._blocks if (found := block.obstacle(gpus))), "")
 
     # ---- what runs ---------------------------------------------------------------------------------------------------
 

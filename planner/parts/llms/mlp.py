@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from planner.parts.llms.block import Block
+from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
 
 
@@ -34,8 +34,8 @@ class Mlp(Block):
     def alive_values(self, gpus: Number = 1.0) -> Number:
         return (2 + self.gated) * self.width / gpus
 
-    def can_share(self, gpus: int) -> bool:
-        return self.width % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.width, "an MLP of {}"))
 
 
 @dataclass(frozen=True, kw_only=True)

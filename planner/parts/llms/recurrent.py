@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.parts.llms.block import Block
+from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Cache, Kernel, Matmul, Number, Pass, State
 
 
@@ -110,8 +110,8 @@ class ShortConvolution(Recurrent):
     def chunked_flops(self, tokens: Number) -> Number:
         return 0.0
 
-    def can_share(self, gpus: int) -> bool:
-        return self.hidden_size % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.hidden_size, "{} channels"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +160,8 @@ class GatedDelta(Recurrent):
         chunks = np.ceil(tokens / c)
         return chunks * self.value_heads * (4.0 * c * c * k + 2.0 * c * c * v + 6.0 * c * k * v)
 
-    def can_share(self, gpus: int) -> bool:
-        return self.key_heads % gpus == 0 and self.value_heads % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.key_heads, "{} key heads"), (self.value_heads, "{} value heads"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +206,8 @@ class Selective(Recurrent):
     def step_flops(self) -> float:
         return 2.0 * self.state_values
 
-    def can_share(self, gpus: int) -> bool:
-        return self.inner % gpus == 0
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.inner, "{} channels"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +215,7 @@ class HeadedStateSpace(Recurrent):
     """A state space with one step for each head (Mamba 2): a state of head size x n for each head.
 
     transformers works on chunks of C tokens, padded, with Z chunks: for each head 2 C^2 n + 2 C^2 p + 4 C n p a chunk,
-    and 2 Z (Z + 1) n p to hand states from chunk to chunk.
+    and 2 (Z + 1)^2 n p to hand states from chunk to chunk.
     """
 
     heads: int
@@ -259,12 +259,12 @@ class HeadedStateSpace(Recurrent):
         c, n, p = self.chunk, self.state, self.head_dim
         chunks = np.ceil(tokens / c)
         one = 2.0 * c * c * (n + p) + 4.0 * c * n * p
-        found: Number = self.heads * (chunks * one + 2.0 * chunks * (chunks + 1) * n * p)
+        found: Number = self.heads * (chunks * one + 2.0 * (chunks + 1) ** 2 * n * p)
         return found
 
     @property
     def step_flops(self) -> float:
         return 2.0 * self.state_values
 
-    def can_share(self, gpus: int) -> bool:
-        return self.heads % gpus == 0 and (self.groups % gpus == 0 or self.groups == 1)
+    def obstacle(self, gpus: int) -> str:
+        return uneven(gpus, (self.heads, "{} heads"), (self.groups if self.groups > 1 else gpus, "{} groups"))
