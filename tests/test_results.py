@@ -19,10 +19,12 @@ from planner.base.result import Result
 from planner.bench.grid_verdict import GridVerdict, Order
 from planner.laws.forms import FORMS, Form, Parameter
 from planner.laws.forms.latex import latex_of
+from planner.laws.holdout import SPLITS, score
 from planner.tell.document import Chart, values_of
 from planner.tell.plan import plan_story
 from planner.tell.stories import story_of
 
+RUNS = str(Path(__file__).parents[1] / "fitted_laws" / "runs" / "qwen1.5_tokenpacker_reasoning.csv")
 FILES = Path(__file__).parent / "files_0_1"
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
 
@@ -41,6 +43,10 @@ SHOWN = {
     "verdict": ("Verdict(passed, 'Qwen2.5-0.5B with 36 visual tokens on NVIDIA H100 80GB HBM3: 1 checks, all passed')"),
     "grid": "GridVerdict(passed, 2 cells, 0 failed, 0 pairs in the wrong order)",
     "calibration": "Calibration('l4', 'NVIDIA L4 24 GB', 1 shapes)",
+    "joint": "JointFit(log-linear, 4 groups by llm share c0, c1; 28 runs, converged)",
+    "holdout": "HoldOut(log-linear, 28 runs, 14 folds, 0 skipped)",
+    "next run": "NextMeasurement(14B with 1 visual token, expected gain 5.86e-05)",
+    "optimum": "ContinuousOptimum(8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %)",
 }
 
 
@@ -59,6 +65,10 @@ def result(name: str) -> Any:
         "verdict": lambda: planner.load_verdict(FILES / "verdict.json"),
         "grid": lambda: GridVerdict((result("verdict"),) * 2, (Order("ttft_s", 0, 0, ()),)),
         "calibration": lambda: planner.Calibration.load(FILES / "calibration.json"),
+        "joint": lambda: planner.fit_joint(RUNS, "log-linear", by="llm", shared=["c0", "c1"]),
+        "holdout": lambda: planner.holdout(RUNS, "log-linear"),
+        "next run": lambda: planner.next_run("reasoning", budget="4 TFLOPs", query_tokens=50, generated_tokens=32),
+        "optimum": lambda: planner.optimum("paper", budget="1 TFLOPs", query_tokens=50, generated_tokens=0),
     }
     return made[name]()
 
@@ -71,7 +81,7 @@ def test_it_is_one_line(name: str) -> None:
 # ---- in a notebook ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in SHOWN if name not in ("measurement", "calibration")])
+@pytest.mark.parametrize("name", SHOWN)
 def test_a_notebook_shows_the_whole_story(name: str) -> None:
     """Every number of the story is in the frame, and the frame leaves the notebook alone."""
     shown = result(name)._repr_html_()
@@ -82,7 +92,7 @@ def test_a_notebook_shows_the_whole_story(name: str) -> None:
     words = html.unescape(page)
     story = plan_story(result(name)) if name == "plan" else story_of(result(name))
     values = list(values_of(story))
-    assert len(values) > 5
+    assert len(values) > (2 if name == "optimum" else 5)
     charts = [block for section in story.sections for block in section.blocks if isinstance(block, Chart)]
     ticks = {tick.value for chart in charts for axis in (chart.x, chart.y) for tick in axis.ticks}  # not all have room
     assert [value.text for value in values if value not in ticks and value.text not in words] == []
@@ -148,6 +158,23 @@ def test_rows_of_what_was_measured() -> None:
     rows = calibration.to_frame()
     assert len(rows) == sum(len(shape.measured_s) for shape in calibration.shapes)
     assert rows["measured_s"][0] == next(iter(calibration.shapes[0].measured_s.values()))
+
+
+def test_rows_of_a_joint_fit_are_its_groups() -> None:
+    joint, frame = result("joint"), result("joint").to_frame()
+    assert list(frame["group"]) == list(joint.laws)
+    assert int(frame["runs"].sum()) == sum(law.n_runs for law in joint.laws.values())
+    assert frame["c2"].tolist() == [law.params["c2"] for law in joint.laws.values()]
+    assert set(frame["c0"]) == {joint["Qwen1.5-4B"].params["c0"]}
+
+
+def test_rows_of_a_holdout_are_the_runs_that_were_held_out() -> None:
+    found, frame = result("holdout"), result("holdout").to_frame()
+    assert len(frame) == sum(len(fold.measured) for split in SPLITS for fold in found.folds(split))
+    of_n = frame[frame["split"] == "leave_one_n"]
+    assert len(of_n) == found.law.n_runs  # each run is held out once
+    off = (of_n["law"] - of_n["measured"]).abs() / of_n["measured"]
+    assert float(off.mean()) == pytest.approx(score(found.leave_one_n).mean_relative_error, rel=1e-12)
 
 
 # ---- pictures and intervals ------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import FitError, InputError
 from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
+from planner.base.result import Result
 from planner.laws.baselines import baselines
 from planner.laws.fit import fit, fit_beside
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
@@ -102,8 +103,8 @@ class Fold:
         return (low <= self.measured) & (self.measured <= high)
 
 
-@dataclass(frozen=True, eq=False)
-class HoldOut:
+@dataclass(frozen=True, eq=False, repr=False)
+class HoldOut(Result):
     """Every split of one table of runs that the form allows."""
 
     law: FittedLaw
@@ -120,6 +121,31 @@ class HoldOut:
     def folds(self, split: str) -> tuple[Fold, ...]:
         """The folds of one of SPLITS."""
         return {"rollout": self.rollout, "leave_one_n": self.leave_one_n, "leave_one_t": self.leave_one_t}[split]
+
+    def __repr__(self) -> str:
+        folds = sum(len(self.folds(split)) for split in SPLITS)
+        return f"HoldOut({self.law.form}, {self.law.n_runs} runs, {folds} folds, {len(self.skipped)} skipped)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each held-out run of each fold: measured, and what the law and each baseline say of it."""
+        import pandas as pd
+
+        frames = [
+            pd.DataFrame(
+                {
+                    "split": split,
+                    "held_out": fold.held_out,
+                    "llm_params": fold.llm_params,
+                    "visual_tokens": fold.visual_tokens,
+                    "measured": fold.measured,
+                    "law": fold.predicted,
+                    **fold.baselines,
+                }
+            )
+            for split in SPLITS
+            for fold in self.folds(split)
+        ]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weights: str = "auto") -> HoldOut:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from planner.base.quantities import format_fraction, format_params, format_tokens
+from planner.base.quantities import format_fraction, format_params, format_score, format_tokens, score_of
+from planner.base.result import Result
 
 
-@dataclass(frozen=True)
-class ContinuousOptimum:
+@dataclass(frozen=True, repr=False)
+class ContinuousOptimum(Result):
     """The best (N, V) on a budget if any size were available."""
 
     llm_params: float
@@ -23,11 +24,21 @@ class ContinuousOptimum:
     visual_tokens_interval: tuple[float, float] | None = None
     """95 % profile interval of the visual tokens, cut to those allowed; None for a law without runs."""
 
+    @property
+    def score(self) -> float | None:
+        """1 - predicted error; None for an error outside 0 to 1."""
+        return score_of(self.predicted_error)
+
     def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
         ends = self.visual_tokens_interval
-        return {**vars(self), "visual_tokens_interval": None if ends is None else list(ends)}
+        return {**vars(self), "score": self.score, "visual_tokens_interval": None if ends is None else list(ends)}
+
+    def __repr__(self) -> str:
+        return f"ContinuousOptimum({self})"
 
     def __str__(self) -> str:
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{format_tokens(self.visual_tokens)} visual tokens"
         error = format_fraction(self.predicted_error)
-        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted error {error}"
+        scored = "" if self.score is None else f", score {format_score(self.score)}"
+        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted error {error}{scored}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from planner.base.errors import InputError
 from planner.base.quantities import parse_params, whole_number
+from planner.base.result import Result
 from planner.laws.design import Batch, NextRun, NextRuns, next_batch, next_runs
 from planner.laws.shipped import as_law
 from planner.planning.choices import LawLike
@@ -25,8 +26,8 @@ SIZES = (0.5e9, 1.8e9, 4e9, 7e9, 14e9)
 VISUAL_TOKENS = (1, 4, 16, 36, 64, 144, 576)
 
 
-@dataclass(frozen=True)
-class NextMeasurement:
+@dataclass(frozen=True, repr=False)
+class NextMeasurement(Result):
     """The runs that could be measured, ranked by what they are expected to do for the pick of a plan."""
 
     plan: Plan
@@ -44,7 +45,11 @@ class NextMeasurement:
 
     def __str__(self) -> str:
         size = f"{self.best.llm_params / 1e9:.3g}B"
-        return f"{size} with {self.best.visual_tokens:.0f} visual tokens, expected gain {self.best.expected_gain:.3g}"
+        count = f"{self.best.visual_tokens:.0f} visual {'token' if self.best.visual_tokens == 1 else 'tokens'}"
+        return f"{size} with {count}, expected gain {self.best.expected_gain:.3g}"
+
+    def __repr__(self) -> str:
+        return f"NextMeasurement({self})"
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each run that could be made, the most useful first."""

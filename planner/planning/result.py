@@ -14,6 +14,7 @@ from planner.base.quantities import (
     format_flops,
     format_fraction,
     format_percent,
+    format_score,
     format_seconds,
 )
 from planner.base.result import Result, above
@@ -182,7 +183,8 @@ class Plan(Result):
             lines.append(tied_text(self))
         if self.runners_up:
             second = self.runners_up[0]
-            lines.append(f"next best: {second}, error {format_fraction(second.predicted_error)}")
+            scored = "" if second.score is None else f", score {format_score(second.score)}"
+            lines.append(f"next best: {second}, error {format_fraction(second.predicted_error)}{scored}")
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)

@@ -36,7 +36,9 @@ class Curve:
     label: Value | None = None
 
 
-SHAPES = ("circle", "square", "up", "diamond", "down", "cross")
+SHAPES = (
+    "circle", "square", "up", "diamond", "down", "cross", "left", "star", "right", "saltire", "hourglass", "bow",
+)  # fmt: skip
 """Of the marks of a series."""
 
 
@@ -47,7 +49,7 @@ class Mark:
     x: float
     y: float
     shape: str
-    """"circle", "square", "up", "diamond", "down", "cross", "dot" (a measured run)."""
+    """One of SHAPES, or "dot" (a measured run)."""
     tip: Line
     """What it is."""
     hollow: bool = False

@@ -14,7 +14,9 @@ _SIDES = {"min": "fewest", "max": "most"}
 def optimum_story(optimum: ContinuousOptimum) -> Document:
     """The optimum, its interval, and how it was found."""
     size, tokens = v.params(optimum.llm_params, "parameters of the LLM"), v.visual_tokens(optimum.visual_tokens)
-    error = v.error(optimum.predicted_error)
+    error = line(v.error(optimum.predicted_error))
+    if optimum.score is not None:
+        error = line(error, ", score ", v.score(optimum.predicted_error))
     return Document(
         kind="optimum",
         title="Continuous optimum",

@@ -245,14 +245,15 @@ def test_budget_may_be_an_object_and_is_read_in_the_papers_count() -> None:
 
 def test_text_and_dictionary() -> None:
     best = optimum("paper", budget="1 TFLOPs", query_tokens=50, generated_tokens=0)
-    assert str(best) == "8.05B parameters with 12.1 visual tokens, predicted error 0.4897"
+    assert str(best) == "8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %"
     content = best.to_dict()
-    expected = ["llm_params", "visual_tokens", "predicted_error", "closed_form", "limit", "visual_tokens_interval"]
-    assert list(content) == expected
+    expected = {"llm_params", "visual_tokens", "predicted_error", "closed_form", "limit", "visual_tokens_interval"}
+    assert set(content) == expected | {"score"}
+    assert content["score"] == 1 - content["predicted_error"]
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert {type(content[key]) for key in ("llm_params", "visual_tokens", "predicted_error")} == {float}
 
 
 def test_text_of_a_single_token_is_in_the_singular() -> None:
     best = optimum("paper", budget="1 TFLOPs", query_tokens=0, generated_tokens=0)
-    assert str(best) == "500B parameters with 1 visual token, predicted error 0.3786"
+    assert str(best) == "500B parameters with 1 visual token, predicted error 0.3786, score 62.1 %"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.base.errors import FitError, UnknownNameError
+from planner.base.result import Result
 from planner.laws.compare import aicc
 from planner.laws.fit import fit
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, kw_only=True)
-class JointFit:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class JointFit(Result):
     """Laws of several groups, fitted together; each is a FittedLaw that predicts, plans and saves like any other."""
 
     by: str
@@ -62,6 +63,21 @@ class JointFit:
         if group not in self.laws:
             raise UnknownNameError("group", group, self.laws)
         return self.laws[group]
+
+    def __repr__(self) -> str:
+        shared = f" share {', '.join(self.shared)}" if self.shared else ", nothing shared"
+        groups = f"{len(self.laws)} groups by {self.by}{shared}"
+        return f"JointFit({self.form}, {groups}; {self.n_runs} runs, {self.status})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each group: its runs, its status, how well its law fits them, and the parameters."""
+        import pandas as pd
+
+        rows = [
+            {"group": name, "runs": law.n_runs, "status": law.status, "rss": law.rss, "rmse": law.rmse, **law.params}
+            for name, law in self.laws.items()
+        ]
+        return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain JSON types."""

@@ -12,6 +12,21 @@ WIDTH, HEIGHT = 400, 290
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 26, 42
 _LABEL_ROOM = 52  # beside curves that are named at their end
 _STANDINGS = ("beside", "next", "over")
+_CROSS = "-1.5,-4.5 1.5,-4.5 1.5,-1.5 4.5,-1.5 4.5,1.5 1.5,1.5 1.5,4.5 -1.5,4.5 -1.5,1.5 -4.5,1.5 -4.5,-1.5 -1.5,-1.5"
+_CORNERS = {
+    "square": "-3.6,-3.6 3.6,-3.6 3.6,3.6 -3.6,3.6",
+    "up": "0,-4.8 4.6,3.6 -4.6,3.6",
+    "down": "0,4.8 4.6,-3.6 -4.6,-3.6",
+    "left": "-4.8,0 3.6,-4.6 3.6,4.6",
+    "right": "4.8,0 -3.6,-4.6 -3.6,4.6",
+    "diamond": "0,-5.2 5.2,0 0,5.2 -5.2,0",
+    "cross": _CROSS,
+    "saltire": _CROSS,
+    "star": "0,-5.6 1.4,-1.9 5.3,-1.7 2.2,0.7 3.3,4.5 0,2.3 -3.3,4.5 -2.2,0.7 -5.3,-1.7 -1.4,-1.9",
+    "hourglass": "-4.2,-4.6 4.2,-4.6 0.8,0 4.2,4.6 -4.2,4.6 -0.8,0",
+    "bow": "-4.6,-4.2 0,-0.8 4.6,-4.2 4.6,4.2 0,0.8 -4.6,4.2",
+}
+"""Around the place of a mark, in pixels; a saltire is a cross turned by 45 degrees."""
 _LETTER = 6.6  # mean width of a digit of 12 pixels
 
 
@@ -148,15 +163,8 @@ def _shape(shape: str, x: float, y: float, kind: str) -> str:
         return f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>'
     if shape == "circle":
         return f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-    corners = {
-        "square": "-3.6,-3.6 3.6,-3.6 3.6,3.6 -3.6,3.6",
-        "up": "0,-4.8 4.6,3.6 -4.6,3.6",
-        "down": "0,4.8 4.6,-3.6 -4.6,-3.6",
-        "diamond": "0,-5.2 5.2,0 0,5.2 -5.2,0",
-        "cross": "-1.5,-4.5 1.5,-4.5 1.5,-1.5 4.5,-1.5 4.5,1.5 1.5,1.5 "
-        "1.5,4.5 -1.5,4.5 -1.5,1.5 -4.5,1.5 -4.5,-1.5 -1.5,-1.5",
-    }[shape]
-    return f'<polygon class="{name}" points="{corners}" transform="translate({x:.1f} {y:.1f})"/>'
+    place = f"translate({x:.1f} {y:.1f})" + (" rotate(45)" if shape == "saltire" else "")
+    return f'<polygon class="{name}" points="{_CORNERS[shape]}" transform="{place}"/>'
 
 
 def _text(parts: Line) -> str:
