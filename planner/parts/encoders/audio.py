@@ -7,6 +7,7 @@ other sizes are refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from planner.base.errors import SpecError
@@ -26,13 +27,13 @@ def gemma3n_audio(parts: Parts) -> int:
 
 def gemma4_audio(parts: Parts) -> int:
     """A conformer and a matrix."""
-    given = _audio(parts, _GEMMA_4)
+    given = _audio(parts, _GEMMA_4, default=None)
     return 0 if given is None else 304_824_608 + 1536 * parts.llm_width
 
 
 def gemma4_unified_audio(parts: Parts) -> int:
     """A matrix alone."""
-    given = _audio(parts, {})
+    given = _audio(parts, {}, default=None)
     if given is None:
         return 0
     width = given.get("audio_embed_dim", 640)
@@ -48,9 +49,14 @@ def phi4_audio(parts: Parts) -> int:
     return 0 if given is None else 441_254_144 + 2 * (1024 * llm + llm) + 2 * (llm * llm + llm)
 
 
-def _audio(parts: Parts, sizes: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The audio part of a config, None where it has none. Raises SpecError for sizes other than the class's."""
-    given = parts.outer.given.get("audio_config", {})
+def _audio(
+    parts: Parts, sizes: Mapping[str, Any], default: Mapping[str, Any] | None = MappingProxyType({})
+) -> Mapping[str, Any] | None:
+    """The audio part of a config, None where it has none; `default` is what its class takes where none is given.
+
+    Raises SpecError for sizes other than the class's.
+    """
+    given = parts.outer.given.get("audio_config", default)
     if given is None:
         return None
     if not isinstance(given, Mapping):

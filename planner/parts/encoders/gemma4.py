@@ -76,5 +76,5 @@ def _unified(parts: Parts) -> Encoder:
     return PatchEmbedding(name=parts.name, bridge=bridge, audio_params=gemma4_unified_audio(parts))
 
 
-ENCODER_READERS.register(EncoderReader(name="gemma4", read=_gemma4))
-ENCODER_READERS.register(EncoderReader(name="gemma4_unified", read=_unified))
+ENCODER_READERS.register(EncoderReader(name="gemma4", read=_gemma4, optional=True))
+ENCODER_READERS.register(EncoderReader(name="gemma4_unified", read=_unified, optional=True))

@@ -32,6 +32,12 @@ class EncoderReader:
     read: Callable[[Parts], Encoder]
     reads: tuple[str, ...] = ()
     """Keys of the vision part that the reader knows beyond those of its class."""
+    optional: bool = False
+    """Whether a config without a vision part is a language model alone; otherwise the part is its class's default."""
+
+    def sees(self, config: Mapping[str, Any]) -> bool:
+        """Whether a model of this config takes images."""
+        return not self.optional or config.get("vision_config") is not None
 
 
 SAYS_NOTHING_OF_SIZES = (

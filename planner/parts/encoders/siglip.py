@@ -40,8 +40,14 @@ class _Shape:
 def _tower(
     parts: Parts, bridge: Bridge, *, positions: int, last_norm: bool = True, layers_run: int | None = None
 ) -> TransformerEncoder:
-    """A SigLIP tower: learned positions, a patch embedding with bias, a norm at the end."""
+    """A SigLIP tower: learned positions, a patch embedding with bias, a norm at the end; stored with it may be a head
+    that pools, which is not needed for the features."""
     shape = _Shape.of(parts)
+    head = (
+        pooling_head_params(shape.width, shape.mlp)
+        if parts.vision.flag("vision_use_head", _HEAD[parts.vision.type])
+        else 0
+    )
     return TransformerEncoder(
         name=parts.name,
         bridge=bridge,
@@ -51,8 +57,23 @@ def _tower(
         layers_run=shape.layers if layers_run is None else layers_run,
         layer_vectors=plain_layer_vectors(shape.width, shape.mlp),
         patch_values=3 * shape.patch**2,
-        outer_params=shape.width + positions * shape.width + 2 * shape.width * last_norm,
+        outer_params=shape.width + positions * shape.width + 2 * shape.width * last_norm + head,
     )
+
+
+_HEAD = {
+    "idefics3_vision": False,
+    "siglip2_vision_model": True,
+    "siglip_vision_model": True,
+    "smolvlm_vision": False,
+}
+"""Whether a class has the pooling head where its config does not say."""
+
+
+def pooling_head_params(width: int, mlp: int) -> int:
+    """A probe, an attention, a norm and an MLP."""
+    d, m = width, mlp
+    return d + 4 * (d * d + d) + 2 * d + 2 * d * m + m + d
 
 
 def square_positions(parts: Parts) -> int:
@@ -94,10 +115,8 @@ def _clip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
 
 
 def _siglip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
-    """SigLIP under LLaVA. Raises SpecError where it has a pooling head."""
+    """SigLIP under LLaVA."""
     layers = layers_up_to(parts, parts.vision.count("num_hidden_layers"))
-    if parts.vision.flag("vision_use_head", True):
-        raise SpecError(f"{parts.name}: its SigLIP has a pooling head, which no released model of this type has")
     return _tower(parts, bridge, positions=square_positions(parts), layers_run=layers)
 
 
@@ -158,8 +177,6 @@ def _lfm2(parts: Parts) -> Encoder:
         steps=(Step(merge * width, hidden), Step(hidden, parts.llm_width)),
         vectors=norm + (hidden + parts.llm_width) * bias,
     )
-    if parts.vision.flag("vision_use_head"):
-        raise SpecError(f"{parts.name}: its SigLIP 2 has a pooling head, which no released model of this type has")
     return _tower(parts, bridge, positions=parts.vision.count("num_patches"))
 
 
@@ -209,7 +226,7 @@ def _phi4(parts: Parts) -> Encoder:
     used = parts.vision.get("feature_layer")
     if isinstance(used, bool) or not isinstance(used, int) or not -shape.layers <= used < 0:
         raise parts.vision.wrong("feature_layer", "a layer counted from the end, such as -2")
-    head = d + 4 * (d * d + d) + 2 * d + 2 * d * m + m + d
+    head = pooling_head_params(d, m)
     return _Phi4(
         name=parts.name,
         bridge=Bridge(steps=(Step(d, llm), Step(llm, llm)), vectors=2 * llm + 2 * d),

@@ -107,6 +107,8 @@ def read_checkpoint(
     if _sees(config, text.outer):
         encoder = read_encoder(name, config, llm.hidden_size)
         rule, notes = read_images(name, config, preprocessor, processor)
+    elif config.get("audio_config") is not None:
+        raise SpecError(f"{name}: nothing is known of a model with an audio tower and no vision tower")
     else:
         encoder, rule = TextOnly(name=name), NoImages(model=name)
     dtype, said = _dtype(name, config, text.values)
@@ -128,8 +130,11 @@ def read_checkpoint(
 
 def _sees(config: Mapping[str, Any], outer: tuple[Values, ...]) -> bool:
     """Whether a config has a vision side, of whatever kind."""
+    reader = ENCODER_READERS.get(config.get("model_type"))
+    if reader is not None:
+        return reader.sees(config)
     parts = {key for values in outer if values.known is not None for key in values.known.nested}
-    return config.get("model_type") in ENCODER_READERS or any("vis" in key for key in {*parts, *config})
+    return any("vis" in key for key in {*parts, *config})
 
 
 def _context(name: str, text: Mapping[str, Any]) -> int | None:
