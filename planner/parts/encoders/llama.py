@@ -21,11 +21,11 @@ def _llama4(parts: Parts) -> Encoder:
     positions = (side(vision, "image_size") // patch) ** 2 + 1
     merge = round(1 / vision.number("pixel_shuffle_ratio")) ** 2
     inner, wide = vision.count("projector_output_dim"), merge * d
-    if m != wide or vision.count("projector_input_dim") != inner:
+    if m != wide or {vision.count("projector_input_dim"), vision.count("vision_output_dim")} != {inner}:
         raise SpecError(
             f"{parts.name}: expected 'intermediate_size' to be {wide}, the width of {merge} patches, and "
-            f"'projector_input_dim' to be 'projector_output_dim', got {m} and "
-            f"{vision.count('projector_input_dim')} with {inner}"
+            f"'projector_input_dim', 'projector_output_dim' and 'vision_output_dim' to be equal, got {m} and "
+            f"{vision.count('projector_input_dim')}, {inner} and {vision.count('vision_output_dim')}"
         )
     return TransformerEncoder(
         name=parts.name,
