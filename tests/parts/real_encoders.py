@@ -368,3 +368,36 @@ CASES: Mapping[str, Case] = {
         unused=("encoder.layers.2", "img_processor.head"),
     ),
 }
+
+
+TRUE_WIDTH: Mapping[str, Case] = {
+    "quick GELU": Case(
+        "llava-hf/llava-1.5-7b-hf", {"num_hidden_layers": 2}, (grid(View(24, 24), class_tokens=1),), tiles(1, 336)
+    ),
+    "GELU": Case(
+        "google/gemma-3-4b-it",
+        {"num_hidden_layers": 2, "image_size": 448},
+        (grid(View(32, 32)),),
+        tiles(1, 448),
+    ),
+    "gated, windows": Case(
+        "Qwen/Qwen2.5-VL-3B-Instruct",
+        {"depth": 2, "out_hidden_size": 32, "fullatt_block_indexes": [1]},
+        (grid(View(24, 32)),),
+        patches(3 * 2 * 14**2, (24, 32)),
+    ),
+    "features of another layer": Case(
+        "Qwen/Qwen3-VL-8B-Instruct",
+        {"depth": 2, "out_hidden_size": 1152, "deepstack_visual_indexes": [0]},
+        (grid(View(24, 32)),),
+        patches(3 * 2 * 16**2, (24, 32)),
+    ),
+    "tiles": Case(
+        "llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
+        {"num_hidden_layers": 2},
+        (grid(View(27, 27, 3)),),
+        tiles_of_images(3, 384, (384, 768)),
+        outer={"image_grid_pinpoints": [[384, 768], [768, 384]]},
+    ),
+}
+"""Towers of two layers as wide as they were released: beside them, what an image itself takes is small."""

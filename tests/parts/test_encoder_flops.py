@@ -20,7 +20,7 @@ LLM = re.compile(r"language_model|text_model|lm_head|^model\.(layers|norm|embed_
 AUDIO = re.compile(r"audio")
 
 
-def built(case: Case) -> tuple[Any, Encoder]:
+def built(case: Case, attention: str = "eager") -> tuple[Any, Encoder]:
     """The real model and what is counted of it."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     values = case.config()
@@ -28,7 +28,7 @@ def built(case: Case) -> tuple[Any, Encoder]:
     made = transformers.AutoModelForImageTextToText
     if type(config) not in made._model_mapping:
         made = transformers.AutoModelForCausalLM
-    model = made.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    model = made.from_config(config, attn_implementation=attention, dtype=torch.float32).eval()
     return model, read_encoder(case.hub_id, values, 32)
 
 

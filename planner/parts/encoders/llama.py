@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from planner.base.errors import SpecError
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
-from planner.parts.encoders.transformer import TransformerEncoder, plain_layer_vectors
+from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
 from planner.parts.images import Seen
 from planner.parts.walk import Attention, Kernel, Number
 
@@ -35,6 +35,7 @@ def _llama4(parts: Parts) -> Encoder:
         layers=layers,
         layers_run=layers,
         layer_vectors=plain_layer_vectors(d, m),
+        mlp_alive=mlp_copies(vision),
         patch_values=3 * patch**2,
         outer_params=d + positions * d + 4 * d,
     )
@@ -83,6 +84,8 @@ def _mllama(parts: Parts) -> Encoder:
         layers=local + deep,
         layers_run=local + deep,
         layer_vectors=plain_layer_vectors(d, m) - 4 * d,  # projections without biases
+        mlp_alive=mlp_copies(vision),
+        kept=out - d,  # features of other layers
         patch_values=3 * patch**2,
         outer_params=d + tables + 4 * d + 2 * deep,
         tile_positions=positions,

@@ -7,7 +7,7 @@ from planner.base.quantities import shown
 from planner.parts.configs.values import Values
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
-from planner.parts.encoders.transformer import TransformerEncoder, plain_layer_vectors
+from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
 
 FEATURE_LAYERS = (24, 18)
 """Of Molmo2AdapterConfig in transformers 5.23."""
@@ -78,6 +78,8 @@ def _read(parts: Parts) -> Encoder:
         layers=layers,
         layers_run=max(one + 1 if one >= 0 else layers + 1 + one for one in used),
         layer_vectors=plain_layer_vectors(d, m),
+        mlp_alive=mlp_copies(vision),
+        kept=wide - d,  # features of the other layers
         patch_values=3 * _patch(vision) ** 2,
         outer_params=d + _positions(vision) * d,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
-from planner.parts.encoders.transformer import TransformerEncoder, plain_layer_vectors
+from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
 
 
 def _patch_values(parts: Parts) -> int:
@@ -41,6 +41,7 @@ def _qwen2(parts: Parts) -> Encoder:
         layers=layers,
         layers_run=layers,
         layer_vectors=plain_layer_vectors(d, m),
+        mlp_alive=mlp_copies(parts.vision),
         patch_values=_patch_values(parts),
         outer_params=0,
     )
@@ -84,17 +85,19 @@ def _qwen3(parts: Parts) -> Encoder:
     if not isinstance(deep, list):
         raise parts.vision.wrong("deepstack_visual_indexes", "a list of layers")
     merge = _merge(parts)
-    norms = 2 * d + len(deep) * 2 * merge * d
+    out, norms = parts.vision.count("out_hidden_size"), 2 * d + len(deep) * 2 * merge * d
     return TransformerEncoder(
         name=parts.name,
-        bridge=merger(d, merge, parts.vision.count("out_hidden_size"), norms, 1 + len(deep)),
+        bridge=merger(d, merge, out, norms, 1 + len(deep)),
         width=d,
         mlp=m,
         layers=layers,
         layers_run=layers,
         layer_vectors=plain_layer_vectors(d, m),
+        mlp_alive=mlp_copies(parts.vision),
         patch_values=_patch_values(parts),
         outer_params=d + parts.vision.count("num_position_embeddings") * d,
+        kept=len(deep) * out // merge,
     )
 
 

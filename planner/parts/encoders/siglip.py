@@ -11,7 +11,7 @@ from planner.parts.encoders.audio import phi4_audio
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.pixtral import pixtral_encoder
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
-from planner.parts.encoders.transformer import TransformerEncoder, plain_layer_vectors
+from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
 from planner.parts.images import Seen
 from planner.parts.walk import Kernel, Number
 
@@ -56,6 +56,7 @@ def _tower(
         layers=shape.layers,
         layers_run=shape.layers if layers_run is None else layers_run,
         layer_vectors=plain_layer_vectors(shape.width, shape.mlp),
+        mlp_alive=mlp_copies(parts.vision),
         patch_values=3 * shape.patch**2,
         outer_params=shape.width + positions * shape.width + 2 * shape.width * last_norm + head,
     )
@@ -109,6 +110,7 @@ def _clip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
         layers=shape.layers,
         layers_run=layers_up_to(parts, shape.layers),
         layer_vectors=plain_layer_vectors(shape.width, shape.mlp),
+        mlp_alive=mlp_copies(parts.vision),
         patch_values=3 * shape.patch**2,
         outer_params=shape.width + positions * shape.width + 4 * shape.width,
     )
@@ -205,6 +207,7 @@ def _internvl(parts: Parts) -> Encoder:
         mlp=m,
         layers=shape.layers,
         layers_run=layers_up_to(parts, shape.layers),
+        mlp_alive=mlp_copies(parts.vision),
         layer_vectors=biases + normed + scales + 2 * norms[kind],
         patch_values=3 * shape.patch**2,
         outer_params=d + positions * d * parts.vision.flag("use_absolute_position_embeddings") + d + pooled,
@@ -236,6 +239,7 @@ def _phi4(parts: Parts) -> Encoder:
         layers=shape.layers,
         layers_run=shape.layers + 1 + used,
         layer_vectors=plain_layer_vectors(d, m),
+        mlp_alive=mlp_copies(parts.vision),
         patch_values=3 * shape.patch**2,
         outer_params=d + square_positions(parts) * d + 2 * d + head,
     )
