@@ -28,6 +28,8 @@ class Checkpoint:
     """The last part of its hub id, or the folder's name."""
     hub_id: str = ""
     """Repository on the Hugging Face hub; "" for a folder."""
+    architecture: str = ""
+    """Class that its config.json names; "" where it names none."""
     llm: Llm
     encoder: Encoder
     rule: ImageRule
@@ -115,6 +117,7 @@ def read_checkpoint(
     return Checkpoint(
         name=name,
         hub_id=hub_id,
+        architecture=_architecture(config),
         llm=llm,
         encoder=encoder,
         rule=rule,
@@ -126,6 +129,11 @@ def read_checkpoint(
         source=source,
         provenance=provenance or {},
     )
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    named = config.get("architectures")
+    return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
 
 
 def _sees(config: Mapping[str, Any], outer: tuple[Values, ...]) -> bool:

@@ -1,0 +1,179 @@
+"""What every engine says: the command that serves a model, or in one sentence why it cannot.
+
+An engine is an object with `serve`, registered by its name; a new one is a subclass in a file of its own. What an
+engine takes is read from its sources, whose version it names; nothing is passed on that is not known to be taken.
+"""
+
+from __future__ import annotations
+
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.base.errors import InputError
+from planner.base.quantities import whole_number
+from planner.base.registry import Registry
+from planner.configuration import Run
+from planner.configuration.released import ReleasedModel
+from planner.parts.images.base import RESIZE, Setting
+
+NOT_RUN = "not run"
+
+
+class Refused(Exception):
+    """An engine does not take something. Its text is one sentence."""
+
+
+@dataclass(frozen=True)
+class EngineCommand:
+    """What to type for one engine."""
+
+    engine: str
+    """Its name in the registry: "vllm"."""
+    title: str
+    """As its makers write it."""
+    command: str | None
+    """A shell command; None where the engine does not take the model or a setting."""
+    refusal: str | None = None
+    """Why there is no command, in one sentence."""
+    knob: str = ""
+    """The part of the command that turns the model's knobs; "" where none is turned."""
+    client: str = ""
+    """What the client must do to each image before it sends it; "" where nothing."""
+    checked: str = NOT_RUN
+    """ "checked with vLLM 0.33.0": its argument parser accepts the command; "not run" where nobody tried."""
+    notes: tuple[str, ...] = ()
+    """What is not as planned, or not known."""
+
+    def __str__(self) -> str:
+        return self.command or self.refusal or ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command must say."""
+
+    model: ReleasedModel
+    run: Run
+    context_tokens: int | None
+    """Longest sequence; None: the model's own."""
+    images: int
+    """Most images of a prompt."""
+
+    @property
+    def path(self) -> str:
+        """Hub id, or the folder of a model that has none."""
+        checkpoint = self.model.checkpoint
+        if checkpoint.hub_id:
+            return checkpoint.hub_id
+        folder = Path(checkpoint.source)
+        return str(folder.parent if folder.suffix == ".json" else folder)
+
+    @property
+    def architecture(self) -> str:
+        """The class that the model's config.json names."""
+        return self.model.checkpoint.architecture
+
+    @property
+    def wide(self) -> str:
+        """Precision of what is not quantised."""
+        return self.run.precision if self.run.precision in WIDE else self.model.checkpoint.dtype
+
+    @property
+    def turned(self) -> Mapping[str, Setting]:
+        """Knobs of the image processor that were turned; shrinking the image first is the client's work."""
+        return {name: value for name, value in self.model.turned.items() if name != RESIZE.name}
+
+
+WIDE = ("bf16", "fp16", "fp32")
+"""Precisions in which weights are stored as they were released."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(ABC):
+    """A program that serves models."""
+
+    name: str
+    title: str
+    version: str
+    """Of the sources in which its options and models were read."""
+    source: str
+    """Where they were read."""
+    parsed: bool
+    """Whether the argument parser of that version accepted the commands (benchmarks/engines.py)."""
+
+    @abstractmethod
+    def serve(self, asked: Asked) -> tuple[list[str], list[str], tuple[str, ...]]:
+        """Words of the command, those among them that turn the knobs, and notes. Raises Refused."""
+
+    def client(self, asked: Asked) -> str:
+        """What the client does to images before it sends them."""
+        longest = asked.model.turned.get(RESIZE.name)
+        return shrink_text(int(longest)) if longest else ""
+
+    def command(self, asked: Asked) -> EngineCommand:
+        """The command, or the sentence why there is none."""
+        try:
+            words, knob, notes = self.serve(asked)
+        except Refused as why:
+            return EngineCommand(self.name, self.title, None, refusal=str(why))
+        return EngineCommand(
+            self.name,
+            self.title,
+            shlex.join(words),
+            knob=shlex.join(knob),
+            client=self.client(asked),
+            checked=f"checked with {self.title} {self.version}" if self.parsed else NOT_RUN,
+            notes=notes,
+        )
+
+    def refuse_unknown(self, asked: Asked, known: Mapping[str, object] | Sequence[str]) -> None:
+        """Raises Refused for an architecture that is not among the known ones."""
+        if asked.architecture not in known:
+            named = asked.architecture or "a config.json without architectures"
+            raise Refused(f"{self.title} {self.version} has no class for {named}; choose another engine or model")
+
+
+ENGINES: Registry[Engine] = Registry("engine", Engine)
+
+
+def engine_commands(
+    model: ReleasedModel, run: Run, context_tokens: int | None = None, images: int = 1
+) -> tuple[EngineCommand, ...]:
+    """How each engine serves a released model as it was planned.
+
+    Args:
+        model: the model, its knobs and the image.
+        run: precision, KV precision, batch and GPUs.
+        context_tokens: longest sequence, prompt and answer together; None: the model's own limit.
+        images: most images of a prompt.
+
+    Returns:
+        One for each engine of `ENGINES`, in their order.
+
+    Raises:
+        InputError: more tokens than the model's context, or a number that is no whole number of at least 1.
+    """
+    images = whole_number(images, "images", 1)
+    limit = model.checkpoint.context_tokens
+    if context_tokens is not None:
+        context_tokens = whole_number(context_tokens, "context_tokens", 1)
+        if limit is not None and context_tokens > limit:
+            raise InputError(f"context_tokens: {model.checkpoint.name} takes at most {limit}, got {context_tokens}")
+    asked = Asked(model, run, context_tokens, images)
+    return tuple(engine.command(asked) for engine in ENGINES)
+
+
+def shrink_text(longest_edge: int) -> str:
+    """The instruction to a client."""
+    return f"shrink images in the client to at most {longest_edge} pixels on the longer side"
+
+
+def refused_knob(engine: Engine, asked: Asked, name: str) -> Refused:
+    """The sentence for a knob that an engine does not take."""
+    return Refused(
+        f"{engine.title} {engine.version} has no option that sets {name} of {asked.model.checkpoint.name}; choose "
+        "another engine, or leave it as published"
+    )

@@ -1,0 +1,67 @@
+"""SGLang: `python -m sglang.launch_server`.
+
+What stands under "image" in --mm-process-config goes to the model's own image processor with each request
+(srt/multimodal/processors/base_processor.py), and the tokens are counted in what it returns. Requests cannot change it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from planner.engines.base import Asked
+from planner.engines.hub import HubEngine, Spellings, both_edges, plain
+
+_PIXELS: Spellings = {"max_pixels": both_edges, "min_pixels": both_edges}
+_SOFT: Spellings = {"max_soft_tokens": plain}
+ARCHITECTURES: Mapping[str, Spellings] = {
+    "Gemma3ForConditionalGeneration": {"do_pan_and_scan": plain, "pan_and_scan_max_num_crops": plain},
+    "Gemma3nForConditionalGeneration": {},
+    "Gemma4ForConditionalGeneration": _SOFT,
+    "Gemma4UnifiedForConditionalGeneration": _SOFT,
+    "Glm4vForConditionalGeneration": _PIXELS,
+    "Glm4vMoeForConditionalGeneration": _PIXELS,
+    "Lfm2VlForConditionalGeneration": {
+        "max_image_tokens": plain,
+        "min_image_tokens": plain,
+        "max_tiles": plain,
+        "do_image_splitting": plain,
+    },
+    "Llama4ForConditionalGeneration": {"max_patches": plain},
+    "LlavaForConditionalGeneration": {},
+    "Mistral3ForConditionalGeneration": {},
+    "MllamaForConditionalGeneration": {"max_image_tiles": plain},
+    "Qwen2VLForConditionalGeneration": _PIXELS,
+    "Qwen2_5_VLForConditionalGeneration": _PIXELS,
+    "Qwen3VLForConditionalGeneration": _PIXELS,
+    "Qwen3VLMoeForConditionalGeneration": _PIXELS,
+    "Qwen3_5ForConditionalGeneration": _PIXELS,
+    "Qwen3_5MoeForConditionalGeneration": _PIXELS,
+}
+"""Architectures of our catalogue that its models list as an EntryClass, each with the knobs that it passes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sglang(HubEngine):
+    def start_words(self, asked: Asked) -> list[str]:
+        return ["python", "-m", "sglang.launch_server", "--model-path", asked.path]
+
+    def limit_words(self, asked: Asked) -> list[str]:
+        context = [] if asked.context_tokens is None else ["--context-length", str(asked.context_tokens)]
+        return [*context, "--limit-mm-data-per-request", json.dumps({"image": asked.images})]
+
+    def knob_words(self, settings: dict[str, object]) -> list[str]:
+        return ["--mm-process-config", json.dumps({"image": settings})]
+
+
+SGLANG = _Sglang(
+    name="sglang",
+    title="SGLang",
+    version="0.5.23",
+    source="sglang 0.5.23 of PyPI: sglang/srt/arg_groups/fields, sglang/srt/models, sglang/srt/multimodal/processors",
+    parsed=True,
+    architectures=ARCHITECTURES,
+    quantised={"fp8": "fp8"},
+    caches={"bf16": "bf16", "fp8": "fp8_e4m3"},
+)

@@ -1,0 +1,73 @@
+"""vLLM: `vllm serve`.
+
+Knobs are keyword arguments of the model's own image processor, in --mm-processor-kwargs. Listed are those that vLLM's
+class of the architecture reads when it counts an image's tokens (vllm/model_executor/models), since a setting that only
+the processor sees would disagree with that count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from planner.engines.base import Asked
+from planner.engines.hub import HubEngine, Spellings, both_edges, longest_edge, plain
+
+_PIXELS: Spellings = {"max_pixels": plain, "min_pixels": plain}
+_SPLIT: Spellings = {"longest_edge": longest_edge, "do_image_splitting": plain}
+_SOFT: Spellings = {"max_soft_tokens": plain}
+_FRAMED: Spellings = {"max_pixels": both_edges, "min_pixels": both_edges}
+_CROPS: Spellings = {"do_pan_and_scan": plain, "pan_and_scan_max_num_crops": plain}
+_TILES: Spellings = {"max_patches": plain, "min_patches": plain, "crop_to_patches": plain}
+ARCHITECTURES: Mapping[str, Spellings] = {
+    "Gemma3ForConditionalGeneration": _CROPS,
+    "Gemma3nForConditionalGeneration": {},
+    "Gemma4ForConditionalGeneration": _SOFT,
+    "Gemma4UnifiedForConditionalGeneration": _SOFT,
+    "Glm4vForConditionalGeneration": _FRAMED,
+    "Glm4vMoeForConditionalGeneration": _FRAMED,
+    "Idefics3ForConditionalGeneration": _SPLIT,
+    "InternVLForConditionalGeneration": _TILES,
+    "Lfm2VlForConditionalGeneration": {"max_image_tokens": plain, "max_tiles": plain},
+    "Llama4ForConditionalGeneration": {},
+    "LlavaForConditionalGeneration": {},
+    "LlavaNextForConditionalGeneration": {},
+    "LlavaOnevisionForConditionalGeneration": {},
+    "Mistral3ForConditionalGeneration": {"longest_edge": longest_edge},
+    "Molmo2ForConditionalGeneration": {},
+    "PaliGemmaForConditionalGeneration": {},
+    "Qwen2VLForConditionalGeneration": _PIXELS,
+    "Qwen2_5_VLForConditionalGeneration": _PIXELS,
+    "Qwen3VLForConditionalGeneration": _PIXELS,
+    "Qwen3VLMoeForConditionalGeneration": _PIXELS,
+    "Qwen3_5ForConditionalGeneration": _PIXELS,
+    "Qwen3_5MoeForConditionalGeneration": _PIXELS,
+    "SmolVLMForConditionalGeneration": _SPLIT,
+}
+"""Architectures of our catalogue that its registry lists, each with the knobs that it reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Vllm(HubEngine):
+    def start_words(self, asked: Asked) -> list[str]:
+        return ["vllm", "serve", asked.path]
+
+    def limit_words(self, asked: Asked) -> list[str]:
+        context = [] if asked.context_tokens is None else ["--max-model-len", str(asked.context_tokens)]
+        return [*context, "--limit-mm-per-prompt", json.dumps({"image": asked.images})]
+
+    def knob_words(self, settings: dict[str, object]) -> list[str]:
+        return ["--mm-processor-kwargs", json.dumps(settings)]
+
+
+VLLM = _Vllm(
+    name="vllm",
+    title="vLLM",
+    version="0.33.0",
+    source="vllm 0.33.0 of PyPI: vllm/engine/arg_utils.py, vllm/config, vllm/model_executor/models",
+    parsed=True,
+    architectures=ARCHITECTURES,
+    quantised={"fp8": "fp8_per_channel"},  # scales per row and per token; its method "fp8" wants a quantised checkpoint
+    caches={"bf16": "bfloat16", "fp16": "float16", "fp8": "fp8"},
+)

@@ -1,0 +1,200 @@
+"""Commands for serving engines: exact lines, options that each engine is known to have, refusals in one sentence."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from planner.base.errors import InputError
+from planner.base.registry import register
+from planner.configuration import Run
+from planner.configuration.released import ReleasedModel
+from planner.engines import ENGINES, Asked, Engine, EngineCommand, engine_commands
+from planner.parts.released import released_ids
+
+FOLDER = Path(__file__).parent
+BENCHMARK = FOLDER.parents[1] / "benchmarks" / "engines.py"
+RUNS = (Run(), Run(precision="fp8", kv_precision="fp8", tensor_parallel=4), Run(precision="fp16", batch=8))
+
+
+def command(
+    engine: str, model: str, run: Run | None = None, context: int | None = None, **knobs: object
+) -> EngineCommand:
+    released = ReleasedModel.of_checkpoint(model, "1024x768", knobs=knobs)
+    found = {one.engine: one for one in engine_commands(released, run or Run(), context)}
+    return found[engine]
+
+
+def test_the_lines_to_type() -> None:
+    pixels = {"max_pixels": 401408}
+    two = Run(precision="fp8", kv_precision="fp8", tensor_parallel=2)
+    assert command("vllm", "Qwen/Qwen3-VL-8B-Instruct", two, 8192, **pixels).command == (
+        "vllm serve Qwen/Qwen3-VL-8B-Instruct --dtype bfloat16 --quantization fp8_per_channel --tensor-parallel-size 2 "
+        "--max-model-len 8192 --limit-mm-per-prompt '{\"image\": 1}' --kv-cache-dtype fp8 "
+        "--mm-processor-kwargs '{\"max_pixels\": 401408}'"
+    )
+    assert command("sglang", "Qwen/Qwen3-VL-8B-Instruct", two, 8192, **pixels).command == (
+        "python -m sglang.launch_server --model-path Qwen/Qwen3-VL-8B-Instruct --dtype bfloat16 --quantization fp8 "
+        "--tensor-parallel-size 2 --context-length 8192 --limit-mm-data-per-request '{\"image\": 1}' "
+        "--kv-cache-dtype fp8_e4m3 --mm-process-config "
+        '\'{"image": {"size": {"shortest_edge": 65536, "longest_edge": 401408}}}\''
+    )
+    assert command("llama.cpp", "Qwen/Qwen2.5-VL-7B-Instruct", Run(batch=4), 4096, **pixels).command == (
+        "llama-server -hf ggml-org/Qwen2.5-VL-7B-Instruct-GGUF:BF16 --split-mode none --parallel 4 --ctx-size 16384 "
+        "--cache-type-k bf16 --cache-type-v bf16 --image-min-tokens 4 --image-max-tokens 512"
+    )
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "knobs", "said"),
+    [
+        ("vllm", "gemma-4-26B-A4B-it", {"max_soft_tokens": 560}, "--mm-processor-kwargs '{\"max_soft_tokens\": 560}'"),
+        (
+            "vllm",
+            "SmolVLM-Instruct",
+            {"longest_edge": 768},
+            '--mm-processor-kwargs \'{"size": {"longest_edge": 768}}\'',
+        ),
+        ("vllm", "InternVL3-8B-hf", {"max_dynamic_patch": 6}, "--mm-processor-kwargs '{\"max_patches\": 6}'"),
+        (
+            "sglang",
+            "gemma-3-4b-it",
+            {"do_pan_and_scan": True},
+            '--mm-process-config \'{"image": {"do_pan_and_scan": true}}\'',
+        ),
+        ("llama.cpp", "gemma-4-E4B-it", {"max_soft_tokens": 280}, "--image-max-tokens 280"),
+        ("llama.cpp", "pixtral-12b", {"longest_edge": 512}, "--image-max-tokens 1024"),
+    ],
+)
+def test_knobs_in_the_words_of_an_engine(engine: str, model: str, knobs: dict[str, object], said: str) -> None:
+    found = command(engine, model, **knobs)
+    assert found.knob == said
+    assert found.command is not None and found.command.endswith(said)
+
+
+def test_what_no_option_sets_is_said_to_the_client() -> None:
+    shrunk = "shrink images in the client to at most 448 pixels on the longer side"
+    for engine in ENGINES.names():
+        found = command(engine, "google/gemma-3-4b-it", resize_longest_edge=448)
+        assert (found.client, found.knob) == (shrunk, "")
+    assert "at most 1024 pixels" in command("llama.cpp", "pixtral-12b").client
+    assert command("vllm", "google/gemma-3-4b-it").client == ""
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "run", "knobs", "why"),
+    [
+        (
+            "vllm",
+            "KamilaMila/FastVLM-0.5B",
+            Run(),
+            {},
+            "vLLM 0.33.0 has no class for FastVlmForConditionalGeneration; ",
+        ),
+        ("sglang", "SmolVLM-Instruct", Run(), {}, "SGLang 0.5.23 has no class for Idefics3ForConditionalGeneration; "),
+        ("vllm", "pixtral-12b", Run(), {"longest_edge": 512}, "has no option that sets longest_edge of pixtral-12b; "),
+        (
+            "vllm",
+            "gemma-3-4b-it",
+            Run(precision="int4"),
+            {},
+            "does not quantise released weights to int4 while it loads",
+        ),
+        (
+            "sglang",
+            "gemma-3-4b-it",
+            Run(kv_precision="int8"),
+            {},
+            "SGLang 0.5.23 has no KV cache in int8; choose bf16, fp8",
+        ),
+        (
+            "llama.cpp",
+            "Qwen3-VL-8B-Instruct",
+            Run(),
+            {},
+            "no GGUF of Qwen3-VL-8B-Instruct and its mmproj is known here; ",
+        ),
+        ("llama.cpp", "gemma-3-4b-it", Run(precision="fp8"), {}, "llama.cpp has no weights in fp8; choose "),
+    ],
+)
+def test_refused_in_one_sentence(engine: str, model: str, run: Run, knobs: dict[str, object], why: str) -> None:
+    found = command(engine, model, run, **knobs)
+    assert found.command is None and found.refusal is not None
+    assert why in found.refusal and ". " not in found.refusal
+    assert str(found) == found.refusal
+
+
+def test_a_context_that_the_model_has_not_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"^context_tokens: llava-1\.5-7b-hf takes at most 4096, got 5000"):
+        command("vllm", "llava-hf/llava-1.5-7b-hf", context=5000)
+
+
+@pytest.mark.parametrize("engine", ENGINES.names())
+def test_every_option_is_one_that_the_engine_has(engine: str) -> None:
+    """Against the record of benchmarks/engines.py, for every released model and each of its knobs."""
+    record = json.loads((FOLDER / f"{engine}.json").read_text("utf-8"))
+    assert record["version"] == ENGINES.find(engine).version
+    options, made = record["options"], 0
+    for hub_id in released_ids():
+        knobs = ReleasedModel.of_checkpoint(hub_id, "1024x768").rule.own_knobs()
+        for turned in ({}, *({knob.name: knob.values[0]} for knob in knobs)):
+            for run in RUNS:
+                words = shlex.split(command(engine, hub_id, run, **turned).command or "")
+                made += bool(words)
+                for word, value in zip(words, [*words, ""][1:], strict=True):
+                    if word.startswith("-") and word != "-m":
+                        assert word in options, f"{engine} has no {word}"
+                        assert options[word] is None or value in options[word], f"{engine} has no {word} {value}"
+    assert made > 50
+
+
+@pytest.mark.filterwarnings("ignore:Passing `min_pixels` and `max_pixels`:FutureWarning")
+def test_pixels_reach_the_processor_as_planned() -> None:
+    """The settings of a command, given to the image processor of transformers, make the tokens of the plan."""
+    processing = pytest.importorskip("transformers.models.qwen2_vl.image_processing_pil_qwen2_vl")
+    image = pytest.importorskip("PIL.Image")
+    for engine, option in (("vllm", "--mm-processor-kwargs"), ("sglang", "--mm-process-config")):
+        for width, height in ((1024, 768), (640, 480), (100, 80)):
+            model = ReleasedModel.of_checkpoint(
+                "Qwen2.5-VL-7B-Instruct", f"{width}x{height}", knobs={"max_pixels": 401408}
+            )
+            found = {one.engine: one for one in engine_commands(model, Run())}[engine]
+            words = shlex.split(found.knob)
+            assert words[0] == option
+            settings = json.loads(words[1])
+            settings = settings.get("image", settings)
+            processor = processing.Qwen2VLImageProcessorPil(min_pixels=3136, max_pixels=12845056)
+            grid = processor(images=[image.new("RGB", (width, height))], **settings)["image_grid_thw"]
+            assert int(grid.prod()) == model.seen.patches
+
+
+def test_an_engine_from_outside() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Echo(Engine):
+        def serve(self, asked: Asked) -> tuple[list[str], list[str], tuple[str, ...]]:
+            return ["echo", asked.path], [], ()
+
+    register(Echo(name="echo", title="Echo", version="1", source="here", parsed=False))
+    try:
+        assert command("echo", "google/gemma-3-4b-it").command == "echo google/gemma-3-4b-it"
+        assert command("echo", "google/gemma-3-4b-it").checked == "not run"
+    finally:
+        ENGINES.remove("echo")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [engine.name for engine in ENGINES if engine.parsed])
+def test_the_engine_itself_parses_them(engine: str) -> None:
+    """Only in an environment that has the engine; results/engines.json holds what came of it."""
+    counted = json.loads((BENCHMARK.parent / "results" / "engines.json").read_text("utf-8"))[engine]
+    assert counted["version"] == ENGINES.find(engine).version
+    pytest.importorskip(engine)
+    benchmark = runpy.run_path(str(BENCHMARK))
+    parser, skipped, version = benchmark["PARSERS"][engine]()
+    assert version == ENGINES.find(engine).version
+    assert benchmark["check"](engine, parser, skipped) == counted["commands_parsed"]
