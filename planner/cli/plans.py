@@ -62,6 +62,16 @@ def plan(
     ] = None,
     form: FormName = None,
     mix: Annotated[str | None, typer.Option(help="Mix of tasks instead of --law, as reasoning=0.7,ocr=0.3.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Choose among released models: 'released' (all), families as qwen3-vl, hub ids, folders."),
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="With --models: width x height as 1024x768, several by commas, or a CSV of them.")
+    ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Choose what to train, of --llms, towers and compressors; the default.")
+    ] = False,
     llms: Annotated[
         list[str] | None,
         typer.Option(help="Models, families, 'all' or config.json paths; default: the family of the law."),
@@ -82,11 +92,13 @@ def plan(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Pick the best configuration that keeps every limit, with the cost of everything that runs."""
+    """Pick what to train, or with --models a released model: the best that keeps every limit, and all that it costs."""
     if output is not None:
         refuse_existing(Path(output), force)
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
+    if models is not None and train:
+        raise InputError("--models chooses among released models and --train what to train: give one of them")
     if not limits:
         raise InputError(NO_LIMIT)
     result = planner.plan(
@@ -94,6 +106,8 @@ def plan(
         form=form if mix is None else None,
         budget=planner.Budget(convention=convention, limits=limits),
         workload=_workload(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+        models=models,
+        image=image,
         llms=[*(llms or ()), *(llm_config or ())] or None,
         visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
         vision=parse_names(vision),

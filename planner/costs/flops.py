@@ -56,13 +56,16 @@ class Flops:
         return {"total": float(self.total)} | {stage: float(getattr(self, stage)) for stage in STAGES}
 
 
-def flops(model: Model, workload: Workload, convention: str = FULL) -> Flops:
+def flops(
+    model: Model, workload: Workload, convention: str = FULL, vision: tuple[Number, Number] | None = None
+) -> Flops:
     """FLOPs of one request.
 
     Args:
         model: what runs.
         workload: the request.
         convention: "full", "paper" or "torch".
+        vision: FLOPs of encoder and compressor for all images of the request, where they are known already.
 
     Returns:
         Flops whose entries have the broadcast shape of LLMs and visual tokens.
@@ -83,9 +86,12 @@ def flops(model: Model, workload: Workload, convention: str = FULL) -> Flops:
     def llm_flops(*some: Pass) -> Number:
         return sum((walk_flops(model.llm.walk(one), masked=masked) for one in some), 0.0)
 
+    if vision is None:
+        vision = workload.images * walk_flops(model.encode(1.0)), workload.images * walk_flops(model.compress(1.0))
+    encoder, compressor = vision
     return Flops(
-        encoder=workload.images * walk_flops(model.encode(1.0)) + zero,
-        compressor=workload.images * walk_flops(model.compress(1.0)) + zero,
+        encoder=encoder + zero,
+        compressor=compressor + zero,
         query_pass=llm_flops(*todo.query_pass) + zero,
         prefill=llm_flops(*todo.prefill) + zero,
         decode=llm_flops(todo.decode) + zero,

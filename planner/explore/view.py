@@ -113,7 +113,7 @@ def view_plan(plan: Plan) -> View:
     """What the page shows of a plan."""
     best = plan.best
     facts = (say.way_line(plan), say.why_line(plan), say.tied_line(plan), say.binding_line(plan), say.law_line(plan))
-    head = plain(say.heading(plan))
+    head = plain(say.best_line(plan))
     unknown = f"; {say.NO_INTERVAL}" if best.interval is None else ""
     return View(
         pick=str(best),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from planner.base.codec import encode
 from planner.base.quantities import format_fraction, format_score, score_of
-from planner.configuration import Model, Run
+from planner.configuration import Model, ReleasedModel, Run
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
 from planner.costs.memory import Memory
 from planner.hardware import Hardware
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
+from planner.parts.images import settings_text
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import Limit
@@ -60,10 +61,15 @@ class Candidate:
     """How much larger its error is expected to be than that of the best candidate under the budget."""
     connector: Connector = field(default_factory=Mlp)
     """What leads the visual tokens into the language model."""
+    released: ReleasedModel | None = None
+    """The checkpoint with its knob turned, where the candidate is one; with a mixture of image sizes it sees the one
+    that 95 % of them do not exceed."""
 
     @property
     def model(self) -> Model:
-        """What is made."""
+        """What is made, or downloaded."""
+        if self.released is not None:
+            return self.released
         return Model(self.llm, self.vision, self.compressor, self.visual_tokens, self.prompt_order, self.connector)
 
     def run(self, hardware: Hardware | None = None) -> Run:
@@ -80,12 +86,24 @@ class Candidate:
         """1 - predicted error; None for an error outside 0 to 1, which a law that was given by hand may predict."""
         return score_of(self.predicted_error)
 
+    @property
+    def knob(self) -> str:
+        """The knob of a released model as it is typed, "max_pixels=401408"; "" where everything is as published."""
+        return "" if self.released is None else settings_text(self.released.turned)
+
+    @property
+    def name(self) -> str:
+        """Its model, with the knob that is turned: "Qwen3-VL-8B-Instruct at max_pixels=401408"."""
+        return f"{self.llm.name} at {self.knob}" if self.knob else self.llm.name
+
     def __str__(self) -> str:
-        return str(self.model)
+        tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
+        return f"{self.name} with {tokens}"
 
     def record(self) -> CandidateRecord:
         """As a plan's file holds it: its parts by name."""
         from planner.planning.plan_record import CandidateRecord  # files are no part of making a plan
+        from planner.planning.released_record import released_fields
 
         own = {name: getattr(self, name) for name in CandidateRecord.SAME}
         return CandidateRecord(
@@ -95,6 +113,7 @@ class Candidate:
             compressor=self.compressor.name,
             connector=self.connector.name,
             **own,
+            **({} if self.released is None else released_fields(self.released)),
         )
 
     def to_dict(self) -> dict[str, Any]:

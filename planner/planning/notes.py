@@ -18,7 +18,7 @@ _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 
 def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
     """Where the pick lies outside the law's data, in words."""
-    out = []
+    out = [] if best.released is None else [_trained_otherwise(law)]
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
         size = quantity == "llm_params"
         value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)
@@ -29,15 +29,46 @@ def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
     return tuple(out)
 
 
+def _trained_otherwise(law: Law) -> str:
+    """What every ranking of released models by a law of others rests on."""
+    families = sorted({family_of(name) or name for name in law.llms})
+    on = f" of {', '.join(families)}" if families else ""
+    return (
+        f"the law was fitted to LLaVA-style models{on}; released models were trained otherwise, so which of them is "
+        "best is an extrapolation: evaluate the first few before you choose"
+    )
+
+
 def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
     """What has to hold for the law to speak of this pick, in sentences."""
     out = []
     if isinstance(law, FittedLaw) and "assumption" in law.joint:
         out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
-    if law.n_runs and not law.compressors:
+    if law.n_runs and not law.compressors and best.released is None:
         out.append(f"the compressor of the runs is not known, the plan is for {best.compressor.name}")
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
+    if best.released is None:
+        out += _of_the_parts(law, best)
+    if best.prompt_order == TEXT_FIRST:
+        out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
+    if best.precision not in _MEASURED_PRECISIONS:
+        out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
+    if best.latency is not None and best.latency.source == TRANSFERRED:
+        out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
+    if workload.images > 1:
+        out.append(f"the law, measured with one image a request, holds for {workload.images}")
+    if budget.convention == PAPER:
+        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
+    if not 0 <= best.predicted_error <= 1:
+        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
+    out += best.model.notes
+    return tuple(out)
+
+
+def _of_the_parts(law: Law, best: Candidate) -> list[str]:
+    """What has to hold for a law of other compressors, families and towers."""
+    out = []
     if law.compressors and best.compressor.name not in law.compressors:
         measured = [name for name in law.compressors if name != "none"] or ["no compressor"]
         out.append(
@@ -60,20 +91,7 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
             "a visual token for each patch is what the question cannot change: a query-blind compressor gives as much "
             "for less"
         )
-    if best.prompt_order == TEXT_FIRST:
-        out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
-    if best.precision not in _MEASURED_PRECISIONS:
-        out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
-    if best.latency is not None and best.latency.source == TRANSFERRED:
-        out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
-    if workload.images > 1:
-        out.append(f"the law, measured with one image a request, holds for {workload.images}")
-    if budget.convention == PAPER:
-        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
-    if not 0 <= best.predicted_error <= 1:
-        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
-    out += best.llm.notes
-    return tuple(out)
+    return out
 
 
 def _measured_up_to(law: Law, best: Candidate) -> bool:

@@ -27,6 +27,7 @@ from planner.planning.plan_record import (
     Points,
 )
 from planner.planning.plan_upgrade import from_first
+from planner.planning.released_record import ReleasedInputs, restored_model
 from planner.planning.request import Budget, Load
 from planner.planning.tried import Tried
 
@@ -100,10 +101,12 @@ def record(plan: Plan) -> PlanRecord:
         made_with=plan.made_with or made_with(),
         earlier_sha256=plan.earlier_sha256,
         parts=Parts(
-            llms={one.name: one for one in tried.llms},
+            llms={one.name: one for one in tried.llms} if tried.released is None else {},
             vision={one.name: one for one in tried.towers},
             compressors={one.name: one for one in tried.compressors},
-            connectors={} if plan.best.connector == Mlp() else {plan.best.connector.name: plan.best.connector},
+            connectors={}
+            if tried.released is not None or plan.best.connector == Mlp()
+            else {plan.best.connector.name: plan.best.connector},
         ),
         workload_p95=None if plan.load.tail == plan.load.mean else plan.load.tail,
     )
@@ -124,13 +127,14 @@ def _limit_record(one: SlackOfPick) -> LimitRecord:
 
 def _inputs(plan: Plan, one_law: bool) -> Inputs:
     tried, deployment, asked = plan.tried, plan.deployment, plan.budget.limits
+    released = None if tried.released is None else ReleasedInputs.of(tried.released)
     return Inputs(
         limits={one.limit.name: asked[one.limit.name] for one in plan.limits if one.limit.name in asked},
         convention=plan.budget.convention,
         workload=plan.load.mean,
         workload_p95=plan.load.tail,
         requests=plan.load.requests,
-        llms=tuple(NamedLlm(one.name, tried.sources.get(one.name)) for one in tried.llms),
+        llms=() if released else tuple(NamedLlm(one.name, tried.sources.get(one.name)) for one in tried.llms),
         visual_tokens=tried.visual_tokens,
         vision=tuple(one.name for one in tried.towers),
         vision_source=tried.sources.get(plan.best.vision.name),
@@ -144,6 +148,7 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         price_per_hour=deployment.price_per_hour,
         latency_source=deployment.latency_source,
         one_law=one_law,
+        released=released,
     )
 
 
@@ -176,13 +181,21 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         found: Connector = part(parts.connectors or {usual.name: usual}, "connectors", name)
         return found
 
+    released = None if inputs.released is None else inputs.released.tried(place.at("inputs").at("released"))
+
     def candidate(one: CandidateRecord) -> Candidate:
+        same = {name: getattr(one, name) for name in CandidateRecord.SAME}
+        if released is not None:
+            images = inputs.workload_p95.images
+            model = restored_model(one.model_source, one.image, one.knob, one.params, images, place.at(str(one.model)))
+            own: dict[str, Any] = {"vision": model.tower, "compressor": model.compressor, "connector": model.connector}
+            return Candidate(llm=model.llm, released=model, **own, **same)
         return Candidate(
             llm=part(parts.llms, "llms", one.llm),
             vision=part(parts.vision, "vision", one.vision),
             compressor=part(parts.compressors, "compressors", one.compressor),
             connector=connector(one.connector),
-            **{name: getattr(one, name) for name in CandidateRecord.SAME},
+            **same,
         )
 
     def several(records: tuple[CandidateRecord, ...]) -> tuple[Candidate, ...]:
@@ -206,9 +219,10 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         raise place.at("limits").wrong(f"the limits {', '.join(limits)}", ", ".join(found.limits))
     if not (inputs.one_law or found.law_files):
         raise place.missing("law_files")
-    laws = dict(found.law_files) or dict.fromkeys(inputs.compressor, found.law_file)
-    if set(laws) != set(inputs.compressor) or found.best.compressor not in laws:
-        raise place.at("law_files").wrong(f"a law for each of {', '.join(inputs.compressor)}", ", ".join(laws))
+    compressors = inputs.compressor if released is None else (found.best.compressor,)
+    laws = dict(found.law_files) or dict.fromkeys(compressors, found.law_file)
+    if set(laws) != set(compressors) or found.best.compressor not in laws:
+        raise place.at("law_files").wrong(f"a law for each of {', '.join(compressors)}", ", ".join(laws))
     laws = _each_once(laws, found.law_file)
     return {
         "best": candidate(found.best),
@@ -235,7 +249,9 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
             latency_source=inputs.latency_source,
         ),
         "tried": Tried(
-            llms=tuple(part(parts.llms, "llms", one.name) for one in inputs.llms),
+            llms=tuple(part(parts.llms, "llms", one.name) for one in inputs.llms)
+            if released is None
+            else tuple(one.llm for one in released.selection.checkpoints),
             visual_tokens=inputs.visual_tokens,
             towers=tuple(part(parts.vision, "vision", name) for name in inputs.vision),
             compressors=tuple(part(parts.compressors, "compressors", name) for name in inputs.compressor),
@@ -245,6 +261,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
             | ({} if inputs.vision_source is None else {found.best.vision: inputs.vision_source}),
             fitting_count=found.candidates.fitting,
             fitting_points=(found.fitting_points.llm_params, found.fitting_points.visual_tokens),
+            released=released,
         ),
         "speed_limit_tokens": found.speed_limit_tokens,
         "extrapolates": found.extrapolates,

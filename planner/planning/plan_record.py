@@ -26,6 +26,7 @@ from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.stored import Part
 from planner.parts.towers import Tower
+from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
 
 FloatArray = NDArray[np.float64]
 _FROM_ONE = Whole(1)
@@ -35,7 +36,7 @@ _FROM_ONE = Whole(1)
 class CandidateRecord:
     """A candidate, its parts by name; the numbers of the parts stand once in the file, under `parts`."""
 
-    DERIVED: ClassVar[tuple[str, ...]] = ("score",)
+    DERIVED: ClassVar[tuple[str, ...]] = ("score", "weights")
     SAME: ClassVar[tuple[str, ...]] = (
         "visual_tokens",
         "predicted_error",
@@ -74,6 +75,23 @@ class CandidateRecord:
     memory: Memory
     latency: Latency | None
     connector: str = field(default=DEFAULT_CONNECTOR, metadata=SPARSE)
+    model: str = field(default="", metadata=SPARSE)
+    """Name of a released model; "" for one that is to be trained, which leaves out the next five as well."""
+    hub_id: str | None = field(default="", metadata=SPARSE)
+    """None for a folder."""
+    model_source: str = field(default="", metadata=SPARSE)
+    """By what it is found again: its hub id, or the folder."""
+    knob: KnobRecord | str | None = field(default="", metadata=SPARSE)
+    """The knob that is turned; None where everything stands as published."""
+    image: str = field(default="", metadata=SPARSE)
+    """Size of the image that memory and times are for."""
+    params: Mapping[str, int] = field(default_factory=dict, metadata=SPARSE)
+    """Of a released model, by part."""
+
+    @property
+    def weights(self) -> str:
+        """Whether there are weights."""
+        return RELEASED if self.model else TO_BE_TRAINED
 
     @property
     def score(self) -> float | None:
@@ -134,6 +152,8 @@ class Inputs:
     latency_source: Annotated[str, Choice(LATENCY_SOURCES)]
     one_law: bool
     """Whether the pick's law gave the error of every candidate."""
+    released: ReleasedInputs | None = field(default=None, metadata=SPARSE)
+    """None where parts to build from were compared."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ from planner.parts.catalog import (
 )
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
+from planner.parts.released import Models
 from planner.parts.towers import Tower
+from planner.planning.blocks import Space
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
@@ -36,12 +38,13 @@ from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import DRAWS, Doubt
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
+from planner.planning.released import ReleasedAxes
+from planner.planning.released_choices import Images, check_question, released_axes
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
 from planner.planning.result import Plan
-from planner.planning.space import Axes, Space, evaluate
+from planner.planning.space import Axes
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
-from planner.planning.tried import Tried
 
 __all__ = ["DRAWS", "pareto", "plan", "plan_among"]
 
@@ -56,6 +59,8 @@ def plan(
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
     workload: Workload | str | Path | None = None,
+    models: Models | None = None,
+    image: Images | None = None,
     llms: Llms | None = None,
     visual_tokens: int | Iterable[int] | None = None,
     vision: str | Tower | Iterable[str | Tower] = DEFAULT_VISION,
@@ -75,9 +80,11 @@ def plan(
 ) -> Plan:
     """The candidate with the smallest predicted error that keeps every limit of the budget.
 
-    A candidate is a language model with a number of visual tokens and, where several values are given, a compressor,
-    tower, prompt order, precision, tensor parallel and batch. All combinations are tried; the answer is exact, not a
-    search. Equal errors go to the candidate with fewer FLOPs, then the lower price, then the shorter TTFT.
+    Two questions are kept apart. With `models` the plan chooses among released models, whose weights exist: a candidate
+    is a checkpoint with one value of its knob. Otherwise it chooses what to train: a candidate is a language model with
+    a number of visual tokens and, where several values are given, a compressor, tower and prompt order. Either may run
+    in several precisions, tensor parallels and batches. All combinations are tried; the answer is exact, not a search.
+    Equal errors go to the candidate with fewer FLOPs, then the lower price, then the shorter TTFT.
 
     Args:
         law: a fitted law, the name of a shipped one ("reasoning", "ocr"), or a law file; "reasoning" by default. A
@@ -89,6 +96,10 @@ def plan(
         workload: all token counts at once, instead of the three above; or a CSV of requests with the columns
             query_tokens, generated_tokens and, if wanted, images, cached_tokens, system_tokens: FLOPs, throughput,
             energy and price are then planned for the mean request, times and memory for the 95th percentile.
+        models: released models to choose from: "released" (all), families ("qwen3-vl"), hub ids, folders.
+        image: of a request to a released model: width x height in pixels ("1024x768"), several sizes, a mapping from
+            sizes to how often each comes in, or a CSV of sizes: throughput is then planned for the mean image, limits
+            for the one that 95 % of them do not exceed.
         llms: candidates: names, families, "all", config.json paths or specs; by default the family that the law
             was measured on.
         visual_tokens: candidates; by default all that the compressor admits for the tower.
@@ -118,9 +129,16 @@ def plan(
     else:
         one = as_workload(workload, query_tokens, generated_tokens, cached_tokens, "a Workload or a CSV's path")
         load = Load(one, one)
+    to_train = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
+    check_question(models, image, {**to_train, "connector": connector, "prompt_order": prompt_order})
+    released = None
+    if models is not None:
+        released, precision = released_axes(models, image, law, form, load, precision)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
+    if released is not None:
+        return plan_among(released, budget, load, deployment)
     compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
     towers = tuple(find_vision(one) for one in some(vision, "vision"))
     orders = some(prompt_order, "prompt_order")
@@ -128,23 +146,22 @@ def plan(
         if order not in PROMPT_ORDERS:
             raise UnknownNameError("prompt order", order, PROMPT_ORDERS)
     laws = laws_of(law, form, compressors)
-    models = find_llms(llms) if llms is not None else own_families(laws.values())
+    candidates = find_llms(llms) if llms is not None else own_families(laws.values())
     tokens = admissible(visual_tokens, compressors, towers)
-    axes = Axes(models, towers, compressors, orders, tokens, laws, find_connector(connector))
+    axes = Axes(candidates, towers, compressors, orders, tokens, laws, find_connector(connector))
     return plan_among(axes, budget, load, deployment)
 
 
-def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -> Plan:
+def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment: Deployment) -> Plan:
     """The best of the candidates that these axes make. Raises NothingFitsError."""
     laws = axes.laws
-    space = evaluate(axes, deployment, load, budget.convention)
+    space = axes.evaluate(deployment, load, budget.convention)
     limits = limits_of(budget, deployment.hardware)
     quantities = space.table.quantities
     quantities = {**quantities, **computed_columns(limits, quantities)}
-    space = replace(space, table=replace(space.table, quantities=quantities))
+    fits = all_met(limits, quantities) & space.possible
+    space = replace(space, table=replace(space.table, quantities=quantities, fits=fits))
     table = space.table
-    fits = all_met(limits, table.quantities) & space.possible
-    table = table.fitting(fits)
     if not fits.any():
         raise _nothing_fits(space, limits, budget, deployment.gpus)
 
@@ -189,7 +206,7 @@ def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -
         budget=budget,
         load=load,
         deployment=deployment,
-        tried=Tried.of(table, axes.towers, axes.compressors, axes.prompt_orders),
+        tried=axes.tried(space),
         all_candidates=table,
         speed_limit_tokens=_speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best),
@@ -198,7 +215,7 @@ def plan_among(axes: Axes, budget: Budget, load: Load, deployment: Deployment) -
 
 
 def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | None:
-    if deployment.hardware is None:
+    if deployment.hardware is None or not best.model.tokens_move_alone:
         return None
     found = speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware))
     return int(found)
@@ -215,14 +232,9 @@ def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str
     block, (b, t, i, j) = space.locate(row)
     table = space.table
     return Candidate(
-        llm=table.llms[i],
-        visual_tokens=block.visual_tokens[j],
+        llm=table.llms[int(table.llm_index[row])],
         predicted_error=float(block.error[i, j]),
         flops=block.flops.at(i, j),
-        vision=block.vision,
-        compressor=block.compressor,
-        connector=block.connector,
-        prompt_order=block.prompt_order,
         precision=block.precision,
         kv_precision=kv_precision,
         tensor_parallel=int(table.tensor_parallel[row]),
@@ -230,6 +242,7 @@ def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str
         memory=block.memory.at(b, t, i, j),
         latency=None if block.latency is None else block.latency.at(b, t, i, j),
         quantities={name: float(column[row]) for name, column in table.quantities.items()},
+        **block.made_of(i, j),
         **doubt,
     )
 
@@ -237,7 +250,7 @@ def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str
 def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
     """Positions in a ranking of the first row of each (compressor, tower, LLM, visual tokens), ascending: a model that
     could run in several ways is listed once, in the best of them."""
-    names = [(block.compressor.name, block.vision.name) for block in space.blocks]
+    names = [(setup["compressor"], setup["vision"]) for setup in space.table.setups]
     kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
     first, _ = distinct_rows(kinds, space.table.llm_index[ranking], space.table.visual_tokens[ranking])
     return np.sort(first)
@@ -245,7 +258,7 @@ def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tuple[Candidate, ...]:
     """The best of each compressor, tower and prompt order under the same budget, best first; () where one is tried."""
-    names = [(block.compressor.name, block.vision.name, block.prompt_order) for block in space.blocks]
+    names = [(setup["compressor"], setup["vision"], setup["prompt_order"]) for setup in space.table.setups]
     if len(set(names)) < 2:
         return ()
     kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
@@ -257,6 +270,8 @@ def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget, gpus:
     table = space.table
     blame = conflict(limits, table.quantities, space.possible)
     rows = np.flatnonzero(space.possible)
+    if space.shared.any() and not len(rows):
+        return NothingFitsError("nothing fits: the request has more tokens than the context of any model; shorten it")
     if not len(rows):
         return NothingFitsError("nothing fits: no model's heads can be shared by so many GPUs; lower tensor_parallel")
     more = gpus_that_do(limits, table.quantities, space.possible, table.tensor_parallel, gpus)

@@ -2,16 +2,15 @@
 
 Candidates are LLM x visual tokens x compressor x tower x prompt order x precision x tensor parallel x batch. A block
 holds all candidates of one compressor, tower, prompt order and precision as arrays over (batch, tensor parallel, LLM,
-visual tokens); blocks are laid end to end into the columns of a `CandidateTable`.
+visual tokens).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,10 @@ from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm, stacks
 from planner.parts.towers import Tower
+from planner.planning.blocks import Block, Costs, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
-from planner.planning.table import CandidateTable
+from planner.planning.tried import Tried
 
 FloatArray = NDArray[np.float64]
 
@@ -50,47 +50,50 @@ class Axes:
     connector: Connector = field(default_factory=Mlp)
     """The same for all candidates."""
 
+    def evaluate(self, deployment: Deployment, load: Load, convention: str) -> Space:
+        """Cost and predicted error of every candidate. Raises InputError for a precision that the hardware lacks."""
+        return evaluate(self, deployment, load, convention)
 
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Candidates that differ in batch, tensor parallel, LLM and visual tokens only; arrays over these four."""
+    def tried(self, space: Space) -> Tried:
+        """What made the candidates of a space."""
+        return Tried.of(space.table, self.towers, self.compressors, self.prompt_orders)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PartsBlock(Block):
+    """Candidates of one compressor, tower, prompt order and precision."""
 
     vision: Tower
     compressor: Compressor
     connector: Connector
     prompt_order: str
-    precision: str
     visual_tokens: tuple[int, ...]
-    law: Law
-    error: FloatArray
-    """(LLMs, visual tokens)"""
-    flops: Flops
-    """(LLMs, visual tokens), of a mean request"""
-    memory: Memory
-    latency: Latency | None
-    shape: tuple[int, int, int, int]
-    quantities: Mapping[str, FloatArray]
-    """Of the whole shape."""
 
+    @property
+    def llm_positions(self) -> NDArray[np.intp]:
+        return np.arange(self.shape[2]).reshape(-1, 1)
 
-@dataclass(frozen=True, eq=False)
-class Space:
-    """All blocks, and their candidates as one table."""
+    @property
+    def tokens(self) -> FloatArray:
+        return np.array(self.visual_tokens)
 
-    blocks: tuple[Block, ...]
-    starts: NDArray[np.intp]
-    """Row at which each block begins."""
-    table: CandidateTable
-    block_index: NDArray[np.intp]
-    """Of each row."""
-    possible: NDArray[np.bool_]
-    """Whether the LLM's heads can be shared by so many GPUs."""
+    @property
+    def setup(self) -> Mapping[str, str]:
+        return {
+            "compressor": self.compressor.name,
+            "vision": self.vision.name,
+            "prompt_order": self.prompt_order,
+            "precision": self.precision,
+        }
 
-    def locate(self, row: int) -> tuple[Block, tuple[int, int, int, int]]:
-        """The block of a row, and its position there (batch, tensor parallel, LLM, visual tokens)."""
-        block = int(self.block_index[row])
-        b, t, i, j = np.unravel_index(row - int(self.starts[block]), self.blocks[block].shape)
-        return self.blocks[block], (int(b), int(t), int(i), int(j))
+    def made_of(self, i: int, j: int) -> dict[str, Any]:
+        return {
+            "visual_tokens": self.visual_tokens[j],
+            "vision": self.vision,
+            "compressor": self.compressor,
+            "connector": self.connector,
+            "prompt_order": self.prompt_order,
+        }
 
 
 def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) -> Space:
@@ -101,47 +104,7 @@ def evaluate(axes: Axes, deployment: Deployment, load: Load, convention: str) ->
         for compressor, tower in product(axes.compressors, axes.towers)
         for block in _blocks(axes, groups, deployment, load, convention, compressor, tower)
     )
-    counts = [int(np.prod(block.shape)) for block in blocks]
-    ends = np.cumsum(counts)
-
-    def column(of: Callable[[Block], NDArray[Any]], kind: Any = float) -> NDArray[Any]:
-        """Of every candidate what `of` a block broadcasts to its shape."""
-        whole = np.empty(ends[-1], kind)
-        for block, count, end in zip(blocks, counts, ends, strict=True):
-            whole[end - count : end].reshape(block.shape)[...] = of(block)
-        return whole
-
-    llms = np.arange(len(axes.llms)).reshape(-1, 1)
-    batches = np.array(deployment.batches).reshape(-1, 1, 1, 1)
-    devices = np.array(deployment.tensor_parallel).reshape(-1, 1, 1)
-    shared = np.array([[llm.can_share(count) for llm in axes.llms] for count in deployment.tensor_parallel])
-    block_index = np.repeat(np.arange(len(blocks)), counts)
-    table = CandidateTable(
-        llms=axes.llms,
-        llm_index=column(lambda _: llms, llms.dtype),
-        visual_tokens=column(lambda block: np.array(block.visual_tokens)),
-        predicted_error=column(lambda block: block.error),
-        fits=np.ones(ends[-1], bool),
-        quantities={name: column(partial(_quantity, name)) for name in blocks[0].quantities},
-        setups=tuple(
-            {
-                "compressor": block.compressor.name,
-                "vision": block.vision.name,
-                "prompt_order": block.prompt_order,
-                "precision": block.precision,
-            }
-            for block in blocks
-        ),
-        setup_index=block_index,
-        tensor_parallel=column(lambda _: devices, devices.dtype),
-        batch=column(lambda _: batches, batches.dtype),
-    )
-    starts = np.concatenate([[0], ends[:-1]]).astype(np.intp)
-    return Space(blocks, starts, table, block_index, column(lambda _: shared[..., None], bool))
-
-
-def _quantity(name: str, block: Block) -> FloatArray:
-    return block.quantities[name]
+    return laid_out(blocks, axes.llms, deployment)
 
 
 def _blocks(
@@ -152,7 +115,7 @@ def _blocks(
     convention: str,
     compressor: Compressor,
     tower: Tower,
-) -> Iterator[Block]:
+) -> Iterator[PartsBlock]:
     """One for each prompt order and precision. Errors know of neither, FLOPs of no precision, the times of tower and
     compressor of no prompt order: each is worked out once."""
     tokens = axes.visual_tokens[compressor.name, tower.name]
@@ -164,19 +127,19 @@ def _blocks(
     law = axes.laws[compressor.name]
     sizes = np.array([[llm.nominal_params] for llm in axes.llms], float)
     error = np.broadcast_to(np.asarray(law.predict(sizes, v)), shape[2:])
-    clocks = [_Clock(axes, deployment, members) for members, _ in groups]
+    clocks = [Clock(axes, deployment, members) for members, _ in groups]
     for prompt_order in axes.prompt_orders:
         models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]
         flops_of_groups = [flops(model, load.mean, convention) for model in models]
         for precision in deployment.precisions:
             run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
-            found: list[_Costs] = []
+            found: list[Costs] = []
             for clock, model, counted in zip(clocks, models, flops_of_groups, strict=True):
                 timed = clock.time(model, load.tail, run)
                 served = timed if load.mean == load.tail else clock.time(model, load.mean, run)
                 found.append((counted, memory(model, load.tail, run), timed, served))
-            whole = found[0] if as_they_are else _in_order(found, [members for members, _ in groups], shape)
-            yield Block(
+            whole = found[0] if as_they_are else in_order(found, [members for members, _ in groups], shape)
+            yield PartsBlock(
                 vision=tower,
                 compressor=compressor,
                 connector=axes.connector,
@@ -189,11 +152,11 @@ def _blocks(
                 memory=whole[1],
                 latency=whole[2],
                 shape=shape,
-                quantities=_quantities(whole, deployment, devices, shape),
+                quantities=quantities_of(whole, deployment, devices, shape),
             )
 
 
-class _Clock:
+class Clock:
     """Times of a group of language models; what a prompt order does not change is kept."""
 
     def __init__(self, axes: Axes, deployment: Deployment, members: Sequence[int]) -> None:
@@ -213,33 +176,7 @@ class _Clock:
         return latency(model, workload, run, self._vision[key])
 
 
-def _quantities(
-    costs: _Costs, deployment: Deployment, devices: FloatArray, shape: tuple[int, ...]
-) -> dict[str, FloatArray]:
-    """What limits look at, by name; each of the whole shape."""
-    counted, held, timed, served = costs
-    quantities = {"total_flops": counted.total, "peak_memory_bytes": held.peak}
-    card = deployment.hardware
-    if card is not None and timed is not None and served is not None:
-        rate = np.asarray(served.throughput_requests_per_s)
-        replicas = 1.0 if deployment.gpus is None else np.floor(deployment.gpus / devices)
-        quantities |= {
-            "ttft_s": timed.ttft_s,
-            "tpot_s": timed.tpot_s,
-            "request_s": timed.request_s,
-            "requests_per_second": replicas * rate,
-        }
-        if card.power_w is not None:
-            quantities["energy_joules"] = card.power_w * devices / rate
-        if deployment.price_per_hour is not None:
-            quantities["price_per_million_requests"] = 1e6 / 3600 * deployment.price_per_hour * devices / rate
-    return {name: np.broadcast_to(np.asarray(value, float), shape) for name, value in quantities.items()}
-
-
-_Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]
-
-
-def _in_order(found: list[_Costs], members: list[list[int]], shape: tuple[int, ...]) -> _Costs:
+def in_order(found: list[Costs], members: list[list[int]], shape: tuple[int, ...]) -> Costs:
     """The costs of groups of language models, put together in the order of the models."""
     order = np.argsort(np.concatenate(members))
 

@@ -10,11 +10,27 @@ from numpy.typing import NDArray
 
 from planner.parts.catalog import llm_catalog, vision_catalog
 from planner.parts.compressors import Compressor
+from planner.parts.images import ImageMix
 from planner.parts.llms import Llm
+from planner.parts.released import Selection
 from planner.parts.towers import Tower
 from planner.planning.table import CandidateTable
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Released:
+    """The released models that a plan chose from."""
+
+    selection: Selection
+    images: ImageMix
+    own_dtype: bool
+    """Whether each ran in the dtype that its files name."""
+    refused: tuple[tuple[str, str], ...]
+    """Models that were left out, with the reason."""
+    beyond_context: tuple[tuple[str, int], ...]
+    """Models that the request is too long for, with how many of their candidates."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,8 @@ class Tried:
     """config.json of each LLM and tower that is not of the catalogue, by its name."""
     fitting_points: tuple[FloatArray, FloatArray] = field(repr=False, compare=False)
     """Nominal LLM sizes and visual tokens of what fits, each pair once, ascending, of shape (points,) each."""
+    released: Released | None = None
+    """None where parts to build from were compared."""
 
     @classmethod
     def of(
@@ -43,6 +61,7 @@ class Tried:
         towers: tuple[Tower, ...],
         compressors: tuple[Compressor, ...],
         prompt_orders: tuple[str, ...],
+        released: Released | None = None,
     ) -> Tried:
         """What made the candidates of a table."""
         return cls(
@@ -53,8 +72,9 @@ class Tried:
             prompt_orders=tuple(dict.fromkeys(prompt_orders)),
             compared_count=len(table),
             fitting_count=int(table.fits.sum()),
-            sources=_sources(table.llms, towers),
+            sources={} if released is not None else _sources(table.llms, towers),
             fitting_points=table.fitting_points(),
+            released=released,
         )
 
 

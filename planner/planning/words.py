@@ -35,7 +35,7 @@ def way_to_run(plan: Plan) -> str:
         parts.append(f"KV cache in {best.kv_precision}")
     if best.batch > 1 or len(plan.deployment.batches) > 1:
         parts.append(f"batch {best.batch}")
-    if best.connector != Mlp():
+    if best.connector != Mlp() and best.released is None:
         parts.append(best.connector.title)
     if len(plan.best_of_each) > 1:
         parts.append(f"{best.compressor.title}, {best.prompt_order}")
@@ -72,7 +72,7 @@ def tied_text(plan: Plan) -> str:
     if cheapest == plan.best:
         ending = "the pick is the cheapest of them"
     else:
-        other = "" if cheapest.compressor == plan.best.compressor else f" ({cheapest.compressor.name})"
+        other = "" if cheapest.compressor.name == plan.best.compressor.name else f" ({cheapest.compressor.name})"
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
     told = "are statistically tied with the best at 95 %, over every form that the runs allow"
     return f"{len(plan.tied)} candidates {told}; {ending}"

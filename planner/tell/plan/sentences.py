@@ -15,26 +15,73 @@ from planner.tell.memory import memory_line
 
 _NO_GAP = 5e-5  # errors are shown to four digits
 _UNCUT = 10_000
+_NAMES_MAX = 3
 NO_INTERVAL = "no interval: the law was given by hand or has constraints"
 
 
 def heading(plan: Plan) -> Line:
+    """Which of the two questions is answered, and the answer.
+
+    "Recommended: Qwen3-VL-8B-Instruct at max_pixels=401408 (about 384 visual tokens for 1024x768)": its weights exist;
+    "Train: Qwen1.5-4B with 64 visual tokens, best under 2 TFLOPs; no trained weights exist".
+    """
+    best, released = plan.best, plan.tried.released
+    if released is None:
+        return line("Train: ", named(best, strong=True), ", best under ", asked(plan), "; no trained weights exist")
+    images = foreign(str(released.images), "sizes of the images", TEXT_MAX)
+    tokens = v.visual_tokens(best.visual_tokens, strong=True)
+    return line("Recommended: ", _model(best, strong=True), " (about ", tokens, " for ", images, ")")
+
+
+def best_line(plan: Plan) -> Line:
     """The pick in a sentence: "best under 2 TFLOPs: Qwen1.5-4B with 64 visual tokens"."""
-    asked = [one.limit for one in plan.limits if one.limit.name in plan.budget.limits]
+    return line("best under ", asked(plan), ": ", named(plan.best, strong=True))
+
+
+def asked(plan: Plan) -> Line:
+    """The limits that were asked for: "TTFT at most 150 ms, 2 TFLOPs"."""
     limits = [
         line(
             "" if limit.kind.names_itself else f"{limit.title} {'at least' if limit.at_least else 'at most'} ",
             v.limited(limit, limit.value, f"limit: {limit.title}"),
         )
-        for limit in asked
+        for limit in (one.limit for one in plan.limits if one.limit.name in plan.budget.limits)
     ]
-    return line("best under ", joined(limits, ", "), ": ", named(plan.best, strong=True))
+    return joined(limits, ", ")
+
+
+def released_lines(plan: Plan) -> tuple[Line, ...]:
+    """Where the weights of a released model are, and what was left out; () where the plan is for a training."""
+    best, released = plan.best, plan.tried.released
+    if best.released is None or released is None:
+        return ()
+    checkpoint = best.released.checkpoint
+    where = line("weights: ", foreign(checkpoint.hub_id or checkpoint.source, "repository of the weights", _UNCUT))
+    lines = [line(where, "; best under ", asked(plan))]
+    if released.refused:
+        count = v.count(len(released.refused), "released models that were left out")
+        lines.append(
+            line("left out: ", count, f" model{'s' * (len(released.refused) != 1)} of which something is not known, or "
+                 "that take no such image")
+        )  # fmt: skip
+    if released.beyond_context:
+        names = [foreign(name, "released model", TEXT_MAX) for name, _ in released.beyond_context]
+        more = f", and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
+        lines.append(
+            line("left out, as the request is longer than their context: ", joined(names[:_NAMES_MAX], ", "), more)
+        )
+    return tuple(lines)
 
 
 def named(candidate: Candidate, strong: bool = False, name_max: int = TEXT_MAX) -> Line:
     """ "Qwen1.5-4B with 64 visual tokens"; a longer name is cut."""
-    name = foreign(candidate.llm.name, "language model", name_max, strong)
-    return line(name, " with ", v.visual_tokens(candidate.visual_tokens, strong))
+    return line(_model(candidate, strong, name_max), " with ", v.visual_tokens(candidate.visual_tokens, strong))
+
+
+def _model(candidate: Candidate, strong: bool = False, name_max: int = TEXT_MAX) -> Line:
+    """Its name, and the knob of a released model if it is turned."""
+    name = foreign(candidate.llm.name, "language model" if candidate.released is None else "model", name_max, strong)
+    return line(name, " at ", foreign(candidate.knob, "knob", name_max, strong)) if candidate.knob else line(name)
 
 
 def error_line(candidate: Candidate) -> Line:
@@ -102,7 +149,7 @@ def why_line(plan: Plan) -> Line:
 
 def _compressor(candidate: Candidate, best: Candidate) -> Line:
     """That of a candidate, where it is not that of the pick."""
-    if candidate.compressor == best.compressor:
+    if candidate.compressor.name == best.compressor.name:
         return ()
     return line(" (", foreign(candidate.compressor.name, "compressor"), ")")
 

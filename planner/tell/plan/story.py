@@ -34,7 +34,13 @@ def plan_story(plan: Plan) -> Document:
 
 def _pick(plan: Plan) -> Iterator[Block]:
     """How it would run, its error, and where the law is used beyond what it was fitted to."""
-    for told in (say.way_line(plan), say.load_line(plan.load), say.prediction(plan.best), say.law_line(plan)):
+    for told in (
+        *say.released_lines(plan),
+        say.way_line(plan),
+        say.load_line(plan.load),
+        say.prediction(plan.best),
+        say.law_line(plan),
+    ):
         if told:
             yield Paragraph(told)
     if plan.best.interval is None:

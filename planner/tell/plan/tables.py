@@ -16,7 +16,7 @@ from planner.tell.stages import stage_table
 
 NAME_MAX = 60
 """Characters of a name in a table."""
-_WORDS = frozenset({"LLM", "compressor", "tower", "prompt", "precision"})
+_WORDS = frozenset({"LLM", "model", "knob", "compressor", "tower", "prompt", "precision"})
 _SPARE = ("best", "95 % interval", "score")
 
 
@@ -69,8 +69,12 @@ def candidate_table(
         "batch": [v.count(one.batch, "requests that run together") for one in rows],
     }
     always = ("compressor", "prompt") if ways else ()
+    released = plan.tried.released is not None
+    if released:  # a model's own parts go without saying
+        setups = {name: cells for name, cells in setups.items() if name not in ("compressor", "tower", "prompt")}
     models = {
-        "LLM": [foreign(one.llm.name, "language model", NAME_MAX) for one in rows],
+        "model" if released else "LLM": [foreign(one.llm.name, "language model", NAME_MAX) for one in rows],
+        **({"knob": [foreign(one.knob or "as published", "knob", NAME_MAX) for one in rows]} if released else {}),
         "tokens": [v.tokens(one.visual_tokens, "visual tokens per image") for one in rows],
     }
     differ = {name: cells for name, cells in setups.items() if name in always or len({cell.raw for cell in cells}) > 1}

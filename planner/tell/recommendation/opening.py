@@ -21,6 +21,8 @@ _TIMES = (
 
 def heading(best: Candidate) -> Line:
     """The recommendation in one sentence."""
+    if best.released is None:
+        return line("Train ", named(best), " per image; no trained weights exist")
     return line("Deploy ", named(best), " per image")
 
 
@@ -103,10 +105,7 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
     """What is deployed, part by part."""
     best, deployment, load = plan.best, plan.deployment, plan.load
     found: list[tuple[str, Line]] = [
-        ("Language model", (foreign(best.llm.name, "language model", NAME_MAX),)),
-        ("Vision tower", (foreign(best.vision.name, "vision tower", NAME_MAX),)),
-        ("Compressor", (compressor_title(best.compressor),)),
-        ("Prompt", (foreign(best.prompt_order, "prompt order", NAME_MAX),)),
+        *_parts(best),
         ("Precision", _precision(best)),
     ]
     if deployment.hardware is None:
@@ -132,6 +131,24 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
         *found,
         ("Request", line(_request(load.mean, ""), note)),
         ("Long request", line(v.level_of_tail(), " percentile: ", long)),
+    ]
+
+
+def _parts(best: Candidate) -> list[tuple[str, Line]]:
+    """What is trained, part by part; or which weights are taken, with the knob."""
+    if best.released is None:
+        return [
+            ("Language model", (foreign(best.llm.name, "language model", NAME_MAX),)),
+            ("Vision tower", (foreign(best.vision.name, "vision tower", NAME_MAX),)),
+            ("Compressor", (compressor_title(best.compressor),)),
+            ("Prompt", (foreign(best.prompt_order, "prompt order", NAME_MAX),)),
+        ]
+    checkpoint = best.released.checkpoint
+    return [
+        ("Model", (foreign(checkpoint.name, "model", NAME_MAX),)),
+        ("Weights", (foreign(checkpoint.hub_id or checkpoint.source, "repository of the weights", NAME_MAX),)),
+        ("Knob", (foreign(best.knob or "as published", "knob", NAME_MAX),)),
+        ("Image", (foreign(str(best.released.image), "size of the image", NAME_MAX),)),
     ]
 
 

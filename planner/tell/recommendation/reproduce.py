@@ -16,8 +16,9 @@ from planner.laws.shipped import load_law, load_mix
 from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
 from planner.planning.limits import as_option, find_limit
 from planner.planning.plan_file import made_with
+from planner.planning.released_record import source_of
 from planner.planning.result import Plan
-from planner.planning.tried import Tried
+from planner.planning.tried import Released, Tried
 from planner.tell.document import (
     Block,
     Bullets,
@@ -65,6 +66,10 @@ def again(plan: Plan) -> Again:
     one_law = all(law is plan.law for law in plan.laws.values())
     words += _law(plan.law, laws) if one_law else ["--law", _each_law(plan.laws, laws)]
     files += laws
+    if tried.released is not None:
+        words += _released(tried.released, missing)
+        words += ["--convention", plan.budget.convention, *_deployment(plan, files)]
+        return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
     words += _llms(tried)
     words += ["--visual-tokens", ",".join(map(str, tried.visual_tokens))]
     own = _tower_source(plan)
@@ -95,10 +100,18 @@ def reproduce(plan: Plan, found: Again, sha256: str) -> Section:
     blocks: tuple[Block, ...] = (
         Command((found.command,), "Make the plan again"),
         Bullets(tuple(notes)),
-        Command((build_command(plan),), "Make the model"),
+        Command((get_command(plan),), "Get the weights" if plan.best.released else "Make the model"),
         Facts((*hashes, *versions)),
     )
     return Section("reproduce", "How to reproduce", blocks)
+
+
+def get_command(plan: Plan) -> str:
+    """What gives the model: it is downloaded, or made."""
+    if plan.best.released is None:
+        return build_command(plan)
+    checkpoint = plan.best.released.checkpoint
+    return shlex.join(["hf", "download", checkpoint.hub_id] if checkpoint.hub_id else ["ls", checkpoint.source])
 
 
 def build_command(plan: Plan) -> str:
@@ -185,13 +198,28 @@ def _llms(tried: Tried) -> list[str]:
     return words
 
 
+def _released(tried: Released, missing: list[str]) -> list[str]:
+    """Each model by name, and the images."""
+    mix = tried.images
+    models = ",".join(map(source_of, tried.selection.checkpoints))
+    if any(not one.hub_id for one in tried.selection.checkpoints):
+        missing.append("a candidate came from a folder of its own, which has to be where it was")
+    if mix.source:
+        missing.append("the file of image sizes is not part of the plan: it has to be where it was")
+        return ["--models", models, "--image", mix.source]
+    if len(set(mix.shares)) > 1:
+        missing.append("how often each image size comes in: give a CSV with a column count")
+    return ["--models", models, "--image", ",".join(map(str, mix.sizes))]
+
+
 def _plain(number: float) -> str:
     return repr(int(number)) if float(number).is_integer() and number < 1e15 else repr(number)
 
 
 def _deployment(plan: Plan, files: list[str]) -> list[str]:
     asked = plan.deployment
-    words = ["--precision", ",".join(asked.precisions)]
+    own = plan.tried.released is not None and plan.tried.released.own_dtype
+    words = [] if own else ["--precision", ",".join(asked.precisions)]
     words += ["--tensor-parallel", ",".join(map(str, asked.tensor_parallel))]
     words += ["--batch", ",".join(map(str, asked.batches))]
     card = asked.hardware

@@ -1,0 +1,56 @@
+"""Many things of one kind as one whose numbers are columns, so that one walk costs all of them.
+
+What decides which kernels a walk has, a truth value, a text, a number that is 0, the length of a list, must be the same
+in all of them: `alike` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+IGNORED = ("name",)
+"""Fields that no walk looks at."""
+
+
+def alike(thing: Any) -> Hashable:
+    """Equal for things that `columns` can put together."""
+    if is_dataclass(thing) and not isinstance(thing, type):
+        own = tuple(alike(getattr(thing, one.name)) for one in fields(thing) if one.name not in IGNORED)
+        return (type(thing), *own)
+    if isinstance(thing, bool | str) or thing is None:
+        return thing
+    if isinstance(thing, int | float):
+        return thing == 0
+    if isinstance(thing, tuple):
+        deep = all(is_dataclass(entry) for entry in thing)
+        return tuple(map(alike, thing)) if deep else thing
+    raise TypeError(f"no columns can be made of a {type(thing).__name__}")
+
+
+def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1)) -> T:
+    """Things that are `alike` as one, its numbers columns where they differ."""
+    first: Any = things[0]
+    if all(thing is first for thing in things):
+        return things[0]
+    found = object.__new__(type(first))
+    for one in fields(first):
+        values = [getattr(thing, one.name) for thing in things]
+        object.__setattr__(found, one.name, values[0] if one.name in IGNORED else _column(values, shape))
+    return found  # type: ignore[no-any-return]
+
+
+def _column(values: list[Any], shape: tuple[int, ...]) -> Any:
+    first = values[0]
+    if all(value is first or value == first for value in values):
+        return first
+    if is_dataclass(first):
+        return columns(values, shape)
+    if isinstance(first, tuple):
+        return tuple(_column(list(entries), shape) for entries in zip(*values, strict=True))
+    return np.array(values, float).reshape(shape)

@@ -1,0 +1,193 @@
+"""What the vision sides of many released models do, side by side: FLOPs, seconds, parameters, activations.
+
+Encoders that run the same kernels in other sizes (`planner.parts.columns.alike`) are costed in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from planner.configuration import Run
+from planner.costs.flops import walk_flops
+from planner.costs.kernels import StageTime
+from planner.costs.seconds import Clocks
+from planner.costs.stages import Workload
+from planner.parts.columns import alike, columns
+from planner.parts.compressors import Compressor
+from planner.parts.encoders import Encoder
+from planner.parts.images import Seen
+from planner.parts.released import OwnConnector, SeenTower
+from planner.parts.towers import Tower
+from planner.parts.walk import Kernel, Number, Walk
+from planner.planning.blocks import FloatArray
+
+
+class VisionFlops(NamedTuple):
+    """FLOPs of encoder and connector, (models, 1) each."""
+
+    encoder: FloatArray
+    connector: FloatArray
+
+    def only(self, members: Sequence[int]) -> tuple[Number, Number]:
+        """Of some models."""
+        return self.encoder[members], self.connector[members]
+
+
+class VisionSeconds(NamedTuple):
+    """Times of encoder and connector, (batch, 1, models, 1) each."""
+
+    encoder: StageTime
+    connector: StageTime
+
+    def only(self, members: Sequence[int]) -> tuple[StageTime, StageTime]:
+        """Of some models."""
+        return _only(self.encoder, members), _only(self.connector, members)
+
+
+def _only(stage: StageTime, members: Sequence[int]) -> StageTime:
+    return StageTime(*(np.asarray(getattr(stage, one.name))[..., members, :] for one in fields(StageTime)))
+
+
+class VisionColumns:
+    """Vision sides, each with what it sees of one image or of several sizes with the share of each."""
+
+    def __init__(self, sides: Sequence[tuple[Encoder, tuple[Seen, ...]]], shares: Sequence[float]) -> None:
+        self.sides = sides
+        self._shares = shares
+
+    @cached_property
+    def _groups(self) -> list[tuple[list[int], Encoder, Seen]]:
+        """Positions among (model, size), models first, with their encoders and views as columns."""
+        flat = [(encoder, seen) for encoder, several in self.sides for seen in several]
+        known: dict[int, object] = {}
+        groups: dict[object, list[int]] = {}
+        for position, (encoder, seen) in enumerate(flat):
+            if id(encoder) not in known:
+                known[id(encoder)] = alike(encoder)
+            groups.setdefault((known[id(encoder)], alike(seen)), []).append(position)
+        return [
+            (own, columns([flat[position][0] for position in own]), columns([flat[position][1] for position in own]))
+            for own in groups.values()
+        ]
+
+    def _mean(self, values: FloatArray) -> FloatArray:
+        """(..., models x sizes, 1) -> (..., models, 1)."""
+        by_size = values.reshape(*values.shape[:-2], len(self.sides), len(self._shares))
+        found: FloatArray = sum(share * by_size[..., place] for place, share in enumerate(self._shares))
+        return found[..., None]
+
+    def flops(self, workload: Workload) -> VisionFlops:
+        """Of all images of a request."""
+
+        def count(walk: Callable[[Encoder, Seen], Walk]) -> FloatArray:
+            found = np.empty((len(self.sides) * len(self._shares), 1))
+            for own, encoder, seen in self._groups:
+                found[own] = workload.images * walk_flops(walk(encoder, seen))
+            return self._mean(found)
+
+        return VisionFlops(
+            count(lambda encoder, seen: encoder.tower_walk(seen, 1.0)),
+            count(lambda encoder, seen: encoder.connector_walk(seen, 1.0)),
+        )
+
+    def times(self, workload: Workload, run: Run) -> VisionSeconds:
+        """Of all images of a batch of requests. Raises InputError for a precision that the card does not compute in."""
+        assert run.hardware is not None
+        clocks = Clocks.of(run.hardware, run)
+        images = workload.images * np.asarray(run.batch, float)
+
+        def time(walk: Callable[[Encoder, Seen], Walk]) -> StageTime:
+            shape = (len(images), 1, len(self.sides) * len(self._shares), 1)
+            found = {one.name: np.zeros(shape) for one in fields(StageTime)}
+            for own, encoder, seen in self._groups:
+                stage = clocks.time(walk(encoder, seen))
+                for name, whole in found.items():
+                    whole[:, :, own, :] = getattr(stage, name)
+            return StageTime(**{name: self._mean(whole) for name, whole in found.items()})
+
+        return VisionSeconds(
+            time(lambda encoder, seen: encoder.tower_walk(seen, images)),
+            time(lambda encoder, seen: encoder.connector_walk(seen, images)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TowerColumn(Tower):
+    """What costs ask of towers beside their walks; numbers are columns."""
+
+    stored: FloatArray
+    activations: FloatArray
+
+    @classmethod
+    def of(cls, sides: VisionColumns) -> Self:
+        """Of sides that see one image each."""
+        towers = [SeenTower.of(encoder, seen) for encoder, (seen,) in sides.sides]
+        return cls(
+            name="towers",
+            hidden_size=0,
+            stored=_column([one.params_run for one in towers]),
+            activations=_column([one.activation_values(1) for one in towers]),
+        )
+
+    def only(self, members: Sequence[int]) -> Self:
+        """Of some models."""
+        return type(self)(
+            name=self.name, hidden_size=0, stored=self.stored[members], activations=self.activations[members]
+        )
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return 0, 0
+
+    @property
+    def params_run(self) -> FloatArray:  # type: ignore[override]  # a column
+        return self.stored
+
+    def walk(self, images: Number) -> Iterator[Kernel]:
+        yield from ()
+
+    def activation_values(self, feature_layers: int) -> Number:
+        return self.activations
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConnectorColumn(Compressor):
+    """The same of connectors."""
+
+    name: str = OwnConnector.name
+    title: str = OwnConnector.title
+    strides: bool = False
+    stored: FloatArray
+    activations: FloatArray
+
+    @classmethod
+    def of(cls, sides: VisionColumns) -> Self:
+        """Of sides that see one image each."""
+        seen = [(encoder, one) for encoder, (one,) in sides.sides]
+        own = [(OwnConnector(encoder=encoder, seen=one), SeenTower.of(encoder, one)) for encoder, one in seen]
+        return cls(
+            stored=_column([one.params(tower, 0.0, 0.0) for one, tower in own]),
+            activations=_column([one.activation_values(tower) for one, tower in own]),
+        )
+
+    def only(self, members: Sequence[int]) -> Self:
+        """Of some models."""
+        return type(self)(stored=self.stored[members], activations=self.activations[members])
+
+    def params(self, tower: Tower, llm_width: Number, visual_tokens: Number) -> Number:
+        return self.stored
+
+    def walk(self, images: Number, tower: Tower, llm_width: Number, visual_tokens: Number) -> Iterator[Kernel]:
+        yield from ()
+
+    def activation_values(self, tower: Tower) -> Number:
+        return self.activations
+
+
+def _column(values: Sequence[Number]) -> FloatArray:
+    return np.array(values, float).reshape(-1, 1)
