@@ -234,7 +234,7 @@ def test_plan_json_says_what_each_limit_does(run: Run) -> None:
 def test_plan_fits_80_columns(run: Run, options: tuple[object, ...]) -> None:
     done = run(*PLAN, *options)
     assert_fits(done)
-    assert done.words.startswith("best under ")
+    assert done.words.startswith("Train: ")
 
 
 def test_plan_of_a_file_of_requests(run: Run, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_nothing_is_asked_of_the_network_and_nothing_is_complained_of(browser: A
     show(browser, page)
     assert set(asked(browser)) == {page}
     assert browser.get_log("browser") == []
-    assert browser.title.startswith("Deployment recommendation: Deploy ") == of_a_plan(page)
+    assert browser.title.startswith("Deployment recommendation: Train ") == of_a_plan(page)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -125,7 +125,7 @@ def test_sections_come_in_the_order_in_which_they_are_needed(name: str) -> None:
 
 
 def test_the_pick_is_one_sentence() -> None:
-    assert as_text(tell(plan("flops")), ".md").startswith("# Deploy Qwen1.5-4B with 64 visual tokens per image\n")
+    assert as_text(tell(plan("flops")), ".md").startswith("# Train Qwen1.5-4B with 64 visual tokens per image\n")
     assert "Of the 21 configurations that keep 2 TFLOPs for a request, it has the lowest predicted error" in said(
         "flops"
     )
@@ -468,7 +468,7 @@ def test_files_of_the_first_version_give_a_page() -> None:
     old = Path(__file__).parents[1] / "files_0_1"
     for name in ("plan-flops.json", "plan-limits.json", "plan-traffic.json"):
         document = tell(old / name, old / "verdict.json")
-        assert plain(document.heading).startswith(f"Deploy {planner.load_plan(old / name).best} per image")
+        assert plain(document.heading).startswith(f"Train {planner.load_plan(old / name).best} per image")
         text = as_text(document, ".md")
         assert "Measured on L4: the predictions held, " in text
         assert "names another plan file" in text
@@ -569,7 +569,7 @@ def test_any_text_is_shown_and_not_obeyed(text: str) -> None:
 def test_markdown_marks_are_escaped(text: str) -> None:
     markdown = as_text(tell(hostile_plan(text)), ".md")
     (heading,) = [line for line in markdown.splitlines() if line.startswith("# ")]
-    escaped = heading.removeprefix("# Deploy ").removesuffix(" with 64 visual tokens per image")
+    escaped = heading.removeprefix("# Train ").removesuffix(" with 64 visual tokens per image")
     assert escaped != text
     assert re.sub(r"\\(.)", r"\1", escaped) == text
 
@@ -612,7 +612,7 @@ def test_the_verb_writes_the_page_that_the_plan_writes(run: Run, tmp_path: Path)
     measured = verdict().save(tmp_path / "verdict.json")
     for kind in KINDS:
         done = run("report", file, "--verdict", measured, "-o", tmp_path / f"verb{kind}")
-        assert (done.code, done.out) == (0, "Deploy Qwen1.5-1.8B with 64 visual tokens per image.\n")
+        assert (done.code, done.out) == (0, "Train Qwen1.5-1.8B with 64 visual tokens per image.\n")
         assert done.err == f"wrote {tmp_path / f'verb{kind}'}\n"
         planner.write_report(plan("limits"), tmp_path / f"own{kind}", verdict())
         assert (tmp_path / f"verb{kind}").read_bytes() == (tmp_path / f"own{kind}").read_bytes()
@@ -635,7 +635,7 @@ def test_the_verb_refuses_in_one_sentence(run: Run, tmp_path: Path) -> None:
 def test_the_terminal_shows_hostile_names_and_does_not_obey_them(run: Run, tmp_path: Path) -> None:
     file = as_file(hostile_plan("\x1b[31m[bold]\u202e"), tmp_path)
     done = run("report", file, "-o", tmp_path / "x.md")
-    assert done.out == "Deploy \\x1b[31m[bold]\\u202e with 64 visual tokens per image.\n"
+    assert done.out == "Train \\x1b[31m[bold]\\u202e with 64 visual tokens per image.\n"
 
 
 if __name__ == "__main__":  # PYTHONPATH=tests python tests/tell/test_recommendation.py: write the golden text again

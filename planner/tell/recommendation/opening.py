@@ -22,7 +22,7 @@ _TIMES = (
 def heading(best: Candidate) -> Line:
     """The recommendation in one sentence."""
     if best.released is None:
-        return line("Train ", named(best), " per image; no trained weights exist")
+        return line("Train ", named(best), " per image")
     return line("Deploy ", named(best), " per image")
 
 
