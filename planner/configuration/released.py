@@ -91,9 +91,7 @@ class ReleasedModel(Model):
 
     @property
     def beside_tokens(self) -> Number:
-        if self.seen.in_sequence or self.image is None:
-            return 0
-        return self.seen.padded_patches or self.seen.visual_tokens
+        return 0 if self.image is None else self.seen.beside_tokens
 
     @property
     def params(self) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.configuration import Model, Run
+from planner.configuration import Run
 from planner.costs.flops import flops
 from planner.costs.latency import latency
 from planner.costs.memory import memory
@@ -27,11 +27,18 @@ from planner.hardware.precision import wide_bytes
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
 from planner.parts.llms import stacks
-from planner.parts.released import OwnConnector, Selection, nothing_after
+from planner.parts.released import OwnConnector, Selection
 from planner.planning.blocks import Block, Costs, FloatArray, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
 from planner.planning.released_cells import Cell, cells_of, rounded_up
-from planner.planning.released_vision import ConnectorColumn, TowerColumn, VisionColumns, VisionFlops, VisionSeconds
+from planner.planning.released_vision import (
+    ConnectorColumn,
+    ModelColumn,
+    TowerColumn,
+    VisionColumns,
+    VisionFlops,
+    VisionSeconds,
+)
 from planner.planning.request import Load
 from planner.planning.space import in_order
 from planner.planning.tried import Released, Tried
@@ -209,14 +216,16 @@ class ReleasedAxes:
         timed_vision, served_vision = vision.times(run)
         tokens = np.array([rounded_up(mix.mean(one.prompt_tokens for one in cell.seen)) for cell in cells], float)
         long_tokens = np.array([cell.long.prompt_tokens for cell in cells], float)
+        mean_beside = np.array([rounded_up(mix.mean(one.beside_tokens for one in cell.seen)) for cell in cells], float)
+        long_beside = np.array([cell.long.beside_tokens for cell in cells], float)
         values = tuple(rounded_up(mix.mean(one.visual_tokens for one in cell.seen)) for cell in cells)
         found: list[Costs] = []
         groups = stacks([cell.checkpoint.llm for cell in cells])
         for members, llm in groups:
             among = [own[i] for i in members]
             beside = (vision.tower.only(among), vision.connector.only(among))
-            usual = Model(llm, *beside, tokens[members].reshape(-1, 1), connector=nothing_after())
-            tail = Model(llm, *beside, long_tokens[members].reshape(-1, 1), connector=nothing_after())
+            usual = ModelColumn.of(llm, *beside, tokens[members], mean_beside[members])
+            tail = ModelColumn.of(llm, *beside, long_tokens[members], long_beside[members])
             counted = flops(usual, load.mean, convention, vision.counted.only(among))
             timed = served = None
             if timed_vision is not None and served_vision is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from planner.configuration import Run
+from planner.configuration import Model, Run
 from planner.costs.flops import walk_flops
 from planner.costs.kernels import StageTime
 from planner.costs.seconds import Clocks
@@ -21,7 +21,8 @@ from planner.parts.columns import alike, columns
 from planner.parts.compressors import Compressor
 from planner.parts.encoders import Encoder
 from planner.parts.images import Seen
-from planner.parts.released import OwnConnector, SeenTower
+from planner.parts.llms import Llm
+from planner.parts.released import OwnConnector, SeenTower, nothing_after
 from planner.parts.towers import Tower
 from planner.parts.walk import Kernel, Number, Walk
 from planner.planning.blocks import FloatArray
@@ -78,7 +79,9 @@ class VisionColumns:
     def _mean(self, values: FloatArray) -> FloatArray:
         """(..., models x sizes, 1) -> (..., models, 1)."""
         by_size = values.reshape(*values.shape[:-2], len(self.sides), len(self._shares))
-        found: FloatArray = sum(share * by_size[..., place] for place, share in enumerate(self._shares))
+        found = np.zeros(by_size.shape[:-1])
+        for place, share in enumerate(self._shares):
+            found = found + share * by_size[..., place]
         return found[..., None]
 
     def flops(self, workload: Workload) -> VisionFlops:
@@ -191,3 +194,33 @@ class ConnectorColumn(Compressor):
 
 def _column(values: Sequence[Number]) -> FloatArray:
     return np.array(values, float).reshape(-1, 1)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ModelColumn(Model):
+    """Models of one stack of language models, with what an image adds to each."""
+
+    beside: FloatArray
+    """Tokens beside the sequence, per image."""
+
+    @classmethod
+    def of(
+        cls, llm: Llm, tower: TowerColumn, connector: ConnectorColumn, tokens: FloatArray, beside: FloatArray
+    ) -> Self:
+        """Of so many tokens in and beside the prompt, for each image; (models,) both."""
+        return cls(
+            llm=llm,
+            tower=tower,
+            compressor=connector,
+            visual_tokens=tokens.reshape(-1, 1),
+            connector=nothing_after(),
+            beside=beside.reshape(-1, 1),
+        )
+
+    @property
+    def sequence_tokens(self) -> Number:
+        return self.visual_tokens
+
+    @property
+    def beside_tokens(self) -> Number:
+        return self.beside

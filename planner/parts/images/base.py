@@ -65,6 +65,11 @@ class Seen:
         """What the image adds to the language model's sequence."""
         return (self.visual_tokens if self.in_sequence else 1) + self.extra_tokens
 
+    @property
+    def beside_tokens(self) -> int:
+        """What stands beside the sequence for layers that attend to images, as many as the reference pads to."""
+        return 0 if self.in_sequence else self.padded_patches or self.visual_tokens
+
 
 @dataclass(frozen=True)
 class Knob:
