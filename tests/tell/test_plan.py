@@ -124,7 +124,7 @@ def test_a_narrow_terminal_is_told_the_chart_in_words() -> None:
     text = printed(planner.plan(**PLANS["flops"]), 50)
     assert not set(text) & {"●", "┆"}
     assert "The error falls from 0.6189 at 428 GFLOPs" in " ".join(text.split())
-    assert text.startswith("Train: Qwen1.5-7B with 36 visual tokens, best under ")
+    assert text.startswith("Train: Qwen1.5-7B with 36 visual tokens, best\nunder ")
 
 
 def test_what_is_read_by_programs_is_plain_text() -> None:
