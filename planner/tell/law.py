@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
-from planner.laws.intervals import Interval, identifiable
+from planner.laws.intervals import Interval
 from planner.laws.joint import JointFit
 from planner.tell import values as v
 from planner.tell.document import (
@@ -27,6 +26,7 @@ from planner.tell.document import (
     remarks,
     sentence,
 )
+from planner.tell.parameters import not_identified, parameter_table
 
 
 def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Document:
@@ -108,15 +108,12 @@ def _weights(law: CombinedLaw) -> Table:
 def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterator[Block]:
     if law.advice:
         yield Paragraph((sentence(law.advice, "what the status means"),))
+    for said in not_identified(intervals):
+        yield Paragraph(said, "warn")
     yield from remarks("note", law.remarks)
     formula = sentence(f"{law.form}: {get_form(law.form).formula}", "form of the law")
     yield Paragraph((formula,), strong=True)  # wider than the table is
-    yield _parameters(law, intervals)
-    for name, closed in identifiable(dict(intervals or {})).items():
-        if not closed:
-            said = _range((intervals or {})[name], name)
-            title = foreign(name, "parameter of the law")
-            yield Paragraph(line(title, " is not identified: the data only say ", said))
+    yield parameter_table(law, intervals)
     if law.rss is not None and law.rmse is not None:
         rss, rmse = v.significant(law.rss, "sum of squared residuals"), v.significant(law.rmse, "RMSE", "error")
         how = foreign(f"{law.loss}, weights: {law.weighting}", "how it was fitted")
@@ -137,33 +134,3 @@ def _facts(law: FittedLaw) -> Iterator[tuple[Inline, Line]]:
     for title, names in (("LLMs", law.llms), ("task", law.tasks), ("compressor", law.compressors)):
         if names:
             yield title, joined([foreign(name, title) for name in names], ", ")
-
-
-def _parameters(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Table:
-    rows = []
-    for name, value in law.params.items():
-        ends = [_range(intervals[name], name)] if intervals else []
-        title, number = foreign(name, "parameter of the law"), v.significant(value, f"law parameter {name}")
-        rows.append((line(title), line(number), *ends, line(_note(law, name))))
-    columns: list[str | Value] = ["parameter", "value", *([v.interval_title()] if intervals else []), ""]
-    return Table((), tuple(columns), tuple(rows), words=frozenset({""}))
-
-
-def _range(interval: Interval, name: str) -> Line:
-    """An interval in words: "0.0681 to 0.096", "at most 0.14" where only a bound closes it below."""
-    low = v.significant(interval.low, f"lower end of the interval of {name}")
-    high = v.significant(interval.high, f"upper end of the interval of {name}")
-    if math.isnan(interval.low) and math.isnan(interval.high):
-        return line("any value")
-    if math.isnan(interval.low):
-        return line("at most ", high)
-    return line("at least ", low) if math.isnan(interval.high) else line(low, " to ", high)
-
-
-def _note(law: FittedLaw, name: str) -> Inline:
-    imposed = law.constraints.get(name, {})
-    if "value" in imposed:
-        return "shared" if law.joint else "fixed"
-    if "expr" in imposed:
-        return foreign(f"tied: {imposed['expr']}", "constraint")
-    return "at its bound" if name in law.at_bound else ""

@@ -38,6 +38,7 @@ from planner.tell.law import joint_story, law_story
 from planner.tell.measurement import measurement_story, measurements_story
 from planner.tell.next_run import next_run_story
 from planner.tell.optimum import optimum_story
+from planner.tell.parameters import known_intervals
 from planner.tell.recommendation.story import VerdictLike, tell
 from planner.tell.render import renderer_of
 from planner.tell.verdict import grid_story, verdict_story
@@ -68,9 +69,7 @@ def story_of(thing: Any, verdict: VerdictLike | None = None) -> Document:
 
 for _plan in (Plan, Mapping):
     story_of.register(_plan, tell)
-story_of.register(FittedLaw, law_story)
 story_of.register(CombinedLaw, law_story)
-story_of.register(JointFit, joint_story)
 story_of.register(RequestCost, cost_story)
 story_of.register(Hardware, hardware_story)
 story_of.register(Measurement, measurement_story)
@@ -80,6 +79,17 @@ story_of.register(GridVerdict, grid_story)
 story_of.register(HoldOut, holdout_story)
 story_of.register(NextMeasurement, next_run_story)
 story_of.register(ContinuousOptimum, optimum_story)
+
+
+@story_of.register(FittedLaw)
+def _story_of_law(law: FittedLaw) -> Document:
+    """With what the runs do not determine, which takes the intervals."""
+    return law_story(law, known_intervals(law))
+
+
+@story_of.register(JointFit)
+def _story_of_joint(joint: JointFit) -> Document:
+    return joint_story(joint, {name: known_intervals(law) for name, law in joint.laws.items()})
 
 
 @story_of.register(str)

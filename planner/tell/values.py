@@ -130,10 +130,10 @@ def limited(limit: Limit, value: float, what: str, strong: bool = False) -> Valu
 
 
 BY_UNIT: dict[str, Callable[[float, str], Value]] = {
-    "s": seconds,
-    "bytes": size,
-    "FLOPs": flops,
     "parameters": lambda value, what: Value(f"{value:,.0f}", value, what, "parameters"),
+    "FLOPs": flops,
+    "bytes": size,
+    "s": seconds,
     "joules": lambda value, what: limited(limit_kind("energy_joules", 1.0), value, what),
 }
-"""How the quantities of a verdict are shown."""
+"""How the quantities of a verdict are shown, in the order in which they stand."""

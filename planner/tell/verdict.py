@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from planner.base.quantities import format_seconds, format_significant
+from planner.base.quantities import format_seconds
 from planner.bench.grid_verdict import GridVerdict
 from planner.bench.samples import merged_advice
-from planner.bench.verdict import SMALL, Check, Verdict
+from planner.bench.verdict import Verdict
 from planner.tell import values as v
+from planner.tell.checks import check_table
 from planner.tell.document import (
     Block,
     Document,
-    Inline,
     Line,
     Paragraph,
     Section,
@@ -24,18 +24,7 @@ from planner.tell.document import (
     sentence,
 )
 
-_SHOWN: dict[str, Callable[[float, str], Value]] = {
-    "s": v.seconds,
-    "bytes": v.size,
-    "FLOPs": v.flops,
-    "parameters": v.params,
-    "joules": lambda joules, what: Value(f"{format_significant(joules)} J", joules, what, "joules"),
-}
-_GROUPS = ("parameters", "FLOPs", "bytes", "s", "joules")
-_ANY = 100.0
-"""A tolerance of so much judges nothing."""
 _ORDER_TITLES = {"ttft_s": "TTFT", "tpot_s": "TPOT"}
-_TONES = {True: "", False: "bad", None: "faint"}
 
 
 def verdict_story(verdict: Verdict) -> Document:
@@ -67,22 +56,8 @@ def _opening(verdict: Verdict) -> Iterator[Block]:
 
 
 def _checks(verdict: Verdict) -> Iterator[Block]:
-    rows: list[tuple[Line, ...]] = []
-    tones: list[str] = []
-    breaks: set[int] = set()
-    for unit in _GROUPS:
-        breaks.add(len(rows))
-        for check in verdict.checks:
-            if check.unit == unit and (check.predicted, check.measured) != (None, None):
-                rows.append(check_cells(check))
-                tones.append(_TONES[check.passed])
-    columns = ("", "predicted", "measured", "error", "at most", "")
-    yield Table(
-        (), columns, tuple(rows), words=frozenset({""}), tones=tuple(tones), breaks=frozenset(breaks - {0, len(rows)})
-    )
+    yield check_table(one for one in verdict.checks if (one.predicted, one.measured) != (None, None))
     yield from _utilisation(verdict)
-    if any(check.note == SMALL and check.passed for check in verdict.checks):
-        yield Paragraph(line(f"* off by more, but {SMALL}"))
     yield Paragraph(line("FLOPs: torch count, one request; peak memory: without what a plan reserves for the driver"))
     for check in verdict.checks:
         if check.unit == "":
@@ -102,30 +77,6 @@ def _utilisation(verdict: Verdict) -> Iterator[Block]:
         ]
         if parts:
             yield Paragraph(line(title, parts[0], *(line(", ", part) for part in parts[1:])))
-
-
-def check_cells(check: Check) -> tuple[Line, ...]:
-    """A check as cells: title, predicted, measured, error, tolerance, verdict."""
-    show = _SHOWN[check.unit]
-    numbers: list[Line] = [
-        ("-",) if one is None else (show(one, f"{check.title}, {which}"),)
-        for one, which in ((check.predicted, "predicted"), (check.measured, "measured"))
-    ]
-    error, off = check.error, line("")
-    if error is not None:
-        size = v.share(abs(error), 1.0, "predicted / measured - 1, without its sign")
-        off = line("equal") if error == 0 else line("+" if error > 0 else "-", size)
-    most: Inline = "" if check.tolerance is None else _tolerance(check.tolerance)
-    said = {True: "pass", False: "FAIL", None: "shown"}[check.passed]
-    if check.passed and check.note == SMALL:
-        said = "pass *"
-    return (foreign(check.title, "measured quantity"),), *numbers, off, (most,), (said,)
-
-
-def _tolerance(tolerance: float) -> Inline:
-    if tolerance == 0:
-        return "equal"
-    return v.share(tolerance, 1.0, "tolerance") if tolerance < _ANY else "any"
 
 
 def grid_story(grid: GridVerdict) -> Document:

@@ -154,7 +154,15 @@ def test_a_failed_verdict_says_which_checks_failed_before_its_numbers() -> None:
     shown = printed(story_of(verdict(unsteady(), "ttft_s")), 80)
     assert shown.startswith("NOT verified (unstable)")
     assert "not as planned: visual tokens: 9 were built, 36 planned" in shown
-    assert "│ FAIL" in shown and "│ pass *" in shown and "│ shown" in shown
+    assert "│ FAILED" in shown and "│ passed (a " in shown and "│ not judged" in shown
+    assert "824,000,000" in shown  # counts are equal or not
+
+
+def test_a_law_says_what_its_runs_do_not_determine_before_its_numbers() -> None:
+    for told in (story_of(thing("law")), story_of(planner.load_law("reasoning", "multiplicative"))):
+        shown = printed(told, 80)
+        assert shown.index("D is not identified: the data only say at most ") < shown.index("parameter")
+        assert "│ at its bound, not identified │" in shown
 
 
 def test_an_average_says_of_each_law_whether_to_trust_it() -> None:

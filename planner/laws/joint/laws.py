@@ -134,7 +134,8 @@ def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -
         if slope in whole.shared and len(levels[group.name]) == 1:
             lenders = [one for one in others if len(levels[one.name]) > 1]
             names, llms = ", ".join(one.name for one in lenders), ", ".join(_union(one.runs.llm for one in lenders))
-            out.append(f"measured at one {what}, {show(levels[group.name][0])}: {slope} is that of {names} ({llms})")
+            whose = f"that of {names} ({llms})" if lenders else "told by all groups together"
+            out.append(f"measured at one {what}, {show(levels[group.name][0])}: {slope} is {whose}")
     return tuple(out)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from planner.bench.measurement import WHOLE
-from planner.bench.verdict import Check, Verdict
 from planner.planning.result import Plan
 from planner.tell import values as v
+from planner.tell.checks import check_table
 from planner.tell.document import (
     Block,
     Bullets,
@@ -15,15 +15,12 @@ from planner.tell.document import (
     Line,
     Paragraph,
     Section,
-    Table,
-    Value,
     foreign,
     joined,
     line,
 )
 from planner.tell.recommendation.judgement import Judgement, stated, words_of
 from planner.tell.recommendation.limits_kept import banner
-from planner.tell.recommendation.wording import NAME_MAX
 
 
 def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...]) -> Section:
@@ -39,48 +36,11 @@ def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...])
     blocks: list[Block] = [banner(plan, judgement)]
     if judgement.differences:
         blocks.append(Bullets(judgement.differences))
-    blocks += [_table(verdict), Facts(tuple(_circumstances(judgement)))]
+    blocks.append(check_table(verdict.checks, line("Each quantity, predicted and measured")))
+    blocks.append(Facts(tuple(_circumstances(judgement))))
     if verdict.advice:
         blocks.append(Bullets(tuple((foreign(one, "advice", 400),) for one in verdict.advice)))
     return Section("measured", title, tuple(blocks))
-
-
-def _table(verdict: Verdict) -> Table:
-    columns = ("quantity", "predicted", "measured", "prediction is", "allowed", "")
-    rows = []
-    for check in verdict.checks:
-        words: Inline = "" if check.passed is None else "passed"
-        if check.passed is False:
-            words = Value("failed", False, "result of the check", strong=True)
-        note: Line = (foreign(check.note, "note"),) if check.note else ()
-        allowed: Line = () if check.tolerance is None else (v.share(check.tolerance, 1.0, "tolerance"),)
-        told = line(words, " (" if words and note else "", note, ")" if words and note else "")
-        title = foreign(check.title, "measured quantity", NAME_MAX)
-        rows.append(
-            ((title,), _amount(check, check.predicted, "predicted"), _amount(check, check.measured, "measured"),
-             _off(check.error), allowed, told)
-        )  # fmt: skip
-    return Table(line("Each quantity, predicted and measured"), columns, tuple(rows), words=frozenset({""}))
-
-
-def _amount(check: Check, value: float | None, which: str) -> Line:
-    if value is None:
-        return ("-",)
-    what = f"{check.title}, {which}"
-    show = v.BY_UNIT.get(check.unit)
-    if show is not None:
-        return (show(value, what),)
-    return line(v.significant(value, what, check.unit), " ", foreign(check.unit, "unit", NAME_MAX))
-
-
-def _off(error: float | None) -> Line:
-    """ "3 % high"."""
-    if error is None:
-        return ("-",)
-    number = v.share(abs(error), 1.0, "predicted / measured - 1, without its sign")
-    if error == 0:
-        return ("equal",)
-    return line(number, " high" if error > 0 else " low")
 
 
 def _circumstances(judgement: Judgement) -> list[tuple[Inline, Line]]:

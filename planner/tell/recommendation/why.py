@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from planner.base.errors import FitError, InputError
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.laws.intervals import profiler
-from planner.laws.memo import remembered
 from planner.laws.uncertainty import Belief, uncertainty
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
@@ -28,6 +25,7 @@ from planner.tell.document import (
     joined,
     line,
 )
+from planner.tell.parameters import known_intervals, not_identified, parameter_table
 from planner.tell.plan.sentences import named
 from planner.tell.plan.tables import best_table, candidate_table, each_table
 from planner.tell.recommendation.wording import capital
@@ -56,11 +54,12 @@ def _law(law: Law) -> tuple[Block, ...]:
         caption = line("The law is a weighted mean")
         table = Table(caption, (kind, "formula", "weight"), tuple(rows), words=frozenset({"formula"}))
         return Paragraph(head), table, Facts(tuple(_data(law)))
-    columns = ("parameter", "value", "interval", "")
-    caption = line(_formula(law), ", with intervals at ", v.level())
+    known = known_intervals(law)
+    unknown = tuple(Paragraph(said, "warn") for said in not_identified(known))
     return (
         Paragraph(head),
-        Table(caption, columns, tuple(_parameters(law)), words=frozenset({""})),
+        *unknown,
+        parameter_table(law, known, line(_formula(law))),
         Facts(tuple(_data(law))),
     )
 
@@ -72,39 +71,6 @@ def _unit(law: Law) -> Value:
 
 def _formula(law: Law) -> Value:
     return foreign(get_form(law.form).formula if isinstance(law, FittedLaw) else law.form, "form of the law")
-
-
-@remembered
-def _parameters(law: FittedLaw) -> list[tuple[Line, ...]]:
-    """A row for each parameter: name, value, interval, remarks."""
-    try:
-        found = profiler(law).parameters()
-    except (FitError, InputError):
-        found = {}
-    rows: list[tuple[Line, ...]] = []
-    for name, number in law.params.items():
-        notes = ["at its bound"] if name in law.at_bound else []
-        imposed = law.constraints.get(name, {})
-        notes += ["shared"] if "value" in imposed and law.joint else ["fixed"] if "value" in imposed else []
-        ends: Line = ("not known",)
-        if name in found:
-            low, high = (
-                None if end is None else v.significant(end, f"end of the interval of {name}")
-                for end in found[name].to_list()
-            )
-            if low is None or high is None:
-                notes.append("not identified")
-            ends = _between(low, high)
-        title = Value(name, name, "parameter of the law")
-        rows.append(((title,), (v.significant(number, f"law parameter {name}"),), ends, (", ".join(notes),)))
-    return rows
-
-
-def _between(low: Value | None, high: Value | None) -> Line:
-    """An interval in words; None is an open end."""
-    if low is None:
-        return ("any value",) if high is None else line("at most ", high)
-    return line("at least ", low) if high is None else line(low, " to ", high)
 
 
 def _data(law: Law) -> list[tuple[str, Line]]:
