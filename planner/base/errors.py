@@ -60,6 +60,10 @@ class SpecError(InputError):
     """An architecture description (config.json) that cannot be used."""
 
 
+class UnknownArchitectureError(SpecError):
+    """An architecture of which nothing is known."""
+
+
 class OutputExistsError(InputError):
     """A file that already exists and would be overwritten; `path` is the file."""
 

@@ -75,7 +75,9 @@ def cost(
     vision: Vision = DEFAULT_VISION,
     compressor: Compressor = DEFAULT_COMPRESSOR,
     connector: Connector = DEFAULT_CONNECTOR,
-    convention: Annotated[str, typer.Option(help="full, paper or torch.")] = "full",
+    convention: Annotated[
+        str | None, typer.Option(help="full, paper or torch; default: full, of a counted model torch.")
+    ] = None,
     prompt_order: PromptOrder = "image-first",
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu: adds times.")] = None,
     precision: Annotated[
@@ -89,12 +91,15 @@ def cost(
     batch: Annotated[int, typer.Option(help="Requests that run together.")] = 1,
     tensor_parallel: Annotated[int, typer.Option(help="GPUs that share the LLM.")] = 1,
     latency_source: Annotated[str, typer.Option(help="roofline, or silicon (aiconfigurator).")] = "roofline",
+    count_with: Annotated[
+        str | None,
+        typer.Option(help="transformers: counts an architecture that is not known, with the version installed."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What one request costs, stage by stage: FLOPs, bytes, seconds, memory."""
     load = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
     runs: dict[str, Any] = {
-        "convention": convention,
         "precision": precision,
         "kv_precision": kv_precision,
         "batch": batch,
@@ -111,9 +116,15 @@ def cost(
     name = one_name(model, llm_config)
     if _is_released(name, image, visual_tokens, knob, load):
         _refuse_parts(parts)
-        found = released_cost(name, image, load, knobs=_knobs(knob), **runs)
+        found = released_cost(
+            name, image, load, knobs=_knobs(knob), count_with=count_with, convention=convention, **runs
+        )
     else:
-        found = request_cost(_one(model, llm_config), visual_tokens or 0, load, **parts, **runs)
+        if count_with is not None:
+            raise InputError("--count-with counts a model as it is published: give --image instead of --visual-tokens")
+        found = request_cost(
+            _one(model, llm_config), visual_tokens or 0, load, convention=convention or "full", **parts, **runs
+        )
     if as_json:
         print(json_text(found.to_dict()))
         return

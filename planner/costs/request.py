@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, UnknownArchitectureError, UnknownNameError
 from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run, cannot_share
-from planner.costs.flops import FULL, Flops, flops
+from planner.costs.flops import FULL, TORCH, Flops, flops
 from planner.costs.latency import latency, speed_limit_tokens
 from planner.costs.memory import memory
 from planner.costs.result import LATENCY_SOURCES, ROOFLINE, SILICON, RequestCost
@@ -19,11 +20,15 @@ from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
 from planner.parts.images import ImageSize
 from planner.parts.llms import Llm
-from planner.parts.released import Checkpoint
+from planner.parts.released import Checkpoint, find_checkpoint
 from planner.parts.towers import Tower
 from planner.parts.walk import Number
 
+COUNTERS = ("transformers",)
+"""Libraries that can count an architecture that is not known here."""
+
 __all__ = [
+    "COUNTERS",
     "LATENCY_SOURCES",
     "ROOFLINE",
     "SILICON",
@@ -93,10 +98,11 @@ def released_cost(
     workload: Workload | None = None,
     *,
     knobs: Mapping[str, object] | None = None,
+    count_with: str | None = None,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
-    convention: str = FULL,
+    convention: str | None = None,
     precision: str | None = None,
     kv_precision: str | None = None,
     batch: int = 1,
@@ -111,8 +117,11 @@ def released_cost(
         image: width x height in pixels, such as "1024x768"; None: no image.
         workload: the request, with all its token counts.
         knobs: settings of its image processor, by name, such as {"max_pixels": 401408}.
+        count_with: "transformers": an architecture that is not known here is counted by the transformers that is
+            installed, on the meta device; None: it is refused.
         query_tokens, generated_tokens, cached_tokens: instead of a workload.
-        convention, kv_precision, batch, tensor_parallel, hardware, latency_source: as `request_cost`.
+        convention: how FLOPs are counted; by default "full", of a counted model "torch", as it was counted.
+        kv_precision, batch, tensor_parallel, hardware, latency_source: as `request_cost`.
         precision: of the LLM's matrices; by default the dtype that the model's files name.
 
     Raises:
@@ -122,7 +131,8 @@ def released_cost(
         raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
     load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
     load = load if image is not None else replace(load, images=0)
-    found = ReleasedModel.of_checkpoint(model, image, knobs=knobs, images=load.images)
+    checkpoint = _checkpoint(model, count_with)
+    found = ReleasedModel.of_checkpoint(checkpoint, image, knobs=knobs, images=load.images)
     run = Run.of(
         hardware,
         precision=found.checkpoint.dtype if precision is None else precision,
@@ -130,7 +140,39 @@ def released_cost(
         batch=batch,
         tensor_parallel=tensor_parallel,
     )
-    return cost_of(found, load, run, convention=convention, latency_source=latency_source)
+    convention = convention or (TORCH if checkpoint.counted else FULL)
+    if checkpoint.counted and convention == FULL:
+        raise InputError(
+            f"{checkpoint.name} was {checkpoint.counted}, which knows no mask of attention; expected convention='torch'"
+        )
+    if checkpoint.counted and latency_source == SILICON:
+        raise InputError(
+            f"{checkpoint.name} was {checkpoint.counted}, and no measured kernels are known to be its own; expected "
+            "latency_source='roofline'"
+        )
+    cost = cost_of(found, load, run, convention=convention, latency_source=latency_source)
+    if cost.latency is None or not checkpoint.counted:
+        return cost
+    sources = {stage: f"{source}, {checkpoint.counted}" for stage, source in cost.latency.sources.items()}
+    return replace(cost, latency=replace(cost.latency, sources=sources))
+
+
+def _checkpoint(model: str | Path | Checkpoint, count_with: str | None) -> Checkpoint:
+    """A model, counted where it is not known and that is asked for. Raises InputError."""
+    if count_with is not None and count_with not in COUNTERS:
+        raise UnknownNameError("counter", count_with, COUNTERS)
+    try:
+        found = find_checkpoint(model)
+    except UnknownArchitectureError as error:
+        from planner.counting import counted_checkpoint, offer
+
+        if count_with is None:
+            raise UnknownArchitectureError(f"{error}{offer(cast(str, model))}") from None
+        return counted_checkpoint(cast(str, model))
+    if count_with is None:
+        return found
+    said = f"its architecture is known exactly, so nothing was counted with {count_with}"
+    return replace(found, notes=(*found.notes, said))
 
 
 def cost_of(

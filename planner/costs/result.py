@@ -193,6 +193,7 @@ class RequestCost(Result):
             "hub_id": model.checkpoint.hub_id or None,
             "licence": model.checkpoint.licence,
             "revision": model.checkpoint.revision,
+            "counted": model.checkpoint.counted or None,
             "image": None if model.image is None else str(model.image),
             "knobs": model.rule.to_dict(),
             "patches": model.seen.patches,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planner.base.errors import SpecError, nearest_name
+from planner.base.errors import SpecError, UnknownArchitectureError, nearest_name
 from planner.base.quantities import shown
 from planner.parts.configs import dense, gemma, hybrids, latent, older, sparse, vit  # noqa: F401  # they register their readers
 from planner.parts.configs.dense import DenseReader
@@ -59,7 +59,7 @@ def read_llm(
     values = found.values
     reader = LLM_READERS.get(values.type)
     if reader is None:
-        raise SpecError(f"{name}: {_unknown(values.type)}")
+        raise UnknownArchitectureError(f"{name}: {_unknown(values.type)}")
     if not found.outer:
         values.check_class()
     values.check_keys(reader.reads)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from planner.base.errors import SpecError
+from planner.parts.configs.values import Values
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
 from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
@@ -66,6 +67,16 @@ class TilesTogether(TransformerEncoder):
         yield from self.bridge.walk(images * self.tiles * self.tile_positions)
 
 
+def _ratios(vision: Values, tiles: int) -> int:
+    """Ways of laying out tiles; a config that lists none means the eight rectangles of at most four tiles."""
+    given = vision.get("supported_aspect_ratios")
+    if given is None and tiles == 4:
+        return 8
+    if not isinstance(given, list | tuple):
+        raise vision.wrong("supported_aspect_ratios", f"a list, since it has {tiles} tiles")
+    return len(given)
+
+
 def _mllama(parts: Parts) -> Encoder:
     """32 layers and 8 gated ones behind them; features of some layers are put side by side."""
     vision = parts.vision
@@ -73,7 +84,7 @@ def _mllama(parts: Parts) -> Encoder:
     local, deep = vision.count("num_hidden_layers"), vision.count("num_global_layers")
     patch, tiles = side(vision, "patch_size"), vision.count("max_num_tiles")
     positions = (side(vision, "image_size") // patch) ** 2 + 1
-    ratios = len(vision["supported_aspect_ratios"]) + 1
+    ratios = _ratios(vision, tiles) + 1
     tables = 3 + positions * d + ratios * tiles * positions * d + 2 * ratios * tiles * d
     out = vision.count("vision_output_dim")
     return TilesTogether(

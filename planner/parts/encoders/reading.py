@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from planner.base.errors import SpecError
+from planner.base.errors import SpecError, UnknownArchitectureError
 from planner.base.quantities import shown
 from planner.base.registry import Registry
 from planner.parts.configs.values import Values
@@ -76,7 +76,7 @@ def read_encoder(name: str, config: Mapping[str, Any], llm_width: int) -> Encode
     """
     reader = ENCODER_READERS.get(config.get("model_type"))
     if reader is None:
-        raise SpecError(
+        raise UnknownArchitectureError(
             f"{name}: nothing is known of the vision tower of model type {shown(config.get('model_type'))}, so its "
             "cost cannot be counted"
         )

@@ -46,6 +46,8 @@ class Checkpoint:
     """What reading its files had to assume."""
     source: str = ""
     """Where its files come from."""
+    counted: str = ""
+    """By what its numbers were counted, such as "counted with transformers 5.23.0"; "": its architecture is known."""
     provenance: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False, repr=False)
     """Who published each of its files."""
 
@@ -113,7 +115,7 @@ def read_checkpoint(
         raise SpecError(f"{name}: nothing is known of a model with an audio tower and no vision tower")
     else:
         encoder, rule = TextOnly(name=name), NoImages(model=name)
-    dtype, said = _dtype(name, config, text.values)
+    dtype, said = dtype_of(name, config, text.values)
     return Checkpoint(
         name=name,
         hub_id=hub_id,
@@ -121,7 +123,7 @@ def read_checkpoint(
         llm=llm,
         encoder=encoder,
         rule=rule,
-        context_tokens=_context(name, text.values),
+        context_tokens=context_of(name, text.values),
         dtype=dtype,
         licence=licence,
         revision=revision,
@@ -145,8 +147,8 @@ def _sees(config: Mapping[str, Any], outer: tuple[Values, ...]) -> bool:
     return any("vis" in key for key in {*parts, *config})
 
 
-def _context(name: str, text: Mapping[str, Any]) -> int | None:
-    """Raises SpecError for a length that is none."""
+def context_of(name: str, text: Mapping[str, Any]) -> int | None:
+    """The longest sequence of a config, None where it names none. Raises SpecError for a length that is none."""
     length = text.get("max_position_embeddings")
     if length is None:
         return None
@@ -155,8 +157,8 @@ def _context(name: str, text: Mapping[str, Any]) -> int | None:
     return length
 
 
-def _dtype(name: str, config: Mapping[str, Any], text: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Raises SpecError for a dtype that is none of ours."""
+def dtype_of(name: str, config: Mapping[str, Any], text: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Precision of the weights, and what had to be assumed. Raises SpecError for a dtype that is none of ours."""
     named = [one.get(key) for one in (config, text) for key in ("dtype", "torch_dtype")]
     found = next((one for one in named if one is not None), None)
     if found is None:

@@ -78,12 +78,18 @@ def _released(hub_id: str) -> Checkpoint:
 
 def _from_folder(path: Path) -> Checkpoint:
     """Raises InputError."""
-    file = path if path.suffix == ".json" else path / "config.json"
-    folder = file.parent
-    config = _read(file)
+    name, config, source = read_folder(path)
+    folder = path.parent if path.suffix == ".json" else path
     preprocessor, processor = (_read(folder / one) if (folder / one).is_file() else None for one in FILES[1:3])
-    name = str(config.get("_name_or_path") or "") or folder.resolve().name
-    return read_checkpoint(name.rstrip("/").rpartition("/")[2], config, preprocessor, processor, source=str(path))
+    return read_checkpoint(name, config, preprocessor, processor, source=source)
+
+
+def read_folder(path: Path) -> tuple[str, Mapping[str, Any], str]:
+    """Name, values and source of a folder with a config.json, or of the file itself. Raises InputError."""
+    file = path if path.suffix == ".json" else path / "config.json"
+    config = _read(file)
+    name = str(config.get("_name_or_path") or "") or file.parent.resolve().name
+    return name.rstrip("/").rpartition("/")[2], config, str(path)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
