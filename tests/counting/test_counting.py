@@ -126,7 +126,7 @@ def test_every_output_says_that_it_was_counted(tmp_path: Path) -> None:
 
 
 def test_never_counted_unasked(tmp_path: Path) -> None:
-    with pytest.raises(UnknownArchitectureError, match=r"'diffllama'.*; the transformers .* count_with='transformers'$"):
+    with pytest.raises(UnknownArchitectureError, match=r"'diffllama'.*; the transformers .*count_with='transformers'$"):
         released_cost(folder(tmp_path, DIFF.to_dict()), None, query_tokens=8, generated_tokens=2)
     assert not (tmp_path / "cache").exists()
 
