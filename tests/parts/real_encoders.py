@@ -6,6 +6,7 @@ Each is a published config with smaller sizes. Images are no squares and several
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +70,8 @@ class Case:
         found = found | {"text_config": text} if nested else text
         found["vision_config"] = dict(found.get("vision_config") or {}) | dict(self.vision)
         found.update(self.outer)
-        return {key: 5 if key.endswith(("token_id", "token_index")) else value for key, value in found.items()}
+        tokens = {key: 5 for key in found if key.endswith(("token_id", "token_index"))}
+        return deepcopy(found | tokens)
 
 
 def tiles(count: int, side: int) -> Callable[[Any], dict[str, Any]]:

@@ -20,16 +20,32 @@ LLM = re.compile(r"language_model|text_model|lm_head|^model\.(layers|norm|embed_
 AUDIO = re.compile(r"audio")
 
 
+def model_class(config: Any) -> Any:
+    """The class that transformers makes a model of."""
+    transformers = pytest.importorskip("transformers")
+    for made in (transformers.AutoModelForImageTextToText, transformers.AutoModelForCausalLM):
+        if type(config) in made._model_mapping:
+            return made._model_mapping[type(config)]
+    raise AssertionError(type(config))
+
+
 def built(case: Case, attention: str = "eager") -> tuple[Any, Encoder]:
     """The real model and what is counted of it."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     values = case.config()
     config = transformers.AutoConfig.for_model(**values)
-    made = transformers.AutoModelForImageTextToText
-    if type(config) not in made._model_mapping:
-        made = transformers.AutoModelForCausalLM
-    model = made.from_config(config, attn_implementation=attention, dtype=torch.float32).eval()
+    model = model_class(config)._from_config(config, attn_implementation=attention, dtype=torch.float32).eval()
     return model, read_encoder(case.hub_id, values, 32)
+
+
+def counted_params(model: Any) -> dict[str, int]:
+    """Parameters beside the language model."""
+    counted = {"tower": 0, "connector": 0, "audio": 0}
+    for name, weight in model.named_parameters():
+        if not LLM.search(name):
+            kind = "audio" if AUDIO.search(name) else "connector" if CONNECTOR.search(name) else "tower"
+            counted[kind] += weight.numel()
+    return counted
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -38,13 +54,8 @@ def test_flops_and_parameters_are_those_of_a_real_model(case: Case) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     model, encoder = built(case)
-    counted = {"tower": 0, "connector": 0, "audio": 0}
-    for name, weight in model.named_parameters():
-        if not LLM.search(name):
-            kind = "audio" if AUDIO.search(name) else "connector" if CONNECTOR.search(name) else "tower"
-            counted[kind] += weight.numel()
     wanted = {"tower": encoder.tower_params, "connector": encoder.connector_params, "audio": encoder.audio_params}
-    assert counted == wanted
+    assert counted_params(model) == wanted
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         case.run(model, case.inputs(torch))
@@ -73,12 +84,8 @@ def test_audio_towers_have_the_parameters_of_the_real_classes(hub_id: str) -> No
     values = published(hub_id, "config.json")
     assert values is not None
     config = transformers.AutoConfig.for_model(**values)
-    made = transformers.AutoModelForImageTextToText
-    if type(config) not in made._model_mapping:
-        made = transformers.AutoModelForCausalLM
-    model_class = made._model_mapping[type(config)]
     with torch.device("meta"):
-        model = model_class(config)
+        model = model_class(config)(config)
     found = sum(w.numel() for name, w in model.named_parameters() if name.startswith(AUDIO_OF[hub_id]))
     assert found == read_encoder(hub_id, values, config.get_text_config().hidden_size).audio_params > 0
 

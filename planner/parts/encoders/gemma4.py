@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from planner.parts.encoders.audio import gemma4_audio, gemma4_unified_audio
 from planner.parts.encoders.base import Bridge, Encoder, Step
-from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts
+from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, check_heads
 from planner.parts.encoders.transformer import TransformerEncoder
 from planner.parts.images import Seen
 from planner.parts.walk import Kernel, Matmul, Number
@@ -29,7 +29,7 @@ def _gemma4(parts: Parts) -> Encoder:
     vision = parts.vision
     d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
     head = vision.count("head_dim")
-    bias = 4 * d * vision.flag("attention_bias")
+    check_heads(vision, d)
     return PooledByProduct(
         name=parts.name,
         bridge=Bridge(merge=vision.count("pooling_kernel_size") ** 2, steps=(Step(d, parts.llm_width),)),
@@ -39,7 +39,7 @@ def _gemma4(parts: Parts) -> Encoder:
         layers=layers,
         layers_run=layers,
         gated=True,
-        layer_vectors=4 * d + 2 * head + bias,
+        layer_vectors=4 * d + 2 * head,
         patch_values=3 * vision.count("patch_size") ** 2,
         outer_params=2 * vision.count("position_embedding_size") * d,
     )

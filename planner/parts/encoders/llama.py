@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from planner.base.errors import SpecError
 from planner.parts.configs.values import Values
 from planner.parts.encoders.base import Bridge, Encoder, Step
-from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
+from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, check_heads, side
 from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
 from planner.parts.images import Seen
 from planner.parts.walk import Attention, Kernel, Number
@@ -18,6 +18,7 @@ def _llama4(parts: Parts) -> Encoder:
     """Pixel shuffle, then two matrices as the tower's adapter and one of the model, none with a bias."""
     vision = parts.vision
     d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
+    check_heads(vision, d)
     patch = side(vision, "patch_size")
     positions = (side(vision, "image_size") // patch) ** 2 + 1
     merge = round(1 / vision.number("pixel_shuffle_ratio")) ** 2
@@ -82,6 +83,7 @@ def _mllama(parts: Parts) -> Encoder:
     vision = parts.vision
     d, m = vision.count("hidden_size"), vision.count("intermediate_size")
     local, deep = vision.count("num_hidden_layers"), vision.count("num_global_layers")
+    check_heads(vision, d, "attention_heads")
     patch, tiles = side(vision, "patch_size"), vision.count("max_num_tiles")
     positions = (side(vision, "image_size") // patch) ** 2 + 1
     ratios = _ratios(vision, tiles) + 1

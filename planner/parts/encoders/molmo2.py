@@ -6,7 +6,7 @@ from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.configs.values import Values
 from planner.parts.encoders.base import Bridge, Encoder, Step
-from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
+from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, check_heads, side
 from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
 
 FEATURE_LAYERS = (24, 18)
@@ -52,10 +52,15 @@ def _is_layer(one: object, layers: int) -> bool:
 def _read(parts: Parts) -> Encoder:
     vision, adapter = parts.vision, _adapter(parts)
     d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
+    check_heads(vision, d)
+    if adapter.count("hidden_size") != d:
+        raise adapter.wrong("hidden_size", f"{d}, the width of the tower")
     used = adapter.get("vision_feature_layer") or adapter.get("vit_layers") or FEATURE_LAYERS
     if not isinstance(used, list | tuple) or not used or not all(_is_layer(one, layers) for one in used):
         raise adapter.wrong("vision_feature_layer", f"a list of the tower's {layers} layers")
     pooled = adapter.count("num_attention_heads") * adapter.count("head_dim")
+    check_heads(adapter, pooled)
+    biases = 3 * pooled + d if adapter.flag("attention_bias", True) else 0
     hidden, out = adapter.count("intermediate_size"), adapter.count("text_hidden_size")
     wide = len(used) * d
     bridge = Bridge(
@@ -67,7 +72,7 @@ def _read(parts: Parts) -> Encoder:
             Step(adapter.count("hidden_size"), hidden, times=2),
             Step(hidden, out),
         ),
-        vectors=3 * pooled + adapter.count("hidden_size"),
+        vectors=biases + 2 * hidden * adapter.flag("mlp_bias"),
         pooling_width=pooled,
     )
     return TransformerEncoder(
@@ -77,7 +82,7 @@ def _read(parts: Parts) -> Encoder:
         mlp=m,
         layers=layers,
         layers_run=max(one + 1 if one >= 0 else layers + 1 + one for one in used),
-        layer_vectors=plain_layer_vectors(d, m),
+        layer_vectors=plain_layer_vectors(d, m) - (0 if vision.flag("attention_bias", True) else 4 * d),
         mlp_alive=mlp_copies(vision),
         kept=wide - d,  # features of the other layers
         patch_values=3 * _patch(vision) ** 2,

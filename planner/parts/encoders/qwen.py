@@ -105,7 +105,7 @@ def _glm(parts: Parts) -> Encoder:
     """Gated MLPs of the language model's width, RMS norms, a convolution that merges, a gated connector."""
     d, layers = parts.vision.count("hidden_size"), parts.vision.count("depth")
     out, hidden, merge = parts.vision.count("out_hidden_size"), parts.vision.count("intermediate_size"), _merge(parts)
-    bias = 4 * d * parts.vision.flag("attention_bias")
+    bias = 3 * d * parts.vision.flag("attention_bias")  # of queries, keys and values
     positions = (side(parts.vision, "image_size") // side(parts.vision, "patch_size")) ** 2
     return TransformerEncoder(
         name=parts.name,

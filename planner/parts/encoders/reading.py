@@ -60,6 +60,8 @@ SAYS_NOTHING_OF_SIZES = (
 )
 """Keys of published vision parts that their classes do not have: image sizes, text sizes of CLIP, class attributes."""
 
+CHANNELS = 3
+
 ENCODER_READERS: Registry[EncoderReader] = Registry("type of vision encoder", EncoderReader)
 
 
@@ -98,7 +100,20 @@ def vision_part(outer: Values, reads: tuple[str, ...] = ()) -> Values:
     if found.known is None:
         raise SpecError(f"{outer.name}: nothing is known of a vision tower of the type {shown(kind)}")
     found.check_keys((*SAYS_NOTHING_OF_SIZES, *reads))
+    if found.get("num_channels") not in (None, CHANNELS):
+        raise found.wrong("num_channels", f"{CHANNELS}, the channels of an image")
     return found
+
+
+def check_heads(values: Values, width: int, key: str = "num_attention_heads") -> None:
+    """Raises SpecError where the heads of queries, keys and values do not make up the width."""
+    heads = values.count(key)
+    kv_heads, size = values.count("num_key_value_heads", heads), values.count("head_dim", max(1, width // heads))
+    if kv_heads != heads or heads * size != width:
+        raise SpecError(
+            f"{values.name}: expected as many heads of keys and values as of queries, {width} numbers wide together, "
+            f"got {heads} and {kv_heads} heads of {size}"
+        )
 
 
 def side(values: Values, key: str) -> int:

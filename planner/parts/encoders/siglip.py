@@ -195,6 +195,7 @@ def _internvl(parts: Parts) -> Encoder:
     normed = 2 * d * parts.vision.flag("use_qk_norm")
     scales = 2 * d
     pooled = 0 if parts.vision.flag("use_mean_pooling", True) else 2 * d
+    masks = d * parts.vision.flag("use_mask_token")
     llm = parts.llm_width
     return TransformerEncoder(
         name=parts.name,
@@ -210,7 +211,7 @@ def _internvl(parts: Parts) -> Encoder:
         mlp_alive=mlp_copies(parts.vision),
         layer_vectors=biases + normed + scales + 2 * norms[kind],
         patch_values=3 * shape.patch**2,
-        outer_params=d + positions * d * parts.vision.flag("use_absolute_position_embeddings") + d + pooled,
+        outer_params=d + positions * d * parts.vision.flag("use_absolute_position_embeddings") + masks + d + pooled,
     )
 
 
