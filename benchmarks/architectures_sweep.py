@@ -321,6 +321,7 @@ def row(model_type: str, auto: Any, name: str, config: Any) -> Row:
 
 def rows(model_type: str, auto: Any, quick: bool = False) -> Iterator[Row]:
     """An architecture at all its configs."""
+    accepted = False
     for name, make in (("default", default_config), ("reduced", reduced_config)):
         try:
             config = make(model_type)
@@ -329,8 +330,9 @@ def rows(model_type: str, auto: Any, quick: bool = False) -> Iterator[Row]:
             yield Row(model_type, name, False, said, None, None, None, None)
             continue
         found = row(model_type, auto, name, config)
+        accepted = found.accepted
         yield found
-    if quick or not found.accepted:
+    if quick or not accepted:
         return
     for name, change in switches(model_type):
         try:

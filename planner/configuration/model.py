@@ -113,6 +113,10 @@ class Model:
         """Visual tokens that stand beside it, for layers that attend to them."""
         return self.visual_tokens if self.llm.images_beside else 0
 
+    def stored_llm_bytes(self, precision: str) -> float | None:
+        """Bytes of the language model's weights as a checkpoint stores them in that precision; None where none does."""
+        return None
+
     def encode(self, images: Number) -> Walk:
         """What the tower runs for so many images."""
         return self.tower.walk(images) if self.has_images else ()

@@ -93,6 +93,10 @@ class ReleasedModel(Model):
     def beside_tokens(self) -> Number:
         return 0 if self.image is None else self.seen.beside_tokens
 
+    def stored_llm_bytes(self, precision: str) -> float | None:
+        found = self.checkpoint.quantisation
+        return None if found is None or found.precision != precision else found.weights_bytes(self.llm)
+
     @property
     def params(self) -> int:
         return self.checkpoint.params

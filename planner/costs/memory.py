@@ -111,7 +111,9 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
     llm, images = model.llm, workload.images if model.has_images else 0
     tokens = passes(model, workload).tokens
     v = np.asarray(model.visual_tokens, float)
-    weights = weights_bytes(llm, run.precision) / devices + wide * (model.tower.params_run + model.beside_params)
+    stored = model.stored_llm_bytes(run.precision)
+    llm_bytes = weights_bytes(llm, run.precision) if stored is None else stored
+    weights = llm_bytes / devices + wide * (model.tower.params_run + model.beside_params)
     before, after_prefill, at_end = _held(llm.caches(devices), tokens, kv_bytes(run))
     encoder = wide * images * model.tower.activation_values(model.compressor.feature_layers)
     beside = model.connector.activation_values(v, model.tower.hidden_size, llm.hidden_size)

@@ -217,7 +217,7 @@ for reader in (
         qkv_bias=BIAS,
         qk_norm=True,
         other_params=lambda v: v.count("additional_vocab_size", 0, minimum=0) * v.count("hidden_size"),
-        must_be=(("qk_norm_type", ("qwen3",)), ("norm_after", (False,))),
+        must_be=(("tie_word_embeddings", (False,)), ("qk_norm_type", ("qwen3",)), ("norm_after", (False,))),
     ),
     DenseReader(name="emu3_text_model", **LIKE_LLAMA),
     DenseReader(

@@ -35,7 +35,7 @@ def mixers(values: Values, other: str, attends: Callable[[int], bool]) -> list[b
 
 # ---- Qwen3-Next, Qwen3.5 ---------------------------------------------------------------------------------------------
 
-QWEN = AttentionRule(qkv_bias=BIAS, o_bias=BIAS, qk_norm=True, gate=query_width)
+QWEN = AttentionRule(qkv_bias=BIAS, o_bias=BIAS, qk_norm=True, gate=query_width, gate_bias=BIAS)
 
 
 def delta(values: Values) -> GatedDelta:

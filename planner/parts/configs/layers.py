@@ -30,6 +30,7 @@ class AttentionRule:
     qk_norm_kind: str = PER_HEAD
     gate: Number = 0
     """Outputs of the matrix that gates what attention yields."""
+    gate_bias: Flag = False
     vectors: Number = 0
     """Sinks and the like."""
     windows: Rule | None = None
@@ -54,6 +55,7 @@ class AttentionRule:
                 head_dim=size,
                 window=None if window is None else float(window),
                 gate_width=number(values, self.gate),
+                gate_bias=flag(values, self.gate_bias),
                 qkv_bias=flag(values, self.qkv_bias),
                 o_bias=flag(values, self.o_bias),
                 qk_norm=normed,

@@ -123,7 +123,7 @@ for reader in (
         name="mpt",
         gated_mlp=False,
         kv_heads=mpt_attention,
-        mlp_width=lambda v: v.count("expansion_ratio") * v.count("hidden_size"),
+        mlp_width=lambda v: 4 * v.count("hidden_size"),  # its class knows no other ratio
         must_be=(("no_bias", (True,)),),
         knows=("attn_config",),
     ),

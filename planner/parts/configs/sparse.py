@@ -151,7 +151,11 @@ sparse(
 )
 sparse("qwen3_moe", attention=NORMED, dense=every_nth(), must_be=(("use_sliding_window", (None, False)),))
 sparse("qwen3_vl_moe_text", attention=NORMED, dense=every_nth())
-sparse("qwen3_omni_moe_text", attention=NORMED, dense=every_nth())
+sparse(
+    "qwen3_omni_moe_text",
+    attention=AttentionRule(qkv_bias=BIAS, o_bias=BIAS, qk_norm=True, windows=everywhere),
+    dense=every_nth(),
+)
 sparse("olmoe", attention=NORMED_WHOLE, width=mlp_width)
 sparse("flex_olmo", attention=NORMED_WHOLE, width=mlp_width)
 sparse(
@@ -182,7 +186,7 @@ sparse(
 )
 sparse("glm4_moe", attention=AttentionRule(qkv_bias=BIAS, qk_norm="use_qk_norm"), **DEEPSEEK)
 sparse("glm4v_moe_text", attention=AttentionRule(qkv_bias=BIAS), **DEEPSEEK)
-sparse("solar_open", attention=BIASED, **{**DEEPSEEK, "dense": none_dense})
+sparse("solar_open", attention=AttentionRule(qkv_bias=BIAS), **{**DEEPSEEK, "dense": none_dense})
 sparse(
     "dots1",
     attention=AttentionRule(

@@ -32,6 +32,7 @@ class GroupedAttention(Block):
     """Whether the window does not slide, but starts anew every `window` tokens."""
     gate_width: int = 0
     """Outputs of a matrix that gates what attention yields: w' number by number, or the heads."""
+    gate_bias: bool = False
     qkv_bias: bool = False
     o_bias: bool = False
     qk_norm: bool = False
@@ -55,7 +56,9 @@ class GroupedAttention(Block):
     def vectors(self) -> int:
         w, _, keys, values = self._widths
         qkv = w + keys + (0 if self.key_is_value else values)
-        return self.extra_vectors + self.qkv_bias * qkv + self.o_bias * self.hidden_size
+        return (
+            self.extra_vectors + self.gate_bias * self.gate_width + self.qkv_bias * qkv + self.o_bias * self.hidden_size
+        )
 
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
         h, share = self.hidden_size, np.minimum(gpus, self.num_kv_heads)

@@ -14,6 +14,7 @@ from planner.parts.configs.values import Values
 from planner.parts.encoders import ENCODER_READERS, Encoder, TextOnly, read_encoder
 from planner.parts.images import ImageRule, NoImages, read_images
 from planner.parts.llms import Llm
+from planner.parts.quantisation import Quantisation, read_quantisation
 from planner.parts.sizes import nominal_params
 
 DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
@@ -38,6 +39,8 @@ class Checkpoint:
     """Longest sequence; None where its files do not say."""
     dtype: str = "bf16"
     """Precision of its weights, as its files name it."""
+    quantisation: Quantisation | None = None
+    """How the matrices of its language model are stored; None: in its dtype."""
     licence: str | None = None
     """None where nobody read it."""
     revision: str | None = None
@@ -115,7 +118,10 @@ def read_checkpoint(
         raise SpecError(f"{name}: nothing is known of a model with an audio tower and no vision tower")
     else:
         encoder, rule = TextOnly(name=name), NoImages(model=name)
+    quantisation = read_quantisation(name, config)
     dtype, said = dtype_of(name, config, text.values)
+    if quantisation is not None:
+        dtype, said = quantisation.precision, ()
     return Checkpoint(
         name=name,
         hub_id=hub_id,
@@ -125,6 +131,7 @@ def read_checkpoint(
         rule=rule,
         context_tokens=context_of(name, text.values),
         dtype=dtype,
+        quantisation=quantisation,
         licence=licence,
         revision=revision,
         notes=(*llm.notes, *notes, *said),

@@ -1,0 +1,136 @@
+"""Quantised checkpoints: what their `quantization_config` says of the bits that are stored.
+
+    method                a weight     beside it
+    awq                   4 bits       a 16-bit scale and a 4-bit zero for each group of inputs
+    gptq                  4 bits       the same
+    bitsandbytes          4 bits       32 bits for each 64 weights; quantised once more 8, and 32 for each 256 of those
+    fp8, fbgemm_fp8       8 bits       a 32-bit scale for each block of weights, or for each output
+    compressed-tensors    4 or 8 bits  a 16-bit scale for each group or output; a zero of as many bits where asymmetric
+
+Embeddings, norms, biases, routers and towers stay in 16 bits, and the output head where the config does not say another
+thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planner.base.errors import SpecError
+from planner.base.quantities import shown
+from planner.parts.llms import Llm
+from planner.parts.walk import Matmul, Pass
+
+WIDE_BYTES = 2.0
+STAYS_WIDE = ("lm_head", "visual", "vision", "image", "multi_modal", "mlp1", "embed", "norm", "gate", "router", "audio")
+"""Parts of names of modules that are left as they are here too."""
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """How the matrices of a language model are stored."""
+
+    method: str
+    precision: str
+    """As our precisions call it."""
+    bits: int
+    """Of a weight."""
+    group: tuple[int, int] = (0, 1)
+    """Inputs and outputs that share a scale; 0: all inputs."""
+    beside_bits: float = 16.0
+    """Of a scale and its zero."""
+
+    def weights_bytes(self, llm: Llm) -> float:
+        """Bytes of the weights of a language model, as they are stored."""
+        quantised = bits = 0.0
+        for kernel in llm.walk(Pass(1.0, 1.0)):
+            if isinstance(kernel, Matmul) and kernel.quantised:
+                weights = float(kernel.stored_weights)
+                inputs = self.group[0] or float(kernel.k)
+                quantised += weights
+                bits += weights * self.bits + weights / (inputs * self.group[1]) * self.beside_bits
+        return bits / 8 + WIDE_BYTES * (llm.params - quantised)
+
+
+def read_quantisation(name: str, config: Mapping[str, Any]) -> Quantisation | None:
+    """How a checkpoint is quantised; None where its config does not say that it is.
+
+    Raises:
+        SpecError: a method, a number of bits or modules left out that are not known.
+    """
+    given = config.get("quantization_config")
+    if given is None:
+        return None
+    method = given.get("quant_method") if isinstance(given, Mapping) else None
+    read = _METHODS.get(str(method))
+    if read is None:
+        known = ", ".join(_METHODS)
+        raise SpecError(f"{name}: expected quantization_config to name a method of {known}, got {shown(method)}")
+    for key in ("modules_to_not_convert", "ignore", "ignored_layers", "llm_int8_skip_modules"):
+        _check_left_out(name, key, given.get(key))
+    return read(name, given)
+
+
+def _check_left_out(name: str, key: str, modules: Any) -> None:
+    for module in modules or ():
+        if not any(part in str(module) for part in STAYS_WIDE):
+            raise SpecError(f"{name}: quantization_config leaves out {shown(module)} ({key}), whose size is not known")
+
+
+def _bits(name: str, value: Any, known: Sequence[int]) -> int:
+    if value not in known or isinstance(value, bool):
+        expected = " or ".join(map(str, known))
+        raise SpecError(f"{name}: expected quantization_config to store {expected} bits a weight, got {shown(value)}")
+    return int(value)
+
+
+def _grouped(name: str, given: Mapping[str, Any]) -> Quantisation:
+    bits = _bits(name, given.get("bits", given.get("w_bit")), (4,))
+    group = given.get("group_size", given.get("q_group_size", 128))
+    if isinstance(group, bool) or not isinstance(group, int):
+        raise SpecError(f"{name}: expected group_size of quantization_config to be a whole number, got {shown(group)}")
+    return Quantisation(str(given["quant_method"]), "int4", bits, (max(group, 0), 1), 16.0 + bits)
+
+
+def _bitsandbytes(name: str, given: Mapping[str, Any]) -> Quantisation:
+    if given.get("load_in_8bit"):
+        return Quantisation("bitsandbytes", "int8", 8, (0, 1), 32.0)
+    if not given.get("load_in_4bit"):
+        raise SpecError(f"{name}: expected quantization_config to load in 4 or 8 bits, and it says neither")
+    beside = 8.0 + 32.0 / 256 if given.get("bnb_4bit_use_double_quant") else 32.0
+    return Quantisation("bitsandbytes", "int4", 4, (64, 1), beside)
+
+
+def _fp8(name: str, given: Mapping[str, Any]) -> Quantisation:
+    block = given.get("weight_block_size")
+    if block is None:
+        return Quantisation(str(given["quant_method"]), "fp8", 8, (0, 1), 32.0)
+    if not isinstance(block, list) or len(block) != 2 or not all(isinstance(one, int) and one > 0 for one in block):
+        raise SpecError(f"{name}: expected weight_block_size to be two whole numbers, got {shown(block)}")
+    return Quantisation(str(given["quant_method"]), "fp8", 8, (block[1], block[0]), 32.0)
+
+
+def _compressed(name: str, given: Mapping[str, Any]) -> Quantisation:
+    groups = given.get("config_groups")
+    kinds = list(groups.values()) if isinstance(groups, Mapping) else []
+    weights = kinds[0].get("weights") if len(kinds) == 1 and isinstance(kinds[0], Mapping) else None
+    if not isinstance(weights, Mapping) or kinds[0].get("targets") != ["Linear"]:
+        raise SpecError(f"{name}: expected one config_groups of all Linear modules in quantization_config")
+    bits, floating = _bits(name, weights.get("num_bits"), (4, 8)), weights.get("type") == "float"
+    if floating and bits == 4:
+        raise SpecError(f"{name}: weights in floats of 4 bits are not known")
+    precision = "int4" if bits == 4 else "fp8" if floating else "int8"
+    zero = 0.0 if weights.get("symmetric", True) else float(bits)
+    group = weights.get("group_size") if weights.get("strategy") == "group" else 0
+    return Quantisation("compressed-tensors", precision, bits, (int(group or 0), 1), 16.0 + zero)
+
+
+_METHODS = {
+    "awq": _grouped,
+    "gptq": _grouped,
+    "bitsandbytes": _bitsandbytes,
+    "fp8": _fp8,
+    "fbgemm_fp8": _fp8,
+    "compressed-tensors": _compressed,
+}

@@ -1,0 +1,99 @@
+"""Bytes of quantised checkpoints, by hand; what is not known is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.base.errors import SpecError
+from planner.configuration import ReleasedModel, Run
+from planner.costs.memory import memory
+from planner.costs.stages import Workload
+from planner.parts.configs import read_llm
+from planner.parts.quantisation import read_quantisation
+from planner.parts.released.checkpoint import read_checkpoint
+
+AWQ = Path(__file__).parent / "cases" / "Qwen2.5-7B-Instruct-AWQ"
+PUBLISHED: dict[str, Any] = json.loads((AWQ / "config.json").read_text("utf-8"))
+LINEAR, ALL = 6_525_288_448, 7_615_616_512
+"""Weights of the matrices in its layers, and all of its parameters."""
+
+
+def stored(given: dict[str, Any]) -> float:
+    found = read_quantisation("m", {"quantization_config": given})
+    assert found is not None
+    return found.weights_bytes(read_llm("m", PUBLISHED))
+
+
+def test_four_bits_with_a_scale_and_a_zero_for_each_group_of_128() -> None:
+    bits = LINEAR * 4 + LINEAR // 128 * (16 + 4)
+    assert stored(PUBLISHED["quantization_config"]) == bits / 8 + 2 * (ALL - LINEAR)
+    assert stored(PUBLISHED["quantization_config"]) / 2**30 == pytest.approx(5.2, abs=0.02)  # as published
+
+
+@pytest.mark.parametrize(
+    ("given", "bits"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 32}, LINEAR * (4 + 20 / 32)),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, LINEAR * (8 + 32 / 128**2)),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, LINEAR * (4 + 32 / 64)),
+        (
+            {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True},
+            LINEAR * (4 + (8 + 32 / 256) / 64),
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "ignore": ["lm_head", "re:visual.*"],
+                "config_groups": {
+                    "group_0": {
+                        "targets": ["Linear"],
+                        "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128},
+                    }
+                },
+            },
+            LINEAR * (4 + 16 / 128),
+        ),
+    ],
+)
+def test_bits_of_other_methods(given: dict[str, Any], bits: float) -> None:
+    assert stored(given) == pytest.approx(bits / 8 + 2 * (ALL - LINEAR), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"quant_method": "novel"},
+            "m: expected quantization_config to name a method of awq, gptq, bitsandbytes, fp8,",
+        ),
+        ({"quant_method": "awq", "bits": 3}, "m: expected quantization_config to store 4 bits a weight, got 3"),
+        ({}, "m: expected quantization_config to name a method of awq"),
+        ({"quant_method": "bitsandbytes"}, "m: expected quantization_config to load in 4 or 8 bits"),
+        ({"quant_method": "compressed-tensors"}, "m: expected one config_groups of all Linear modules"),
+        (
+            {"quant_method": "awq", "bits": 4, "modules_to_not_convert": ["model.layers.0"]},
+            "m: quantization_config leaves out 'model.layers.0' (modules_to_not_convert), whose size is not known",
+        ),
+    ],
+)
+def test_what_is_not_known_is_refused(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_quantisation("m", {"quantization_config": given})
+    assert str(caught.value).startswith(text)
+
+
+def test_a_quantised_checkpoint_is_priced_in_what_it_stores() -> None:
+    found = read_checkpoint("Qwen2.5-7B-Instruct-AWQ", PUBLISHED)
+    assert (found.dtype, found.quantisation is not None) == ("int4", True)
+    model = ReleasedModel.of_checkpoint(found, None)
+    sizes = memory(model, Workload(10, 1, images=0), Run(precision="int4")).at()
+    assert sizes.weights == stored(PUBLISHED["quantization_config"])
+    assert memory(model, Workload(10, 1, images=0), Run(precision="bf16")).at().weights == 2 * ALL
+
+
+def test_nothing_is_said_of_a_plain_checkpoint() -> None:
+    assert read_quantisation("m", {}) is None
