@@ -1,0 +1,234 @@
+"""Plans among released models: every candidate as if costed alone, what is left out and why, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import planner
+from planner.base.errors import InputError, NothingFitsError, UnknownNameError
+from planner.costs.request import released_cost
+from planner.costs.stages import Workload
+from planner.laws.shipped import load_law
+from planner.parts.images import ImageMix
+from planner.parts.released import find_checkpoint, find_checkpoints, released_families, released_ids
+from planner.planning.deployment import as_deployment
+from planner.planning.released import ReleasedAxes, ReleasedBlock
+from planner.planning.request import Budget, Load
+from planner.planning.result import Plan
+
+EVERY_KIND = (
+    "Qwen/Qwen3-VL-2B-Instruct",
+    "Qwen/Qwen2.5-VL-3B-Instruct",
+    "Qwen/Qwen3-VL-30B-A3B-Instruct",
+    "Qwen/Qwen3.5-0.8B",
+    "meta-llama/Llama-3.2-11B-Vision-Instruct",
+    "KamilaMila/FastVLM-0.5B",
+    "google/gemma-3n-E2B-it",
+    "google/gemma-4-12B-it",
+    "llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
+    "HuggingFaceTB/SmolVLM-256M-Instruct",
+    "google/paligemma2-3b-pt-224",
+)
+REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200}
+WORKLOAD = Workload(**REQUEST)
+MIX = ImageMix.of({"640x480": 6, "1024x768": 3, "2000x1500": 1})
+
+
+@dataclass(frozen=True)
+class Row:
+    """A candidate of a table, and what it costs alone."""
+
+    own: dict[str, float]
+    alone: dict[str, float]
+    name: str
+
+
+def rows(
+    models: tuple[str, ...],
+    mix: ImageMix,
+    workload: Workload = WORKLOAD,
+    precision: tuple[str, ...] | None = None,
+    batches: tuple[int, ...] = (1,),
+    tensor_parallel: tuple[int, ...] = (1, 2),
+) -> Iterator[Row]:
+    load = Load(workload, workload)
+    axes = ReleasedAxes.of(find_checkpoints(models), mix, load_law("reasoning"), load, precision is None)
+    deployment = as_deployment(
+        Budget(ttft=1.0), "h100-sxm", precision or axes.own_precisions(), None, tensor_parallel, batches, None, None
+    )
+    space = axes.evaluate(deployment, load, "full")
+    assert len(space.table)
+    for row in range(len(space.table)):
+        if not space.possible[row]:
+            continue
+        block, (_, _, i, _) = space.locate(row)
+        assert isinstance(block, ReleasedBlock)
+        cell = block.cells[i]
+        run: dict[str, Any] = {
+            "knobs": cell.turned,
+            "precision": block.precision,
+            "batch": int(space.table.batch[row]),
+            "tensor_parallel": int(space.table.tensor_parallel[row]),
+            "hardware": "h100-sxm",
+        }
+        alone = released_cost(cell.checkpoint, cell.size, workload, **run)
+        assert alone.latency is not None
+        costs = {
+            "peak_memory_bytes": float(alone.memory.peak),
+            "ttft_s": float(alone.latency.ttft_s),
+            "tpot_s": float(alone.latency.tpot_s),
+            "request_s": float(alone.latency.request_s),
+        }
+        if len(mix.sizes) == 1:
+            costs["total_flops"] = float(alone.flops.total)
+            costs["requests_per_second"] = float(alone.latency.throughput_requests_per_s)
+        else:
+            several = [released_cost(cell.checkpoint, size, workload, **run) for size in mix.sizes]
+            encoder = [float(one.flops.encoder) for one in several]
+            assert float(np.asarray(block.flops.encoder)[i, 0]) == mix.mean(encoder)
+        own = {name: float(space.table.quantities[name][row]) for name in costs}
+        yield Row(own, costs, f"{cell.checkpoint.name} {dict(cell.turned)} {run}")
+
+
+def test_every_candidate_costs_what_it_costs_alone() -> None:
+    found = list(rows(EVERY_KIND, ImageMix.of("1024x768"), precision=("bf16",), tensor_parallel=(1,)))
+    assert len(found) > 25
+    for row in found:
+        assert row.own == row.alone, row.name
+
+
+def test_in_every_way_to_run() -> None:
+    some = ("Qwen/Qwen3-VL-2B-Instruct", "KamilaMila/FastVLM-0.5B", "google/gemma-3-4b-it")
+    request = Workload(30, 5, cached_tokens=7, system_tokens=11, images=2)
+    for row in rows(some, ImageMix.of("500x700"), request, ("bf16", "int4"), (1, 4), (1, 2)):
+        assert row.own == row.alone, row.name
+
+
+def test_of_many_sizes_limits_hold_for_the_95th_percentile() -> None:
+    """1 in 10 images is of the largest size: the one that 95 % do not exceed."""
+    for row in rows(EVERY_KIND[:1] + EVERY_KIND[8:10], MIX, tensor_parallel=(1,)):
+        assert row.own == row.alone, row.name
+
+
+@pytest.mark.slow
+def test_the_whole_catalogue() -> None:
+    for row in rows(released_ids(), ImageMix.of("1024x768"), tensor_parallel=(1, 8)):
+        assert row.own == row.alone, row.name
+
+
+def plan(**more: Any) -> Plan:
+    asked: dict[str, Any] = {"models": "qwen3-vl", "image": "1024x768", "hardware": "h100-sxm", **REQUEST, **more}
+    return planner.plan(budget=asked.pop("budget", Budget(ttft="100 ms")), **asked)
+
+
+def test_the_pick_has_the_least_error_of_what_fits() -> None:
+    found = plan()
+    table, law = found.table, load_law("reasoning")
+    assert found.best.predicted_error == table.predicted_error[table.fits].min()
+    assert found.best.predicted_error == float(law.predict(found.best.llm.nominal_params, found.best.visual_tokens))
+    assert found.best.released is not None
+    assert found.best.visual_tokens == found.best.released.seen.visual_tokens
+    assert (table.quantities["ttft_s"][table.fits] <= 0.1).all()
+    assert "trained otherwise" in found.extrapolates[0]
+    assert not any("as released" in text for text in found.assumptions)
+
+
+def test_each_model_runs_in_the_dtype_of_its_files() -> None:
+    found = plan(models="llava-1.5,qwen3-vl", budget=Budget(ttft="1 s"))
+    precisions = np.array([setup["precision"] for setup in found.table.setups])[found.table.setup_index]
+    for llm, precision in zip(found.table.llm_index, precisions, strict=True):
+        assert find_checkpoint(found.table.llms[llm].name).dtype == precision
+    asked = plan(models="llava-1.5", precision=("bf16", "int4"), budget=Budget(ttft="1 s"))
+    assert {setup["precision"] for setup in asked.table.setups} == {"bf16", "int4"}
+
+
+def test_settings_that_see_the_same_are_one_candidate() -> None:
+    """A small image is below most pixel budgets."""
+    small, large = plan(image="300x200"), plan(image="4000x3000")
+    assert small.candidates_count < large.candidates_count
+    published = find_checkpoint("Qwen3-VL-2B-Instruct").rule.visual_tokens(300, 200)
+    assert published in small.tried.visual_tokens
+
+
+def test_a_context_is_a_limit() -> None:
+    long = {"query_tokens": 5000, "generated_tokens": 10, "budget": "400 TFLOPs", "image": "336x336"}
+    both = plan(models="llava-1.5,qwen3-vl", **long)
+    assert {one.llm.name for one in (both.best, *both.runners_up)}.isdisjoint({"llava-1.5-7b-hf", "llava-1.5-13b-hf"})
+    assert both.tried.released is not None
+    assert {name for name, _ in both.tried.released.beyond_context} == {"llava-1.5-7b-hf", "llava-1.5-13b-hf"}
+    with pytest.raises(NothingFitsError, match="more tokens than the context of any model"):
+        plan(models="llava-1.5", **long)
+
+
+def test_names() -> None:
+    assert len(find_checkpoints("released").checkpoints) + len(find_checkpoints("released").refused) == len(
+        released_ids()
+    )
+    assert {"qwen3-vl", "llava-1.5", "smolvlm", "paligemma2"} < set(released_families())
+    both = find_checkpoints("Qwen/Qwen3-VL-8B-Instruct, llava-1.5")
+    assert both.checkpoints[0].name == "Qwen3-VL-8B-Instruct"
+    assert both.named == {"Qwen3-VL-8B-Instruct"}
+    assert len(find_checkpoints("qwen3-vl").checkpoints) > 3
+    with pytest.raises(UnknownNameError, match="did you mean 'qwen3-vl'"):
+        find_checkpoints("qwen3-vk")
+    with pytest.raises(InputError, match="models: expected"):
+        find_checkpoints([])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"llms": "qwen2.5"}, "llms: chooses what to train"),
+        ({"visual_tokens": 4}, "visual_tokens: chooses what to train"),
+        ({"vision": "SigLIP-so400m/14-384"}, "vision: chooses what to train"),
+        ({"compressor": "none"}, "compressor: chooses what to train"),
+        ({"prompt_order": "text-first"}, "prompt_order: chooses what to train"),
+        ({"image": None}, "released models need the size of an image"),
+        ({"models": None}, "decides for released models only"),
+        ({"law": {"quecc": "reasoning"}}, "give one law"),
+        ({"latency_source": "silicon"}, "by the roofline only"),
+        ({"image": "1x900"}, "which the processor refuses"),
+    ],
+)
+def test_two_questions_are_not_mixed(more: dict[str, Any], said: str) -> None:
+    model = {"models": "Qwen/Qwen3-VL-8B-Instruct"} if more.get("image") == "1x900" else {}
+    with pytest.raises(InputError, match=said):
+        plan(**{**model, **more})
+
+
+@pytest.mark.parametrize("image", ["1024x768", ["1024x768", "640x480"]])
+def test_a_file_gives_the_plan_again(tmp_path: Path, image: Any) -> None:
+    made = plan(models="qwen3-vl,llava", image=image, tensor_parallel=(1, 2))
+    file = made.save(tmp_path / "plan.json")
+    read = planner.load_plan(file)
+    assert read == made
+    assert read.sha256 == made.sha256
+    again = planner.replan(read)
+    assert (again, again.sha256) == (made, made.sha256)
+
+
+def test_a_file_says_which_weights() -> None:
+    best = plan(budget=Budget(ttft="20 ms")).to_dict()["best"]
+    own = find_checkpoint(best["hub_id"])
+    assert (best["model"], best["weights"]) == (own.name, "released")
+    assert best["params"] == own.params_by_part()
+    turned = {} if best["knob"] is None else {best["knob"]["name"]: best["knob"]["value"]}
+    assert best["visual_tokens"] == own.rule.turned(turned).visual_tokens(1024, 768)
+    trained = planner.plan(budget="2 TFLOPs", **REQUEST).to_dict()["best"]
+    assert trained["weights"] == "to be trained"
+    assert "hub_id" not in trained
+
+
+def test_a_mixture_of_sizes_is_read_from_a_csv(tmp_path: Path) -> None:
+    file = tmp_path / "sizes.csv"
+    file.write_text("image,count\n640x480,60\n1024x768,30\n2000x1500,10\n")
+    read, given = plan(image=file), plan(image=MIX)
+    assert read.best == given.best
+    assert read.tried.released is not None
+    assert read.tried.released.images.source == str(file)
