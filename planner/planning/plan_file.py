@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from planner.planning.plan_record import (
 from planner.planning.plan_upgrade import from_first
 from planner.planning.released_record import ReleasedInputs, restored_model
 from planner.planning.request import Budget, Load
+from planner.planning.serving import serving
 from planner.planning.tried import Tried
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def record(plan: Plan) -> PlanRecord:
     tried, (sizes, counts) = plan.tried, plan.tried.fitting_points
     one_law = all(law is plan.law for law in plan.laws.values())
     return PlanRecord(
-        best=plan.best.record(),
+        best=replace(plan.best.record(), engine={one.engine: str(one) for one in serving(plan)}),
         runners_up=several(plan.runners_up),
         tied=several(plan.tied),
         frontier=several(plan.frontier),

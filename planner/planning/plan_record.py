@@ -87,6 +87,8 @@ class CandidateRecord:
     """Size of the image that memory and times are for."""
     params: Mapping[str, int] = field(default_factory=dict, metadata=SPARSE)
     """Of a released model, by part."""
+    engine: Mapping[str, str] = field(default_factory=dict, metadata=SPARSE)
+    """Of the pick among released models: by engine the command that serves it, or why there is none."""
 
     @property
     def weights(self) -> str:

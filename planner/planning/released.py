@@ -27,7 +27,7 @@ from planner.hardware.precision import wide_bytes
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
 from planner.parts.llms import stacks
-from planner.parts.released import OwnConnector, Selection
+from planner.parts.released import Checkpoint, OwnConnector, Selection
 from planner.planning.blocks import Block, Costs, FloatArray, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
 from planner.planning.released_cells import Cell, cells_of, rounded_up
@@ -133,8 +133,6 @@ class ReleasedAxes:
     own_dtype: bool
     """Whether each runs in the dtype that its files name, and in no other precision."""
     cells: tuple[Cell, ...]
-    refused: tuple[tuple[str, str], ...]
-    """Models that were left out, with the reason."""
 
     @classmethod
     def of(cls, selection: Selection, images: ImageMix, law: Law, load: Load, own_dtype: bool) -> ReleasedAxes:
@@ -146,17 +144,19 @@ class ReleasedAxes:
         if not load.mean.images:
             raise InputError("images: released models are compared by what they make of an image, got requests without")
         cells: list[Cell] = []
+        taken: list[Checkpoint] = []
         refused = list(selection.refused)
         for checkpoint in selection.checkpoints:
             try:
                 cells += cells_of(checkpoint, images, load)
+                taken.append(checkpoint)
             except InputError as error:
                 if checkpoint.name in selection.named:
                     raise
-                refused.append((checkpoint.name, str(error)))
+                refused.append((checkpoint.hub_id or checkpoint.source, str(error)))
         if not cells:
             raise InputError(f"no released model takes such images: {refused[-1][1]}")
-        return cls(selection, images, law, own_dtype, tuple(cells), tuple(refused))
+        return cls(Selection(tuple(taken), refused=tuple(refused)), images, law, own_dtype, tuple(cells))
 
     @property
     def laws(self) -> Mapping[str, Law]:
@@ -195,7 +195,7 @@ class ReleasedAxes:
             for cell, fits in zip(block.cells, block.within_context[:, 0], strict=True):
                 if not fits:
                     beyond[cell.checkpoint.name] = beyond.get(cell.checkpoint.name, 0) + 1
-        released = Released(self.selection, self.images, self.own_dtype, self.refused, tuple(beyond.items()))
+        released = Released(self.selection, self.images, self.own_dtype, tuple(beyond.items()))
         return Tried.of(space.table, (), (), (), released)
 
     def _block(
@@ -224,8 +224,8 @@ class ReleasedAxes:
         for members, llm in groups:
             among = [own[i] for i in members]
             beside = (vision.tower.only(among), vision.connector.only(among))
-            usual = ModelColumn.of(llm, *beside, tokens[members], mean_beside[members])
-            tail = ModelColumn.of(llm, *beside, long_tokens[members], long_beside[members])
+            usual = ModelColumn.seeing(llm, *beside, tokens[members], mean_beside[members])
+            tail = ModelColumn.seeing(llm, *beside, long_tokens[members], long_beside[members])
             counted = flops(usual, load.mean, convention, vision.counted.only(among))
             timed = served = None
             if timed_vision is not None and served_vision is not None:

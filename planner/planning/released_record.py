@@ -32,8 +32,6 @@ class ReleasedInputs:
 
     models: tuple[str, ...]
     """Hub ids, or folders of models that have none."""
-    named: tuple[str, ...]
-    """Those that were asked for one by one, by name."""
     image_sizes: tuple[str, ...]
     image_shares: tuple[float, ...]
     image_source: str
@@ -50,7 +48,6 @@ class ReleasedInputs:
         selection, mix = tried.selection, tried.images
         return cls(
             models=tuple(map(source_of, selection.checkpoints)),
-            named=tuple(sorted(selection.named)),
             image_sizes=tuple(map(str, mix.sizes)),
             image_shares=mix.shares,
             image_source=mix.source,
@@ -69,10 +66,8 @@ class ReleasedInputs:
         if len(sizes) != len(self.image_shares):
             raise place.at("image_shares").wrong(f"{len(sizes)} shares", len(self.image_shares))
         images = ImageMix(sizes, self.image_shares, self.image_source)
-        names = {one.name for one in checkpoints}
-        unread = tuple((name, reason) for name, reason in self.refused if name not in names)
-        selection = Selection(checkpoints, frozenset(self.named), unread)
-        return Released(selection, images, self.own_dtype, self.refused, self.beyond_context)
+        selection = Selection(checkpoints, refused=self.refused)
+        return Released(selection, images, self.own_dtype, self.beyond_context)
 
 
 def source_of(checkpoint: Checkpoint) -> str:

@@ -204,7 +204,7 @@ class ModelColumn(Model):
     """Tokens beside the sequence, per image."""
 
     @classmethod
-    def of(
+    def seeing(
         cls, llm: Llm, tower: TowerColumn, connector: ConnectorColumn, tokens: FloatArray, beside: FloatArray
     ) -> Self:
         """Of so many tokens in and beside the prompt, for each image; (models,) both."""

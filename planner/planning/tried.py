@@ -27,10 +27,13 @@ class Released:
     images: ImageMix
     own_dtype: bool
     """Whether each ran in the dtype that its files name."""
-    refused: tuple[tuple[str, str], ...]
-    """Models that were left out, with the reason."""
     beyond_context: tuple[tuple[str, int], ...]
     """Models that the request is too long for, with how many of their candidates."""
+
+    @property
+    def refused(self) -> tuple[tuple[str, str], ...]:
+        """Models that were left out, with the reason."""
+        return self.selection.refused
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from planner.laws.fitted import FittedLaw
 from planner.parts.compressors import Compressor
 from planner.parts.llms import Llm
+from planner.parts.released import Checkpoint, Selection
 from planner.parts.towers import Tower
 from planner.tell import values as v
-from planner.tell.document import Table, foreign, joined, line, sentence
+from planner.tell.document import Line, Table, foreign, joined, line, sentence
 
 
 def catalog_tables(
@@ -77,3 +78,31 @@ def _laws(laws: Iterable[FittedLaw]) -> Table:
     )
     columns = ("name", "form", "runs", "status", "task")
     return Table(line("shipped laws"), columns, rows, words=frozenset({"form", "status", "task"}))
+
+
+def released_tables(found: Selection) -> tuple[Table, ...]:
+    """Released models; and those of which something is not known, with the reason, where there are any."""
+    rows = tuple(map(_released, found.checkpoints))
+    columns = ("hub id", "total", "active", "context", "knob", "licence")
+    models = Table(line("released models"), columns, rows, words=frozenset({"knob", "licence"}))
+    if not found.refused:
+        return (models,)
+    refused = tuple(
+        (line(foreign(name, "released model")), line(foreign(reason, "why it is refused", 400)))
+        for name, reason in found.refused
+    )
+    return models, Table(line("refused"), ("hub id", "why"), refused, words=frozenset({"why"}))
+
+
+def _released(one: Checkpoint) -> tuple[Line, ...]:
+    knob = one.rule.knobs()[0]
+    values = joined([foreign(str(value), "value of the knob", 24) for value in knob.values], ", ")
+    context = one.context_tokens
+    return (
+        line(foreign(one.hub_id, "hub id")),
+        line(v.params(one.params, "parameters")),
+        line(v.params(one.active_params, "parameters that a token passes")),
+        () if context is None else line(v.tokens(context, "tokens of the longest sequence")),
+        line(foreign(knob.name, "knob"), ": ", values),
+        () if one.licence is None else line(foreign(one.licence, "licence")),
+    )

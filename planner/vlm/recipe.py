@@ -206,11 +206,20 @@ def _picked(candidate: Picked | None, known: Set[str]) -> Mapping[str, Any]:
         best = candidate.get("best", candidate)
         if not isinstance(best, Mapping) or not all(isinstance(best.get(name), (str, int)) for name in names):
             raise InputError("expected a plan as vlm-planner plan -o writes it, with llm and visual_tokens of the best")
+        if best.get("model_source"):
+            raise InputError(_exists(str(best["model_source"])))
         return {**best, **_sources(candidate, known)}
     best = candidate.best if isinstance(candidate, Plan) else candidate
     if not isinstance(best, Candidate):
         raise InputError(f"expected a plan or one of its candidates, got {shown(candidate)}")
+    if best.released is not None:
+        raise InputError(_exists(best.released.checkpoint.hub_id or best.released.checkpoint.source))
     return {name: getattr(best, name) for name in (*names, "connector")}
+
+
+def _exists(model: str) -> str:
+    """Why a released model is not made of parts, in a sentence."""
+    return f"the plan's pick is the released model {model}: make its true architecture with build --model {model}"
 
 
 def _sources(plan: Mapping[str, Any], known: Set[str]) -> dict[str, str]:

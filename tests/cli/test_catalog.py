@@ -5,6 +5,7 @@ from __future__ import annotations
 from support import Run
 
 import planner
+from planner.parts.released import find_checkpoint, released_ids
 
 
 def test_catalog_prints_everything_that_can_be_named_as_json(run: Run) -> None:
@@ -23,3 +24,18 @@ def test_catalog_lists_only_the_models_asked_for(run: Run) -> None:
     human = run("catalog", "--llms", "vicuna").out
     assert "Vicuna-13B-v1.5" in human
     assert "Phi-2" not in human
+
+
+def test_released_models_are_listed_with_their_knobs(run: Run) -> None:
+    found = run("catalog", "--released", "--json").json
+    models = {one["hub_id"]: one for one in found["released"]}
+    assert set(models).isdisjoint(found["refused"])
+    assert set(models) | set(found["refused"]) == set(released_ids())
+    own = models["Qwen/Qwen3-VL-8B-Instruct"]
+    assert (own["family"], own["context_tokens"], own["dtype"]) == ("qwen3-vl", 262_144, "bf16")
+    assert own["params"] == find_checkpoint(own["hub_id"]).params_by_part()
+    assert next(iter(own["knobs"])) == "max_pixels"
+    told = run("catalog", "--released").out
+    assert "max_pixels: " in told
+    refused = run("catalog", "--released", "--llms", "qwen2.5")
+    assert "leave out --llms or --released" in refused.complaint

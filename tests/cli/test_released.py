@@ -115,3 +115,44 @@ def test_more_than_the_context_is_said(run: Run) -> None:
 def test_what_cannot_be_answered_is_said(run: Run, arguments: tuple[object, ...], said: str) -> None:
     refused = run("cost", *arguments, *REQUEST)
     assert said in refused.complaint
+
+
+PLAN = ("plan", "--hardware", "h100-sxm", "--ttft", "30ms", *REQUEST)
+
+
+def test_plan_among_released_models(run: Run, tmp_path: Path) -> None:
+    sizes = tmp_path / "sizes.csv"
+    sizes.write_text("width,height,count\n1024,768,3\n640,480,1\n")
+    best = run(*PLAN, "--models", "qwen3-vl", "--image", sizes, "--images", 2, "--json").json["best"]
+    assert best["weights"] == "released"
+    assert best["hub_id"].startswith("Qwen/Qwen3-VL-")
+    assert set(best["engine"]) >= {"vllm", "sglang"}
+    own = run(*PLAN, "--models", "Qwen/Qwen3-VL-2B-Instruct", "--image", "1024x768", "--json").json["best"]
+    alone = ("--image", "1024x768", *REQUEST, "--hardware", "h100-sxm")
+    knob = () if own["knob"] is None else ("--knob", f"{own['knob']['name']}={own['knob']['value']}")
+    cost = run("cost", own["hub_id"], *alone, *knob, "--json").json
+    assert cost["total_flops"] == own["total_flops"]
+    assert cost["ttft_s"] == own["ttft_s"]
+    assert cost["params"] == own["params"]
+
+
+def test_train_says_the_other_question_aloud(run: Run) -> None:
+    asked = ("plan", "--budget", "2TFLOPs", *REQUEST, "--json")
+    assert run(*asked, "--train").json == run(*asked).json
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--models", "qwen3-vl", "--image", "10x10", "--train"), "give one of them"),
+        (("--models", "qwen3-vl", "--image", "10x10", "--llms", "qwen2.5"), "leave out --llms or --models"),
+        (("--models", "qwen3-vl", "--image", "10x10", "--visual-tokens", 4), "leave out --visual-tokens or --models"),
+        (("--models", "qwen3-vl"), "such as --image 1024x768"),
+        (("--image", "10x10"), "--models released"),
+        (("--models", "qwen3-vk", "--image", "10x10"), "did you mean 'qwen3-vl'?"),
+        (("--models", "qwen3-vl", "--image", "1024"), "such as 1024x768"),
+        (("--models", "qwen3-vl", "--image", "1024x768", "--images", 0), "got requests without"),
+    ],
+)
+def test_plan_keeps_the_two_questions_apart(run: Run, arguments: tuple[object, ...], said: str) -> None:
+    assert said in run(*PLAN, *arguments).complaint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -30,7 +30,7 @@ class Selection:
     """Released models that were asked for."""
 
     checkpoints: tuple[Checkpoint, ...]
-    named: frozenset[str]
+    named: frozenset[str] = field(default=frozenset(), compare=False)
     """Names of those that were asked for one by one."""
     refused: tuple[tuple[str, str], ...] = ()
     """Members of families that were left out, as something about them is not known, with the reason."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.planning.result import Plan
+from planner.planning.serving import serving
 from planner.tell.cost import speed_limit
-from planner.tell.document import Block, Document, Paragraph, Section, foreign, line
+from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
@@ -26,6 +27,7 @@ def plan_story(plan: Plan) -> Document:
             Section("beside", "What stands beside it", tuple(_beside(plan))),
             Section("costs", "What it costs", tuple(_costs(plan))),
             Section("limits", "What more would buy", (*_limits(plan), *pictures)),
+            *_serving(plan),
         ),
         opening_title="The pick",
         tone="good",
@@ -81,3 +83,22 @@ def _limits(plan: Plan) -> Iterator[Block]:
         yield limit_table(plan)
     for told in say.more_lines(plan):
         yield Paragraph(told)
+
+
+def _serving(plan: Plan) -> Iterator[Section]:
+    """What to type for each engine; nothing where the pick is to be trained."""
+    blocks = tuple(serving_blocks(plan))
+    if blocks:
+        yield Section("serving", "How to serve it", blocks)
+
+
+def serving_blocks(plan: Plan) -> Iterator[Block]:
+    """A command for each engine, or why it has none, and what each says of it."""
+    for one in serving(plan):
+        if one.command is None:
+            yield Paragraph(line(f"{one.title}: ", foreign(str(one), "why there is no command", _UNCUT)))
+            continue
+        yield Command((one.command,), f"Serve it with {one.title} ({one.checked})")
+        for told in (one.client, *one.notes):
+            if told:
+                yield Paragraph(line(f"{one.title}: ", foreign(told, "note on the command", _UNCUT)))

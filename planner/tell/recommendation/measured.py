@@ -27,10 +27,11 @@ def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...])
     """The section; `commands` are what measures the pick."""
     title = "Predicted against measured"
     if judgement is None:
-        text = line(
-            "Not measured yet. Times, memory and FLOPs above are predictions; the first command measures them, on the "
-            "machine that it runs on:"
-        )
+        told = "Not measured yet. Times, memory and FLOPs above are predictions"
+        if not commands:
+            text = line(f"{told}: measure them in the engine that serves the model, by the commands below.")
+            return Section("measured", title, (Paragraph(text, "warn"),))
+        text = line(f"{told}; the first command measures them, on the machine that it runs on:")
         return Section("measured", title, (Paragraph(text, "warn"), Command(commands, "Measure the pick")))
     verdict = judgement.verdict
     blocks: list[Block] = [banner(plan, judgement)]

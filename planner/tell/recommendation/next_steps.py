@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -21,8 +22,10 @@ from planner.tell.document import (
     Section,
     Table,
     foreign,
+    joined,
     line,
 )
+from planner.tell.plan.sentences import named
 
 _TOP = 3
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point
@@ -54,8 +57,10 @@ def next_steps(plan: Plan, verified: bool) -> Section:
     """The section."""
     best = plan.best
     items: list[Line] = []
-    if not verified:
+    if not verified and best.released is None:
         items.append(line("Measure the speed and the memory of the pick: the commands stand above."))
+    if best.released is not None:
+        return Section("next", "What to measure next", (Bullets((*items, *_evaluations(plan))),))
     if best.interval is not None:
         low, high = v.interval(*best.interval, "the predicted error"), _scatter(plan.law)
         items.append(
@@ -66,6 +71,18 @@ def next_steps(plan: Plan, verified: bool) -> Section:
         items.append(line("Train the pick and evaluate it on your tasks, and fit the law with that run too."))
     blocks: list[Block] = [Bullets(tuple(items)), *_runs(plan)]
     return Section("next", "What to measure next", tuple(blocks))
+
+
+def _evaluations(plan: Plan) -> Iterator[Line]:
+    """What would tell which released model is best: it costs inference only."""
+    yield line("Measure its speed in the engine that you serve it with: the commands stand above.")
+    yield line(
+        "Evaluate the pick on your tasks, with the knob as above: the law ranks released models, it was not fitted to "
+        "them."
+    )
+    if plan.runners_up:
+        others = joined([named(one) for one in plan.runners_up], ", ")
+        yield line("Evaluate the next best likewise, which may well be better: ", others, ".")
 
 
 def _scatter(law: Law) -> Line:

@@ -31,6 +31,7 @@ from planner.tell.document import (
     foreign,
     line,
 )
+from planner.tell.plan.story import serving_blocks
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 MODEL = "my-vlm"
@@ -101,6 +102,7 @@ def reproduce(plan: Plan, found: Again, sha256: str) -> Section:
         Command((found.command,), "Make the plan again"),
         Bullets(tuple(notes)),
         Command((get_command(plan),), "Get the weights" if plan.best.released else "Make the model"),
+        *serving_blocks(plan),
         Facts((*hashes, *versions)),
     )
     return Section("reproduce", "How to reproduce", blocks)
@@ -137,8 +139,11 @@ def _workload(one: Workload) -> list[str]:
     return words
 
 
-def measure_commands() -> tuple[str, ...]:
-    """What measures the pick, and makes this page again with what was measured."""
+def measure_commands(plan: Plan) -> tuple[str, ...]:
+    """What measures the pick, and makes this page again with what was measured; () for a released model, which is
+    measured in its engine."""
+    if plan.best.released is not None:
+        return ()
     return (
         f"vlm-planner verify {PLAN_FILE} -o verdict.json",
         f"vlm-planner report {PLAN_FILE} --verdict verdict.json -o recommendation.html",
@@ -204,6 +209,8 @@ def _released(tried: Released, missing: list[str]) -> list[str]:
     models = ",".join(map(source_of, tried.selection.checkpoints))
     if any(not one.hub_id for one in tried.selection.checkpoints):
         missing.append("a candidate came from a folder of its own, which has to be where it was")
+    if tried.refused:
+        missing.append("models that were left out are not named again, so the hash is another one")
     if mix.source:
         missing.append("the file of image sizes is not part of the plan: it has to be where it was")
         return ["--models", models, "--image", mix.source]

@@ -78,7 +78,7 @@ def _told(plan: Plan, verdict: Verdict | None) -> Document:
             why(plan),
             costs(plan, judgement),
             charts(plan),
-            measured(plan, judgement, measure_commands()),
+            measured(plan, judgement, measure_commands(plan)),
             assumptions(plan),
             reproduce(plan, again(plan), content[HASH]),
             next_steps(plan, verdict is not None),
