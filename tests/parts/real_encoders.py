@@ -293,6 +293,34 @@ CASES: Mapping[str, Case] = {
         TWO,
         patches(3 * 2 * 16**2, *GRIDS),
     ),
+    "qwen3_vl_moe": Case(
+        "Qwen/Qwen3-VL-30B-A3B-Instruct",
+        QWEN
+        | {
+            "hidden_size": 48,
+            "intermediate_size": 80,
+            "out_hidden_size": 32,
+            "num_position_embeddings": 36,
+            "deepstack_visual_indexes": [2],
+        },
+        TWO,
+        patches(3 * 2 * 16**2, *GRIDS),
+        text={"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
+    ),
+    "qwen3_5_moe": Case(
+        "Qwen/Qwen3.5-35B-A3B",
+        QWEN | {"hidden_size": 48, "intermediate_size": 80, "out_hidden_size": 32, "num_position_embeddings": 36},
+        TWO,
+        patches(3 * 2 * 16**2, *GRIDS),
+        text={"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
+    ),
+    "glm4v_moe": Case(
+        "zai-org/GLM-4.5V",
+        QWEN | {"hidden_size": 48, "intermediate_size": 80, "out_hidden_size": 32, "image_size": 56},
+        TWO,
+        patches(3 * 2 * 14**2, *GRIDS),
+        text={"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
+    ),
     "glm4v": Case(
         "zai-org/GLM-4.1V-9B-Thinking",
         QWEN | {"hidden_size": 48, "intermediate_size": 80, "out_hidden_size": 32, "image_size": 56},

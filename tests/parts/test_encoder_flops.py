@@ -11,7 +11,7 @@ from parts.released import published
 from parts.test_encoders import flops
 
 from planner.base.errors import SpecError
-from planner.parts.encoders import Encoder, TransformerEncoder, read_encoder
+from planner.parts.encoders import ENCODER_READERS, Encoder, TransformerEncoder, read_encoder
 
 CONNECTOR = re.compile(
     r"multi_modal_projector|connector|merger|embed_vision|image_newline|vision_adapter|img_projection|feature_extensor"
@@ -68,6 +68,12 @@ def test_flops_and_parameters_are_those_of_a_real_model(case: Case) -> None:
         ran -= sum(operations.values())
     walks = sum(flops(encoder.tower_walk(seen, 1)) + flops(encoder.connector_walk(seen, 1)) for seen in case.seen)
     assert ran == walks
+
+
+def test_every_reader_has_a_real_model() -> None:
+    """The two convolutional towers need timm: recorded numbers stand for them in test_encoders.py."""
+    types = {case.config()["model_type"] for case in CASES.values()}
+    assert types == set(ENCODER_READERS.names()) - {"fast_vlm", "gemma3n"}
 
 
 AUDIO_OF = {
