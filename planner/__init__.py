@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from planner.bench.verdict import Verdict as Verdict
     from planner.bench.verify import verify as verify
     from planner.costs.request import RequestCost as RequestCost
+    from planner.costs.request import released_cost as released_cost
     from planner.costs.request import request_cost as cost
     from planner.costs.request import request_flops as request_flops
     from planner.costs.stages import Workload as Workload
@@ -74,6 +75,10 @@ if TYPE_CHECKING:
     from planner.parts.catalog import llm_catalog as llm_catalog
     from planner.parts.catalog import load_llm_config as load_llm_config
     from planner.parts.catalog import vision_catalog as vision_catalog
+    from planner.parts.images import ImageMix as ImageMix
+    from planner.parts.released import Checkpoint as Checkpoint
+    from planner.parts.released import find_checkpoint as find_checkpoint
+    from planner.parts.released import released_ids as released_ids
     from planner.planning.candidate import Candidate as Candidate
     from planner.planning.continuous import ContinuousOptimum as ContinuousOptimum
     from planner.planning.limits import LimitKind as LimitKind
@@ -105,11 +110,13 @@ __all__ = [
     "Budget",
     "Calibration",
     "Candidate",
+    "Checkpoint",
     "CombinedLaw",
     "ContinuousOptimum",
     "FitError",
     "FittedLaw",
     "Hardware",
+    "ImageMix",
     "InputError",
     "JointFit",
     "LawFileError",
@@ -135,6 +142,7 @@ __all__ = [
     "cost",
     "doctor",
     "export_llm",
+    "find_checkpoint",
     "find_hardware",
     "find_llms",
     "find_vision",
@@ -166,6 +174,8 @@ __all__ = [
     "plot_residuals",
     "read_runs",
     "register",
+    "released_cost",
+    "released_ids",
     "replan",
     "request_flops",
     "save_model",
@@ -241,6 +251,11 @@ _WHERE = {
     "read_runs": "planner.runs",
     "register": "planner.base.registry",
     "replan": "planner.planning.load_plan",
+    "released_cost": "planner.costs.request",
+    "released_ids": "planner.parts.released",
+    "find_checkpoint": "planner.parts.released",
+    "Checkpoint": "planner.parts.released",
+    "ImageMix": "planner.parts.images",
     "request_flops": "planner.costs.request",
     "save_model": "planner.vlm.saving",
     "shipped_names": "planner.laws.shipped",
