@@ -26,7 +26,6 @@ _EXTRAS = {
     "GGUF files as weights": "vlm",
     "a GPU's energy, clocks and memory": "vlm",
     "explore": "app",
-    "--latency-source silicon": "silicon",
     "posterior chains": "chain",
 }
 

@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.hardware import Hardware
-from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES
+from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, WEIGHT_ONLY, WEIGHT_PRECISIONS
 
 FloatArray = NDArray[np.float64]
 Number = FloatArray | float
 
 _INPUT_BYTES = {"fp32": 4.0, "fp8": 1.0, "int8": 1.0}
-_COMPUTED_AS = {"int4": "bf16"}
-"""int4 is weight-only; fp8 and int8 quantise what is multiplied too (w8a8)."""
+_COMPUTED_AS = dict.fromkeys(WEIGHT_ONLY, "bf16")
+"""int4 and GGUF are weight-only; fp8 and int8 quantise what is multiplied too (w8a8)."""
 
 BOUNDS = ("compute", "bandwidth", "overhead", "interconnect")
 
@@ -76,7 +76,7 @@ def _peak(hardware: Hardware, precision: str) -> float:
     alike = {"bf16": "fp16", "fp16": "bf16"}.get(computed_as, computed_as)
     peak = hardware.flops_per_s.get(computed_as) or hardware.flops_per_s.get(alike)
     if not peak:
-        able = ", ".join(name for name in WEIGHT_BYTES if hardware.flops_per_s.get(_COMPUTED_AS.get(name, name)))
+        able = ", ".join(name for name in WEIGHT_PRECISIONS if hardware.flops_per_s.get(_COMPUTED_AS.get(name, name)))
         raise InputError(f"{hardware.title} does not compute in {precision}; it does in: {able}")
     return peak
 

@@ -77,7 +77,7 @@ def request_cost(
         batch: requests that run together.
         tensor_parallel: GPUs that share the LLM.
         hardware: a card; without one there are no times.
-        latency_source: "roofline", or "silicon": measured kernels of aiconfigurator (extra `[silicon]`).
+        latency_source: "roofline", or "silicon": measured kernels of aiconfigurator-core 0.12.0.
 
     Raises:
         InputError: a name, count or file that cannot be used, in one sentence.

@@ -1,4 +1,7 @@
-"""Latency of the language model from measured kernels: NVIDIA's aiconfigurator, an optional package (`[silicon]`).
+"""Latency of the language model from measured kernels: NVIDIA's aiconfigurator, a package that one installs by hand.
+
+aiconfigurator-core ended with 0.12.0, so no extra of ours asks for it. Its successor, aisimulate 0.13.0, is on PyPI
+only as a stub that fetches its wheel from NVIDIA's own index, and pins jax, flax and a nightly tensorflow-probability.
 
 Its tables hold kernel times of serving engines with CUDA graphs; between their points it interpolates. The query pass,
 prefill, decode step and the sums over GPUs come from it; tower and compressor from `planner.costs.latency`.
@@ -160,7 +163,8 @@ def _engine(llm: Llm, system: str, backend: str, weights: str, kv: str, gpus: in
         sdk = importlib.import_module("aiconfigurator_core.sdk")
     except ImportError:
         raise InputError(
-            "the silicon source needs the package aiconfigurator-core: pip install 'vlm-planner[silicon]'"
+            "the silicon source needs aiconfigurator-core, of which 0.12.0 is the last release: "
+            "pip install aiconfigurator-core==0.12.0"
         ) from None
     # it says much about tables that no dense model asks for
     logging.getLogger("aiconfigurator_core").setLevel(logging.ERROR)

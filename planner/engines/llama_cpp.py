@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from planner.engines.base import Asked, Engine, Refused, refused_knob, shrink_text
+from planner.hardware.gguf import GGUF_BITS
 from planner.parts.images import ImageRule
 from planner.parts.images.base import RESIZE
 
@@ -38,8 +39,8 @@ GGUF_REPOSITORIES = (
     "gemma-4-31B-it",
 )
 """Released models whose weights and mmproj lie in ggml-org/NAME-GGUF, as docs/multimodal.md of llama.cpp lists them."""
-FILES = {"bf16": "BF16", "fp16": "F16", "fp32": "F32"}
-"""Names of files with weights that are not quantised."""
+FILES = {"bf16": "BF16", "fp16": "F16", "fp32": "F32", **{name: name for name in GGUF_BITS}}
+"""Names of files with weights of a precision."""
 CACHES = {"bf16": "bf16", "fp16": "f16", "fp32": "f32"}
 
 

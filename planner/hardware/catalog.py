@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
@@ -15,14 +16,16 @@ from planner.base.registry import Registry
 from planner.hardware.card import Hardware
 from planner.hardware.host import CPU, host_cpu
 
-_VENDORS = re.compile(r"^(?:nvidia|amd|geforce|tesla|instinct)(?=[\s_-])[\s_-]*", re.IGNORECASE)
+_VENDORS = re.compile(r"^(?:nvidia|amd|apple|geforce|tesla|instinct|jetson|radeon)(?=[\s_-])[\s_-]*", re.IGNORECASE)
 
 
 @cache
 def shipped_cards() -> tuple[Hardware, ...]:
-    """The accelerators of hardware.json."""
-    content = json.loads(resources.files(__package__).joinpath("hardware.json").read_text("utf-8"))
-    return tuple(Hardware.from_dict({"name": name, **card}, name) for name, card in content["cards"].items())
+    """The accelerators of hardware.json, then the devices of edge.json."""
+    cards: dict[str, Any] = {}
+    for file in ("hardware.json", "edge.json"):
+        cards |= json.loads(resources.files(__package__).joinpath(file).read_text("utf-8"))["cards"]
+    return tuple(Hardware.from_dict({"name": name, **card}, name) for name, card in cards.items())
 
 
 def _register_shipped() -> None:

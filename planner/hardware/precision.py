@@ -8,12 +8,17 @@ int8, one for a row at most, are below .1 % and left out.
 from __future__ import annotations
 
 from planner.base.errors import UnknownNameError
+from planner.hardware.gguf import GGUF_BITS
 
 GROUP_SIZE = 128
 """Weights that share a scale in int4."""
-WEIGHT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5 + 2.0 / GROUP_SIZE}
-"""Of one weight of the decoder's matrices, scales included."""
-WEIGHT_PRECISIONS = tuple(WEIGHT_BYTES)
+_SERVED = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5 + 2.0 / GROUP_SIZE}
+WEIGHT_BYTES = {**_SERVED, **{name: bits / 8 for name, bits in GGUF_BITS.items()}}
+"""Of one weight of the decoder's matrices, scales included; those of GGUF files (Q4_K_M, ...) come last."""
+WEIGHT_PRECISIONS = tuple(_SERVED)
+"""Those that serving engines for GPUs know."""
+WEIGHT_ONLY = ("int4", *GGUF_BITS)
+"""Those in which weights are stored only: products run in 16 bits."""
 KV_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 """Of one number in the KV cache."""
 

@@ -116,7 +116,7 @@ def plan(
         batch: requests that run together; 1 by default, or 1 to 64 where throughput, energy or price is limited.
         gpus: GPUs in all, for throughput; by default one replica.
         price_per_hour: of one GPU.
-        latency_source: "roofline", or "silicon": measured kernels of aiconfigurator (extra `[silicon]`).
+        latency_source: "roofline", or "silicon": measured kernels of aiconfigurator-core 0.12.0.
 
     Raises:
         NothingFitsError: no candidate keeps all limits; names those that exclude each other.

@@ -198,7 +198,8 @@ def test_text_first_is_never_dearer_than_image_first(
 ) -> None:
     options = {"compressor": compressor, "hardware": card, "batch": batch, "tensor_parallel": gpus}
     tokens = tokens if compressor_catalog()[compressor].strides else 576
-    assume(llm_catalog()[llm].num_heads % gpus == 0)
+    assume(llm_catalog()[llm].can_share(gpus))
+    assume(gpus == 1 or hardware_catalog()[card].interconnect_bytes_per_s)
     if not {"bf16", "fp16"} & hardware_catalog()[card].flops_per_s.keys():
         return
     image_first, text_first = (cost(llm, tokens, workload, prompt_order=order, **options) for order in PROMPT_ORDERS)

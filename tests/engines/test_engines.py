@@ -19,7 +19,12 @@ from planner.parts.released import released_ids
 
 FOLDER = Path(__file__).parent
 BENCHMARK = FOLDER.parents[1] / "benchmarks" / "engines.py"
-RUNS = (Run(), Run(precision="fp8", kv_precision="fp8", tensor_parallel=4), Run(precision="fp16", batch=8))
+RUNS = (
+    Run(),
+    Run(precision="Q4_K_M"),
+    Run(precision="fp8", kv_precision="fp8", tensor_parallel=4),
+    Run(precision="fp16", batch=8),
+)
 
 
 def command(
@@ -47,6 +52,15 @@ def test_the_lines_to_type() -> None:
     assert command("llama.cpp", "Qwen/Qwen2.5-VL-7B-Instruct", Run(batch=4), 4096, **pixels).command == (
         "llama-server -hf ggml-org/Qwen2.5-VL-7B-Instruct-GGUF:BF16 --split-mode none --parallel 4 --ctx-size 16384 "
         "--cache-type-k bf16 --cache-type-v bf16 --image-min-tokens 4 --image-max-tokens 512"
+    )
+
+
+def test_a_gguf_file_is_named_by_its_type() -> None:
+    found = command("llama.cpp", "google/gemma-3-4b-it", Run(precision="Q4_K_M"))
+    assert found.command is not None
+    assert found.command.startswith("llama-server -hf ggml-org/gemma-3-4b-it-GGUF:Q4_K_M --split-mode none ")
+    assert "does not quantise released weights to Q4_K_M" in str(
+        command("vllm", "gemma-3-4b-it", Run(precision="Q4_K_M"))
     )
 
 

@@ -49,6 +49,20 @@ LINKS = {
     "mi300x": ("Infinity Fabric", 448e9),
 }
 CARDS = sorted(PUBLISHED)
+# name: dense 16-bit TFLOP/s, GB as sold, GB/s
+EDGE: dict[str, tuple[float, float, float]] = {
+    "agx-orin-64": (42.6, 64, 204.8),
+    "agx-orin-32": (26.7, 32, 204.8),
+    "orin-nx-16": (15.0, 16, 102.4),
+    "orin-nano-8": (10.2, 8, 68),
+    "orin-super-8": (16.7, 8, 102),
+    "apple-m1-max": (10.4, 64, 400),
+    "apple-m2-ultra": (27.2, 192, 800),
+    "apple-m3-max": (14.2, 128, 400),
+    "apple-m4-pro": (9.2, 64, 273),
+    "apple-m4-max": (18.4, 128, 546),
+    "radeon-8060s": (59.4, 128, 256),
+}
 
 PROFILE = {
     "name": "mine",
@@ -69,7 +83,7 @@ def written(folder: Path, content: Any) -> Path:
 
 
 def test_the_table_holds_the_known_cards() -> None:
-    assert sorted(hardware_catalog()) == CARDS
+    assert sorted(hardware_catalog()) == sorted([*CARDS, *EDGE])
     assert all(card.name == name for name, card in hardware_catalog().items())
 
 
@@ -111,6 +125,38 @@ def test_rates_are_dense(name: str) -> None:
     if "fp8" in card.flops_per_s:
         assert card.rate("fp8") / once == pytest.approx(2, rel=0.02)  # the L40S sheet rounds 724 to 733
     assert card.rate("fp32") < once
+
+
+@pytest.mark.parametrize("name", EDGE)
+def test_devices_at_the_edge(name: str) -> None:
+    card = find_hardware(name)
+    rate, gigabytes, bandwidth = EDGE[name]
+    assert card.flops_per_s["fp16"] == pytest.approx(rate * 1e12, rel=0.01)
+    assert card.bandwidth_bytes_per_s == bandwidth * 1e9
+    assert card.memory_bytes == gigabytes * 2**30
+    assert "shared with the processor" in card.source["memory_bytes"]
+    assert set(card.source) == {"flops_per_s", "memory_bytes", "bandwidth_bytes_per_s"} | (
+        {"power_w"} if card.power_w else set()
+    )
+    assert all(len(text) > 20 for text in card.source.values())
+    assert (card.interconnect, card.interconnect_bytes_per_s) == ("none", 0.0)
+    assert card.efficiency.source == "default"
+
+
+@pytest.mark.parametrize(("name", "sparse"), [("agx-orin-64", 170), ("agx-orin-32", 108)])
+def test_a_jetson_is_half_of_half_of_its_sparse_tops(name: str, sparse: int) -> None:
+    assert find_hardware(name).rate("int8") == pytest.approx(sparse / 2 * 1e12, rel=0.02)
+    assert find_hardware(name).rate("fp16") == find_hardware(name).rate("int8") / 2
+
+
+def test_a_maker_may_be_named_or_not() -> None:
+    assert find_hardware("M4 Max").name == find_hardware("Apple M4 Max").name == "apple-m4-max"
+    assert find_hardware("NVIDIA Jetson AGX Orin 64").name == "agx-orin-64"
+
+
+def test_without_an_interconnect_gpus_do_not_share_a_model() -> None:
+    with pytest.raises(InputError, match=r"Apple M4 Max 128 GB has no interconnect in the catalogue; expected tensor"):
+        planner.cost("Qwen3-8B", 576, query_tokens=50, generated_tokens=32, hardware="apple-m4-max", tensor_parallel=2)
 
 
 def test_halved_sheets_say_so() -> None:
