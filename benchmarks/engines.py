@@ -39,11 +39,8 @@ def commands() -> Iterator[EngineCommand]:
     """Of every released model, as published and with each of its knobs turned, in several ways to run."""
     for hub_id in released_ids():
         published = ReleasedModel.of_checkpoint(hub_id, "1024x768")
-        turned: list[dict[str, object]] = [
-            {},
-            *({knob.name: knob.values[0]} for knob in published.rule.own_knobs()),
-            {RESIZE.name: 448},
-        ]
+        turned: list[dict[str, object]] = [{}, {RESIZE.name: 448}]
+        turned += [{knob.name: knob.values[0]} for knob in published.rule.own_knobs()]
         for knobs in turned:
             model = ReleasedModel.of_checkpoint(hub_id, "1024x768", knobs=knobs)
             for run in RUNS:

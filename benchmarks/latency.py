@@ -60,6 +60,8 @@ TRANSFERS = {
     "rtx-5090": ("rtx-pro-6000", "rtx-pro-6000"),
     "mi300x": ("h200", "h200"),
 }
+IMPLAUSIBLE_LINKS = {"l40s": "17.8, 5.5 and 1.7 GB/s at 2, 4 and 8 GPUs, far below PCIe gen4 x16"}
+"""Cards whose all-reduces in the tables mean less than their interconnect can have: its shares stay the defaults."""
 THROTTLED = ("rtx-4090", "rtx-5090")
 """The chips of an L40S and an RTX PRO 6000 with the rated peak halved: they come near it. Their share is that of the
 same FLOPs per second, at most 95 %."""
@@ -191,6 +193,15 @@ def _round(value: Any) -> float:
 # ---- files ---------------------------------------------------------------------------------------------------------
 
 
+LINKS = [item.name for item in fields(Efficiency) if item.name.startswith(("interconnect", "all_reduce"))]
+
+
+def _without_link(numbers: Efficiency, measured: str) -> tuple[Efficiency, str]:
+    """The same with default shares of the interconnect, and what to say of it."""
+    said = f"; the interconnect is not calibrated: the kernel times would mean {measured}, so default shares stand in"
+    return replace(numbers, **{name: getattr(Efficiency(), name) for name in LINKS}), said
+
+
 def write_efficiencies(found: dict[str, tuple[Efficiency, int]]) -> None:
     """efficiency.json: the fitted cards, and those that borrow from them."""
     version = metadata.version("aiconfigurator-core")
@@ -200,11 +211,15 @@ def write_efficiencies(found: dict[str, tuple[Efficiency, int]]) -> None:
         kinds = "bf16 and fp8" if "fp8" in hardware_of(card).flops_per_s else "bf16"
         origin = f"fitted to {kernels} kernel times of aiconfigurator-core {version} ({engine}, {kinds})"
         cards[card] = replace(numbers, origin=origin).to_dict()
-    links = [item.name for item in fields(Efficiency) if item.name.startswith(("interconnect", "all_reduce"))]
+        if card in IMPLAUSIBLE_LINKS:
+            numbers, said = _without_link(numbers, IMPLAUSIBLE_LINKS[card])
+            found[card] = (numbers, kernels)
+            cards[card] = replace(numbers, origin=origin + said).to_dict()
     for card, (kernels_of, link_of) in TRANSFERS.items():
         kernels_from, link_from = found[kernels_of][0], found[link_of][0]
-        link = {name: getattr(link_from, name) for name in links}
+        link = {name: getattr(link_from, name) for name in LINKS}
         origin = f"as fitted for {kernels_of}" + (f", interconnect as for {link_of}" if link_of != kernels_of else "")
+        origin += _without_link(link_from, IMPLAUSIBLE_LINKS[link_of])[1] if link_of in IMPLAUSIBLE_LINKS else ""
         numbers = Efficiency.from_dict({**kernels_from.to_dict(), **link, "source": TRANSFERRED, "origin": origin})
         cards[card] = (_at_same_rate(card, kernels_of, numbers) if card in THROTTLED else numbers).to_dict()
     content = {

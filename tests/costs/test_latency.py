@@ -299,6 +299,16 @@ def test_every_card_has_efficiencies() -> None:
     assert efficiency_of("nothing") == Efficiency()
 
 
+def test_links_over_pcie_that_were_not_fitted_say_so() -> None:
+    """Kernel times of an L40S would mean a bus of 17.8, 5.5 and 1.7 GB/s at 2, 4 and 8 GPUs."""
+    plain = Efficiency()
+    for name in ("l40s", "l4", "a10g", "t4", "rtx-4090"):
+        found = efficiency_of(name)
+        assert "the interconnect is not calibrated" in found.origin
+        assert (found.interconnect, found.interconnect_falloff) == (plain.interconnect, plain.interconnect_falloff)
+        assert found.all_reduce_overhead_s == plain.all_reduce_overhead_s
+
+
 def test_efficiencies_survive_json() -> None:
     assert Efficiency.from_dict(H100.efficiency.to_dict()) == H100.efficiency
 
