@@ -46,7 +46,10 @@ def build(name: str, config: Mapping[str, Any]) -> tuple[Any, Any]:
         mappings = (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING)
         model_class: Any = next((found[type(settings)] for found in mappings if type(settings) in found), None)
         if model_class is None:
-            raise SpecError(f"{name}: models of the type {kind} generate no text, so there is nothing to count")
+            raise SpecError(
+                f"{name}: transformers {transformers.__version__} has no language or image-text model of the type "
+                f"{shown(kind)}, so its cost cannot be counted"
+            )
         named = config.get("architectures") or [model_class.__name__]
         if model_class.__name__ not in named:
             raise SpecError(
@@ -60,7 +63,7 @@ def build(name: str, config: Mapping[str, Any]) -> tuple[Any, Any]:
     except InputError:
         raise
     except Exception as error:
-        text = str(error).strip().partition("\n")[0]
+        text = " ".join(str(error).split())
         raise SpecError(f"{name}: transformers cannot build it from this config: {text[:200]}") from None
 
 

@@ -213,6 +213,7 @@ def test_what_a_count_cannot_say_is_refused(tmp_path: Path) -> None:
     [
         ({"model_type": "bailing_moe", "auto_map": {"AutoConfig": "a.B"}}, "code from a repository is never run"),
         ({"model_type": "bert"}, "no key/value cache"),
+        ({"model_type": "clip"}, "no language or image-text model of the type 'clip'"),
         ({**DIFF.to_dict(), "num_experts": 8}, "does not read 'num_experts'"),
         ({**DIFF.to_dict(), "quantization_config": {"bits": 4}}, "quantised"),
         ({**DIFF.to_dict(), "architectures": ["DiffLlamaForSequenceClassification"]}, "is not DiffLlamaForCausalLM"),
