@@ -32,7 +32,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from planner.base.containers import Array, Entries, FirstOf, Fixed, Row
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, NotRegisteredError, UnknownNameError
 from planner.base.place import Place
 from planner.base.stored import PLAIN, Choice, Custom
 
@@ -179,6 +179,8 @@ class _Object:
             raise place.at(name).complaint("is no entry that this vlm-planner knows", joint=" ")
         try:
             return getattr(self.cls, "restored", self.cls)(**values)
+        except NotRegisteredError as error:
+            raise place.not_registered(error.what, error.name) from None
         except (InputError, ArithmeticError, ValueError, TypeError) as error:
             raise place.complaint(" ".join(str(error).split())) from None
 

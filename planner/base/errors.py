@@ -79,6 +79,7 @@ class UnknownNameError(InputError):
     """
 
     def __init__(self, what: str, name: object, known: Iterable[str], listed: str = "") -> None:
+        self.what = what
         self.name = name
         self.known = tuple(known)
         near = near_names(name, self.known)
@@ -87,6 +88,10 @@ class UnknownNameError(InputError):
         meant = f"{', '.join(others)} or {last}" if others else last
         there = listed or f"there are: {', '.join(self.known)}"
         super().__init__(f"no {what} is called {_cut(name)}; " + (f"did you mean {meant}?" if near else there))
+
+
+class NotRegisteredError(UnknownNameError):
+    """A name that no registry has: it may be that of a thing from outside, which was not registered."""
 
 
 def _cut(name: object) -> str:

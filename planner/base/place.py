@@ -54,6 +54,12 @@ class Place:
         """That an entry is not there."""
         return self.at(name).complaint("is missing", joint=" ")
 
+    def not_registered(self, what: str, name: object) -> InputError:
+        """That what the file was made with is not there: nothing is wrong with the file."""
+        where = f"{self.path}: " if self.path else ""
+        advice = "register it first (planner.register) or install the package that brings it"
+        return self.error(f"{self.origin}: {where}no {what} is called {shown(name)}: {advice}")
+
     def complaint(self, what: str, joint: str = ": ") -> InputError:
         """One sentence: the file, the place in it, what is wrong, what to do."""
         where = f"{self.path}{joint}" if self.path else ""

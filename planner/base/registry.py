@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, NotRegisteredError
 from planner.base.quantities import shown
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Registry(Generic[T]):
         """The thing of that name. Raises UnknownNameError, with the nearest names."""
         found = self.get(name)
         if found is None:
-            raise UnknownNameError(self.kind, name, self.names())
+            raise NotRegisteredError(self.kind, name, self.names())
         return found
 
     def get(self, name: object) -> T | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from planner.base.codec import sparse_codec_of
 from planner.base.place import Place
+from planner.base.registry import load_entry_points
 
 KIND = "kind"
 
@@ -30,8 +31,13 @@ class Part:
             raise place.wrong("an object", content)
         kinds = {one.__name__: one for one in _below(self.base)}
         kind = content.get(KIND)
-        if not isinstance(kind, str) or kind not in kinds:
+        if not isinstance(kind, str):
             raise place.at(KIND).wrong(" or ".join(sorted(kinds)), kind)
+        if kind not in kinds:
+            load_entry_points()
+            kinds = {one.__name__: one for one in _below(self.base)}
+        if kind not in kinds:
+            raise place.not_registered(f"kind of {self.base.__name__}", kind)
         return sparse_codec_of(kinds[kind]).decode({k: v for k, v in content.items() if k != KIND}, place)
 
 

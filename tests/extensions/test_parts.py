@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from extensions import merging, one_layer, resampler, striped
 
 import planner
 from planner.base.errors import InputError, UnknownNameError
+from planner.base.file_format import content_hash
 from planner.base.registry import register
 from planner.configuration import Model, Run
 from planner.costs.flops import FULL, TORCH, flops
@@ -336,3 +338,15 @@ if a.name == "quecc" or x in ("b", "c"):
 y = {"e": 1}
 """
     assert sorted(compared_texts(source)) == [(2, "b"), (2, "c"), (2, "quecc"), (4, "d")]
+
+
+def test_a_plan_with_a_part_that_is_not_there_says_what_to_do() -> None:
+    content = planner.plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32, compressor="resampler").to_dict()
+    content["parts"]["compressors"]["resampler"]["kind"] = "Absent"
+    content["sha256"] = content_hash(content, "sha256")
+    said = (
+        "the plan: parts.compressors.resampler: no kind of Compressor is called 'Absent': register it first "
+        "(planner.register) or install the package that brings it"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(said)}$"):
+        planner.Plan.from_dict(content)
