@@ -118,14 +118,23 @@ class Verdict(Result):
                 return check
         raise KeyError(f"no check is called {name!r}; there are: {', '.join(self.names)}")
 
-    def __str__(self) -> str:
-        model, failed = self.measurement.model, self.failed
+    @property
+    def subject(self) -> str:
+        """What was verified, where: "Qwen2.5-0.5B with 36 visual tokens on NVIDIA L4"."""
+        model = self.measurement.model
         tokens = "1 visual token" if model.visual_tokens == 1 else f"{model.visual_tokens} visual tokens"
-        head = f"{model.llm} with {tokens} on {self.measurement.environment['device']}"
-        judged = sum(check.passed is not None for check in self.checks)
+        return f"{model.llm} with {tokens} on {self.measurement.environment['device']}"
+
+    @property
+    def outcome(self) -> str:
+        """How many checks were judged, and which of them failed."""
+        judged, failed = sum(check.passed is not None for check in self.checks), self.failed
         told = "all passed" if not failed else f"{len(failed)} failed: {', '.join(check.title for check in failed)}"
+        return f"{judged} {'check' if judged == 1 else 'checks'}, {told}"
+
+    def __str__(self) -> str:
         steady = "" if self.stable else "; the measurement is unstable"
-        return f"{head}: {judged} checks, {told}{steady}"
+        return f"{self.subject}: {self.outcome}{steady}"
 
     def __repr__(self) -> str:
         return f"Verdict({'passed' if self.passed else 'failed'}, {str(self)!r})"

@@ -56,6 +56,10 @@ def _heading(cost: RequestCost) -> Line:
 
 def _notes(cost: RequestCost) -> Iterator[Block]:
     """What has to be said of the numbers, before them."""
+    if cost.hardware is not None and cost.requests_that_fit is not None and cost.requests_that_fit < cost.batch:
+        title, have = foreign(cost.hardware.title, "hardware"), v.size(cost.hardware.memory_bytes, "memory it has")
+        needed = v.size(float(cost.memory.peak), "memory per device")
+        yield Paragraph(line("does not fit: it takes ", needed, ", ", title, " has ", have), "bad")
     for note in cost.notes:
         yield Paragraph(line(foreign(note, "note")), label="note")
 
@@ -106,9 +110,6 @@ def _memory(cost: RequestCost) -> Iterator[Block]:
     if cost.hardware is None or cost.requests_that_fit is None:
         return
     yield Paragraph(line("requests that fit at once: ", v.count(cost.requests_that_fit, "requests that fit at once")))
-    if cost.requests_that_fit < cost.batch:
-        title, have = foreign(cost.hardware.title, "hardware"), v.size(cost.hardware.memory_bytes, "memory it has")
-        yield Paragraph(line("does not fit: ", title, " has ", have), "bad", strong=True)
 
 
 def speed_limit(tokens: int) -> Paragraph:

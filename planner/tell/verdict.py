@@ -31,7 +31,7 @@ def verdict_story(verdict: Verdict) -> Document:
     """What came of verifying one configuration, as a document."""
     word = Value("verified" if verdict.passed else "NOT verified", verdict.passed, "judgement", strong=True)
     steady = "" if verdict.stable else " (unstable)"
-    heading = line(word, steady, ": ", sentence(str(verdict), "judgement in words"))
+    heading = line(word, steady, ": ", sentence(verdict.subject, "what was verified"))
     return Document(
         kind="verdict",
         title="Verdict",
@@ -46,6 +46,7 @@ def verdict_story(verdict: Verdict) -> Document:
 
 def _opening(verdict: Verdict) -> Iterator[Block]:
     measured = verdict.measurement
+    yield Paragraph((sentence(verdict.outcome, "judgement in words"),), "" if verdict.passed else "bad")
     how = sentence(f"{measured.mode}; {measured.method.text}", "how it was measured")
     batch = v.count(measured.batch, "requests that ran together")
     yield Paragraph(line(foreign(measured.model.precision, "precision"), ", batch ", batch, ", ", how))

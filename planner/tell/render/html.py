@@ -42,7 +42,14 @@ def _engine() -> Environment:
     )
     style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
     engine.globals |= {"style": style.strip(), "tones": _TONES, "picture": draw, "symbol": symbol}
-    engine.filters |= {"template": _template, "plain": plain, "tiles": _tiles, "ranks": _ranks, "groups": _groups}
+    engine.filters |= {
+        "template": _template,
+        "plain": plain,
+        "capital": _capital,
+        "tiles": _tiles,
+        "ranks": _ranks,
+        "groups": _groups,
+    }
     engine.tests |= {
         "chart": lambda block: isinstance(block, Chart),
         "code": lambda part: isinstance(part, Code),
@@ -54,6 +61,14 @@ def _engine() -> Environment:
 def _shown(told: Any) -> Any:
     """What a template puts out: texts made visible, before the engine escapes them; its own markup as it is."""
     return told if hasattr(told, "__html__") or not isinstance(told, str) else visible(told, _UNCUT)
+
+
+def _capital(told: Line) -> Line:
+    """The same line with a capital; names and numbers at its beginning stay as they are."""
+    first = told[0] if told else ""
+    if not isinstance(first, str):
+        return told
+    return (first[:1].upper() + first[1:], *told[1:])
 
 
 def _template(block: Block) -> str:
