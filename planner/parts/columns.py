@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,17 +21,22 @@ IGNORED = ("name",)
 
 def alike(thing: Any) -> Hashable:
     """Equal for things that `columns` can put together."""
-    if is_dataclass(thing) and not isinstance(thing, type):
-        own = tuple(alike(getattr(thing, one.name)) for one in fields(thing) if one.name not in IGNORED)
-        return (type(thing), *own)
-    if isinstance(thing, bool | str) or thing is None:
-        return thing
-    if isinstance(thing, int | float):
+    kind = type(thing)
+    if kind is int or kind is float:
         return thing == 0
-    if isinstance(thing, tuple):
+    if kind is bool or kind is str or thing is None:
+        return thing
+    if is_dataclass(kind):
+        return (kind, *[alike(getattr(thing, name)) for name in _names(kind) if name not in IGNORED])
+    if kind is tuple:
         deep = all(is_dataclass(entry) for entry in thing)
         return tuple(map(alike, thing)) if deep else thing
     raise TypeError(f"no columns can be made of a {type(thing).__name__}")
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
 
 
 def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1)) -> T:
@@ -39,9 +45,9 @@ def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1)) -> T:
     if all(thing is first for thing in things):
         return things[0]
     found = object.__new__(type(first))
-    for one in fields(first):
-        values = [getattr(thing, one.name) for thing in things]
-        object.__setattr__(found, one.name, values[0] if one.name in IGNORED else _column(values, shape))
+    for name in _names(type(first)):
+        values = [getattr(thing, name) for thing in things]
+        object.__setattr__(found, name, values[0] if name in IGNORED else _column(values, shape))
     return found  # type: ignore[no-any-return]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from planner.base.errors import SpecError
@@ -106,7 +106,7 @@ def read_checkpoint(
     llm = read_llm(name, config, hf_id=hub_id, source=source)
     nominal = nominal_params(name, llm.params)
     if nominal is not None:
-        llm = read_llm(name, config, nominal_params=nominal, hf_id=hub_id, source=source)
+        llm = replace(llm, nominal_params=nominal, notes=())  # the one note is of a name without a size
     text = language_model(name, config)
     notes: tuple[str, ...] = ()
     encoder: Encoder

@@ -110,5 +110,6 @@ def _licences() -> Mapping[str, str]:
     return found
 
 
+@cache
 def _shipped() -> Traversable:
     return resources.files(__package__) / "configs"
