@@ -87,10 +87,11 @@ def grid_story(grid: GridVerdict) -> Document:
     return Document(
         kind="verdict",
         title="Verdict on a neighbourhood",
-        heading=line("the pick and ", neighbours, f" neighbours: {said}"),
+        heading=line("the pick and ", neighbours, f" {'neighbour' if len(grid.cells) == 2 else 'neighbours'}: {said}"),
         opening=tuple(_cells(grid)),
         sections=(),
         opening_title="The judgement",
+        tone="bad" if not grid.passed else "good" if grid.stable else "warn",
         sources={"verdict": grid.to_dict()},
     )
 
