@@ -42,18 +42,20 @@ def all_dense(values: Values, layers: int) -> list[bool]:
 
 
 LATENT = LatentRule()
+SUM = ("qk_head_dim",)
+"""What saved files add: the sum of the two sizes of a query."""
 NO_EXPERT_GAPS = (("moe_layer_freq", (None, 1)),)
 
 for name in ("deepseek_v2", "deepseek_v3", "mistral4"):
-    sparse(name, attention=LATENT, knows=("moe_layer_freq",), must_be=NO_EXPERT_GAPS, **DEEPSEEK)
-sparse("glm4_moe_lite", attention=LATENT, **{**DEEPSEEK, "dense": named_or_first(default=1)})
+    sparse(name, attention=LATENT, knows=("moe_layer_freq", "qk_head_dim"), must_be=NO_EXPERT_GAPS, **DEEPSEEK)
+sparse("glm4_moe_lite", attention=LATENT, knows=SUM, **{**DEEPSEEK, "dense": named_or_first(default=1)})
 sparse(
     "axk1",
     attention=LATENT,
-    knows=("moe_layer_freq", "first_k_dense_replace"),
+    knows=("moe_layer_freq", "first_k_dense_replace", "qk_head_dim"),
     must_be=NO_EXPERT_GAPS,
     router_vectors=lambda v: v.count("hidden_size"),  # a norm behind the experts
     **{**DEEPSEEK, "dense": named_or_first("first_k_dense_replace", 1)},
 )
-sparse("minicpm3", attention=LATENT, dense=all_dense)
-sparse("youtu", attention=LATENT, dense=all_dense)
+sparse("minicpm3", attention=LATENT, dense=all_dense, knows=SUM)
+sparse("youtu", attention=LATENT, dense=all_dense, knows=SUM)

@@ -62,6 +62,7 @@ for reader in (
         **{**ALL_BIASED, "qkv_bias": False},
         mlp_width=four_times("intermediate_size"),
         other_params=positions("max_position_embeddings"),
+        knows=("attention_layers",),
     ),
     DenseReader(name="gpt_neox", **{**ALL_BIASED, "qkv_bias": BIAS, "o_bias": BIAS}),
     DenseReader(
