@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -13,6 +16,7 @@ from planner.bench.caches import cache_bytes
 from planner.bench.measurement import MemoryUse
 from planner.bench.meters import Gpu, TensorBytes
 from planner.bench.ranks import local
+from planner.bench.runnable import Runnable
 from planner.bench.stages import Stages
 from planner.costs.stages import Workload
 from planner.vlm import PlannerVlmForConditionalGeneration
@@ -27,8 +31,13 @@ def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -
 
     Attention runs as plain matrix products here, which FlopCounterMode sees on every device.
     """
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        stages = Stages(model, workload, 1)
+    return flops_of(Stages(model, workload, 1))
+
+
+def flops_of(stages: Runnable) -> dict[str, int]:
+    """FLOPs of one request by stage; `stages` are of one request."""
+    workload = stages.workload
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _experts_by_products(stages.model):
         found = {}
         for name, task in stages.tasks().items():
             if name == "decode_step":
@@ -44,15 +53,26 @@ def count_flops(model: PlannerVlmForConditionalGeneration, workload: Workload) -
     return found
 
 
+@contextmanager
+def _experts_by_products(model: Any) -> Iterator[None]:
+    """Experts run one by one, as plain matrix products: FlopCounterMode does not see grouped ones."""
+    before = model.get_experts_implementation()
+    model.set_experts_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_experts_implementation(before)
+
+
 def shell_of(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditionalGeneration:
     """The same model on the meta device, where running it takes no time and no memory; not shared among devices."""
     return make_shell(copy.deepcopy(model.config), next(iter(model.language_model.parameters())).dtype).eval()
 
 
-def memory_of(model: PlannerVlmForConditionalGeneration, workload: Workload, batch: int, gpu: Gpu | None) -> MemoryUse:
+def memory_of(stages: Runnable, gpu: Gpu | None) -> MemoryUse:
     """Of one request with a dynamic cache, its answer cut short where it is long."""
-    steps = min(workload.generated_tokens, MEMORY_STEPS)
-    stages = Stages(model, workload, batch)
+    model = stages.model
+    steps = min(stages.workload.generated_tokens, MEMORY_STEPS)
     stages.encoder(0)  # makes the inputs, which are not counted
     stages.caches.at("request", stages.tokens.cached, 0)  # so is text that was there before, but for its copy in use
     weights = sum(part.numel() * part.element_size() for part in map(local, model.parameters()))
@@ -74,14 +94,14 @@ def memory_of(model: PlannerVlmForConditionalGeneration, workload: Workload, bat
         weights_bytes=weights,
         kv_cache_bytes=kv_cache,
         peak_bytes=int(peak),
-        decode_read_bytes=_decode_read_bytes(model, stages, kv_cache),
+        decode_read_bytes=_decode_read_bytes(stages, kv_cache),
         generated_tokens=steps,
         reserved_bytes=reserved,
         driver_bytes=None if gpu is None else gpu.used_bytes(),
     )
 
 
-def _run_through(stages: Stages, steps: int) -> int:
+def _run_through(stages: Runnable, steps: int) -> int:
     """Bytes of the cache after the prefill."""
     cache = stages.begin(0)
     held = cache_bytes(cache)
@@ -89,11 +109,9 @@ def _run_through(stages: Stages, steps: int) -> int:
     return held
 
 
-def _decode_read_bytes(model: PlannerVlmForConditionalGeneration, stages: Stages, kv_cache_bytes: int) -> int:
+def _decode_read_bytes(stages: Runnable, kv_cache_bytes: int) -> int:
     """Weights of the language model without its embedding, unless that is the head too; and the cache."""
-    llm = model.language_model
-    embedding, head = llm.get_input_embeddings().weight, llm.get_output_embeddings().weight
-    parts = [local(weight) for weight in llm.parameters() if weight is not embedding or embedding is head]
+    parts = [local(weight) for weight in stages.decode_weights()]
     weights = sum(part.numel() * part.element_size() for part in parts)
     seen = stages.tokens.cached + stages.prompt_tokens
     return int(weights + (kv_cache_bytes / seen * stages.mean_context if seen else 0))

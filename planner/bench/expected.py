@@ -9,10 +9,10 @@ from typing import Any
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_bytes, format_flops, format_seconds, shown
-from planner.configuration import Run
-from planner.costs.flops import TORCH, flops
-from planner.costs.memory import Memory, memory
-from planner.costs.request import ROOFLINE, RequestCost, cost_of
+from planner.bench.planned import Planned
+from planner.configuration import Model
+from planner.costs.flops import flops
+from planner.costs.request import ROOFLINE
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.planning.load_plan import as_plan
@@ -25,7 +25,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Expected:
+class Expected(Planned):
     """A configuration as it was planned."""
 
     recipe: Recipe
@@ -41,23 +41,20 @@ class Expected:
     stale: tuple[str, ...] = ()
     """Numbers of the plan that are no longer those which are predicted."""
 
-    def cost(self) -> RequestCost:
-        """Everything that is predicted, FLOPs as FlopCounterMode counts them."""
-        return cost_of(self.recipe.model, self.workload, self.run, convention=TORCH)
-
-    def memory(self, generated_tokens: int) -> Memory:
-        """Bytes on one device for an answer of so many tokens."""
-        return memory(self.recipe.model, replace(self.workload, generated_tokens=generated_tokens), self.run).at()
+    @property
+    def model(self) -> Model:
+        return self.recipe.model
 
     @property
-    def run(self) -> Run:
-        """How it runs."""
-        return Run(self.hardware, self.precision, batch=self.batch, tensor_parallel=self.tensor_parallel)
-
-    @property
-    def params(self) -> int:
-        """Of tower, compressor, projector and LLM."""
-        return int(self.recipe.model.params)
+    def named(self) -> Mapping[str, object]:
+        r = self.recipe
+        return {
+            "llm": r.llm.name,
+            "visual_tokens": r.visual_tokens,
+            "vision": r.vision.name,
+            "compressor": r.compressor.name,
+            "prompt_order": r.prompt_order,
+        }
 
 
 def expected(

@@ -23,6 +23,7 @@ from planner.bench.counting import count_flops, memory_of, shell_of
 from planner.bench.environment import environment
 from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, Method, ModelFacts
 from planner.bench.meters import CoreWait, Gpu
+from planner.bench.runnable import Runnable, Subject
 from planner.bench.samples import Samples
 from planner.bench.stages import Stages
 from planner.costs.stages import Workload
@@ -79,7 +80,15 @@ def measure(
     facts = facts_of(model, recipe)
     try:
         with torch.no_grad():
-            return _measure(model, facts, workload, batch, mode, seconds, seed, ceilings, progress)
+            subject = Subject(
+                facts=facts,
+                layers=_layers(model),
+                stages=lambda requests, how: Stages(model, workload, requests, mode=how, seed=seed),
+                counted=lambda: count_flops(shell_of(model), workload),
+                preprocess=lambda most: _preprocess(model, most),
+                notes=tuple(_notes(model, workload)),
+            )
+            return measured(subject, workload, batch, mode, seconds, ceilings, progress)
     except torch.OutOfMemoryError:
         raise MeasurementError(
             f"{recipe} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, or measure "
@@ -123,34 +132,34 @@ class _Teller:
         self._done += 1
 
 
-def _measure(
-    model: PlannerVlmForConditionalGeneration,
-    facts: ModelFacts,
+def measured(
+    subject: Subject,
     workload: Workload,
     batch: int,
     mode: str,
     seconds: float,
-    seed: int,
     ceilings: Ceilings | None,
     progress: Progress | None,
 ) -> Measurement:
-    device = next(iter(model.language_model.parameters())).device
+    """Everything that is taken of a model, in its order; without gradients, and as `measure` says."""
+    stages = subject.stages(batch, mode)
+    facts, device = subject.facts, stages.device
     gpu = Gpu(device) if device.type == "cuda" else None
     clock = Clock(device)
-    stages = Stages(model, workload, batch, mode=mode, seed=seed)
     tasks = stages.tasks()
     told = _Teller(progress, _OTHER_PARTS + len(tasks))
     samples: dict[str, Samples] = {}
-    notes = _notes(model, workload, mode, gpu)
+    notes = [*subject.notes, *_how(mode, gpu)]
     told("preprocessing")
-    samples["preprocess"] = _preprocess(model, min(seconds, 0.5))
+    if subject.preprocess is not None:
+        samples["preprocess"] = subject.preprocess(min(seconds, 0.5))
     told("ceilings of the device")
     if ceilings is None:
         ceilings = measure_ceilings(device, DTYPES[facts.precision], min(seconds, 0.5))
     told("counting FLOPs")
-    flops = count_flops(shell_of(model), workload)
+    flops = subject.counted()
     told("memory of a request")
-    memory = memory_of(model, workload, batch, gpu)
+    memory = memory_of(subject.stages(batch, EAGER), gpu)
     for name, task in tasks.items():
         told(name.replace("_", " "))
         samples[name] = take(task, clock, seconds, gpu)
@@ -169,14 +178,14 @@ def _measure(
         memory=memory,
         energy=energy,
         ceilings=ceilings,
-        method=Method(layers=_layers(model), layers_measured=(_layers(model),)),
+        method=Method(layers=subject.layers, layers_measured=(subject.layers,)),
         environment=environment(device, facts.precision, mode, gpu),
         notes=tuple(notes),
     )
 
 
-def _notes(model: PlannerVlmForConditionalGeneration, workload: Workload, mode: str, gpu: Gpu | None) -> list[str]:
-    """What a reader of the numbers should know."""
+def _notes(model: PlannerVlmForConditionalGeneration, workload: Workload) -> list[str]:
+    """What a reader of the numbers should know of the model."""
     found = []
     config: Any = model.config.text_config
     longest = workload.cached_tokens + workload.prefilled_text_tokens + workload.generated_tokens
@@ -188,6 +197,12 @@ def _notes(model: PlannerVlmForConditionalGeneration, workload: Workload, mode: 
             f"some layers look at the last {window} tokens only, the request has {longest}: predictions count all of "
             "them, so FLOPs and KV cache are predicted too high"
         )
+    return found
+
+
+def _how(mode: str, gpu: Gpu | None) -> list[str]:
+    """What a reader of the numbers should know of how they were taken."""
+    found = []
     if mode == "compile":
         found.append("a compiled prefill writes its causal mask out, which is slow for long prompts")
     if gpu is not None and not gpu.facts():
@@ -215,7 +230,7 @@ def _preprocess(model: PlannerVlmForConditionalGeneration, seconds: float) -> Sa
     return take(Task(prepare), Clock(torch.device("cpu")), seconds)
 
 
-def _requests(stages: Stages, clock: Clock, seconds: float, gpu: Gpu | None, notes: list[str]) -> dict[str, Samples]:
+def _requests(stages: Runnable, clock: Clock, seconds: float, gpu: Gpu | None, notes: list[str]) -> dict[str, Samples]:
     """Whole requests: time to first token, time per output token, and all of it, as the model's own forward runs."""
     steps = max(stages.workload.generated_tokens - 1, 0)
     taken: dict[str, list[float]] = {"ttft": [], "tpot": [], "request": []}
@@ -251,7 +266,7 @@ def _keep(held: list[Cache], begin: Callable[[int], Cache], turn: int) -> None:
     held.append(begin(turn))
 
 
-def _energy(stages: Stages, gpu: Gpu | None, samples: dict[str, Samples]) -> Energy:
+def _energy(stages: Runnable, gpu: Gpu | None, samples: dict[str, Samples]) -> Energy:
     """Requests one after the other until the counter has moved far enough."""
     if gpu is None or gpu.energy_joules() is None:
         return Energy(None, False, "this device has no energy counter that can be read")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from planner.base.codec import SPARSE
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
 from planner.base.quantities import format_seconds, shown
@@ -53,6 +54,8 @@ class ModelFacts:
     """Of the whole model, tied ones once."""
     tensor_parallel: Annotated[int, COUNT] = 1
     """Devices that share the LLM."""
+    image: str = field(default="", metadata=SPARSE)
+    """Of a released model: size of the images and knobs that were turned, "1024x768, max_pixels=401408"; else ""."""
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,12 @@ class Stages:
         """One token of each request; `rewind` comes before."""
         return self._decode()
 
+    def decode_weights(self) -> list[Tensor]:
+        """What every decode step reads."""
+        llm = self.model.language_model
+        embedding, head = llm.get_input_embeddings().weight, llm.get_output_embeddings().weight
+        return [weight for weight in llm.parameters() if weight is not embedding or embedding is head]
+
     @property
     def inputs(self) -> list[Tensor]:
         """What was made for the calls so far."""

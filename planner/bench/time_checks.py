@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from planner.bench.expected import Expected
 from planner.bench.measurement import EAGER, Measurement
+from planner.bench.planned import Planned
 from planner.bench.verdict import SMALL, Check
 from planner.costs.request import RequestCost
 from planner.hardware import Hardware
@@ -30,7 +30,7 @@ _STAGES = (
 )
 
 
-def check_times(wanted: Expected, found: Measurement, cost: RequestCost, tolerance: float | None) -> Iterator[Check]:
+def check_times(wanted: Planned, found: Measurement, cost: RequestCost, tolerance: float | None) -> Iterator[Check]:
     """Every stage and every total that ran or was predicted.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,6 +21,7 @@ from planner.bench.expected import Expected, expected
 from planner.bench.measure import measure
 from planner.bench.measurement import SLICES, WHOLE, Measurement
 from planner.bench.place import free_memory, measurable_device
+from planner.bench.planned import Planned
 from planner.bench.ranks import build_shared, need_ranks
 from planner.bench.slices import measure_by_slices
 from planner.bench.time_checks import check_times
@@ -33,7 +34,10 @@ from planner.vlm.build import Progress, build_recipe, free_bytes
 
 MEMORY_TOLERANCE, MEMORY_SLACK_BYTES = 0.05, 300e6
 AUTO = "auto"
+AnyPlanned = TypeVar("AnyPlanned", bound=Any)
+"""A `Planned` that is a dataclass."""
 METHODS = (AUTO, WHOLE, SLICES)
+_TITLES = {"llm": "LLM", "vision": "vision tower"}
 _ROOM = 1.15
 """Of the predicted peak, that must be free for a model to be measured whole."""
 
@@ -97,19 +101,19 @@ def check_method(method: str) -> None:
         raise InputError(f"method: expected {', '.join(METHODS)}, got {shown(method)}")
 
 
-def in_slices(method: str, wanted: Expected, device: torch.device, held_bytes: int = 0) -> bool:
+def in_slices(method: str, wanted: Planned, device: torch.device, held_bytes: int = 0) -> bool:
     """Whether a model is to be measured by slices: as asked for, or because the whole does not fit."""
     return method == SLICES or (method == AUTO and not fits(wanted, device, held_bytes))
 
 
-def fits(wanted: Expected, device: torch.device, held_bytes: int = 0) -> bool:
+def fits(wanted: Planned, device: torch.device, held_bytes: int = 0) -> bool:
     """Whether a model can be measured whole on a device, of which it holds so many bytes already."""
     free = free_bytes(device)
     needed = wanted.memory(wanted.workload.generated_tokens)
     return free is None or _ROOM * float(needed.peak - needed.reserve) <= free + held_bytes
 
 
-def judge(wanted: Expected, measurement: Measurement, *, tolerance: float | None = None) -> Verdict:
+def judge(wanted: Planned, measurement: Measurement, *, tolerance: float | None = None) -> Verdict:
     """A measurement beside what was expected.
 
     Args:
@@ -134,7 +138,7 @@ def judge(wanted: Expected, measurement: Measurement, *, tolerance: float | None
     return Verdict(checks, found, told, _utilisation(wanted, found), wanted.plan_sha256)
 
 
-def _utilisation(wanted: Expected, found: Measurement) -> dict[str, float]:
+def _utilisation(wanted: Planned, found: Measurement) -> dict[str, float]:
     """MFU of the prefill and MBU of the decode step, against the profile's peaks and the measured ceilings."""
     shares = {"prefill_mfu_measured": found.mfu("prefill"), "decode_mbu_measured": found.decode_mbu()}
     card = wanted.hardware
@@ -145,15 +149,14 @@ def _utilisation(wanted: Expected, found: Measurement) -> dict[str, float]:
     return {name: share for name, share in shares.items() if share is not None}
 
 
-def _identity(wanted: Expected, found: Measurement) -> Iterator[Check]:
+def _identity(wanted: Planned, found: Measurement) -> Iterator[Check]:
     """Whether the model and the device are those of the plan; a check for each that is not."""
-    r, model = wanted.recipe, found.model
-    same = {
-        "LLM": (r.llm.name, model.llm),
-        "visual tokens": (r.visual_tokens, model.visual_tokens),
-        "vision tower": (r.vision.name, model.vision),
-        "compressor": (r.compressor.name, model.compressor),
-        "prompt order": (r.prompt_order, model.prompt_order),
+    model = found.model
+    same: dict[str, tuple[object, object]] = {
+        _TITLES.get(name, name.replace("_", " ")): (planned, getattr(model, name))
+        for name, planned in wanted.named.items()
+    }
+    same |= {
         "precision": (wanted.precision, model.precision),
         "batch": (wanted.batch, found.batch),
         "request": (wanted.workload, found.workload),
@@ -173,7 +176,7 @@ def _identity(wanted: Expected, found: Measurement) -> Iterator[Check]:
         yield Check("hardware", "hardware", "", None, None, None, False, note)
 
 
-def _counts(wanted: Expected, found: Measurement, cost: RequestCost) -> Iterator[Check]:
+def _counts(wanted: Planned, found: Measurement, cost: RequestCost) -> Iterator[Check]:
     """Parameters and FLOPs: equal, or wrong."""
     yield _equal("params", "parameters", "parameters", wanted.params, found.model.params)
     for stage in ("encoder", "compressor", "query_pass", "prefill", "decode"):
@@ -182,7 +185,7 @@ def _counts(wanted: Expected, found: Measurement, cost: RequestCost) -> Iterator
             yield _equal(f"flops_{stage}", f"FLOPs of {stage.replace('_', ' ')}", "FLOPs", predicted, counted)
 
 
-def _bytes(wanted: Expected, found: Measurement) -> Iterator[Check]:
+def _bytes(wanted: Planned, found: Measurement) -> Iterator[Check]:
     memory = found.memory
     predicted = {
         "weights_bytes": ("weights", float(wanted.memory(0).weights), memory.weights_bytes, ""),
@@ -228,7 +231,7 @@ def _equal(name: str, title: str, unit: str, predicted: float, measured: float, 
     return Check(name, title, unit, float(predicted), float(measured), 0.0, float(predicted) == float(measured), note)
 
 
-def with_device_profile(wanted: Expected, device: str | torch.device | None = None) -> Expected:
+def with_device_profile(wanted: AnyPlanned, device: str | torch.device | None = None) -> AnyPlanned:
     """The same, with times predicted for this device where the plan names no hardware."""
     if wanted.hardware is not None or wanted.tensor_parallel > 1:
         return wanted

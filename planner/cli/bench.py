@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +26,21 @@ from planner.cli.common import (
     parse_seed,
     show_story,
 )
-from planner.cli.costs import Compressor, Images, LlmConfig, OneLlm, PromptOrder, Vision, one_name
+from planner.cli.costs import (
+    Compressor,
+    Image,
+    Images,
+    Knobs,
+    LlmConfig,
+    Model_,
+    PromptOrder,
+    Vision,
+    one_name,
+    parse_knobs,
+    refuse_parts,
+)
 from planner.cli.running import needs_torch, progress_bar
+from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 
@@ -41,10 +55,14 @@ _LARGEST_TOLERANCE = 2.0
 
 @app.command()
 def measure(
-    visual_tokens: Annotated[str, typer.Option(help="Visual tokens per image, as 1,16,144.")],
     query_tokens: QueryTokens,
     generated_tokens: GeneratedTokens,
-    llm: OneLlm = None,
+    model: Model_ = None,
+    visual_tokens: Annotated[
+        str | None, typer.Option(help="Visual tokens per image, as 1,16,144, of parts to build from.")
+    ] = None,
+    image: Image = None,
+    knob: Knobs = None,
     llm_config: LlmConfig = None,
     cached_tokens: CachedTokens = 0,
     system_tokens: SystemTokens = 0,
@@ -63,31 +81,28 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure a model with random weights on this device, stage by stage; several shapes answer questions."""
-    name = one_name(llm, llm_config)
-    counts, batches = parse_counts(visual_tokens), parse_counts(batch, "--batch")
+    name = one_name(model, llm_config)
+    batches = parse_counts(batch, "--batch")
+    is_released = own_parts(image, visual_tokens, knob)
+    if is_released:
+        refuse_parts({"vision": vision, "compressor": compressor, "prompt_order": prompt_order})
+    counts = () if visual_tokens is None else parse_counts(visual_tokens)
     positive_number(seconds, "--seconds")
     workload = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
     with needs_torch("measure"):
         from planner.bench.answers import answers_of
+        from planner.bench.released import sweep_released
         from planner.bench.sweep import sweep
+    how: dict[str, Any] = {"precision": precision, "device": device, "method": method, "mode": mode}
+    how |= {"seconds": seconds, "seed": parse_seed(seed), "folder": None if output is None else Path(output)}
     with progress_bar() as progress:
-        found = sweep(
-            name,
-            counts,
-            batches,
-            workload,
-            vision=vision,
-            compressor=compressor,
-            prompt_order=prompt_order,
-            precision=precision,
-            device=device,
-            method=method,
-            mode=mode,
-            seconds=seconds,
-            seed=parse_seed(seed),
-            folder=None if output is None else Path(output),
-            progress=progress,
-        )
+        how["progress"] = progress
+        if is_released:
+            released = ReleasedModel.of_checkpoint(name, image, knobs=parse_knobs(knob), images=images)
+            found = sweep_released(released, batches, workload, **how)
+        else:
+            parts: dict[str, Any] = {"vision": vision, "compressor": compressor, "prompt_order": prompt_order}
+            found = sweep(name, counts, batches, workload, **parts, **how)
     if output is not None:
         print(f"wrote {len(found)} measurements into {output}", file=sys.stderr)
     if as_json:
@@ -101,8 +116,22 @@ def measure(
 
 @app.command()
 def verify(
-    plan_file: Annotated[str, typer.Argument(metavar="PLAN", help="Plan that plan -o wrote.")],
-    model: Annotated[str | None, typer.Option(help="Folder that build wrote; default: built here, random.")] = None,
+    plan_file: Annotated[
+        str | None, typer.Argument(metavar="[PLAN]", help="Plan that plan -o wrote; without one a released --model.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder that build wrote, default: built here, random; without a plan a released model (hub id, "
+            "folder or config.json)."
+        ),
+    ] = None,
+    image: Image = None,
+    knob: Knobs = None,
+    query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request, without a plan.")] = None,
+    generated_tokens: Annotated[int | None, typer.Option(help="Answer tokens of a request, without a plan.")] = None,
+    images: Images = 1,
+    batch: Annotated[int, typer.Option(help="Requests that run together, without a plan.")] = 1,
     llm_config: LlmConfig = None,
     vision: Annotated[str | None, typer.Option(help="config.json of a tower that the catalogue lacks.")] = None,
     hardware: Annotated[str | None, typer.Option(help="Card or profile (.json) to predict times with.")] = None,
@@ -123,16 +152,28 @@ def verify(
         check_target(Path(output), force)
     positive_number(seconds, "--seconds")
     allowed = None if tolerance is None else _tolerance(tolerance)
+    own = {"--image": image, "--knob": knob, "--query-tokens": query_tokens, "--generated-tokens": generated_tokens}
+    if plan_file is None:
+        _need_released(model, own, {"--llm-config": llm_config, "--vision": vision, "--grid": grid})
+    elif extra := [option for option, value in own.items() if value is not None]:
+        raise InputError(f"{extra[0]} says what is verified without a plan: leave it out, or leave out {plan_file}")
     if grid is not None and model is not None:
         raise InputError("--grid builds each neighbour itself: leave out --model")
     with needs_torch("verify"):
         from planner.bench.expected import expected
         from planner.bench.grid import verify_grid
         from planner.bench.ranks import rank
+        from planner.bench.released import ExpectedReleased, precision_here, verify_released
         from planner.bench.verify import verify as verified
         from planner.bench.verify import with_device_profile
     card = None if hardware is None else find_hardware(hardware)
-    wanted = expected(plan_file, llm=llm_config, vision=vision, hardware=card, precision=precision)
+    wanted: Any
+    if plan_file is None:
+        asked = ReleasedModel.of_checkpoint(str(model), image, knobs=parse_knobs(knob), images=images)
+        load = planner.Workload(query_tokens or 0, generated_tokens or 0, images=images)
+        wanted = ExpectedReleased(asked, load, batch, precision or precision_here(device), 1, card)
+    else:
+        wanted = expected(plan_file, llm=llm_config, vision=vision, hardware=card, precision=precision)
     wanted = with_device_profile(wanted, device)
     options: dict[str, Any] = {
         "device": device,
@@ -143,8 +184,10 @@ def verify(
         "seed": parse_seed(seed),
     }
     with progress_bar() as progress:
-        if grid is not None:
-            result: Any = verify_grid(wanted, grid, progress=progress, **options)
+        if plan_file is None:
+            result: Any = verify_released(wanted, progress=progress, **options)
+        elif grid is not None:
+            result = verify_grid(wanted, grid, progress=progress, **options)
         else:
             given = None if model is None else _load(model, device)
             result = verified(given, wanted, progress=progress, **options)
@@ -164,6 +207,18 @@ def verify(
         raise typer.Exit(1)
 
 
+def _need_released(model: str | None, own: Mapping[str, object], others: Mapping[str, object]) -> None:
+    """Raises InputError where neither a plan nor a released model with its request is given."""
+    if model is None:
+        raise InputError("name what to verify: a plan that plan -o wrote, or --model HUB_ID with --image WxH")
+    for option, value in own.items():
+        if value is None and option != "--knob":
+            raise InputError(f"{option} is missing: without a plan, say what a request of --model {model} is")
+    for option, value in others.items():
+        if value is not None:
+            raise InputError(f"{option} goes with a plan; a released model brings its own parts")
+
+
 def _tolerance(text: str) -> float:
     """A share of a time: ".15", "15%", or "any". Raises InputError for one that would let nearly anything pass."""
     if text.strip().lower() == "any":
@@ -178,6 +233,15 @@ def _tolerance(text: str) -> float:
             f"--tolerance: expected a share up to {_LARGEST_TOLERANCE:g}, as .15 or 15%, got {shown(text)}"
         )
     return found
+
+
+def own_parts(image: str | None, visual_tokens: str | None, knob: list[str] | None) -> bool:
+    """Whether a model comes with its own vision side. Raises InputError for options that exclude each other."""
+    if (image is None) == (visual_tokens is None):
+        raise InputError("give either --image WxH, for a released model, or --visual-tokens, for parts to build from")
+    if knob and image is None:
+        raise InputError("--knob turns a released model's image processor: give --image instead of --visual-tokens")
+    return image is not None
 
 
 def _load(folder: str, device: str | None) -> Any:

@@ -115,9 +115,9 @@ def cost(
     }
     name = one_name(model, llm_config)
     if _is_released(name, image, visual_tokens, knob, load):
-        _refuse_parts(parts)
+        refuse_parts(parts)
         found = released_cost(
-            name, image, load, knobs=_knobs(knob), count_with=count_with, convention=convention, **runs
+            name, image, load, knobs=parse_knobs(knob), count_with=count_with, convention=convention, **runs
         )
     else:
         if count_with is not None:
@@ -151,7 +151,7 @@ def _is_released(
     return image is not None or name not in LLMS
 
 
-def _refuse_parts(parts: dict[str, Any]) -> None:
+def refuse_parts(parts: dict[str, Any]) -> None:
     """Raises InputError where a released model is given parts to build from."""
     own = {
         "vision": DEFAULT_VISION,
@@ -166,7 +166,7 @@ def _refuse_parts(parts: dict[str, Any]) -> None:
             )
 
 
-def _knobs(given: list[str] | None) -> dict[str, object]:
+def parse_knobs(given: list[str] | None) -> dict[str, object]:
     """ "NAME=VALUE" of each. Raises InputError."""
     found: dict[str, object] = {}
     for text in given or ():

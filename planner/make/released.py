@@ -186,7 +186,7 @@ def _place(checkpoint: Checkpoint, weights: str) -> tuple[str, bool]:
 def _telling(place: str, local: bool) -> Iterator[None]:
     """What a checkpoint may lack, in one sentence."""
     level = logging.get_verbosity()
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     except Exception as error:  # of many kinds, by what was missing where

@@ -76,6 +76,8 @@ def small_folder(hub_id: str, folder: Path) -> Path:
     if "fullatt_block_indexes" in vision:
         vision["fullatt_block_indexes"] = [1]
     scaling = text.get("rope_scaling") or config.get("rope_scaling") or {}
+    if config["model_type"] == "glm4v":  # a default of its class
+        text["rope_parameters"]["mrope_section"] = [2, 3, 3]
     if "mrope_section" in scaling:
         scaling["mrope_section"] = [2, 3, 3]
     for key in ("hidden_size", "projection_dim"):

@@ -1,0 +1,246 @@
+"""measure() and verify() of released models: built with random weights, fed what their image rules cut."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from planner.base.errors import InputError, MeasurementError
+from planner.base.quantities import shown, whole_number
+from planner.bench.counting import flops_of
+from planner.bench.measure import measured
+from planner.bench.measurement import EAGER, WHOLE, Ceilings, Measurement, ModelFacts
+from planner.bench.place import free_memory, measurable_device
+from planner.bench.planned import Planned
+from planner.bench.released_stages import ReleasedStages
+from planner.bench.runnable import Subject
+from planner.bench.verdict import Verdict
+from planner.bench.verify import AUTO, judge
+from planner.configuration import Model, ReleasedModel
+from planner.costs.stages import Workload
+from planner.hardware import Hardware
+from planner.make.pixels import find_maker
+from planner.make.released import build_released
+from planner.make.vision import leave_out_unused_layers
+from planner.parts.images import settings_text
+from planner.parts.released import published_files
+from planner.vlm.build import DTYPES, Progress
+
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+@dataclass(frozen=True)
+class ExpectedReleased(Planned):
+    """A released model as it was planned."""
+
+    released: ReleasedModel
+    workload: Workload
+    batch: int
+    precision: str
+    tensor_parallel: int = 1
+    hardware: Hardware | None = None
+    plan_sha256: str | None = None
+    stale: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> Model:
+        return self.released
+
+    @property
+    def named(self) -> Mapping[str, object]:
+        return names_of(self.released)
+
+
+def names_of(released: ReleasedModel) -> dict[str, Any]:
+    """What its measurements say that it is, by the fields of `ModelFacts`."""
+    turned = settings_text(released.turned)
+    return {
+        "llm": released.checkpoint.name,
+        "visual_tokens": int(released.visual_tokens),
+        "vision": released.checkpoint.encoder.name,
+        "compressor": released.compressor.name,
+        "prompt_order": released.prompt_order,
+        "image": f"{released.image}{f', {turned}' if turned else ''}",
+    }
+
+
+def measure_released(
+    model: Any,
+    released: ReleasedModel,
+    workload: Workload,
+    *,
+    batch: int = 1,
+    mode: str = EAGER,
+    seconds: float = 1.0,
+    seed: int = 0,
+    ceilings: Ceilings | None = None,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Times, memory, FLOPs and energy of a batch of equal requests, as `planner.bench.measure.measure` takes them.
+
+    Layers of the tower behind the one whose features are used are left out, as engines do: after this, `model` runs
+    without them.
+
+    Args:
+        model: of `build_released`, on its device.
+        released: what it was built from, with its knobs and one size of image.
+        workload: one request, with images.
+        batch: requests that run together.
+        mode: "eager".
+        seconds: of sampling for each stage, about.
+        seed: of the inputs.
+        ceilings: of this device and precision, measured now if not given.
+        progress: told what is done.
+
+    Raises:
+        InputError: a kind of model whose image inputs cannot be made, another mode, no image, a dtype that is not
+            measured.
+        MeasurementError: too little memory.
+    """
+    _check(released, workload, mode)
+    whole_number(batch, "batch", 1)
+    if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
+        raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
+    maker = find_maker(released, published_files(released.checkpoint)["config.json"])
+    leave_out_unused_layers(model, released)
+    dtype = next(iter(model.get_decoder().parameters())).dtype
+    if dtype not in _NAMES:
+        raise InputError(f"weights in {dtype}: expected {', '.join(_NAMES.values())}")
+    facts = ModelFacts(
+        **names_of(released),
+        precision=_NAMES[dtype],
+        params=sum(weight.numel() for weight in model.parameters()),
+    )
+    subject = Subject(
+        facts=facts,
+        layers=released.llm.num_layers,
+        stages=lambda requests, how: ReleasedStages(model, released, maker, workload, requests, seed=seed),
+        counted=lambda: flops_of(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
+        preprocess=None,
+        notes=("cutting and resizing images on the host is not measured",),
+    )
+    try:
+        with torch.no_grad():
+            return measured(subject, workload, batch, mode, seconds, ceilings, progress)
+    except torch.OutOfMemoryError:
+        raise MeasurementError(
+            f"{released} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, image or "
+            "model"
+        ) from None
+
+
+def sweep_released(
+    released: ReleasedModel,
+    batches: Sequence[int],
+    workload: Workload,
+    *,
+    precision: str | None = None,
+    device: str | None = None,
+    method: str = AUTO,
+    mode: str = EAGER,
+    seconds: float = 1.0,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Measurement, ...]:
+    """A released model with random weights, measured with several batches.
+
+    Args:
+        released: with one size of image.
+        batches: requests that run together.
+        workload: one request.
+        precision: "bf16" on a GPU and "fp32" elsewhere by default.
+        device: a GPU where there is one.
+        method: "auto" or "whole".
+        mode, seconds, seed: as `measure_released` takes them.
+        folder: gets a file for each batch.
+        progress: told what is done.
+
+    Raises:
+        InputError: what cannot be built or measured; a folder that holds one of the files already.
+    """
+    _check(released, workload, mode, method)
+    place = measurable_device(device)
+    chosen = precision or precision_here(place)
+    if chosen not in DTYPES:
+        raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(chosen)}")
+    find_maker(released, published_files(released.checkpoint)["config.json"])
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
+    found: list[Measurement] = []
+    model = build_released(released, dtype=chosen, device=place, seed=seed, progress=progress)
+    for batch in batches:
+        ceilings = found[-1].ceilings if found else None
+        options: dict[str, Any] = {"mode": mode, "seconds": seconds, "seed": seed, "progress": progress}
+        one = measure_released(model, released, workload, batch=batch, ceilings=ceilings, **options)
+        if folder is not None:
+            one.save(folder / _file_name(one))
+        found.append(one)
+    del model
+    free_memory()
+    return tuple(found)
+
+
+def verify_released(
+    wanted: ExpectedReleased,
+    *,
+    device: str | torch.device | None = None,
+    method: str = AUTO,
+    mode: str = EAGER,
+    seconds: float = 1.0,
+    tolerance: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Builds a released model with random weights, measures it, and judges what is predicted of it.
+
+    Args:
+        wanted: the model with its request, and the hardware that predicts its times.
+        device, method, mode, seconds, seed: as `sweep_released` takes them.
+        tolerance: of times, as `planner.bench.verify.verify` takes it.
+        progress: told what is done.
+
+    Raises:
+        InputError: what cannot be built or measured here, in one sentence.
+    """
+    if wanted.tensor_parallel != 1:
+        raise InputError(f"tensor_parallel: a released model is verified on 1 device, got {wanted.tensor_parallel}")
+    found = sweep_released(
+        wanted.released,
+        [wanted.batch],
+        wanted.workload,
+        precision=wanted.precision,
+        device=None if device is None else str(device),
+        method=method,
+        mode=mode,
+        seconds=seconds,
+        seed=seed,
+        progress=progress,
+    )
+    return judge(wanted, found[0], tolerance=tolerance)
+
+
+def precision_here(device: str | torch.device | None) -> str:
+    """What is measured where no precision is asked for: bf16 on a GPU, else fp32."""
+    return "bf16" if measurable_device(device).type == "cuda" else "fp32"
+
+
+def _check(released: ReleasedModel, workload: Workload, mode: str, method: str = AUTO) -> None:
+    """Raises InputError for what is not measured of released models."""
+    if mode != EAGER:
+        raise InputError(f"mode {shown(mode)}: a released model is measured in the mode eager")
+    if method not in (AUTO, WHOLE):
+        raise InputError(f"method {shown(method)}: a released model is measured whole; expected {AUTO} or {WHOLE}")
+    if released.image is None or not workload.images:
+        raise InputError(f"{released.checkpoint.name} is measured with images: give the size of one and --images 1")
+
+
+def _file_name(one: Measurement) -> str:
+    request = "-".join(str(count) for count in vars(one.workload).values())
+    return re.sub(r"[^\w.-]+", "_", f"{one.model.llm}-{one.model.image}-b{one.batch}-q{request}") + ".json"

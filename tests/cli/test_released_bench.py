@@ -1,0 +1,56 @@
+"""`measure` and `verify` of released models, from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from make.small import small_folder
+from support import Run
+
+REQUEST = ("--query-tokens", 5, "--generated-tokens", 2)
+QUICK = ("--device", "cpu", "--seconds", 0.01)
+
+
+def folder(place: Path) -> Path:
+    return small_folder("Qwen/Qwen3-VL-2B-Instruct", place / "narrow")
+
+
+@pytest.mark.slow
+def test_measured_with_an_image_and_a_knob(run: Run, tmp_path: Path) -> None:
+    options = ("--image", "300x200", "--knob", "max_pixels=36864", "--batch", "1,2")
+    content = run("measure", folder(tmp_path), *options, *REQUEST, *QUICK, "-o", tmp_path / "out", "--json").json
+    assert [one["batch"] for one in content["measurements"]] == [1, 2]
+    facts = content["measurements"][0]["model"]
+    assert (facts["image"], facts["visual_tokens"]) == ("300x200, max_pixels=36864", 28 + 2)
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_verified_without_a_plan(run: Run, tmp_path: Path) -> None:
+    options = ("--model", folder(tmp_path), "--image", "300x200", "--tolerance", "any")
+    content = run("verify", *options, *REQUEST, *QUICK, "-o", tmp_path / "verdict.json", "--json").json
+    equal = {one["name"]: one["error"] for one in content["checks"] if one["tolerance"] == 0}
+    flops = {f"flops_{stage}" for stage in ("encoder", "compressor", "prefill", "decode")}
+    assert set(equal) == {"params", "weights_bytes", "kv_cache_bytes"} | flops
+    assert set(equal.values()) == {0.0}
+    assert content["passed"] and (tmp_path / "verdict.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("measure", "Qwen3-VL-2B-Instruct"), "give either --image WxH, for a released model, or --visual-tokens"),
+        (("measure", "Qwen2.5-0.5B", "--visual-tokens", 4, "--knob", "a=1"), "--knob turns a released model's"),
+        (("measure", "Qwen3-VL-2B-Instruct", "--image", "9x9", "--vision", "SigLIP-B/16-224"), "brings its own"),
+        (("measure", "Qwen3-VL-2B-Instruct", "--image", "99x99", "--mode", "static"), "in the mode eager"),
+        (("measure", "Qwen3-VL-2B-Instrukt", "--image", "99x99"), "did you mean 'Qwen/Qwen3-VL-2B-Instruct'"),
+        (("measure", "pixtral-12b", "--image", "99x99"), "no image inputs can be made for another here"),
+        (("verify",), "name what to verify: a plan that plan -o wrote, or --model HUB_ID"),
+        (("verify", "--model", "Qwen3-VL-2B-Instruct"), "--image is missing"),
+        (("verify", "--model", "Qwen3-VL-2B-Instruct", "--image", "9x9", "--grid", "cells"), "--grid goes with a plan"),
+        (("verify", "plan.json", "--image", "9x9"), "--image says what is verified without a plan"),
+    ],
+)
+def test_what_cannot_be_done_is_said(run: Run, arguments: tuple[object, ...], said: str) -> None:
+    assert said in run(*arguments, *REQUEST).complaint
