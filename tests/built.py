@@ -34,6 +34,7 @@ from planner.laws.fit_data import CONSTRAINT, RUNS, FitData
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
 from planner.parts.llms import Dense
+from planner.parts.llms.layered import Layer, Layered
 from planner.parts.stored import Part
 from planner.planning.plan_record import CandidateRecord, Points
 
@@ -245,14 +246,24 @@ def _all_but_one_level(cls: type[Measurement]) -> Strategy:
     return several(made(cls, slices=st.just(())))
 
 
+@st.composite
+def _layered(draw: st.DrawFn, **given: Strategy) -> Layered:
+    """Decoders by their layers: each layer is of one of the kinds."""
+    hints = typing.get_type_hints(Layered, include_extras=True)
+    kinds = tuple(draw(st.lists(made(Layer), min_size=1, max_size=2)))
+    order = tuple(draw(st.lists(st.integers(0, len(kinds) - 1), max_size=4)))
+    fixed = {"kinds": kinds, "order": order, "num_layers": len(order)}
+    rest = {one.name: given.get(one.name, of(hints[one.name])) for one in _fields(Layered) if one.name not in fixed}
+    return Layered(**fixed, **{name: draw(one) for name, one in rest.items()})
+
+
 SPECIAL: dict[Any, Any] = {
+    Layered: _layered,
     FittedLaw: fitted_laws,
     CombinedLaw: combined_laws,
     FitData: _runs,
     Points: _points,
-    Workload: {
-        one.name: lambda least=int(one.name == "images"): st.integers(least, COUNTS_MAX) for one in _fields(Workload)
-    },
+    Workload: {one.name: lambda: st.integers(0, COUNTS_MAX) for one in _fields(Workload)},
     Efficiency: {
         **{
             one.name: lambda: st.floats(0.0, 1e6)
