@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.base.quantities import parse_flops, shown
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload, as_workload
@@ -132,3 +132,7 @@ class Load:
     """The request that times and memory must hold for: the 95th percentile of a distribution, else the same."""
     requests: int = 1
     """How many requests these stand for."""
+
+    def __post_init__(self) -> None:
+        if not self.mean.images:
+            raise QuantityError("images: expected at least 1, got 0: a plan chooses visual tokens of images", 0)

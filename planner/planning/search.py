@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import NothingFitsError, QuantityError, UnknownNameError
+from planner.base.errors import NothingFitsError, UnknownNameError
 from planner.base.quantities import format_flops
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.latency import speed_limit_tokens
@@ -129,8 +129,6 @@ def plan(
     else:
         one = as_workload(workload, query_tokens, generated_tokens, cached_tokens, "a Workload or a CSV's path")
         load = Load(one, one)
-    if not load.mean.images:
-        raise QuantityError("images: expected at least 1, got 0: a plan chooses visual tokens of images", 0)
     to_train = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
     check_question(models, image, {**to_train, "connector": connector, "prompt_order": prompt_order})
     released = None
