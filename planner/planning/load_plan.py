@@ -12,7 +12,6 @@ from planner.base.files import read_json
 from planner.base.quantities import shown
 from planner.planning.choices import admissible
 from planner.planning.plan_file import PLAN_FILE
-from planner.planning.released import ReleasedAxes
 from planner.planning.result import Plan
 from planner.planning.search import plan_among
 from planner.planning.space import Axes
@@ -56,6 +55,8 @@ def replan(plan: PlanLike) -> Plan:
     asked = as_plan(plan)
     tried = asked.tried
     if (own := tried.released) is not None:
+        from planner.planning.released import ReleasedAxes  # only who asks for them pays for their import
+
         released = ReleasedAxes.of(own.selection, own.images, asked.law, asked.load, own.own_dtype)
         return plan_among(released, asked.budget, asked.load, asked.deployment)
     tokens = admissible(tried.visual_tokens, tried.compressors, tried.towers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +38,15 @@ from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import DRAWS, Doubt
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
-from planner.planning.released import ReleasedAxes
-from planner.planning.released_choices import Images, check_question, released_axes
+from planner.planning.question import Images, check_question
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
 from planner.planning.result import Plan
 from planner.planning.space import Axes
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
+
+if TYPE_CHECKING:
+    from planner.planning.released import ReleasedAxes
 
 __all__ = ["DRAWS", "pareto", "plan", "plan_among"]
 
@@ -80,10 +82,9 @@ def plan(
 ) -> Plan:
     """The candidate with the smallest predicted error that keeps every limit of the budget.
 
-    Two questions are kept apart. With `models` the plan chooses among released models, whose weights exist: a candidate
-    is a checkpoint with one value of its knob. Otherwise it chooses what to train: a candidate is a language model with
-    a number of visual tokens and, where several values are given, a compressor, tower and prompt order. Either may run
-    in several precisions, tensor parallels and batches. All combinations are tried; the answer is exact, not a search.
+    With `models` it chooses among released models, whose weights exist: a candidate is a checkpoint with one value of
+    its knob. Otherwise it chooses what to train: a language model with a number of visual tokens, a compressor, a tower
+    and a prompt order. Either may run in several ways. All combinations are tried; the answer is exact, not a search.
     Equal errors go to the candidate with fewer FLOPs, then the lower price, then the shorter TTFT.
 
     Args:
@@ -129,10 +130,12 @@ def plan(
     else:
         one = as_workload(workload, query_tokens, generated_tokens, cached_tokens, "a Workload or a CSV's path")
         load = Load(one, one)
-    to_train = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
-    check_question(models, image, {**to_train, "connector": connector, "prompt_order": prompt_order})
+    parts = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
+    check_question(models, image, {**parts, "connector": connector, "prompt_order": prompt_order})
     released = None
     if models is not None:
+        from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
+
         released, precision = released_axes(models, image, law, form, load, precision)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
@@ -217,8 +220,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
 def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | None:
     if deployment.hardware is None or not best.model.tokens_move_alone:
         return None
-    found = speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware))
-    return int(found)
+    return int(speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware)))
 
 
 def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -248,8 +250,7 @@ def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str
 
 
 def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Positions in a ranking of the first row of each (compressor, tower, LLM, visual tokens), ascending: a model that
-    could run in several ways is listed once, in the best of them."""
+    """Positions in a ranking, ascending: a model that could run in several ways is listed once, in the best of them."""
     names = [(setup["compressor"], setup["vision"]) for setup in space.table.setups]
     kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
     first, _ = distinct_rows(kinds, space.table.llm_index[ranking], space.table.visual_tokens[ranking])
@@ -270,10 +271,10 @@ def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget, gpus:
     table = space.table
     blame = conflict(limits, table.quantities, space.possible)
     rows = np.flatnonzero(space.possible)
-    if space.shared.any() and not len(rows):
-        return NothingFitsError("nothing fits: the request has more tokens than the context of any model; shorten it")
     if not len(rows):
-        return NothingFitsError("nothing fits: no model's heads can be shared by so many GPUs; lower tensor_parallel")
+        long = "the request has more tokens than the context of any model; shorten it"
+        heads = "no model's heads can be shared by so many GPUs; lower tensor_parallel"
+        return NothingFitsError(f"nothing fits: {long if space.shared.any() else heads}")
     more = gpus_that_do(limits, table.quantities, space.possible, table.tensor_parallel, gpus)
     if len(blame) == 1:
         (limit,) = blame
