@@ -16,7 +16,6 @@ from startup import BARE, HERE, cpu_seconds
 import planner
 
 REPEATS = 9
-REQUEST = {"query_tokens": 120, "generated_tokens": 200}
 COMMAND = "plan --models released --hardware h100-sxm --ttft 150ms --image 1024x768 --tensor-parallel 1,2,4,8"
 TOKENS = ["--query-tokens", "120", "--generated-tokens", "200"]
 
@@ -28,7 +27,8 @@ def plan() -> planner.Plan:
         image="1024x768",
         hardware="h100-sxm",
         tensor_parallel=(1, 2, 4, 8),
-        **REQUEST,
+        query_tokens=120,
+        generated_tokens=200,
     )
 
 

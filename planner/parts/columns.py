@@ -23,9 +23,9 @@ def alike(thing: Any) -> Hashable:
     """Equal for things that `columns` can put together."""
     kind = type(thing)
     if kind is int or kind is float:
-        return thing == 0
+        return bool(thing == 0)
     if kind is bool or kind is str or thing is None:
-        return thing
+        return str(thing) if kind is str else bool(thing) if kind is bool else None
     if is_dataclass(kind):
         return (kind, *[alike(getattr(thing, name)) for name in _names(kind) if name not in IGNORED])
     if kind is tuple:
@@ -35,7 +35,7 @@ def alike(thing: Any) -> Hashable:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind))
 
 
@@ -45,7 +45,8 @@ def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1)) -> T:
     if all(thing is first for thing in things):
         return things[0]
     found = object.__new__(type(first))
-    for name in _names(type(first)):
+    kind: Any = type(first)
+    for name in _names(kind):
         values = [getattr(thing, name) for thing in things]
         object.__setattr__(found, name, values[0] if name in IGNORED else _column(values, shape))
     return found  # type: ignore[no-any-return]
