@@ -19,10 +19,12 @@ from planner.base.errors import (
     InputError,
     LawFileError,
     NothingFitsError,
+    NotRegisteredError,
     PlannerError,
     QuantityError,
     RunsError,
     SpecError,
+    UnknownArchitectureError,
     UnknownNameError,
 )
 from planner.base.quantities import parse_flops, parse_params, whole_number
@@ -598,13 +600,13 @@ FITS += [
     Bad(
         "an unknown form with a near name",
         fit(form="aditive"),
-        UnknownNameError,
+        NotRegisteredError,
         "no form is called 'aditive'; did you mean 'additive'?",
     ),
     Bad(
         "an unknown form",
         fit(form="cubic"),
-        UnknownNameError,
+        NotRegisteredError,
         "no form is called 'cubic'; there are: additive, multiplicative, log-linear",
     ),
     Bad(
@@ -745,13 +747,13 @@ PLANS = [
     Bad(
         "an unknown compressor",
         plan(compressor="qecc"),
-        UnknownNameError,
+        NotRegisteredError,
         "no compressor is called 'qecc'; did you mean 'quecc'?",
     ),
     Bad(
         "an unknown compressor far from any",
         lambda _: find_compressor("zzz"),
-        UnknownNameError,
+        NotRegisteredError,
         "no compressor is called 'zzz'; there are: quecc, tokenpacker, average-pool, none",
     ),
     Bad(
@@ -971,7 +973,8 @@ LAW_FILES = [
         "law file of an unknown form",
         law_file(form="cubic"),
         LawFileError,
-        "law.json is damaged: no form is called 'cubic'; there are: additive, multiplicative, log-linear; fit it again",
+        "law.json: no form is called 'cubic': register it first (planner.register) or install the package that brings "
+        "it",
     ),
     Bad(
         "law file of an unknown status",
@@ -1027,7 +1030,7 @@ CONFIGS = [
     Bad(
         "config without a type",
         config(model_type=None),
-        SpecError,
+        UnknownArchitectureError,
         "my-7B: the config has no model_type, so its cost cannot be counted",
     ),
     Bad(
