@@ -19,6 +19,8 @@ _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
     """Where the pick lies outside the law's data, in words."""
     out = [] if best.released is None else [_trained_otherwise(law)]
+    if best.llm.active_params < best.llm.params:
+        out.append(_all_experts(best))
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
         size = quantity == "llm_params"
         value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)
@@ -27,6 +29,15 @@ def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
             f"{quantity} {form(value)} is {edge} measured, {form(nearest)}, by a factor of {format_factor(ratio)}"
         )
     return tuple(out)
+
+
+def _all_experts(best: Candidate) -> str:
+    """What the law's N stands for in a mixture of experts."""
+    active, nominal = format_params(best.llm.active_params), format_params(best.llm.nominal_params)
+    return (
+        f"llm_params {nominal} counts all experts, of which a token passes {active}: the law was fitted to dense "
+        "models, and may take a mixture of experts for better than it is"
+    )
 
 
 def _trained_otherwise(law: Law) -> str:

@@ -232,3 +232,12 @@ def test_a_mixture_of_sizes_is_read_from_a_csv(tmp_path: Path) -> None:
     assert read.best == given.best
     assert read.tried.released is not None
     assert read.tried.released.images.source == str(file)
+
+
+def test_a_mixture_of_experts_says_what_its_size_counts() -> None:
+    """The law was fitted to dense models; N is the size in the name, all experts with it."""
+    request: dict[str, Any] = {"query_tokens": 20, "generated_tokens": 8, "image": "448x448", "budget": "500 TFLOPs"}
+    sparse = planner.plan(models="Qwen/Qwen3-VL-30B-A3B-Instruct", **request)
+    dense = planner.plan(models="Qwen/Qwen3-VL-8B-Instruct", **request)
+    assert any("counts all experts, of which a token passes" in said for said in sparse.extrapolates)
+    assert not any("experts" in said for said in dense.extrapolates)
