@@ -22,7 +22,7 @@ def check_table(checks: Iterable[Check], caption: Line = ()) -> Table:
     breaks = {i for i, (one, another) in enumerate(pairwise(ordered), 1) if one.unit != another.unit}
     return Table(
         caption,
-        ("quantity", "predicted", "measured", "prediction is", "allowed", ""),
+        ("quantity", "predicted", "measured", "error", "allowed", ""),
         tuple(_row(one) for one in ordered),
         words=frozenset({""}),
         tones=tuple(_TONES[one.passed] for one in ordered),
@@ -46,14 +46,13 @@ def _amount(check: Check, value: float | None, which: str) -> Line:
 
 
 def _off(error: float | None) -> Line:
-    """ "3 % high"."""
+    """ "+3 %": the prediction is too high by so much."""
     if error is None:
         return ("-",)
     if error == 0:
         return ("equal",)
-    return line(
-        v.share(abs(error), 1.0, "predicted / measured - 1, without its sign"), " high" if error > 0 else " low"
-    )
+    size = v.share(abs(error), 1.0, "predicted / measured - 1, without its sign")
+    return line("+" if error > 0 else "-", size)
 
 
 def _allowed(tolerance: float | None) -> Inline:

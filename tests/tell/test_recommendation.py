@@ -189,8 +189,8 @@ def test_without_a_verdict_the_page_says_so_and_how_to_measure() -> None:
 def test_a_verdict_is_shown_check_by_check() -> None:
     text = said("flops", verdict())
     assert "Measured on NVIDIA H100 SXM5 80 GB: a prediction failed, 4 of 5 checks passed" in text
-    assert "| TTFT | 28.4 ms | 31 ms | 8 % low | 15 % | passed |" in text
-    assert "| decode step | 5.1 ms | 3.9 ms | 31 % high | 15 % | FAILED (bound by launches) |" in text
+    assert "| TTFT | 28.4 ms | 31 ms | -8 % | 15 % | passed |" in text
+    assert "| decode step | 5.1 ms | 3.9 ms | +31 % | 15 % | FAILED (bound by launches) |" in text
     assert "| parameters | 4,271,000,000 | 4,271,000,000 | equal | equal | passed |" in text
     assert "| energy | 65 J | - | - | | not judged (no meter) |" in text
     assert "slices with 2 and 4 of 40 layers, extended to the whole, compile" in text

@@ -31,6 +31,8 @@ from planner.tell.render.characters import ASCII, UNICODE, WIDTH_MIN, draw
 
 WIDTH = 80
 """Columns of a text file."""
+_NAME_MAX = 28
+"""Characters of a name or a number that stay on one line where words beside it can be folded."""
 _TONES = {"good": "green", "warn": "yellow", "bad": "red", "faint": "dim", "": ""}
 
 
@@ -126,7 +128,9 @@ def table(block: Table, width: int = WIDTH) -> RichTable:
     for i, name in enumerate(block.columns):
         left = i == 0 or name in block.words
         head = _broken(_shown((name,)), max(map(cell_len, _cells(block, i)), default=0)) if narrow else _shown((name,))
-        drawn.add_column(Text(head), justify="left" if left else "right", overflow="fold")
+        longest = max(map(cell_len, _cells(block, i)), default=0)
+        whole = narrow and bool(block.words) and name not in block.words and longest <= _NAME_MAX
+        drawn.add_column(Text(head), justify="left" if left else "right", overflow="fold", no_wrap=whole)
     tones = block.tones or ("",) * len(block.rows)
     for i, (row, tone) in enumerate(zip(block.rows, tones, strict=True)):
         if i in block.breaks:
