@@ -139,10 +139,8 @@ class ReleasedAxes:
         """Every model with every value of its knob.
 
         Raises:
-            InputError: an image that a model refuses which was asked for, one that none takes, or no image at all.
+            InputError: an image that a model refuses which was asked for, or one that none takes.
         """
-        if not load.mean.images:
-            raise InputError("images: released models are compared by what they make of an image, got requests without")
         cells: list[Cell] = []
         taken: list[Checkpoint] = []
         refused = list(selection.refused)

@@ -151,7 +151,7 @@ def test_train_says_the_other_question_aloud(run: Run) -> None:
         (("--image", "10x10"), "--models released"),
         (("--models", "qwen3-vk", "--image", "10x10"), "did you mean 'qwen3-vl'?"),
         (("--models", "qwen3-vl", "--image", "1024"), "such as 1024x768"),
-        (("--models", "qwen3-vl", "--image", "1024x768", "--images", 0), "got requests without"),
+        (("--models", "qwen3-vl", "--image", "1024x768", "--images", 0), "a plan chooses visual tokens of images"),
     ],
 )
 def test_plan_keeps_the_two_questions_apart(run: Run, arguments: tuple[object, ...], said: str) -> None:

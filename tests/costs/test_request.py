@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import planner
-from planner.base.errors import InputError, QuantityError, SpecError, UnknownNameError
+from planner.base.errors import InputError, NotRegisteredError, QuantityError, SpecError, UnknownNameError
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.flops import CONVENTIONS
 from planner.costs.request import RequestCost, request_cost
@@ -230,7 +230,7 @@ def test_text_first_is_not_dearer_without_a_query_either() -> None:
         ({"tensor_parallel": 0}, QuantityError, "tensor_parallel: expected a whole number of at least 1, got 0"),
         ({"llm": "Qwen2.5-8B"}, UnknownNameError, "no language model or family is called 'Qwen2.5-8B'; did you mean "),
         ({"vision": "CLIP"}, UnknownNameError, "no vision tower is called 'CLIP'; "),
-        ({"compressor": "qecc"}, UnknownNameError, "no compressor is called 'qecc'; did you mean 'quecc'?"),
+        ({"compressor": "qecc"}, NotRegisteredError, "no compressor is called 'qecc'; did you mean 'quecc'?"),
         ({"convention": "macs"}, UnknownNameError, "no convention is called 'macs'; there are: full, paper, torch"),
         (
             {"prompt_order": "image"},
