@@ -38,6 +38,10 @@ class Registry(Generic[T]):
         self._things: dict[str, T] = {}
         REGISTRIES.append(self)
 
+    def fill_with(self, fill: Callable[[], None]) -> None:
+        """Let `fill` register more when a name is asked for that is not there yet, or all of them are."""
+        self._fill = fill
+
     def register(self, thing: T, *, replace: bool = False) -> T:
         """Add a thing under its `name`, and return it.
 
@@ -71,7 +75,7 @@ class Registry(Generic[T]):
         if not isinstance(name, str):
             return None
         key = name.lower()
-        if key not in self._filled():
+        if key not in self._things and key not in self._filled():
             load_entry_points()
         return self._things.get(key)
 

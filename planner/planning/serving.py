@@ -14,11 +14,11 @@ def serving(plan: Plan) -> tuple[EngineCommand, ...]:
 
     Where requests or images differ, the engine gets the model's own context, since some need more than 95 % of them do.
     """
-    from planner.engines import engine_commands  # only a file and a page ask for them
-
     best, load, released = plan.best, plan.load.tail, plan.tried.released
     if best.released is None or released is None:
         return ()
+    from planner.engines import engine_commands  # for a pick that exists alone
+
     tokens = None
     if plan.load.requests == 1 and len(released.images.sizes) == 1:
         text = load.cached_tokens + load.prefilled_text_tokens + load.generated_tokens

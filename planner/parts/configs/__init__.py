@@ -7,7 +7,6 @@ from typing import Any
 
 from planner.base.errors import SpecError, UnknownArchitectureError, nearest_name
 from planner.base.quantities import shown
-from planner.parts.configs import dense, gemma, hybrids, latent, older, sparse, vit  # noqa: F401  # they register their readers
 from planner.parts.configs.dense import DenseReader
 from planner.parts.configs.nested import language_model
 from planner.parts.configs.reader import LLM_READERS, TOWER_READERS, Labels, LlmReader, TowerReader
@@ -26,6 +25,14 @@ __all__ = [
     "read_llm",
     "read_tower",
 ]
+
+
+def _further() -> None:
+    """Readers of what the building blocks are not; loaded when one is asked for."""
+    from planner.parts.configs import gemma, hybrids, latent, older, sparse  # noqa: F401
+
+
+LLM_READERS.fill_with(_further)
 
 
 def read_llm(
