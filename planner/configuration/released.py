@@ -10,7 +10,7 @@ from typing import Any
 from planner.base.errors import InputError
 from planner.configuration.model import Model
 from planner.parts.images import ImageRule, ImageSize, Seen
-from planner.parts.images.base import RESIZE, Setting
+from planner.parts.images.base import Setting
 from planner.parts.released import Checkpoint, OwnConnector, SeenTower, find_checkpoint, nothing_after
 from planner.parts.walk import Number
 
@@ -112,11 +112,6 @@ class ReleasedModel(Model):
     def tokens_move_alone(self) -> bool:
         """A knob changes the tower's work as well."""
         return False
-
-    @property
-    def is_shrunk(self) -> bool:
-        """Whether images are shrunk before the model sees them."""
-        return bool(self.turned.get(RESIZE.name))
 
     def to_dict(self) -> dict[str, Any]:
         """By the name of the checkpoint, its knobs and the image."""

@@ -13,6 +13,8 @@ from planner.engines.base import Asked, Engine, Refused, refused_knob, shrink_te
 from planner.hardware.gguf import GGUF_BITS
 from planner.parts.images import ImageRule
 from planner.parts.images.base import RESIZE
+from planner.parts.images.native import NativeResolution
+from planner.parts.images.pixel_budget import PixelBudget
 
 Options = Callable[[ImageRule], dict[str, int]]
 """Options that set what an image becomes, from a rule: also where no knob is turned, since defaults differ."""
@@ -58,7 +60,8 @@ class _Cut:
 
 def _pixels(rule: ImageRule) -> dict[str, int]:
     """A budget of pixels, in tokens. A GLM counts two frames of an image."""
-    token: int = getattr(rule, "block") ** 2 * getattr(rule, "frames")  # noqa: B009
+    assert isinstance(rule, PixelBudget)
+    token = rule.pixels_per_token
     return {
         "--image-min-tokens": max(1, -(-int(rule.setting("min_pixels")) // token)),
         "--image-max-tokens": max(1, int(rule.setting("max_pixels")) // token),
@@ -78,8 +81,8 @@ def _views(rule: ImageRule) -> dict[str, int]:
 
 def _side(rule: ImageRule) -> dict[str, int]:
     """As many tokens as a square of the longest side has, so that nothing is shrunk further."""
-    block: int = getattr(rule, "patch") * getattr(rule, "merge")  # noqa: B009
-    return {"--image-max-tokens": (int(rule.setting("longest_edge")) // block) ** 2}
+    assert isinstance(rule, NativeResolution)
+    return {"--image-max-tokens": (rule.longest_edge // rule.block) ** 2}
 
 
 _PIXELS = _Cut(_pixels, ("max_pixels", "min_pixels"))

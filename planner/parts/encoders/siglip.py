@@ -37,9 +37,7 @@ class _Shape:
         )
 
 
-def _tower(
-    parts: Parts, bridge: Bridge, *, positions: int, last_norm: bool = True, layers_run: int | None = None
-) -> TransformerEncoder:
+def _tower(parts: Parts, bridge: Bridge, *, positions: int, layers_run: int | None = None) -> TransformerEncoder:
     """A SigLIP tower: learned positions, a patch embedding with bias, a norm at the end; stored with it may be a head
     that pools, which is not needed for the features."""
     shape = _Shape.of(parts)
@@ -58,7 +56,7 @@ def _tower(
         layer_vectors=plain_layer_vectors(shape.width, shape.mlp),
         mlp_alive=mlp_copies(parts.vision),
         patch_values=3 * shape.patch**2,
-        outer_params=shape.width + positions * shape.width + 2 * shape.width * last_norm + head,
+        outer_params=shape.width + positions * shape.width + 2 * shape.width + head,
     )
 
 
@@ -90,10 +88,9 @@ def layers_up_to(parts: Parts, layers: int) -> int:
     return layers + 1 + chosen if chosen < 0 else chosen
 
 
-def two_layers(width: int, llm_width: int, *, bias: bool = True, merge: int = 1, norm: int = 0) -> Bridge:
+def two_layers(width: int, llm_width: int, *, bias: bool = True, norm: int = 0) -> Bridge:
     """d -> H -> H; `norm` parameters before it."""
     return Bridge(
-        merge=merge,
         steps=(Step(width, llm_width), Step(llm_width, llm_width)),
         vectors=norm + 2 * llm_width * bias,
     )

@@ -29,14 +29,18 @@ class NativeResolution(ImageRule):
     longest_edge_max: int
     """Where the tower's table of positions ends, in pixels."""
 
+    @property
+    def block(self) -> int:
+        """Side of the square that becomes one token, in pixels."""
+        return self.patch * self.merge
+
     def own_knobs(self) -> tuple[Knob, ...]:
-        block = self.patch * self.merge
         return (
             Knob(
                 "longest_edge",
                 "longer side that images are shrunk to, in pixels",
                 tuple(sorted({336, 512, 768, 1024, self.longest_edge})),
-                low=block,
+                low=self.block,
                 high=self.longest_edge_max,
                 aliases=("size.longest_edge",),
             ),
@@ -46,7 +50,7 @@ class NativeResolution(ImageRule):
         ratio = max(height / self.longest_edge, width / self.longest_edge)
         if ratio > 1:
             height, width = math.floor(height / ratio), math.floor(width / ratio)
-        block = self.patch * self.merge
+        block = self.block
         rows, columns = (max(height, 1) - 1) // block + 1, (max(width, 1) - 1) // block + 1
         return Seen(rows * columns, (View(rows * self.merge, columns * self.merge),), extra_tokens=rows)
 

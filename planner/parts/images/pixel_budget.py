@@ -36,13 +36,18 @@ class PixelBudget(ImageRule):
         """Side of the square that becomes one token, in pixels."""
         return self.patch * self.merge
 
+    @property
+    def pixels_per_token(self) -> int:
+        """What one token takes of the budget, a still image counted once for each frame."""
+        return self.block**2 * self.frames
+
     def own_knobs(self) -> tuple[Knob, ...]:
-        budgets = {tokens * self.block**2 * self.frames for tokens in (64, 128, 256, 512, 1024, 2048, 4096)}
+        budgets = {tokens * self.pixels_per_token for tokens in (64, 128, 256, 512, 1024, 2048, 4096)}
         budgets = {pixels for pixels in budgets if pixels >= self.min_pixels}
         return (
             Knob(
                 "max_pixels",
-                f"most pixels of an image ({self.block * self.block * self.frames} for each visual token)",
+                f"most pixels of an image ({self.pixels_per_token} for each visual token)",
                 tuple(sorted({*budgets, self.max_pixels})),
                 low=1,
                 aliases=("longest_edge", "size.longest_edge"),
