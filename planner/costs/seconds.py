@@ -69,9 +69,10 @@ class _Sums:
             _, matrices = self._products.setdefault(id(kernel.rows), (kernel.rows, []))
             matrices.append((kernel.times, kernel.k, kernel.n, *touched))
         elif isinstance(kernel, Elementwise | Gather):
-            launches, values = (
-                (1.0, 2.0 * kernel.width) if isinstance(kernel, Gather) else (kernel.launches, kernel.values)
-            )
+            if isinstance(kernel, Gather):
+                launches, values = kernel.times, 2.0 * kernel.times * kernel.width
+            else:
+                launches, values = kernel.launches, kernel.values
             found = self._moves.setdefault(id(kernel.rows), [kernel.rows, 0.0, 0.0])
             found[1], found[2] = found[1] + launches, found[2] + values
         else:

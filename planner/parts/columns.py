@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -39,8 +40,14 @@ def _names(kind: Any) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind))
 
 
-def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1)) -> T:
-    """Things that are `alike` as one, its numbers columns where they differ."""
+def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1), places: NDArray[np.intp] | None = None) -> T:
+    """Things that are `alike` as one, its numbers columns where they differ.
+
+    Args:
+        things: the things.
+        shape: of a column.
+        places: which of the things each entry of a column is of; by default each once, in order.
+    """
     first: Any = things[0]
     if all(thing is first for thing in things):
         return things[0]
@@ -48,16 +55,17 @@ def columns(things: Sequence[T], shape: tuple[int, ...] = (-1, 1)) -> T:
     kind: Any = type(first)
     for name in _names(kind):
         values = [getattr(thing, name) for thing in things]
-        object.__setattr__(found, name, values[0] if name in IGNORED else _column(values, shape))
+        object.__setattr__(found, name, values[0] if name in IGNORED else _column(values, shape, places))
     return found  # type: ignore[no-any-return]
 
 
-def _column(values: list[Any], shape: tuple[int, ...]) -> Any:
+def _column(values: list[Any], shape: tuple[int, ...], places: NDArray[np.intp] | None) -> Any:
     first = values[0]
     if all(value is first or value == first for value in values):
         return first
     if is_dataclass(first):
-        return columns(values, shape)
+        return columns(values, shape, places)
     if isinstance(first, tuple):
-        return tuple(_column(list(entries), shape) for entries in zip(*values, strict=True))
-    return np.array(values, float).reshape(shape)
+        return tuple(_column(list(entries), shape, places) for entries in zip(*values, strict=True))
+    column = np.array(values, float)
+    return (column if places is None else column[places]).reshape(shape)

@@ -157,6 +157,8 @@ class Gather:
 
     rows: Number
     width: Number
+    times: Number = 1.0
+    """How many tables, one after the other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from planner.costs.latency import LATENCY_STAGES, latency
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
 from planner.parts.catalog import find_compressor, find_llms, find_vision
-from planner.parts.llms import Llm, stack_key, stacked
+from planner.parts.llms import Llm, stacked
 from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
@@ -116,7 +116,7 @@ def pool(
     for place, one in enumerate(taken):
         facts, llm = one.model, _llm(one.model.llm, known_llms)
         _check_params(one, llm, _tower(facts.vision, known_towers))
-        key = (one.workload, facts.vision, facts.compressor, facts.prompt_order, stack_key(llm))
+        key = (one.workload, facts.vision, facts.compressor, facts.prompt_order, llm.stack_key)
         members.setdefault(key, []).append(place)
     groups = []
     for (workload, vision, compressor, prompt_order, _), places in members.items():

@@ -1,7 +1,7 @@
 """Language models: one file for each kind, and for each block that layers are made of."""
 
 from planner.parts.llms.attention import GroupedAttention
-from planner.parts.llms.base import Llm, stack_key, stacked, stacks
+from planner.parts.llms.base import Llm, stacked, stacks
 from planner.parts.llms.beside import ImageLayer
 from planner.parts.llms.block import Block
 from planner.parts.llms.dense import Dense
@@ -31,7 +31,6 @@ __all__ = [
     "Recurrent",
     "Selective",
     "ShortConvolution",
-    "stack_key",
     "stacked",
     "stacks",
 ]

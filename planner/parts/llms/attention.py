@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from planner.parts.walk import Attention, Cache, CacheRead, Kernel, Matmul, Numb
 @dataclass(frozen=True, kw_only=True)
 class GroupedAttention(Block):
     """Attention over the tokens of a sequence."""
+
+    columns_if_alike: ClassVar = ("window", "value_dim", "chunked", "key_is_value", "borrows", "sees_whole_prompt")
 
     hidden_size: int
     num_heads: int
@@ -82,7 +85,7 @@ class GroupedAttention(Block):
                 width,
                 kept,
                 window=window,
-                qk_norm=float(self.qk_norm),
+                qk_norm=1.0 * self.qk_norm,
                 chunked=self.chunked,
                 both_ways=self.sees_whole_prompt,
             )

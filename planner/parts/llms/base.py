@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -84,6 +84,11 @@ class Llm(ABC):
         """Its heads, as a table shows them."""
         return str(self.num_heads)
 
+    @property
+    def stack_key(self) -> Hashable:
+        """Equal for models that can be costed in one go: those of a class that defines `columns` itself."""
+        return type(self) if "columns" in vars(type(self)) else self
+
     def with_layers(self, layers: int) -> Self:
         """The same with only the first so many layers."""
         return replace(self, num_layers=layers)
@@ -101,21 +106,16 @@ class Llm(ABC):
         return None
 
 
-def stack_key(llm: Llm) -> object:
-    """Equal for models that can be costed in one go: those of a class that defines `columns` itself."""
-    return type(llm) if "columns" in vars(type(llm)) else llm
-
-
 def stacked(llms: Sequence[Llm], shape: tuple[int, ...] = (-1, 1)) -> Llm:
     """Models of one `stack_key` as one object, whose numbers are columns (models, 1) or of another shape."""
     kind: Any = type(llms[0])
-    found: Llm = kind.columns(llms, shape) if "columns" in vars(kind) else llms[0]
+    found: Llm = llms[0] if llms[0].stack_key is llms[0] else kind.columns(llms, shape)
     return found
 
 
 def stacks(llms: Sequence[Llm]) -> list[tuple[list[int], Llm]]:
     """Language models in groups that can be costed in one go, each with the positions of its members."""
-    groups: dict[object, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for position, llm in enumerate(llms):
-        groups.setdefault(stack_key(llm), []).append(position)
+        groups.setdefault(llm.stack_key, []).append(position)
     return [(positions, stacked([llms[position] for position in positions])) for positions in groups.values()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from planner.parts.walk import Attention, Cache, CacheRead, Kernel, Matmul, Numb
 @dataclass(frozen=True, kw_only=True)
 class ImageLayer(Block):
     """Attention to the tokens of images, and a gated MLP behind it."""
+
+    columns_if_alike: ClassVar = ()
 
     hidden_size: int
     num_heads: int
@@ -53,7 +56,8 @@ class ImageLayer(Block):
         return 3.0 * self.width / gpus
 
     def alive_values(self, gpus: Number = 1.0) -> Number:
-        return max(3 * self.width, 3 * self.num_heads * self.head_dim) / gpus
+        widest: Number = np.maximum(3 * self.width, 3 * self.num_heads * self.head_dim)
+        return widest / gpus
 
     def obstacle(self, gpus: int) -> str:
         return uneven_attention(self.num_heads, self.num_kv_heads, gpus) or uneven(gpus, (self.width, "an MLP of {}"))

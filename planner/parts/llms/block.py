@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
+from planner.parts.columns import alike
 from planner.parts.walk import Cache, Kernel, Number, Pass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block(ABC):
     """One block. Its matrices stand in its walk; what no matrix product takes is counted by `vectors`."""
+
+    columns_if_alike: ClassVar[tuple[str, ...] | None] = None
+    """The fields that decide which kernels its walk has: blocks that are `alike` in them are costed in one go, as one
+    block whose other numbers are columns. None: its walk takes no columns. A class says it for itself, not for those
+    that are derived from it."""
+
+    @property
+    def stack_key(self) -> Hashable | None:
+        """Equal for blocks that can be costed in one go; None: costed alone."""
+        kind = type(self)
+        if self.columns_if_alike is None or "columns_if_alike" not in vars(kind):
+            return None
+        return kind, *(alike(getattr(self, name)) for name in self.columns_if_alike)
 
     @property
     def vectors(self) -> int:
@@ -30,7 +45,7 @@ class Block(ABC):
 
     @abstractmethod
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
-        """The kernels of `times` such blocks, one GPU's share."""
+        """The kernels of `times` such blocks, one GPU's share; they count for nothing where `times` is 0."""
 
     def cache(self, times: Number, gpus: Number = 1.0) -> Cache | None:
         """What a sequence keeps in `times` such blocks, on one GPU."""

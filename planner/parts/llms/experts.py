@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
 
 from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
@@ -16,6 +19,8 @@ from planner.parts.walk import Kernel, Matmul, Number, Pass
 @dataclass(frozen=True, kw_only=True)
 class Experts(Block):
     """Routed experts, each an MLP, and one shared MLP or none."""
+
+    columns_if_alike: ClassVar = ("shared_width", "router_outputs", "shared_gate", "runs_all")
 
     hidden_size: int
     width: int
@@ -65,7 +70,7 @@ class Experts(Block):
         yield Matmul(todo.rows, h, self._outputs, times=times)
         if self.shared_gate:
             yield Matmul(todo.rows, h, 1, times=times)
-        if self.shared_width:
+        if np.any(self.shared_width):
             shared = self.shared_width / gpus
             yield Matmul(todo.rows, h, (1 + self.gated) * shared, times=times, quantised=True)
             yield Matmul(todo.rows, shared, h, times=times, quantised=True)

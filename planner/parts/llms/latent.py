@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, M
 @dataclass(frozen=True, kw_only=True)
 class LatentAttention(Block):
     """Attention over latents."""
+
+    columns_if_alike: ClassVar = ("query_rank", "gate_width")
 
     hidden_size: int
     num_heads: int
@@ -38,9 +41,13 @@ class LatentAttention(Block):
     """Outputs of a matrix that gates what attention yields."""
 
     @property
+    def _query_latent(self) -> int:
+        return 0 if self.query_rank is None else self.query_rank
+
+    @property
     def vectors(self) -> int:
-        norms = self.latent + (self.query_rank or 0)
-        into = self.latent + self.rotated + (self.query_rank or 0)
+        norms = self.latent + self._query_latent
+        into = self.latent + self.rotated + self._query_latent
         return norms + self.bias * (into + self.hidden_size) + self.extra_vectors
 
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
@@ -52,7 +59,7 @@ class LatentAttention(Block):
             yield Matmul(rows, h, self.query_rank, times=times, quantised=True)
             yield Matmul(rows, self.query_rank, heads * size, times=times, quantised=True)
         yield Matmul(rows, h, self.latent + self.rotated, times=times, quantised=True)
-        if self.gate_width:
+        if np.any(self.gate_width):
             yield Matmul(rows, h, self.gate_width / gpus, times=times, quantised=True)
         yield Matmul(rows, heads * self.value, h, times=times, quantised=True)
         seen = todo.seen() if todo.step else todo.sequences * (todo.cached_tokens + todo.new_tokens)
@@ -77,11 +84,11 @@ class LatentAttention(Block):
         return Cache(times * (self.latent + self.rotated) * np.ones_like(gpus), UNLIMITED)  # whole on each GPU
 
     def moved_values(self, gpus: Number = 1.0) -> Number:
-        return 2.0 * (self.latent + (self.query_rank or 0))
+        return 2.0 * (self.latent + self._query_latent)
 
     def alive_values(self, gpus: Number = 1.0) -> Number:
         size = 2 * (self.plain + self.rotated) + self.value
-        return self.latent + self.rotated + (self.query_rank or 0) + 2 * self.num_heads * size / gpus
+        return self.latent + self.rotated + self._query_latent + 2 * self.num_heads * size / gpus
 
     def obstacle(self, gpus: int) -> str:
         return uneven(gpus, (self.num_heads, "{} heads"))

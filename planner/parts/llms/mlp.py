@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
@@ -12,6 +13,8 @@ from planner.parts.walk import Kernel, Matmul, Number, Pass
 @dataclass(frozen=True, kw_only=True)
 class Mlp(Block):
     """Two matrices, or three with a gate."""
+
+    columns_if_alike: ClassVar = ()
 
     hidden_size: int
     width: int
@@ -41,6 +44,8 @@ class Mlp(Block):
 @dataclass(frozen=True, kw_only=True)
 class Linear(Block):
     """A chain of matrices on each token: low-rank adapters, projections around the layers."""
+
+    columns_if_alike: ClassVar = ("steps",)
 
     steps: tuple[tuple[int, int], ...]
     """Inputs and outputs of each matrix."""

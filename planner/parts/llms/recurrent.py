@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -85,6 +86,8 @@ class Recurrent(Block):
 class ShortConvolution(Recurrent):
     """A gated convolution over the last tokens (LFM2): h -> 3 h, convolution, h -> h."""
 
+    columns_if_alike: ClassVar = ()
+
     bias: bool = False
 
     @property
@@ -121,6 +124,8 @@ class GatedDelta(Recurrent):
     A token reads its state with the key, writes the difference, and reads it with the query: 6 multiply-adds and adds a
     number. transformers works on chunks of 64 tokens, padded: 4 C^2 k + 2 C^2 v + 6 C k v FLOPs each and head.
     """
+
+    columns_if_alike: ClassVar = ()
 
     key_heads: int
     value_heads: int
@@ -167,6 +172,8 @@ class GatedDelta(Recurrent):
 @dataclass(frozen=True, kw_only=True)
 class Selective(Recurrent):
     """A selective state space with a step of its own for each channel (Mamba)."""
+
+    columns_if_alike: ClassVar = ()
 
     inner: int
     state: int
@@ -217,6 +224,8 @@ class HeadedStateSpace(Recurrent):
     transformers works on chunks of C tokens, padded, with Z chunks: for each head 2 C^2 n + 2 C^2 p + 4 C n p a chunk,
     and 2 (Z + 1)^2 n p to hand states from chunk to chunk.
     """
+
+    columns_if_alike: ClassVar = ()
 
     heads: int
     head_dim: int

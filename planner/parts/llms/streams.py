@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from planner.parts.llms.block import Block
 from planner.parts.walk import Gather, Kernel, Matmul, Number, Pass
@@ -12,6 +13,8 @@ from planner.parts.walk import Gather, Kernel, Matmul, Number, Pass
 @dataclass(frozen=True, kw_only=True)
 class PerLayerInputs(Block):
     """A second embedding of each token, a slice for each layer, and what projects the first one beside it."""
+
+    columns_if_alike: ClassVar = ()
 
     hidden_size: int
     layers: int
@@ -25,7 +28,7 @@ class PerLayerInputs(Block):
 
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
         yield Matmul(todo.rows, self.hidden_size, self.layers * self.width, times=times, quantised=True)
-        yield Gather(todo.rows, self.layers * self.width)
+        yield Gather(todo.rows, self.layers * self.width, times)
 
     def moved_values(self, gpus: Number = 1.0) -> Number:
         return 3.0 * self.layers * self.width
@@ -40,6 +43,8 @@ class AltUp(Block):
 
     A router of the layer is applied twice, to what comes in and to what was computed.
     """
+
+    columns_if_alike: ClassVar = ()
 
     hidden_size: int
     streams: int
