@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from planner.base.errors import InputError
 from planner.base.quantities import format_bytes, format_flops, format_seconds, shown
-from planner.bench.planned import Planned
+from planner.bench.expected_released import expected_released
+from planner.bench.measure import measure
+from planner.bench.measurement import Measurement
+from planner.bench.methods import check_method, in_slices
+from planner.bench.place import free_memory, measurable_device
+from planner.bench.planned import Planned, stale_numbers
+from planner.bench.ranks import build_shared, need_ranks
+from planner.bench.slices import measure_by_slices
 from planner.configuration import Model
 from planner.costs.flops import flops
 from planner.costs.request import ROOFLINE
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
-from planner.planning.load_plan import as_plan
+from planner.planning.load_plan import PlanLike, as_plan
 from planner.planning.result import Plan
-from planner.vlm.build import DTYPES
+from planner.vlm.build import DTYPES, Progress, build_recipe, default_device
 from planner.vlm.recipe import Recipe, make_recipe
-
-_SAME = 1e-9
-"""Relative: sums in another order differ by less."""
+from planner.vlm.saving import load_model
+from planner.vlm.weights import PRETRAINED
 
 
 @dataclass(frozen=True)
@@ -45,20 +53,69 @@ class Expected(Planned):
     def model(self) -> Model:
         return self.recipe.model
 
-    @property
-    def named(self) -> Mapping[str, object]:
-        r = self.recipe
-        return {
-            "llm": r.llm.name,
-            "visual_tokens": r.visual_tokens,
-            "vision": r.vision.name,
-            "compressor": r.compressor.name,
-            "prompt_order": r.prompt_order,
-        }
+    def check(self, method: str, mode: str) -> None:
+        check_method(method)
+        need_ranks(self.tensor_parallel)
+
+    def load(self, weights: str, device: str | torch.device | None) -> Any:
+        if weights == PRETRAINED:
+            raise InputError(
+                f"{self.recipe} is to be trained, so no pretrained weights of it exist; expected random, or a folder "
+                "that build wrote"
+            )
+        return load_model(weights, device or default_device())[0]
+
+    def measured(
+        self,
+        model: Any | None,
+        *,
+        device: str | torch.device | None,
+        method: str,
+        mode: str,
+        seconds: float,
+        seed: int,
+        progress: Progress | None,
+    ) -> Measurement:
+        options: dict[str, Any] = {"batch": self.batch, "mode": mode, "seconds": seconds, "seed": seed}
+        options["progress"] = progress
+        if model is None and self.tensor_parallel > 1:
+            model = build_shared(self.recipe, self.precision, seed)
+        if model is not None:
+            return measure(model, self.recipe, self.workload, **options)
+        place = measurable_device(device)
+        if in_slices(method, self, place):
+            return measure_by_slices(self.recipe, self.workload, dtype=self.precision, device=place, **options)
+        built = build_recipe(self.recipe, {}, dtype=self.precision, device=place, seed=seed, progress=progress)
+        found = measure(built, self.recipe, self.workload, **options)
+        del built
+        free_memory()
+        return found
+
+
+def as_planned(
+    plan: PlanLike,
+    *,
+    llm: str | None = None,
+    vision: str | None = None,
+    hardware: str | Path | Hardware | None = None,
+    precision: str | None = None,
+) -> Planned:
+    """What a plan expects of its pick, be it made of parts or a released model; arguments as those of `expected`.
+
+    Raises:
+        InputError: what `expected` raises; parts of a released model.
+    """
+    found = as_plan(plan)
+    if found.best.released is None:
+        return expected(found, llm=llm, vision=vision, hardware=hardware, precision=precision)
+    for name, part in (("llm", llm), ("vision", vision)):
+        if part is not None:
+            raise InputError(f"{name}: the plan's pick is a released model, which brings its own parts; leave it out")
+    return expected_released(found, hardware=hardware, precision=precision)
 
 
 def expected(
-    plan: Plan | Mapping[str, Any] | str | Path,
+    plan: PlanLike,
     *,
     llm: str | None = None,
     vision: str | None = None,
@@ -112,8 +169,4 @@ def _stale(found: Expected, plan: Plan, *, as_planned: bool) -> tuple[str, ...]:
         latency = found.cost().latency if plan.deployment.latency_source == ROOFLINE else None
         if latency is not None and best.latency is not None:
             pairs["TTFT"] = (best.quantities["ttft_s"], float(latency.ttft_s), format_seconds)
-    return tuple(
-        f"{title}: the plan says {show(planned)}, {show(now)} is predicted now; plan again"
-        for title, (planned, now, show) in pairs.items()
-        if abs(planned - now) > _SAME * abs(now)
-    )
+    return stale_numbers(pairs)

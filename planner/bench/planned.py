@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
+import torch
+
+from planner.bench.measurement import Measurement
 from planner.configuration import Model, Run
 from planner.costs.flops import TORCH
 from planner.costs.memory import Memory, memory
 from planner.costs.request import RequestCost, cost_of
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
+from planner.vlm.build import Progress
+
+_SAME = 1e-9
+"""Relative: sums in another order differ by less."""
 
 
 class Planned(ABC):
@@ -34,10 +42,43 @@ class Planned(ABC):
     def model(self) -> Model:
         """What runs."""
 
-    @property
     @abstractmethod
-    def named(self) -> Mapping[str, object]:
-        """What a measurement of it says that it is, by the fields of `ModelFacts`."""
+    def check(self, method: str, mode: str) -> None:
+        """Raises InputError for a way to measure that this model is not measured in."""
+
+    @abstractmethod
+    def load(self, weights: str, device: str | torch.device | None) -> Any:
+        """The model with weights that exist.
+
+        Args:
+            weights: where they are, as `planner.bench.verify.verify` takes them.
+            device: a GPU where there is one.
+
+        Raises:
+            InputError: weights that are not this model's.
+        """
+
+    @abstractmethod
+    def measured(
+        self,
+        model: Any | None,
+        *,
+        device: str | torch.device | None,
+        method: str,
+        mode: str,
+        seconds: float,
+        seed: int,
+        progress: Progress | None,
+    ) -> Measurement:
+        """What was planned, measured.
+
+        Args:
+            model: on its device; None to build it here, with random weights.
+            device, method, mode, seconds, seed, progress: as `planner.bench.verify.verify` takes them.
+
+        Raises:
+            InputError: what cannot be built or measured here.
+        """
 
     def cost(self) -> RequestCost:
         """Everything that is predicted, FLOPs as FlopCounterMode counts them."""
@@ -56,3 +97,16 @@ class Planned(ABC):
     def params(self) -> int:
         """Of tower, compressor, projector and LLM."""
         return int(self.model.params)
+
+
+def stale_numbers(pairs: Mapping[str, tuple[float, float, Callable[[float], str]]]) -> tuple[str, ...]:
+    """Numbers of a plan that are not those which are predicted now: by another version, of changed parts.
+
+    Args:
+        pairs: by title, what the plan says, what is predicted now, and how such a number is shown.
+    """
+    return tuple(
+        f"{title}: the plan says {show(then)}, {show(now)} is predicted now; plan again"
+        for title, (then, now, show) in pairs.items()
+        if abs(then - now) > _SAME * abs(now)
+    )

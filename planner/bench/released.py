@@ -1,11 +1,10 @@
-"""measure() and verify() of released models: built with random weights, fed what their image rules cut."""
+"""measure() of released models: built with random weights, fed what their image rules cut."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +15,19 @@ from planner.base.quantities import shown, whole_number
 from planner.bench.counting import flops_of
 from planner.bench.measure import measured
 from planner.bench.measurement import EAGER, WHOLE, Ceilings, Measurement, ModelFacts
+from planner.bench.methods import AUTO
 from planner.bench.place import free_memory, measurable_device
-from planner.bench.planned import Planned
 from planner.bench.released_stages import ReleasedStages
 from planner.bench.runnable import Subject
-from planner.bench.verdict import Verdict
-from planner.bench.verify import AUTO, judge
-from planner.configuration import Model, ReleasedModel
+from planner.configuration import ReleasedModel
 from planner.costs.stages import Workload
-from planner.hardware import Hardware
 from planner.make.pixels import find_maker
 from planner.make.released import build_released
 from planner.make.vision import leave_out_unused_layers
-from planner.parts.images import settings_text
 from planner.parts.released import published_files
 from planner.vlm.build import DTYPES, Progress
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-
-
-@dataclass(frozen=True)
-class ExpectedReleased(Planned):
-    """A released model as it was planned."""
-
-    released: ReleasedModel
-    workload: Workload
-    batch: int
-    precision: str
-    tensor_parallel: int = 1
-    hardware: Hardware | None = None
-    plan_sha256: str | None = None
-    stale: tuple[str, ...] = ()
-
-    @property
-    def model(self) -> Model:
-        return self.released
-
-    @property
-    def named(self) -> Mapping[str, object]:
-        return names_of(self.released)
-
-
-def names_of(released: ReleasedModel) -> dict[str, Any]:
-    """What its measurements say that it is, by the fields of `ModelFacts`."""
-    turned = settings_text(released.turned)
-    return {
-        "llm": released.checkpoint.name,
-        "visual_tokens": int(released.visual_tokens),
-        "vision": released.checkpoint.encoder.name,
-        "compressor": released.compressor.name,
-        "prompt_order": released.prompt_order,
-        "image": f"{released.image}{f', {turned}' if turned else ''}",
-    }
 
 
 def measure_released(
@@ -103,7 +63,7 @@ def measure_released(
             measured.
         MeasurementError: too little memory.
     """
-    _check(released, workload, mode)
+    check_measurable(released, workload, mode)
     whole_number(batch, "batch", 1)
     if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
         raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
@@ -113,7 +73,7 @@ def measure_released(
     if dtype not in _NAMES:
         raise InputError(f"weights in {dtype}: expected {', '.join(_NAMES.values())}")
     facts = ModelFacts(
-        **names_of(released),
+        **released.names,
         precision=_NAMES[dtype],
         params=sum(weight.numel() for weight in model.parameters()),
     )
@@ -165,7 +125,7 @@ def sweep_released(
     Raises:
         InputError: what cannot be built or measured; a folder that holds one of the files already.
     """
-    _check(released, workload, mode, method)
+    check_measurable(released, workload, mode, method)
     place = measurable_device(device)
     chosen = precision or precision_here(place)
     if chosen not in DTYPES:
@@ -187,51 +147,12 @@ def sweep_released(
     return tuple(found)
 
 
-def verify_released(
-    wanted: ExpectedReleased,
-    *,
-    device: str | torch.device | None = None,
-    method: str = AUTO,
-    mode: str = EAGER,
-    seconds: float = 1.0,
-    tolerance: float | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Verdict:
-    """Builds a released model with random weights, measures it, and judges what is predicted of it.
-
-    Args:
-        wanted: the model with its request, and the hardware that predicts its times.
-        device, method, mode, seconds, seed: as `sweep_released` takes them.
-        tolerance: of times, as `planner.bench.verify.verify` takes it.
-        progress: told what is done.
-
-    Raises:
-        InputError: what cannot be built or measured here, in one sentence.
-    """
-    if wanted.tensor_parallel != 1:
-        raise InputError(f"tensor_parallel: a released model is verified on 1 device, got {wanted.tensor_parallel}")
-    found = sweep_released(
-        wanted.released,
-        [wanted.batch],
-        wanted.workload,
-        precision=wanted.precision,
-        device=None if device is None else str(device),
-        method=method,
-        mode=mode,
-        seconds=seconds,
-        seed=seed,
-        progress=progress,
-    )
-    return judge(wanted, found[0], tolerance=tolerance)
-
-
 def precision_here(device: str | torch.device | None) -> str:
     """What is measured where no precision is asked for: bf16 on a GPU, else fp32."""
     return "bf16" if measurable_device(device).type == "cuda" else "fp32"
 
 
-def _check(released: ReleasedModel, workload: Workload, mode: str, method: str = AUTO) -> None:
+def check_measurable(released: ReleasedModel, workload: Workload, mode: str, method: str = AUTO) -> None:
     """Raises InputError for what is not measured of released models."""
     if mode != EAGER:
         raise InputError(f"mode {shown(mode)}: a released model is measured in the mode eager")

@@ -13,9 +13,9 @@ from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Measurement, fingerprint
+from planner.bench.methods import AUTO, check_method, in_slices
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.slices import measure_by_slices
-from planner.bench.verify import AUTO, check_method, in_slices
 from planner.costs.stages import Workload
 from planner.parts.compressors import Compressor
 from planner.parts.towers import Tower

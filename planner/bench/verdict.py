@@ -120,8 +120,11 @@ class Verdict(Result):
 
     @property
     def subject(self) -> str:
-        """What was verified, where: "Qwen2.5-0.5B with 36 visual tokens on NVIDIA L4"."""
+        """What was verified, where: "Qwen2.5-0.5B with 36 visual tokens on NVIDIA L4", of a released model
+        "Qwen3-VL-2B-Instruct (1024x768, max_pixels=401408) on NVIDIA L4"."""
         model = self.measurement.model
+        if model.image:
+            return f"{model.llm} ({model.image}) on {self.measurement.environment['device']}"
         tokens = "1 visual token" if model.visual_tokens == 1 else f"{model.visual_tokens} visual tokens"
         return f"{model.llm} with {tokens} on {self.measurement.environment['device']}"
 

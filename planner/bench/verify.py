@@ -15,37 +15,32 @@ from typing import Any, TypeVar
 import torch
 
 from planner.base.errors import InputError
-from planner.base.quantities import format_bytes, shown
+from planner.base.quantities import format_bytes
 from planner.bench.devices import is_device, recognise
-from planner.bench.expected import Expected, expected
-from planner.bench.measure import measure
-from planner.bench.measurement import SLICES, WHOLE, Measurement
-from planner.bench.place import free_memory, measurable_device
+from planner.bench.expected import as_planned
+from planner.bench.measurement import Measurement
+from planner.bench.methods import AUTO
+from planner.bench.place import measurable_device
 from planner.bench.planned import Planned
-from planner.bench.ranks import build_shared, need_ranks
-from planner.bench.slices import measure_by_slices
 from planner.bench.time_checks import check_times
 from planner.bench.verdict import Check, Verdict
 from planner.costs.request import RequestCost
 from planner.hardware import CPU, Hardware, find_hardware
 from planner.planning.result import Plan
-from planner.vlm import PlannerVlmForConditionalGeneration
-from planner.vlm.build import Progress, build_recipe, free_bytes
+from planner.vlm.build import Progress
+from planner.vlm.weights import RANDOM
 
 MEMORY_TOLERANCE, MEMORY_SLACK_BYTES = 0.05, 300e6
-AUTO = "auto"
 AnyPlanned = TypeVar("AnyPlanned", bound=Any)
 """A `Planned` that is a dataclass."""
-METHODS = (AUTO, WHOLE, SLICES)
 _TITLES = {"llm": "LLM", "vision": "vision tower"}
-_ROOM = 1.15
-"""Of the predicted peak, that must be free for a model to be measured whole."""
 
 
 def verify(
-    model: PlannerVlmForConditionalGeneration | None,
-    plan: Plan | Mapping[str, Any] | str | Path | Expected,
+    model: Any | None,
+    plan: Plan | Mapping[str, Any] | str | Path | Planned,
     *,
+    weights: str = RANDOM,
     hardware: str | Path | Hardware | None = None,
     device: str | torch.device | None = None,
     method: str = AUTO,
@@ -59,11 +54,13 @@ def verify(
 
     Args:
         model: of `build`, on the device where it is to be measured; None to build it here.
-        plan: a plan, its dictionary or file; the pick is verified.
+        plan: a plan, its dictionary or file; the pick is verified, be it of parts or a released model.
+        weights: of a model that is built here: "random"; a folder that `build` wrote; of a released model also a folder
+            with its safetensors, or "pretrained", from the hub.
         hardware: a profile to predict times with, in place of the plan's.
         device: where to build; a GPU where there is one.
         method: "whole", "slices", or "auto": by slices where the whole does not fit the device.
-        mode: "eager", "static" or "compile".
+        mode: "eager", "static" or "compile"; a released model runs in the eager mode.
         seconds: of sampling for each stage, about.
         tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated
             profile, or twice its own median error where that is more; 50 % for others.
@@ -73,44 +70,15 @@ def verify(
     Raises:
         InputError: a plan that cannot be built or measured here, in one sentence.
     """
-    wanted = plan if isinstance(plan, Expected) else expected(plan, hardware=hardware)
-    check_method(method)
-    need_ranks(wanted.tensor_parallel)
-    options: dict[str, Any] = {"batch": wanted.batch, "mode": mode, "seconds": seconds, "seed": seed}
-    if model is None and wanted.tensor_parallel > 1:
-        model = build_shared(wanted.recipe, wanted.precision, seed)
-    if model is not None:
-        found = measure(model, wanted.recipe, wanted.workload, progress=progress, **options)
-    else:
-        place = measurable_device(device)
-        if in_slices(method, wanted, place):
-            found = measure_by_slices(
-                wanted.recipe, wanted.workload, dtype=wanted.precision, device=place, progress=progress, **options
-            )
-        else:
-            built = build_recipe(wanted.recipe, {}, dtype=wanted.precision, device=place, seed=seed, progress=progress)
-            found = measure(built, wanted.recipe, wanted.workload, progress=progress, **options)
-            del built
-            free_memory()
+    wanted = plan if isinstance(plan, Planned) else as_planned(plan, hardware=hardware)
+    wanted.check(method, mode)
+    if weights != RANDOM:
+        if model is not None:
+            raise InputError("weights: a model is given, which has its own; leave out one of them")
+        model = wanted.load(weights, device)
+    options: dict[str, Any] = {"device": device, "method": method, "mode": mode, "seconds": seconds, "seed": seed}
+    found = wanted.measured(model, progress=progress, **options)
     return judge(wanted, found, tolerance=tolerance)
-
-
-def check_method(method: str) -> None:
-    """Raises InputError for a way to measure that there is not."""
-    if method not in METHODS:
-        raise InputError(f"method: expected {', '.join(METHODS)}, got {shown(method)}")
-
-
-def in_slices(method: str, wanted: Planned, device: torch.device, held_bytes: int = 0) -> bool:
-    """Whether a model is to be measured by slices: as asked for, or because the whole does not fit."""
-    return method == SLICES or (method == AUTO and not fits(wanted, device, held_bytes))
-
-
-def fits(wanted: Planned, device: torch.device, held_bytes: int = 0) -> bool:
-    """Whether a model can be measured whole on a device, of which it holds so many bytes already."""
-    free = free_bytes(device)
-    needed = wanted.memory(wanted.workload.generated_tokens)
-    return free is None or _ROOM * float(needed.peak - needed.reserve) <= free + held_bytes
 
 
 def judge(wanted: Planned, measurement: Measurement, *, tolerance: float | None = None) -> Verdict:
@@ -154,7 +122,7 @@ def _identity(wanted: Planned, found: Measurement) -> Iterator[Check]:
     model = found.model
     same: dict[str, tuple[object, object]] = {
         _TITLES.get(name, name.replace("_", " ")): (planned, getattr(model, name))
-        for name, planned in wanted.named.items()
+        for name, planned in wanted.model.names.items()
     }
     same |= {
         "precision": (wanted.precision, model.precision),

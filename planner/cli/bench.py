@@ -43,6 +43,7 @@ from planner.cli.running import needs_torch, progress_bar
 from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
+from planner.planning.load_plan import load_plan
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]
@@ -126,6 +127,10 @@ def verify(
             "folder or config.json)."
         ),
     ] = None,
+    weights: Annotated[
+        str,
+        typer.Option(help="Of a released model that is built here: random, pretrained (hub), or a folder with them."),
+    ] = "random",
     image: Image = None,
     knob: Knobs = None,
     query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request, without a plan.")] = None,
@@ -157,13 +162,16 @@ def verify(
         _need_released(model, own, {"--llm-config": llm_config, "--vision": vision, "--grid": grid})
     elif extra := [option for option, value in own.items() if value is not None]:
         raise InputError(f"{extra[0]} says what is verified without a plan: leave it out, or leave out {plan_file}")
-    if grid is not None and model is not None:
-        raise InputError("--grid builds each neighbour itself: leave out --model")
+    elif model is not None and weights != "random":
+        raise InputError(f"--model {model} and --weights {weights}: with a plan, give one of them")
+    if grid is not None and (model is not None or weights != "random"):
+        raise InputError("--grid builds each neighbour itself: leave out --model and --weights")
     with needs_torch("verify"):
-        from planner.bench.expected import expected
+        from planner.bench.expected import as_planned
+        from planner.bench.expected_released import ExpectedReleased
         from planner.bench.grid import verify_grid
         from planner.bench.ranks import rank
-        from planner.bench.released import ExpectedReleased, precision_here, verify_released
+        from planner.bench.released import precision_here
         from planner.bench.verify import verify as verified
         from planner.bench.verify import with_device_profile
     card = None if hardware is None else find_hardware(hardware)
@@ -173,7 +181,11 @@ def verify(
         load = planner.Workload(query_tokens or 0, generated_tokens or 0, images=images)
         wanted = ExpectedReleased(asked, load, batch, precision or precision_here(device), 1, card)
     else:
-        wanted = expected(plan_file, llm=llm_config, vision=vision, hardware=card, precision=precision)
+        picked = load_plan(plan_file)
+        if picked.best.released is not None:
+            _refuse_parts_of_a_pick({"--llm-config": llm_config, "--vision": vision, "--grid": grid})
+        wanted = as_planned(picked, llm=llm_config, vision=vision, hardware=card, precision=precision)
+        weights = model or weights
     wanted = with_device_profile(wanted, device)
     options: dict[str, Any] = {
         "device": device,
@@ -184,13 +196,10 @@ def verify(
         "seed": parse_seed(seed),
     }
     with progress_bar() as progress:
-        if plan_file is None:
-            result: Any = verify_released(wanted, progress=progress, **options)
-        elif grid is not None:
-            result = verify_grid(wanted, grid, progress=progress, **options)
+        if grid is not None:
+            result: Any = verify_grid(wanted, grid, progress=progress, **options)
         else:
-            given = None if model is None else _load(model, device)
-            result = verified(given, wanted, progress=progress, **options)
+            result = verified(None, wanted, weights=weights, progress=progress, **options)
     if rank() != 0:  # one process of several speaks for all
         return
     content = result.to_dict()
@@ -219,6 +228,13 @@ def _need_released(model: str | None, own: Mapping[str, object], others: Mapping
             raise InputError(f"{option} goes with a plan; a released model brings its own parts")
 
 
+def _refuse_parts_of_a_pick(others: Mapping[str, object]) -> None:
+    """Raises InputError where a plan's released model is given what chooses among parts."""
+    for option, value in others.items():
+        if value is not None:
+            raise InputError(f"{option} is for models made of parts; the plan's pick is a released one: leave it out")
+
+
 def _tolerance(text: str) -> float:
     """A share of a time: ".15", "15%", or "any". Raises InputError for one that would let nearly anything pass."""
     if text.strip().lower() == "any":
@@ -242,10 +258,3 @@ def own_parts(image: str | None, visual_tokens: str | None, knob: list[str] | No
     if knob and image is None:
         raise InputError("--knob turns a released model's image processor: give --image instead of --visual-tokens")
     return image is not None
-
-
-def _load(folder: str, device: str | None) -> Any:
-    from planner.vlm.build import default_device
-    from planner.vlm.saving import load_model
-
-    return load_model(folder, device or default_device())[0]

@@ -47,16 +47,19 @@ def build(
     """Make the model of a plan, of names, or a released one: a folder that transformers loads, and its parameters."""
     if output is None and device != "meta":
         raise InputError("-o is missing: name the folder to write, or say --device meta for the parameters alone")
+    parts = {"--llm": llm, "--llm-config": llm_config, "--visual-tokens": visual_tokens}
+    parts |= {"--vision": vision, "--compressor": compressor, "--prompt-order": prompt_order}
+    how: dict[str, Any] = {"weights": weights, "device": device, "seed": seed, "force": force, "as_json": as_json}
     if model is not None:
-        others = {"--from": plan_file, "--llm": llm, "--llm-config": llm_config, "--visual-tokens": visual_tokens}
-        others |= {"--vision": vision, "--compressor": compressor, "--prompt-order": prompt_order}
-        how: dict[str, Any] = {"weights": weights, "dtype": dtype, "device": device, "seed": seed}
-        build_released_model(model, output, **how, force=force, as_json=as_json, others=others)
+        build_released_model(model, output, dtype=dtype, others={"--from": plan_file, **parts}, **how)
+        return
+    picked = None if plan_file is None else load_plan(plan_file)
+    if picked is not None and (released := picked.best.released) is not None:
+        build_released_model(released, output, dtype=dtype, planned=picked.best.precision, others=parts, **how)
         return
     if llm is not None and llm_config is not None:
         raise InputError(f"--llm {llm} and --llm-config {llm_config}: give one of them")
     parse_seed(seed)
-    picked = None if plan_file is None else load_plan(plan_file)
     chosen = _read_weights(weights)
     with needs_torch("build"):
         from planner.vlm.build import (

@@ -154,6 +154,17 @@ class Model:
         }
 
     @property
+    def names(self) -> dict[str, Any]:
+        """What a measurement of it says that was measured: its parts by name, visual tokens of an image."""
+        return {
+            "llm": self.llm.name,
+            "visual_tokens": int(self.visual_tokens),
+            "vision": self.tower.name,
+            "compressor": self.compressor.name,
+            "prompt_order": self.prompt_order,
+        }
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What reading its parts had to assume."""
         return self.llm.notes

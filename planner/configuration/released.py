@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.base.errors import InputError
 from planner.configuration.model import Model
-from planner.parts.images import ImageRule, ImageSize, Seen
+from planner.parts.images import ImageRule, ImageSize, Seen, settings_text
 from planner.parts.images.base import Setting
 from planner.parts.released import Checkpoint, OwnConnector, SeenTower, find_checkpoint, nothing_after
 from planner.parts.walk import Number
@@ -103,6 +103,18 @@ class ReleasedModel(Model):
 
     def params_by_part(self) -> dict[str, int]:
         return self.checkpoint.params_by_part()
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """With the image and the knobs that are turned: "1024x768, max_pixels=401408"."""
+        knobs = settings_text(self.turned)
+        image = "" if self.image is None else str(self.image)
+        return {
+            **super().names,
+            "llm": self.checkpoint.name,
+            "vision": self.checkpoint.encoder.name,
+            "image": f"{image}, {knobs}" if knobs else image,
+        }
 
     @property
     def notes(self) -> tuple[str, ...]:

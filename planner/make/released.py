@@ -161,9 +161,15 @@ def _loaded(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
         )
-    missing = [*info["missing_keys"], *(str(wrong[0]) for wrong in info["mismatched_keys"])]
-    if missing:
+    other = sorted(str(wrong[0]) for wrong in info["mismatched_keys"])
+    if other:
+        raise InputError(
+            f"{place} holds another model than {checkpoint.name}: {len(other)} weights have other shapes, such as "
+            f"{other[0]}"
+        )
+    if missing := info["missing_keys"]:
         raise InputError(f"{place} lacks {len(missing)} weights of {checkpoint.name}, such as {min(missing)}")
     return model
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from make.small import HUB_IDS, KNOBS, small_folder
 
+import planner
 from planner.base.errors import InputError
+from planner.bench.expected import as_planned
+from planner.bench.expected_released import ExpectedReleased
 from planner.bench.measurement import Ceilings, Measurement
-from planner.bench.released import ExpectedReleased, measure_released, sweep_released, verify_released
+from planner.bench.released import measure_released, sweep_released
 from planner.bench.verdict import Verdict
+from planner.bench.verify import judge, verify
 from planner.configuration import ReleasedModel
 from planner.costs.stages import Workload
 from planner.make.released import build_released
+from planner.make.saving import save_released
+from planner.tell.recommendation.judgement import _differences
 
 QUICK: dict[str, Any] = {"seconds": 0.01, "ceilings": Ceilings(1e11, 1e10, 1e10)}
 REQUEST = Workload(query_tokens=7, generated_tokens=3, system_tokens=2)
@@ -60,7 +68,7 @@ def test_measured_and_verified(tmp_path: Path) -> None:
     (file,) = (tmp_path / "out").iterdir()
     assert Measurement.load(file) == one
     wanted = ExpectedReleased(released, REQUEST, 1, "fp32")
-    verdict = verify_released(wanted, device="cpu", seconds=0.01)
+    verdict = verify(None, wanted, device="cpu", seconds=0.01)
     exact = ("params", "flops_encoder", "flops_compressor", "flops_prefill", "flops_decode", "weights_bytes")
     for name in (*exact, "kv_cache_bytes"):
         assert verdict.check(name).passed and verdict.check(name).error == 0, name
@@ -69,8 +77,6 @@ def test_measured_and_verified(tmp_path: Path) -> None:
 
 
 def test_another_image_is_not_what_was_planned(tmp_path: Path) -> None:
-    from planner.bench.verify import judge
-
     planned, other = (small("Qwen/Qwen3-VL-2B-Instruct", tmp_path, size) for size in ("300x200", "400x400"))
     found = measure_released(build_released(other), other, REQUEST, **QUICK)
     verdict = judge(ExpectedReleased(planned, REQUEST, 1, "fp32"), found)
@@ -93,4 +99,80 @@ def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a vision tower of clip_vision_model"):
         sweep_released(pixtral, [1], REQUEST, device="cpu")
     with pytest.raises(InputError, match="is verified on 1 device, got 2"):
-        verify_released(ExpectedReleased(released, REQUEST, 1, "fp32", 2), device="cpu")
+        verify(None, ExpectedReleased(released, REQUEST, 1, "fp32", 2), device="cpu")
+
+
+def planned(folder: Path, *, image: Any = "300x200", **options: Any) -> planner.Plan:
+    """A plan whose pick is a small model as a folder."""
+    asked: dict[str, Any] = {"budget": "1 TFLOPs", "workload": REQUEST, "models": folder, "image": image}
+    return planner.plan("reasoning", **asked | options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hub_id", "budget"),
+    [("Qwen/Qwen2.5-VL-3B-Instruct", "60 MFLOPs"), ("OpenGVLab/InternVL3-1B-hf", "1 GFLOPs")],
+)
+def test_the_pick_of_a_plan_is_verified(hub_id: str, budget: str, tmp_path: Path) -> None:
+    """Image, knob, request, batch and hardware are those of the plan; counts are equal to the last one."""
+    picked = planned(small_folder(hub_id, tmp_path / "it"), budget=budget, hardware="cpu")
+    released = picked.best.released
+    assert released is not None and released.turned, "a knob is turned to keep the budget"
+    verdict = verify(None, picked, device="cpu", seconds=0.01, tolerance=1e9)
+    assert verdict.passed, verdict.failed
+    equal = {check.name for check in verdict.checks if check.tolerance == 0.0}
+    assert equal == {
+        "params",
+        *(f"flops_{stage}" for stage in ("encoder", "compressor", "prefill", "decode")),
+        "weights_bytes",
+        "kv_cache_bytes",
+    }
+    timed = {check.name for check in verdict.checks if check.unit == "s" and check.passed is not None}
+    stages = {"encoder_s", "compressor_s", "prefill_s", "decode_step_s"}
+    assert timed == stages | {"ttft_s", "tpot_s", "request_s"}
+    assert verdict.plan_sha256 == picked.sha256
+    assert verdict.hardware is not None and verdict.hardware["name"] == "cpu"
+    assert verdict.measurement.model.image == released.names["image"]
+    assert str(verdict).startswith(f"it ({released.names['image']}) on ")
+    assert not list(_differences(verdict, picked))
+
+
+def test_of_several_sizes_the_long_one_is_verified(tmp_path: Path) -> None:
+    folder = small_folder("Qwen/Qwen3-VL-2B-Instruct", tmp_path / "it")
+    picked = planned(folder, image={"100x100": 0.5, "300x200": 0.5}, batch=2, hardware="cpu")
+    wanted = as_planned(picked)
+    assert isinstance(wanted, ExpectedReleased)
+    assert (str(wanted.released.image), wanted.batch, wanted.precision) == ("300x200", 2, "fp32")
+    assert wanted.workload == REQUEST and wanted.stale == ()
+    assert as_planned(picked, precision="bf16").precision == "bf16"
+    other = replace(picked, best=replace(picked.best, quantities={**picked.best.quantities, "ttft_s": 1.0}))
+    (said,) = as_planned(other).stale
+    assert said.startswith("TTFT: the plan says 1 s, ") and said.endswith(" is predicted now; plan again")
+
+
+@pytest.mark.slow
+def test_a_model_with_its_own_weights_is_measured_as_it_is(tmp_path: Path) -> None:
+    folder = small_folder("google/paligemma2-3b-pt-224", tmp_path / "it")
+    picked, released = planned(folder), ReleasedModel.of_checkpoint(folder, "300x200")
+    made = save_released(build_released(released), released.checkpoint, tmp_path / "made")
+    loaded = as_planned(picked).load(str(made), "cpu")
+    own = build_released(released).state_dict()
+    assert all(torch.equal(own[name], value) for name, value in loaded.state_dict().items())
+    verdict = verify(loaded, picked, seconds=0.01)
+    assert verdict.check("params").error == 0 and verdict.check("flops_prefill").error == 0
+    other = ReleasedModel.of_checkpoint(small_folder("google/paligemma-3b-pt-224", tmp_path / "other"), "300x200")
+    wrong = save_released(build_released(other), other.checkpoint, tmp_path / "wrong")
+    with pytest.raises(InputError, match="holds another model than it: "):
+        as_planned(picked).load(str(wrong), "cpu")
+
+
+def test_what_is_not_verified_of_a_plan_is_said(tmp_path: Path) -> None:
+    folder = small_folder("google/paligemma2-3b-pt-224", tmp_path / "it")
+    with pytest.raises(InputError, match="the plan's weights are in 'int8'; expected bf16, fp16, fp32 here"):
+        verify(None, planned(folder, precision="int8"))
+    with pytest.raises(InputError, match="vision: the plan's pick is a released model, which brings its own parts"):
+        as_planned(planned(folder), vision="CLIP-ViT-L/14-336")
+    with pytest.raises(InputError, match="a released model is measured in the mode eager"):
+        verify(None, planned(folder), mode="static")
+    with pytest.raises(InputError, match="weights: a model is given, which has its own"):
+        verify(object(), planned(folder), weights="pretrained")

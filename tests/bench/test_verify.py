@@ -19,8 +19,9 @@ from planner.bench.grid import neighbours, order_of, verify_grid
 from planner.bench.grid_verdict import GridVerdict
 from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings, Measurement
+from planner.bench.methods import fits
 from planner.bench.verdict import Check, Verdict
-from planner.bench.verify import fits, judge, verify, with_device_profile
+from planner.bench.verify import judge, verify, with_device_profile
 from planner.costs.stages import Workload
 from planner.hardware import find_hardware, hardware_catalog
 from planner.hardware.efficiency import Efficiency
@@ -317,7 +318,7 @@ def test_what_cannot_be_verified_here(options: dict[str, Any], said: str) -> Non
 
 def test_a_model_that_does_not_fit_is_measured_by_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = wanted_on(card(), llm="Qwen2.5-72B")
-    monkeypatch.setattr("planner.bench.verify.free_bytes", lambda device: 80 * 2**30)
+    monkeypatch.setattr("planner.bench.methods.free_bytes", lambda device: 80 * 2**30)
     assert not fits(wanted, read_device("cpu")) and fits(wanted_on(card()), read_device("cpu"))
     assert fits(wanted, read_device("cpu"), held_bytes=80 * 2**30)  # what it takes already is not wanted again
 

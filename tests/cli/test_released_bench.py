@@ -8,6 +8,8 @@ import pytest
 from make.small import small_folder
 from support import Run
 
+import planner
+
 REQUEST = ("--query-tokens", 5, "--generated-tokens", 2)
 QUICK = ("--device", "cpu", "--seconds", 0.01)
 
@@ -35,6 +37,40 @@ def test_verified_without_a_plan(run: Run, tmp_path: Path) -> None:
     assert set(equal) == {"params", "weights_bytes", "kv_cache_bytes"} | flops
     assert set(equal.values()) == {0.0}
     assert content["passed"] and (tmp_path / "verdict.json").is_file()
+
+
+@pytest.mark.slow
+def test_the_pick_of_a_plan_is_verified_with_its_own_weights(run: Run, tmp_path: Path) -> None:
+    """Planned, built, verified and reported: what was measured is what is recommended."""
+    plan, made, verdict = (tmp_path / name for name in ("plan.json", "made", "verdict.json"))
+    limits = ("--budget", "60MFLOPs", "--hardware", "cpu", "--image", "300x200")
+    source = small_folder("Qwen/Qwen2.5-VL-3B-Instruct", tmp_path / "narrow")
+    run("plan", "--models", source, *limits, *REQUEST, "-o", plan, "--json")
+    knob = planner.load_plan(plan).best.knob
+    assert knob
+    run("build", "--from", plan, "-o", made, "--json")
+    found = run("verify", plan, "--model", made, "--tolerance", "any", *QUICK, "-o", verdict)
+    assert found.code == 0 and f"narrow (300x200, {knob})" in " ".join(found.out.split())
+    run("report", plan, "--verdict", verdict, "-o", tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "the predictions held" in text and "not quite what is recommended" not in text
+
+
+def test_what_a_released_pick_is_not_verified_with(run: Run, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    limits = ("--budget", "1TFLOPs", "--image", "300x200")
+    run("plan", "--models", folder(tmp_path), *limits, *REQUEST, "-o", plan, "--json")
+    for options, said in (
+        (
+            ("--grid", tmp_path / "cells"),
+            "--grid is for models made of parts; the plan's pick is a released one: leave it out",
+        ),
+        (("--vision", "tower.json"), "--vision is for models made of parts"),
+        (("--weights", "pretrained"), "no hub id of narrow is known"),
+        (("--weights", "pretrained", "--model", "made"), "with a plan, give one of them"),
+        (("--mode", "compile"), "a released model is measured in the mode eager"),
+    ):
+        assert said in run("verify", plan, *options).complaint
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,14 @@ def test_the_page_and_its_command(run: Run, tmp_path: Path) -> None:
     assert planner.load_plan(own).sha256 == found.sha256
 
 
-def test_it_is_not_built_of_parts(run: Run, tmp_path: Path) -> None:
+def test_it_is_built_as_released(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    file = plan().save(tmp_path / "plan.json")
-    refused = run("build", "--from", file, "--device", "meta")
-    assert "build --model Qwen/Qwen3-VL" in refused.complaint
+    found = plan()
+    file = found.save(tmp_path / "plan.json")
+    content = run("build", "--from", file, "--device", "meta", "--json").json
+    released = found.best.released
+    assert released is not None
+    assert (content["hub_id"], content["dtype"]) == (released.checkpoint.hub_id, "bf16")
+    assert sum(part["built"] for part in content["params"].values()) == released.params
+    refused = run("build", "--from", file, "--llm", "Qwen2.5-7B", "--device", "meta")
+    assert "a plan's released model and --llm exclude each other" in refused.complaint

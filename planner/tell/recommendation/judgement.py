@@ -16,6 +16,7 @@ from planner.tell.recommendation.wording import NAME_MAX
 
 _DECIDING = ("hardware", "ttft_s", "tpot_s", "request_s", "peak_memory_bytes")
 _NAMED_MAX = 3
+_TITLES = {"llm": "language model", "vision": "vision tower"}
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,10 @@ class Judgement:
 def _differences(verdict: Verdict, plan: Plan) -> Iterator[Line]:
     measured, model, best = verdict.measurement, verdict.measurement.model, plan.best
     pairs: dict[str, tuple[Any, Any]] = {
-        "language model": (model.llm, best.llm.name),
-        "visual tokens": (model.visual_tokens, best.visual_tokens),
-        "vision tower": (model.vision, best.vision.name),
-        "compressor": (model.compressor, best.compressor.name),
-        "prompt order": (model.prompt_order, best.prompt_order),
+        _TITLES.get(name, name.replace("_", " ")): (getattr(model, name), planned)
+        for name, planned in best.model.names.items()
+    }
+    pairs |= {
         "precision": (model.precision, best.precision),
         "batch": (measured.batch, best.batch),
         "GPUs": (model.tensor_parallel, best.tensor_parallel),
