@@ -13,7 +13,7 @@ from ratios import ms, seconds_of, summary, three_digits
 
 from planner.hardware import Hardware, hardware_catalog
 from planner.parts.catalog import llm_catalog
-from planner.parts.encoders.siglip import two_layers
+from planner.parts.encoders.base import two_layers
 from planner.parts.llms.base import Llm
 from planner.parts.released import find_checkpoint
 from planner.parts.walk import Pass

@@ -72,13 +72,18 @@ class Rates:
 
 
 def _peak(hardware: Hardware, precision: str) -> float:
-    computed_as = _COMPUTED_AS.get(precision, precision)
-    alike = {"bf16": "fp16", "fp16": "bf16"}.get(computed_as, computed_as)
-    peak = hardware.flops_per_s.get(computed_as) or hardware.flops_per_s.get(alike)
-    if not peak:
-        able = ", ".join(name for name in WEIGHT_PRECISIONS if hardware.flops_per_s.get(_COMPUTED_AS.get(name, name)))
+    peak = _known_peak(hardware, precision)
+    if peak is None:
+        able = ", ".join(name for name in WEIGHT_PRECISIONS if _known_peak(hardware, name))
         raise InputError(f"{hardware.title} does not compute in {precision}; it does in: {able}")
     return peak
+
+
+def _known_peak(hardware: Hardware, precision: str) -> float | None:
+    """Of the precision that products run in; one 16-bit format stands for the other."""
+    computed_as = _COMPUTED_AS.get(precision, precision)
+    alike = {"bf16": "fp16", "fp16": "bf16"}.get(computed_as, computed_as)
+    return hardware.flops_per_s.get(computed_as) or hardware.flops_per_s.get(alike)
 
 
 @dataclass(frozen=True)

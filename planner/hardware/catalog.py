@@ -16,16 +16,30 @@ from planner.base.registry import Registry
 from planner.hardware.card import Hardware
 from planner.hardware.host import CPU, host_cpu
 
-_VENDORS = re.compile(r"^(?:nvidia|amd|apple|geforce|tesla|instinct|jetson|radeon)(?=[\s_-])[\s_-]*", re.IGNORECASE)
+_VENDORS = re.compile(
+    r"^(?:nvidia|amd|apple|intel|qualcomm|mediatek|geforce|tesla|instinct|jetson|radeon)(?=[\s_-])[\s_-]*",
+    re.IGNORECASE,
+)
+
+
+@cache
+def _tables() -> tuple[dict[str, Any], ...]:
+    """hardware.json, then edge.json."""
+    files = ("hardware.json", "edge.json")
+    return tuple(json.loads(resources.files(__package__).joinpath(file).read_text("utf-8")) for file in files)
 
 
 @cache
 def shipped_cards() -> tuple[Hardware, ...]:
     """The accelerators of hardware.json, then the devices of edge.json."""
-    cards: dict[str, Any] = {}
-    for file in ("hardware.json", "edge.json"):
-        cards |= json.loads(resources.files(__package__).joinpath(file).read_text("utf-8"))["cards"]
+    cards = {name: card for table in _tables() for name, card in table["cards"].items()}
     return tuple(Hardware.from_dict({"name": name, **card}, name) for name, card in cards.items())
+
+
+@cache
+def hardware_aliases() -> Mapping[str, str]:
+    """Other names of shipped accelerators, of the GPU, the chip or a device around it -> the name."""
+    return {alias: name for table in _tables() for alias, name in table.get("aliases", {}).items()}
 
 
 def _register_shipped() -> None:
@@ -45,7 +59,8 @@ def hardware_catalog() -> Mapping[str, Hardware]:
 def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
     """An accelerator: as it is, by its name in the catalogue, by the path of a profile (.json), or "cpu" for this host.
 
-    Names are read without regard to case, blanks, hyphens and the vendor: "NVIDIA H100 SXM" is h100-sxm.
+    Names are read without regard to case, blanks, hyphens and the vendor: "NVIDIA H100 SXM" is h100-sxm. A few devices
+    have other names too: "iPhone 16 Pro" is apple-a18-pro.
 
     Raises:
         UnknownNameError: no such name.
@@ -63,12 +78,17 @@ def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
     key = _key(name)
     if key in catalog:
         return catalog[key]
-    several = [card.name for known, card in catalog.items() if key and known.startswith(key)]
+    aliases = {_key(alias): HARDWARE.find(meant) for alias, meant in hardware_aliases().items()}
+    if key in aliases:
+        return aliases[key]
+    names = (*catalog.items(), *aliases.items())
+    several = list(dict.fromkeys(card.name for known, card in names if key and known.startswith(key)))
     if len(several) > 1:
         one_of = f"{', '.join(several[:-1])} or {several[-1]}"
         raise InputError(f"{name!r} fits several accelerators; did you mean {one_of}?")
     known = [*hardware_catalog(), CPU]
-    raise UnknownNameError("accelerator", name, known, f"there are {', '.join(known)}, and the path of any profile")
+    told = f"there are {', '.join(known)}, and the path of any profile"
+    raise UnknownNameError("accelerator", name, [*known, *hardware_aliases()], told)
 
 
 def default_precision(card: Hardware | None) -> str:

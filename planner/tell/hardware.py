@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from planner.hardware import Hardware
+from planner.hardware import Hardware, hardware_aliases
 from planner.hardware.efficiency import JUDGED
 from planner.tell import values as v
 from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, foreign, line, sentence
@@ -64,6 +64,9 @@ def _peaks(card: Hardware) -> Iterator[Block]:
     if card.power_w is not None:
         rows.append((line("power"), _power(card)))
     yield Table(line("peaks"), ("", "peak"), tuple(rows), breaks=frozenset({first}))
+    others = [alias for alias, name in hardware_aliases().items() if name == card.name]
+    if others:
+        yield Paragraph(line(foreign(", ".join(others), "other names")), label="also called")
     told: dict[str, list[str]] = {}
     for number, source in card.source.items():
         told.setdefault(source, []).append(_TITLES[number])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import planner
 from planner.base.errors import InputError, OutputExistsError, UnknownNameError
 from planner.base.file_format import content_hash
-from planner.hardware import CPU, PRECISIONS, Hardware, find_hardware, hardware_catalog, host_cpu
+from planner.hardware import CPU, PRECISIONS, Hardware, find_hardware, hardware_aliases, hardware_catalog, host_cpu
 from planner.hardware.efficiency import Efficiency, efficiency_of
 
 # name: dense bf16, fp16, fp8, int8 in TFLOP/s (None: it does not compute in it), GB as sold, GB/s, W
@@ -62,6 +62,19 @@ EDGE: dict[str, tuple[float, float, float]] = {
     "apple-m4-pro": (9.2, 64, 273),
     "apple-m4-max": (18.4, 128, 546),
     "radeon-8060s": (59.4, 128, 256),
+    "apple-a17-pro": (2.15, 8, 51.2),
+    "apple-a18-pro": (2.23, 8, 60),
+    "adreno-750": (5.55, 12, 76.8),
+    "dimensity-9400": (9.90, 16, 85.336),
+    "adreno-x1-85": (9.22, 64, 135.168),
+    "arc-140v": (31.9, 32, 136.528),
+    "radeon-890m": (23.8, 32, 120),
+}
+# name: fp32 TFLOP/s, GB, GB/s
+PROCESSORS: dict[str, tuple[float, float, float]] = {
+    "ryzen-hx-370": (1.50, 32, 120),
+    "ultra-7-258v": (1.09, 32, 136.528),
+    "x1e-84-100": (1.46, 64, 135.168),
 }
 
 PROFILE = {
@@ -83,7 +96,7 @@ def written(folder: Path, content: Any) -> Path:
 
 
 def test_the_table_holds_the_known_cards() -> None:
-    assert sorted(hardware_catalog()) == sorted([*CARDS, *EDGE])
+    assert sorted(hardware_catalog()) == sorted([*CARDS, *EDGE, *PROCESSORS])
     assert all(card.name == name for name, card in hardware_catalog().items())
 
 
@@ -132,7 +145,7 @@ def test_devices_at_the_edge(name: str) -> None:
     card = find_hardware(name)
     rate, gigabytes, bandwidth = EDGE[name]
     assert card.flops_per_s["fp16"] == pytest.approx(rate * 1e12, rel=0.01)
-    assert card.bandwidth_bytes_per_s == bandwidth * 1e9
+    assert card.bandwidth_bytes_per_s == round(bandwidth * 1e9)
     assert card.memory_bytes == gigabytes * 2**30
     assert "shared with the processor" in card.source["memory_bytes"]
     assert set(card.source) == {"flops_per_s", "memory_bytes", "bandwidth_bytes_per_s"} | (
@@ -141,6 +154,70 @@ def test_devices_at_the_edge(name: str) -> None:
     assert all(len(text) > 20 for text in card.source.values())
     assert (card.interconnect, card.interconnect_bytes_per_s) == ("none", 0.0)
     assert card.efficiency.source == "default"
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_laptop_processors(name: str) -> None:
+    """They multiply 16-bit weights in fp32, and know no eight bits."""
+    card = find_hardware(name)
+    rate, gigabytes, bandwidth = PROCESSORS[name]
+    assert card.rate("fp32") == pytest.approx(rate * 1e12, rel=0.01)
+    assert card.rate("bf16") == card.rate("fp32")
+    assert set(card.flops_per_s) == {"bf16", "fp32"}
+    assert card.bandwidth_bytes_per_s == round(bandwidth * 1e9)
+    assert card.memory_bytes == gigabytes * 2**30
+    assert card.form_factor == "laptop processor"
+    assert card.efficiency == Efficiency()
+    assert card.source["flops_per_s"].endswith("widened and multiplied in fp32, so bf16 has its rate")
+    assert all("https://" in card.source[number] for number in ("flops_per_s", "bandwidth_bytes_per_s"))
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "flops_per_clock", "gigahertz", "precision"),
+    [
+        ("apple-a17-pro", 768, 2, 1.398, "fp32"),
+        ("apple-a18-pro", 768, 2, 1.45, "fp16"),
+        ("adreno-750", 1536, 2, 0.903, "fp32"),
+        ("dimensity-9400", 12, 512, 1.612, "fp16"),
+        ("adreno-x1-85", 1536, 2, 1.5, "fp32"),
+        ("arc-140v", 8, 4096, 1.95, "int8"),
+        ("radeon-890m", 16, 512, 2.9, "bf16"),
+        ("radeon-8060s", 40, 512, 2.9, "bf16"),
+    ],
+)
+def test_derived_peaks_are_units_times_clock(
+    name: str, units: int, flops_per_clock: int, gigahertz: float, precision: str
+) -> None:
+    assert find_hardware(name).rate(precision) == pytest.approx(units * flops_per_clock * gigahertz * 1e9, rel=1e-12)
+
+
+def test_what_nobody_published_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        planner.cost("Qwen3-0.6B", 64, query_tokens=50, generated_tokens=32, hardware="dimensity-9400", precision="fp8")
+    assert str(caught.value) == (
+        "MediaTek Dimensity 9400 (Immortalis-G925) 16 GB does not compute in fp8; it does in: fp32, bf16, fp16, int4"
+    )
+    told = planner.cost("Qwen3-0.6B", 64, query_tokens=50, generated_tokens=32, hardware="iphone 16 pro")
+    assert told.latency is not None
+
+
+@pytest.mark.parametrize(("alias", "name"), hardware_aliases().items())
+def test_another_name_leads_to_its_card(alias: str, name: str) -> None:
+    assert find_hardware(alias) is find_hardware(alias.replace("-", " ").upper()) is hardware_catalog()[name]
+    assert alias not in hardware_catalog()
+
+
+def test_other_names_are_listed_where_one_fits_several() -> None:
+    with pytest.raises(InputError) as caught:
+        find_hardware("snapdragon")
+    assert str(caught.value) == (
+        "'snapdragon' fits several accelerators; did you mean adreno-750, adreno-x1-85 or x1e-84-100?"
+    )
+
+
+def test_a_mistyped_other_name_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'iphone-16-pro'"):
+        find_hardware("iphone-16-por")
 
 
 @pytest.mark.parametrize(("name", "sparse"), [("agx-orin-64", 170), ("agx-orin-32", 108)])
@@ -152,6 +229,9 @@ def test_a_jetson_is_half_of_half_of_its_sparse_tops(name: str, sparse: int) -> 
 def test_a_maker_may_be_named_or_not() -> None:
     assert find_hardware("M4 Max").name == find_hardware("Apple M4 Max").name == "apple-m4-max"
     assert find_hardware("NVIDIA Jetson AGX Orin 64").name == "agx-orin-64"
+    assert find_hardware("Qualcomm Snapdragon 8 Gen 3").name == "adreno-750"
+    assert find_hardware("Intel Arc 140V").name == "arc-140v"
+    assert find_hardware("MediaTek Dimensity 9400").name == "dimensity-9400"
 
 
 def test_without_an_interconnect_gpus_do_not_share_a_model() -> None:

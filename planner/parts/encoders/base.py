@@ -55,6 +55,14 @@ class Bridge:
             yield pooling(patches, self.pooling_width)
 
 
+def two_layers(width: int, llm_width: int, *, bias: bool = True, norm: int = 0) -> Bridge:
+    """d -> H -> H; `norm` parameters before it."""
+    return Bridge(
+        steps=(Step(width, llm_width), Step(llm_width, llm_width)),
+        vectors=norm + 2 * llm_width * bias,
+    )
+
+
 def pooling(patches: Number, width: int) -> Kernel:
     """An attention of each token over its own patches, as one product: each patch is a pair."""
     return Matmul(patches, 2 * width, 1, stored=0.0, touched=0.0)

@@ -16,9 +16,8 @@ from typing import Any
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.encoders.audio import gemma3n_audio
-from planner.parts.encoders.base import Bridge, Encoder, Step
+from planner.parts.encoders.base import Bridge, Encoder, Step, two_layers
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts
-from planner.parts.encoders.siglip import two_layers
 from planner.parts.images import Seen
 from planner.parts.walk import Attention, Elementwise, Kernel, Matmul, Number
 

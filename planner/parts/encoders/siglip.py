@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.encoders.audio import phi4_audio
-from planner.parts.encoders.base import Bridge, Encoder, Step
+from planner.parts.encoders.base import Bridge, Encoder, Step, two_layers
 from planner.parts.encoders.pixtral import pixtral_encoder
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, side
 from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
@@ -86,14 +86,6 @@ def layers_up_to(parts: Parts, layers: int) -> int:
     if isinstance(chosen, bool) or not isinstance(chosen, int) or not -layers <= chosen <= layers:
         raise SpecError(f"{parts.name}: expected 'vision_feature_layer' to be one layer, got {shown(chosen)}")
     return layers + 1 + chosen if chosen < 0 else chosen
-
-
-def two_layers(width: int, llm_width: int, *, bias: bool = True, norm: int = 0) -> Bridge:
-    """d -> H -> H; `norm` parameters before it."""
-    return Bridge(
-        steps=(Step(width, llm_width), Step(llm_width, llm_width)),
-        vectors=norm + 2 * llm_width * bias,
-    )
 
 
 def _clip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
