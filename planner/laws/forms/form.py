@@ -38,6 +38,9 @@ class Parameter:
     """Upper bound, part of the fit."""
     starts: tuple[float, float] = (0.01, 1.0)
     """Between these a fit begins; spread evenly in the logarithm where both are above zero."""
+    nodes: tuple[float, ...] = ()
+    """Values at which a belief about several forms holds it, unless the form is linear in it; spread over `starts`
+    where there are none."""
     linear: bool = False
     """Whether the form is linear in it, all else held: it is then solved for, not searched, where a fit begins."""
     log: bool = False
@@ -59,7 +62,8 @@ class Parameter:
 def exponent(name: str, letter: str, latex: str = "") -> Parameter:
     """The exponent of a power of N or T, between 0 and the largest that a run can tell from a step."""
     return Parameter(
-        name=name, high=EXPONENT_MAX, starts=(0.005, 3.0), log=True, word="an exponent",
+        name=name, high=EXPONENT_MAX, starts=(0.005, 3.0), nodes=(0.02, 0.2, 0.45, 0.8, 1.2), log=True,
+        word="an exponent",
         meaning=f"exponent of {letter}, no unit", latex=latex,
     )  # fmt: skip
 

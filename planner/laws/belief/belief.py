@@ -1,0 +1,174 @@
+"""What is believed of the errors at any points: a weighted set of Gaussian processes, each with a scale of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.laws.belief.means import Means
+from planner.laws.belief.misfit import covariances, roots
+
+FloatArray = NDArray[np.float64]
+Labels = NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Configurations that are asked about."""
+
+    n: FloatArray
+    """Sizes of language models in the law's unit, shape (points,)."""
+    t: FloatArray
+    """Visual tokens per image, shape (points,)."""
+    llm: Labels
+    """Which language model each is: two points with one label have one offset."""
+
+    @property
+    def where(self) -> tuple[FloatArray, FloatArray, Labels]:
+        """ln N, ln T and the labels."""
+        return np.log(self.n), np.log(self.t), self.llm
+
+    def __len__(self) -> int:
+        return len(self.n)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured(Points):
+    """Runs: points with their measured errors."""
+
+    y: FloatArray
+    """Measured errors, shape (runs,)."""
+    weights: FloatArray
+    """Of the squared residuals, mean 1: the noise variance of a run is that of the mean run over its weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Combinations of a mean and of sizes that the runs leave possible; C of them, n runs."""
+
+    weights: FloatArray
+    """Probability of each, (C,)."""
+    mean: NDArray[np.intp]
+    """Which mean, (C,)."""
+    sizes: FloatArray
+    """Of g, h, p, LLMs, token counts, in units of the noise, (C, 5)."""
+    scale: FloatArray
+    """S: the noise variance is S over a chi-square, (C,)."""
+    precision: FloatArray
+    """Q, (C, n, n)."""
+    ones: FloatArray
+    """K^-1 1 / (1^T K^-1 1): the weighted mean of the residuals is the offset, (C, n)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Belief:
+    """What runs and forms together say of errors."""
+
+    measured: Measured
+    means: Means
+    tau: float
+    """Prior standard deviation of what a column is multiplied by, in units of the noise."""
+    degrees: float
+    """Degrees of freedom of the noise."""
+    components: Components
+
+    def shares(self) -> dict[str, float]:
+        """Probability of each form, the likeliest first."""
+        found: dict[str, float] = {}
+        for mean, weight in zip(self.components.mean, self.components.weights, strict=True):
+            form = self.means.forms[int(mean)]
+            found[form] = found.get(form, 0.0) + float(weight)
+        return dict(sorted(found.items(), key=lambda one: -one[1]))
+
+    def noise_sd(self) -> float:
+        """Standard deviation of a run of mean weight about what is believed: the root of the mean variance."""
+        c = self.components
+        return float(np.sqrt(c.weights @ c.scale / max(self.degrees - 2, 1.0)))
+
+    def expected(self, points: Points) -> FloatArray:
+        """The expected errors, shape (points,): exact, no draws."""
+        c, y = self.components, self.measured.y - self._level
+        active = self._active[c.mean]
+        residual, offset = self._solve(y[None, :].repeat(len(c.weights), 0), np.arange(len(c.weights)))
+        blocks = covariances(*points.where, self.measured.where)
+        found = np.full(len(points), self._level + c.weights @ offset)
+        for part, block in enumerate(blocks):
+            found += block @ ((c.weights * c.sizes[:, part] ** 2) @ residual)
+        in_columns = (residual @ self.means.columns) * active**2
+        found += self.means.at(points.n, points.t) @ (c.weights @ in_columns)
+        return found
+
+    def draws(self, points: Points, count: int, seed: int = 0) -> FloatArray:
+        """Joint draws of the errors, without the noise of a run, shape (count, points).
+
+        A draw of everything from the prior is moved by what the runs say of it (Matheron's rule), so that no
+        covariance between points is ever formed.
+
+        Args:
+            points: asked about.
+            count: how many.
+            seed: the same seed gives the same draws.
+        """
+        random = np.random.default_rng(seed)
+        c, runs = self.components, self.measured
+        which = np.repeat(np.arange(len(c.weights)), random.multinomial(count, c.weights))
+        noise = np.sqrt(c.scale[which] / random.chisquare(self.degrees, count))[:, None]
+        sizes, active = c.sizes[which], self._active[c.mean[which]]
+        both = _joined(runs, points)
+        columns = np.vstack([self.means.columns, self.means.at(points.n, points.t)])
+        drawn = (random.standard_normal(active.shape) * active) @ columns.T
+        for part, root in enumerate(roots(*both)):
+            drawn += sizes[:, [part]] * (random.standard_normal((count, root.shape[1])) @ root.T)
+        measured = drawn[:, : len(runs)] + random.standard_normal((count, len(runs))) / np.sqrt(runs.weights)
+        left = (runs.y - self._level) / noise - measured
+        residual, offset = self._solve(left, which)
+        found = drawn[:, len(runs) :] + offset[:, None]
+        for part, block in enumerate(covariances(*points.where, runs.where)):
+            found += sizes[:, [part]] ** 2 * (residual @ block.T)
+        found += ((residual @ self.means.columns) * active**2) @ columns[len(runs) :].T
+        return self._level + noise * found
+
+    @property
+    def _level(self) -> float:
+        return float(self.measured.y.mean())
+
+    @cached_property
+    def _active(self) -> FloatArray:
+        """tau where a mean has a column, 0 elsewhere, (means, columns)."""
+        found = np.zeros((len(self.means.members), self.means.columns.shape[1]))
+        for mean, members in enumerate(self.means.members):
+            found[mean, list(members)] = self.tau
+        return found
+
+    def _solve(self, left: FloatArray, which: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        """K^-1 of what each row leaves once its mean's columns and offset are fitted, and that offset.
+
+        Args:
+            left: residuals, (rows, n).
+            which: component of each row, ascending.
+        """
+        c = self.components
+        residual, offset = np.empty_like(left), np.empty(len(left))
+        starts = np.flatnonzero(np.r_[True, which[1:] != which[:-1]])
+        for start, end in zip(starts, [*starts[1:], len(which)], strict=True):
+            one, rows = which[start], slice(start, end)
+            members = list(self.means.members[int(c.mean[one])])
+            f = self.tau * self.means.columns[:, members]
+            qf = c.precision[one] @ f
+            mine = left[rows] @ c.precision[one]
+            fitted = np.linalg.solve(np.eye(len(members)) + f.T @ qf, (mine @ f).T).T
+            residual[rows] = mine - fitted @ qf.T
+            offset[rows] = (left[rows] - fitted @ f.T) @ c.ones[one]
+        return residual, offset
+
+
+def _joined(runs: Points, points: Points) -> tuple[FloatArray, FloatArray, Labels]:
+    """ln N, ln T and the labels of both, the runs first."""
+    return (
+        np.concatenate([np.log(runs.n), np.log(points.n)]),
+        np.concatenate([np.log(runs.t), np.log(points.t)]),
+        np.concatenate([runs.llm, points.llm]),
+    )

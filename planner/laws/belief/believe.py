@@ -1,0 +1,107 @@
+"""How likely is each combination of a mean and of sizes of misfit, given runs?
+
+Given both, errors are Gaussian with a scale of their own: the noise has a scaled inverse chi-square prior, the columns
+of the mean normal ones, the offset a flat one. What is left is the marginal likelihood, in closed form:
+
+    K  = I / weights + sum of size^2 covariance           of the runs, in units of the noise variance
+    Q  = K^-1 - K^-1 1 1^T K^-1 / (1^T K^-1 1)            the offset is gone
+    A  = I + tau^2 F^T Q F                                F: the columns of the mean, tau: their prior size
+    S  = nu0 s0^2 + y^T Q y - tau^2 y^T Q F A^-1 F^T Q y
+    log evidence = -1/2 (log |K| + log 1^T K^-1 1 + log |A| + (nu0 + n - 1) log S)
+
+(Rasmussen and Williams 2006, 2.7; Patterson and Thompson 1971 for the offset.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base.errors import FitError
+from planner.laws.belief.belief import Belief, Components, Measured
+from planner.laws.belief.means import Means, means_of
+from planner.laws.belief.misfit import covariances, sizes
+from planner.laws.forms import Form
+
+FloatArray = NDArray[np.float64]
+
+PRIOR_RUNS = 1.0
+"""nu0: the prior of the noise counts like so many runs."""
+PRIOR_NOISE = 0.005
+"""s0: the noise of a run before any is seen: means of several tasks have about this much."""
+
+_KEPT = 1 - 1e-5  # of the probability: combinations beyond it move no digit
+_FLOOR = 1e-4  # the noise is taken to be at least this share of the spread of the errors
+
+
+def believe(measured: Measured, forms: Iterable[Form]) -> Belief:
+    """The belief that runs support.
+
+    Args:
+        measured: the runs, at two LLM sizes and two visual token counts or more.
+        forms: that take part.
+
+    Raises:
+        FitError: one level of either says nothing of others.
+    """
+    for what, levels in (("LLM sizes", measured.n), ("visual token counts", measured.t)):
+        if len(np.unique(levels)) < 2:
+            raise FitError(f"too few {what}: what is expected at others needs 2 levels or more; measure another")
+    means = means_of(forms, measured.n, measured.t)
+    table, log_odds = sizes()
+    y = measured.y - measured.y.mean()
+    tau = _prior_size(means, y, measured.weights)
+    k = np.tensordot(table**2, covariances(*measured.where, measured.where), 1) + np.diag(1 / measured.weights)
+    inverse = np.linalg.inv(k)
+    log_det = np.linalg.slogdet(k)[1]
+    ones = inverse.sum(axis=2)
+    total = ones.sum(axis=1)
+    q = inverse - ones[:, :, None] * ones[:, None, :] / total[:, None, None]
+    sides = np.column_stack([means.columns, y])
+    products = sides.T @ (q @ sides)
+    scale = np.empty((len(means.members), len(table)))
+    log_evidence = np.empty_like(scale)
+    for size in sorted({len(which) for which in means.members}):
+        rows = np.array([i for i, which in enumerate(means.members) if len(which) == size])
+        which = np.array([means.members[i] for i in rows])
+        a = np.eye(size) + tau**2 * products[:, which[:, :, None], which[:, None, :]]
+        right = tau * products[:, which, -1]
+        solved = np.linalg.solve(a, right[..., None])[..., 0]
+        quadratic = products[:, None, -1, -1] - np.einsum("hmi,hmi->hm", right, solved)
+        s = PRIOR_RUNS * PRIOR_NOISE**2 + np.maximum(quadratic, 0.0)
+        scale[rows] = s.T
+        dof = PRIOR_RUNS + len(y) - 1
+        log_evidence[rows] = -0.5 * (np.linalg.slogdet(a)[1] + dof * np.log(s)).T
+    log_evidence += -0.5 * (log_det + np.log(total)) + log_odds + np.log(means.prior_shares())[:, None]
+    weights = np.exp(log_evidence - log_evidence.max()).ravel()
+    weights /= weights.sum()
+    order = np.argsort(-weights, kind="stable")
+    kept = np.sort(order[: int(np.searchsorted(np.cumsum(weights[order]), _KEPT)) + 1])
+    mean, size_row = np.divmod(kept, len(table))
+    components = Components(
+        weights=weights[kept] / weights[kept].sum(),
+        mean=mean,
+        sizes=table[size_row],
+        scale=scale.ravel()[kept],
+        precision=q[size_row],
+        ones=ones[size_row] / total[size_row, None],
+    )
+    return Belief(measured, means, tau, PRIOR_RUNS + len(y) - 1, components)
+
+
+def _prior_size(means: Means, y: FloatArray, weights: FloatArray) -> float:
+    """tau: columns may explain the whole spread of the errors, in units of the noise that the best mean leaves."""
+    spread = float(np.sqrt(np.average(y**2, weights=weights)))
+    if not spread:
+        return 1.0
+    root = np.sqrt(weights)
+    left = [spread]
+    for which in means.members:
+        columns = np.column_stack([np.ones(len(y)), means.columns[:, which]])
+        free = len(y) - columns.shape[1]
+        if free > 0:
+            found = np.linalg.lstsq(columns * root[:, None], y * root, rcond=None)[0]
+            left.append(float(np.sqrt(weights @ (y - columns @ found) ** 2 / free)))
+    return spread / max(min(left), _FLOOR * spread)

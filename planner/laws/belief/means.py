@@ -1,0 +1,120 @@
+"""The forms of the law as columns: with its exponents held, a form is linear in what is left.
+
+A form is asked at the nodes of each parameter that it is not linear in; its columns there are what its linear
+parameters multiply. Constant columns go, as every mean has an offset of its own, and the others are centred on the runs
+and scaled to a mean square of 1, so that one prior suits all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.laws.forms import Form
+
+FloatArray = NDArray[np.float64]
+
+_FLAT = 1e-9  # a column that varies less than this, relative to its size, is constant
+_NODES = 4  # of a parameter from outside that names none
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Columns of all forms at the runs, each distinct one once, and which of them make up which mean."""
+
+    columns: FloatArray
+    """Centred, with a mean square of 1 over the runs, shape (runs, columns)."""
+    members: tuple[tuple[int, ...], ...]
+    """Of each mean the columns that it is a weighted sum of."""
+    forms: tuple[str, ...]
+    """Of each mean the form that it belongs to."""
+    sources: tuple[tuple[Form, dict[str, float], str], ...]
+    """Of each column the form, its held parameters, and the linear one that multiplies it; "" for the whole form."""
+    centres: FloatArray
+    scales: FloatArray
+
+    def at(self, n: FloatArray, t: FloatArray) -> FloatArray:
+        """The columns at other points: sizes in the law's unit and tokens of shape (points,) -> (points, columns)."""
+        raw = [_column(form, held, name, n, t) for form, held, name in self.sources]
+        found: FloatArray = (np.column_stack(raw) - self.centres) / self.scales
+        return found
+
+    def prior_shares(self) -> FloatArray:
+        """Prior probability of each mean: every form has the same, spread evenly over its nodes."""
+        counts = {form: self.forms.count(form) for form in dict.fromkeys(self.forms)}
+        return np.array([1 / (len(counts) * counts[form]) for form in self.forms])
+
+
+def means_of(forms: Iterable[Form], n: FloatArray, t: FloatArray) -> Means:
+    """The means of all forms that can be told apart at the runs.
+
+    A column that is constant over the runs, or that stands in a mean already, goes; a mean that has none left says
+    nothing and is left out.
+
+    Args:
+        forms: usually all that are registered.
+        n: sizes of the runs in the law's unit, shape (runs,).
+        t: their visual tokens, shape (runs,).
+    """
+    columns: list[FloatArray] = []
+    sources: list[tuple[Form, dict[str, float], str]] = []
+    centres: list[float] = []
+    scales: list[float] = []
+    place: dict[bytes, int] = {}
+    members: dict[tuple[str, tuple[int, ...]], None] = {}
+    for form in forms:
+        for held in _nodes(form):
+            mine: list[int] = []
+            for name in _linear(form) or ("",):
+                raw = np.broadcast_to(_column(form, held, name, n, t), n.shape)
+                centre, scale = float(raw.mean()), float(raw.std())
+                if not np.isfinite(scale) or scale <= _FLAT * max(abs(centre), np.finfo(float).tiny):
+                    continue
+                column = (raw - centre) / scale
+                key = np.round(column * np.sign(column[np.argmax(np.abs(column))]), 9).tobytes()
+                if key not in place:
+                    place[key] = len(columns)
+                    columns.append(column)
+                    sources.append((form, held, name))
+                    centres.append(centre)
+                    scales.append(scale)
+                if place[key] not in mine:
+                    mine.append(place[key])
+            if mine:
+                members[form.name, tuple(sorted(mine))] = None
+    return Means(
+        columns=np.column_stack(columns) if columns else np.zeros((len(n), 0)),
+        members=tuple(which for _, which in members),
+        forms=tuple(form for form, _ in members),
+        sources=tuple(sources),
+        centres=np.array(centres),
+        scales=np.array(scales),
+    )
+
+
+def _linear(form: Form) -> tuple[str, ...]:
+    return tuple(one.name for one in form.parameters if one.linear and not one.offset)
+
+
+def _nodes(form: Form) -> Iterator[dict[str, float]]:
+    """Values at which the parameters are held that the form is not linear in."""
+    curved = [one for one in form.parameters if not one.linear]
+    for values in product(*(one.nodes or _spread(*one.starts) for one in curved)):
+        yield dict(zip((one.name for one in curved), values, strict=True))
+
+
+def _spread(low: float, high: float) -> tuple[float, ...]:
+    space = np.geomspace if low > 0 else np.linspace
+    return tuple(float(value) for value in space(low, high, _NODES))
+
+
+def _column(form: Form, held: dict[str, float], name: str, n: FloatArray, t: FloatArray) -> FloatArray:
+    """What a linear parameter multiplies, or the whole form where it has none."""
+    nothing = {one.name: 0.0 for one in form.parameters if one.linear}
+    if not name:
+        return form.value({**nothing, **held}, n, t)
+    return form.value({**nothing, **held, name: 1.0}, n, t) - form.value({**nothing, **held}, n, t)
