@@ -9,8 +9,8 @@ candidates are costed together. With a mixture of image sizes throughput goes by
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,27 +18,17 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Run
-from planner.costs.flops import flops
 from planner.costs.latency import latency
 from planner.costs.memory import memory
 from planner.costs.request import ROOFLINE
-from planner.costs.stages import Workload
-from planner.hardware.precision import wide_bytes
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
-from planner.parts.llms import stacks
 from planner.parts.released import Checkpoint, OwnConnector, Selection
 from planner.planning.blocks import Block, Costs, FloatArray, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
-from planner.planning.released_cells import Cell, cells_of, rounded_up
-from planner.planning.released_vision import (
-    ConnectorColumn,
-    ModelColumn,
-    TowerColumn,
-    VisionColumns,
-    VisionFlops,
-    VisionSeconds,
-)
+from planner.planning.released_cells import Cell, cells_of
+from planner.planning.released_groups import SideBySide
+from planner.planning.released_vision import Vision
 from planner.planning.request import Load
 from planner.planning.space import in_order
 from planner.planning.tried import Released, Tried
@@ -86,41 +76,6 @@ class ReleasedBlock(Block):
             "prompt_order": found.prompt_order,
             "released": found,
         }
-
-
-@dataclass(eq=False)
-class Vision:
-    """What the vision sides of all cells do; only the bytes of their numbers differ between precisions."""
-
-    mean: VisionColumns
-    long: VisionColumns
-    load: Load
-    counted: VisionFlops
-    """Of a mean request."""
-    tower: TowerColumn
-    connector: ConnectorColumn
-    _times: dict[float, tuple[VisionSeconds, VisionSeconds]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, cells: Sequence[Cell], mix: ImageMix, load: Load) -> Vision:
-        """Of cells with what they see."""
-        long = VisionColumns([(cell.checkpoint.encoder, (cell.long,)) for cell in cells], (1.0,))
-        mean = long
-        if len(mix.sizes) > 1 or load.mean.images != load.tail.images:
-            mean = VisionColumns([(cell.checkpoint.encoder, cell.seen) for cell in cells], mix.shares)
-        return cls(mean, long, load, mean.flops(load.mean), TowerColumn.of(long), ConnectorColumn.of(long))
-
-    def times(self, run: Run) -> tuple[VisionSeconds, VisionSeconds] | tuple[None, None]:
-        """Of a long request and of a mean one, the same object where they do not differ; None without hardware."""
-        if run.hardware is None:
-            return None, None
-        key = wide_bytes(run.precision)
-        if key not in self._times:
-            timed = served = self.long.times(self.load.tail, run)
-            if self.mean is not self.long or self.load.mean != self.load.tail:
-                served = self.mean.times(self.load.mean, run)
-            self._times[key] = timed, served
-        return self._times[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,11 +133,17 @@ class ReleasedAxes:
         llms = {id(one): position for position, one in enumerate(self.selection.checkpoints)}
         positions = np.array([llms[id(cell.checkpoint)] for cell in self.cells])
         vision = Vision.of(self.cells, self.images, load)
+        known: dict[tuple[int, ...], SideBySide] = {}
         blocks = []
         for precision in deployment.precisions:
-            own = [i for i, cell in enumerate(self.cells) if not self.own_dtype or cell.checkpoint.dtype == precision]
-            if own:
-                blocks.append(self._block(own, positions[own], vision, precision, deployment, load, convention))
+            own = tuple(
+                i for i, cell in enumerate(self.cells) if not self.own_dtype or cell.checkpoint.dtype == precision
+            )
+            if not own:
+                continue
+            if own not in known:
+                known[own] = SideBySide.of(own, self.cells, vision, self.images, self.law, convention)
+            blocks.append(self._block(known[own], positions[list(own)], vision, precision, deployment))
         return laid_out(blocks, tuple(one.llm for one in self.selection.checkpoints), deployment)
 
     def tried(self, space: Space) -> Tried:
@@ -197,61 +158,34 @@ class ReleasedAxes:
         return Tried.of(space.table, (), (), (), released)
 
     def _block(
-        self,
-        own: list[int],
-        positions: NDArray[np.intp],
-        vision: Vision,
-        precision: str,
-        deployment: Deployment,
-        load: Load,
-        convention: str,
+        self, together: SideBySide, positions: NDArray[np.intp], vision: Vision, precision: str, deployment: Deployment
     ) -> ReleasedBlock:
-        cells, mix = tuple(self.cells[i] for i in own), self.images
+        load = vision.load
         batch = np.array(deployment.batches, float).reshape(-1, 1, 1, 1)
         devices = np.array(deployment.tensor_parallel, float).reshape(-1, 1, 1)
         run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
-        shape = (len(batch), len(devices), len(cells), 1)
+        shape = (len(batch), len(devices), len(together.cells), 1)
         timed_vision, served_vision = vision.times(run)
-        tokens = np.array([rounded_up(mix.mean(one.prompt_tokens for one in cell.seen)) for cell in cells], float)
-        long_tokens = np.array([cell.long.prompt_tokens for cell in cells], float)
-        mean_beside = np.array([rounded_up(mix.mean(one.beside_tokens for one in cell.seen)) for cell in cells], float)
-        long_beside = np.array([cell.long.beside_tokens for cell in cells], float)
-        values = tuple(rounded_up(mix.mean(one.visual_tokens for one in cell.seen)) for cell in cells)
         found: list[Costs] = []
-        groups = stacks([cell.checkpoint.llm for cell in cells])
-        for members, llm in groups:
-            among = [own[i] for i in members]
-            beside = (vision.tower.only(among), vision.connector.only(among))
-            usual = ModelColumn.seeing(llm, *beside, tokens[members], mean_beside[members])
-            tail = ModelColumn.seeing(llm, *beside, long_tokens[members], long_beside[members])
-            counted = flops(usual, load.mean, convention, vision.counted.only(among))
+        for group in together.groups:
             timed = served = None
             if timed_vision is not None and served_vision is not None:
-                timed = served = latency(tail, load.tail, run, timed_vision.only(among))
+                timed = served = latency(group.tail, load.tail, run, timed_vision.only(group.among))
                 if served_vision is not timed_vision:
-                    served = latency(usual, load.mean, run, served_vision.only(among))
-            found.append((counted, memory(tail, load.tail, run), timed, served))
-        whole = in_order(found, [members for members, _ in groups], shape)
-        sizes = np.array([[cell.checkpoint.llm.nominal_params] for cell in cells], float)
-        wanted = np.array(values, float).reshape(-1, 1)
+                    served = latency(group.usual, load.mean, run, served_vision.only(group.among))
+            found.append((group.flops, memory(group.tail, load.tail, run), timed, served))
+        whole = in_order(found, [group.members for group in together.groups], shape)
         return ReleasedBlock(
             precision=precision,
             law=self.law,
-            error=np.broadcast_to(np.asarray(self.law.predict(sizes, wanted)), shape[2:]),
+            error=np.broadcast_to(together.error, shape[2:]),
             flops=whole[0],
             memory=whole[1],
             latency=whole[2],
             shape=shape,
             quantities=quantities_of(whole, deployment, devices, shape),
-            cells=cells,
+            cells=together.cells,
             positions=positions,
-            mean_tokens=values,
-            long_tokens=_request_tokens(load.tail, long_tokens),
+            mean_tokens=together.visual_tokens,
+            long_tokens=together.request_tokens,
         )
-
-
-def _request_tokens(workload: Workload, tokens: FloatArray) -> FloatArray:
-    """All tokens of a request."""
-    text = workload.cached_tokens + workload.prefilled_text_tokens + workload.generated_tokens
-    found: FloatArray = text + workload.images * tokens
-    return found

@@ -6,7 +6,7 @@ Encoders that run the same kernels in other sizes (`planner.parts.columns.alike`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -17,15 +17,18 @@ from planner.costs.flops import walk_flops
 from planner.costs.kernels import StageTime
 from planner.costs.seconds import Clocks
 from planner.costs.stages import Workload
+from planner.hardware.precision import wide_bytes
 from planner.parts.columns import alike, columns
 from planner.parts.compressors import Compressor
 from planner.parts.encoders import Encoder
-from planner.parts.images import Seen
+from planner.parts.images import ImageMix, Seen
 from planner.parts.llms import Llm
 from planner.parts.released import OwnConnector, SeenTower, nothing_after
 from planner.parts.towers import Tower
 from planner.parts.walk import Kernel, Number, Walk
 from planner.planning.blocks import FloatArray
+from planner.planning.released_cells import Cell
+from planner.planning.request import Load
 
 
 class VisionFlops(NamedTuple):
@@ -224,3 +227,38 @@ class ModelColumn(Model):
     @property
     def beside_tokens(self) -> Number:
         return self.beside
+
+
+@dataclass(eq=False)
+class Vision:
+    """What the vision sides of all cells do; only the bytes of their numbers differ between precisions."""
+
+    mean: VisionColumns
+    long: VisionColumns
+    load: Load
+    counted: VisionFlops
+    """Of a mean request."""
+    tower: TowerColumn
+    connector: ConnectorColumn
+    _times: dict[float, tuple[VisionSeconds, VisionSeconds]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], mix: ImageMix, load: Load) -> Vision:
+        """Of cells with what they see."""
+        long = VisionColumns([(cell.checkpoint.encoder, (cell.long,)) for cell in cells], (1.0,))
+        mean = long
+        if len(mix.sizes) > 1 or load.mean.images != load.tail.images:
+            mean = VisionColumns([(cell.checkpoint.encoder, cell.seen) for cell in cells], mix.shares)
+        return cls(mean, long, load, mean.flops(load.mean), TowerColumn.of(long), ConnectorColumn.of(long))
+
+    def times(self, run: Run) -> tuple[VisionSeconds, VisionSeconds] | tuple[None, None]:
+        """Of a long request and of a mean one, the same object where they do not differ; None without hardware."""
+        if run.hardware is None:
+            return None, None
+        key = wide_bytes(run.precision)
+        if key not in self._times:
+            timed = served = self.long.times(self.load.tail, run)
+            if self.mean is not self.long or self.load.mean != self.load.tail:
+                served = self.mean.times(self.load.mean, run)
+            self._times[key] = timed, served
+        return self._times[key]

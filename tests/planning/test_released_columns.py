@@ -16,7 +16,7 @@ from planner.laws.shipped import load_law
 from planner.parts.images import ImageMix
 from planner.parts.llms import Llm
 from planner.parts.released import find_checkpoints
-from planner.planning import released
+from planner.planning import released_groups
 from planner.planning.deployment import as_deployment
 from planner.planning.released import ReleasedAxes
 from planner.planning.request import Budget, Load
@@ -69,7 +69,7 @@ def one_by_one(llms: Sequence[Llm]) -> list[tuple[list[int], Llm]]:
 @pytest.mark.parametrize("case", CASES)
 def test_side_by_side_costs_what_each_model_costs_alone(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     together = numbers(**CASES[case])
-    monkeypatch.setattr(released, "stacks", one_by_one)
+    monkeypatch.setattr(released_groups, "stacks", one_by_one)
     alone = numbers(**CASES[case])
     assert together.keys() == alone.keys()
     assert [name for name, value in together.items() if not np.array_equal(value, alone[name])] == []

@@ -1,0 +1,86 @@
+"""Cells of released models that are costed side by side, with all that no precision changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.costs.flops import Flops, flops
+from planner.costs.stages import Workload
+from planner.laws.combined import Law
+from planner.parts.images import ImageMix
+from planner.parts.llms import stacks
+from planner.planning.blocks import FloatArray
+from planner.planning.released_cells import Cell, rounded_up
+from planner.planning.released_vision import ModelColumn, Vision
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Cells whose language models are costed in one go."""
+
+    members: list[int]
+    """Positions among the cells."""
+    among: list[int]
+    """The same among those that the vision sides are known of."""
+    usual: ModelColumn
+    """Seeing the images of a mean request."""
+    tail: ModelColumn
+    """Seeing that of a long one."""
+    flops: Flops
+    """Of a mean request."""
+
+
+@dataclass(frozen=True, eq=False)
+class SideBySide:
+    """Cells, and what their costs are made of in any precision."""
+
+    cells: tuple[Cell, ...]
+    visual_tokens: tuple[int, ...]
+    """Of each cell, the mean of a mixture rounded up."""
+    request_tokens: FloatArray
+    """Of a whole long request, (cells,)."""
+    error: FloatArray
+    """(cells, 1)"""
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def of(
+        cls, own: Sequence[int], cells: Sequence[Cell], vision: Vision, mix: ImageMix, law: Law, convention: str
+    ) -> SideBySide:
+        """Some of the cells, by their positions among those that the vision sides are known of."""
+        load, chosen = vision.load, tuple(cells[i] for i in own)
+        wanted = tuple(rounded_up(mix.mean(one.visual_tokens for one in cell.seen)) for cell in chosen)
+        mean_tokens = np.array(
+            [
+                [rounded_up(mix.mean(one.prompt_tokens for one in cell.seen)) for cell in chosen],
+                [rounded_up(mix.mean(one.beside_tokens for one in cell.seen)) for cell in chosen],
+            ],
+            float,
+        )
+        long_tokens = np.array([[cell.long.prompt_tokens, cell.long.beside_tokens] for cell in chosen], float).T
+        groups = []
+        for members, llm in stacks([cell.checkpoint.llm for cell in chosen]):
+            among = [own[i] for i in members]
+            sides = vision.tower.only(among), vision.connector.only(among)
+            usual = ModelColumn.seeing(llm, *sides, *mean_tokens[:, members])
+            tail = ModelColumn.seeing(llm, *sides, *long_tokens[:, members])
+            counted = flops(usual, load.mean, convention, vision.counted.only(among))
+            groups.append(Group(members, among, usual, tail, counted))
+        sizes = np.array([[cell.checkpoint.llm.nominal_params] for cell in chosen], float)
+        return cls(
+            cells=chosen,
+            visual_tokens=wanted,
+            request_tokens=_request_tokens(load.tail, long_tokens[0]),
+            error=np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1))),
+            groups=tuple(groups),
+        )
+
+
+def _request_tokens(workload: Workload, tokens: FloatArray) -> FloatArray:
+    """All tokens of a request."""
+    text = workload.cached_tokens + workload.prefilled_text_tokens + workload.generated_tokens
+    found: FloatArray = text + workload.images * tokens
+    return found
