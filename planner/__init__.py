@@ -18,11 +18,14 @@ planner.write_report(plan, "recommendation.html", verdict)  # something to read 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.base.arguments import P as _P
+from planner.base.arguments import R as _R
+from planner.base.arguments import with_suggestions as _with_suggestions
 from planner.base.result import Above as _Above
 from planner.base.result import stands_under as _stands_under
 from planner.base.version import __version__ as __version__
@@ -268,6 +271,27 @@ _WHERE = {
 """Public name -> the module that has it, with ":" and its name there where that is another. Loaded when asked for."""
 
 
+def _limit_hint(taken: tuple[str, ...], name: str, value: Any) -> str:
+    """Where a limit belongs that was given beside the budget."""
+    if "budget" not in taken:
+        return ""
+    from planner.base.errors import UnknownNameError
+    from planner.base.quantities import shown
+    from planner.planning.limits import find_limit
+
+    try:
+        kind = find_limit(name)
+    except UnknownNameError:
+        return ""
+    return f"a limit stands in the budget: say budget=Budget({kind.keyword}={shown(value)})"
+
+
+def _public(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A function that is defined here."""
+    return _with_suggestions(function, function.__name__, _limit_hint)
+
+
+@_public
 def write_report(
     plan: Told,
     path: str | os.PathLike[str],
@@ -297,6 +321,7 @@ def write_report(
     return write_story(plan, path, verdict, overwrite=overwrite)
 
 
+@_public
 def load_hardware(path: str | os.PathLike[str]) -> Hardware:
     """Read a hardware profile, written by `Hardware.save`, `vlm-planner calibrate` or by hand. Raises InputError."""
     from planner.hardware import Hardware
@@ -304,6 +329,7 @@ def load_hardware(path: str | os.PathLike[str]) -> Hardware:
     return Hardware.load(path)
 
 
+@_public
 def load_measurement(path: str | os.PathLike[str]) -> Measurement:
     """Read a measurement that `vlm-planner measure -o` wrote. Raises InputError."""
     from planner.bench.measurement import Measurement
@@ -311,6 +337,7 @@ def load_measurement(path: str | os.PathLike[str]) -> Measurement:
     return Measurement.load(path)
 
 
+@_public
 def load_verdict(path: str | os.PathLike[str]) -> Verdict:
     """Read a verdict that `vlm-planner verify -o` wrote. Raises InputError."""
     from planner.bench.verdict import Verdict
@@ -351,5 +378,5 @@ if not TYPE_CHECKING:  # type checkers read the imports above, so that they know
             what, extra = ("torch and transformers", "[vlm]") if heavy else (missing, "")
             which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
             raise InputError(f"{name} needs {what}: pip install 'vlm-planner{extra}'{which}") from None
-        globals()[name] = found
+        globals()[name] = found = _with_suggestions(found, name, _limit_hint)
         return found

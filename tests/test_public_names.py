@@ -96,6 +96,7 @@ def test_import_loads_next_to_nothing() -> None:
     assert [name for name in names if name.partition(".")[0] in ("numpy", "typer", "rich", "torch", "pandas")] == []
     assert [name for name in names if name.startswith("planner.")] == [
         "planner.base",
+        "planner.base.arguments",
         "planner.base.result",
         "planner.base.version",
     ]

@@ -68,7 +68,7 @@ class OutputExistsError(InputError):
     """A file that already exists and would be overwritten; `path` is the file."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"{path} already exists; choose another name or --force (overwrite=True)")
+        super().__init__(f"{path} already exists; choose another name or overwrite=True")
         self.path = path
 
 
@@ -88,6 +88,15 @@ class UnknownNameError(InputError):
         meant = f"{', '.join(others)} or {last}" if others else last
         there = listed or f"there are: {', '.join(self.known)}"
         super().__init__(f"no {what} is called {_cut(name)}; " + (f"did you mean {meant}?" if near else there))
+
+
+class UnknownArgumentError(UnknownNameError, TypeError):
+    """An argument that a function does not have. A TypeError too, as Python's own is."""
+
+    def __init__(self, function: str, name: str, known: tuple[str, ...], hint: str = "") -> None:
+        super().__init__(f"argument of {function}", name, known)
+        if hint:
+            self.args = (f"no argument of {function} is called {name!r}; {hint}",)
 
 
 class NotRegisteredError(UnknownNameError):

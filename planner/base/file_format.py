@@ -14,12 +14,15 @@ from planner.base.errors import InputError
 from planner.base.files import file_text, read_json, write_text
 from planner.base.place import Place
 from planner.base.quantities import shown
+from planner.base.result import above
+from planner.base.suffix import has_suffix, wrong_suffix
 
 T = TypeVar("T")
 
 Upgrade = Callable[[dict[str, Any], Place], dict[str, Any]]
 """The content of a file as the next version would have written it. Raises InputError, by its place."""
 
+SUFFIX = ".json"
 FORMAT, VERSION = "format", "format_version"
 
 
@@ -107,8 +110,9 @@ class FileFormat(Generic[T]):
 
         Raises:
             OutputExistsError: it exists and `overwrite` is false.
-            InputError: it cannot be written.
+            InputError: a suffix that is not .json, or it cannot be written.
         """
+        check_json_name(self.what, path)
         return write_text(path, file_text(self.to_dict(thing)), overwrite=overwrite)
 
     def encode(self, value: T, place: Place) -> dict[str, Any]:
@@ -171,6 +175,21 @@ class FileFormat(Generic[T]):
 
     def _made_by(self) -> str:
         return f"as {self.written_by} writes it"
+
+
+def check_json_name(what: str, path: str | os.PathLike[str]) -> None:
+    """Refuse a name that says that the file is no JSON.
+
+    Args:
+        what: it holds, with its article: "a plan".
+        path: of the file that is to be written.
+
+    Raises:
+        InputError: another suffix than .json; names the one that was meant, and what writes pages.
+    """
+    if has_suffix(path) and Path(path).suffix.lower() != SUFFIX:
+        pages = [one for one in above().page_suffixes() if one != SUFFIX]
+        raise wrong_suffix(what, path, (SUFFIX,), pages, "planner.write_report writes {} files")
 
 
 def content_hash(content: Mapping[str, Any], key: str) -> str:

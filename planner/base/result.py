@@ -22,6 +22,9 @@ class Above(Protocol):
     def picture_of(self, result: Any, **options: Any) -> Figure:
         """Its picture. Raises InputError where there is none of such a result."""
 
+    def page_suffixes(self) -> tuple[str, ...]:
+        """Of the files that its story can be written to."""
+
     def intervals_of(self, law: Any, level: float) -> Mapping[str, Any]:
         """Intervals of a law's parameters, by name."""
 

@@ -11,7 +11,6 @@ import typer
 
 import planner
 from planner.base.errors import InputError
-from planner.base.files import check_target, write_text
 from planner.base.quantities import positive_number, shown
 from planner.cli.common import (
     CachedTokens,
@@ -21,6 +20,7 @@ from planner.cli.common import (
     QueryTokens,
     SystemTokens,
     app,
+    check_output,
     json_text,
     parse_counts,
     parse_seed,
@@ -154,7 +154,7 @@ def verify(
 ) -> None:
     """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails."""
     if output is not None:
-        check_target(Path(output), force)
+        check_output("a verdict", output, force)
     positive_number(seconds, "--seconds")
     allowed = None if tolerance is None else _tolerance(tolerance)
     own = {"--image": image, "--knob": knob, "--query-tokens": query_tokens, "--generated-tokens": generated_tokens}
@@ -204,7 +204,7 @@ def verify(
         return
     content = result.to_dict()
     if output is not None:
-        write_text(output, json_text(content) + "\n", overwrite=force)
+        result.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
     if as_json:
         print(json_text(content))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import planner
 from planner.base.errors import InputError
-from planner.base.files import file_text
+from planner.base.file_format import check_json_name
+from planner.base.files import check_target, file_text
 from planner.base.quantities import shown
 from planner.cli.plain_values import PlainGroup
 from planner.planning.limits import LIMITS
@@ -96,6 +98,12 @@ def parse_counts(text: str, option: str = "--visual-tokens") -> list[int]:
     if not found:
         raise InputError(f"{option}: expected whole numbers such as 1,4,16, got {shown(text)}")
     return found
+
+
+def check_output(what: str, output: str, force: bool) -> None:
+    """Refuse, before any work, a JSON file that could not be written in the end. Raises InputError."""
+    check_json_name(what, output)
+    check_target(Path(output), force)
 
 
 def parse_seed(seed: int) -> int:

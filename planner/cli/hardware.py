@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from planner.base.errors import InputError
-from planner.base.files import refuse_existing
-from planner.cli.common import Force, Json, app, json_text, show_story
+from planner.cli.common import Force, Json, app, check_output, json_text, show_story
 from planner.hardware import find_hardware, hardware_catalog
 
 
@@ -34,7 +32,7 @@ def hardware(
         show_story(hardware_table(cards))
         return
     if output is not None:
-        refuse_existing(Path(output), force)
+        check_output("a hardware profile", output, force)
     card = find_hardware(name)
     if output is not None:
         card.save(output, overwrite=force)

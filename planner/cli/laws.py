@@ -11,9 +11,8 @@ import typer
 
 import planner
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.files import refuse_existing
 from planner.base.quantities import shown
-from planner.cli.common import Force, FormName, Json, app, json_text, show_story
+from planner.cli.common import Force, FormName, Json, app, check_output, json_text, show_story
 from planner.laws.combined import AUTO, Law, fit_average
 from planner.laws.fitted import LOSSES, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
@@ -49,7 +48,7 @@ def fit(
 ) -> None:
     """Fit the law to measured runs: the exact least-squares optimum under its bounds."""
     if output is not None:
-        refuse_existing(Path(output), force)
+        check_output("a law", output, force)
     if form != AUTO:
         get_form(form)
     if by is None and (shared or group):

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, QuantityError
 from planner.base.quantities import shown
-from planner.planning.limits import LIMITS, LimitKind, as_option, find_limit
+from planner.planning.limits import LIMITS, LimitKind, as_option, find_limit, limits_in_unit_of
 
 NO_LIMIT = "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
 PARAMETER = "limits"
@@ -37,13 +37,26 @@ def takes_limits(verb: Callable[..., None], of: str = "") -> Callable[..., None]
         for kind, text, option in typed:
             if kind.name in limits:
                 raise InputError(f"{option}: this limit is given twice; leave one out")
-            limits[kind.name] = kind.read_typed(text, option)
+            limits[kind.name] = _read(kind, text, option)
         verb(**given, **{PARAMETER: limits})
 
     wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]  # what typer reads the options from
         parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]  # typer calls by name
     )
     return wrapper
+
+
+def _read(kind: LimitKind, text: str, option: str) -> float:
+    """A limit that was typed. Raises QuantityError, which names the limits that have the unit that came."""
+    try:
+        return kind.read_typed(text, option)
+    except QuantityError as error:
+        meant = [as_option(other, value)[0] for other in limits_in_unit_of(text) if (value := other.reads(text))]
+        if not meant:
+            raise
+        *others, last = meant
+        near = f"{', '.join(others)} or {last}" if others else last
+        raise QuantityError(f"{error}; did you mean {near}?", text) from None
 
 
 def _parameter(kind: LimitKind) -> str:

@@ -11,6 +11,8 @@ import typer
 from planner.base.errors import near_names
 from planner.cli.common import app
 
+IN_COMMANDS = {"overwrite=True": "--force", "planner.write_report": "vlm-planner report"}
+"""What Python calls otherwise than the command line does."""
 UsageError: Any = typer.BadParameter.__base__
 """What typer raises for a command line that it cannot read."""
 
@@ -38,7 +40,10 @@ def in_options(text: str, arguments: Sequence[str]) -> str:
 
     head, colon, rest = text.partition(": ")
     head = options.get(head, head) if colon else head
-    return _ARGUMENT.sub(said, f"{head}{colon}{rest}")
+    found = f"{head}{colon}{rest}"
+    for python, typed in IN_COMMANDS.items():
+        found = found.replace(python, typed)
+    return _ARGUMENT.sub(said, found)
 
 
 def usage_text(error: Any, arguments: Sequence[str], verbs: Iterable[str]) -> str:

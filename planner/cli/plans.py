@@ -11,7 +11,6 @@ import typer
 
 import planner
 from planner.base.errors import InputError
-from planner.base.files import refuse_existing, write_text
 from planner.base.quantities import shown
 from planner.cli.common import (
     BudgetText,
@@ -25,6 +24,7 @@ from planner.cli.common import (
     QueryTokens,
     SystemTokens,
     app,
+    check_output,
     json_text,
     make_console,
     parse_counts,
@@ -94,7 +94,7 @@ def plan(
 ) -> None:
     """Pick what to train, or with --models a released model: the best that keeps every limit, and all that it costs."""
     if output is not None:
-        refuse_existing(Path(output), force)
+        check_output("a plan", output, force)
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
     if models is not None and train:
@@ -124,7 +124,7 @@ def plan(
         latency_source=latency_source,
     )
     if output is not None:
-        write_text(output, json_text(result.to_dict()) + "\n", overwrite=force)
+        result.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
     if as_json:
         print(json_text(result.to_dict()))

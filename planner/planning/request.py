@@ -10,7 +10,7 @@ from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.base.quantities import parse_flops, shown
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload, as_workload
-from planner.planning.limits import LIMITS, LimitKind, find_limit
+from planner.planning.limits import LIMITS, LimitKind, find_limit, limits_in_unit_of
 
 __all__ = ["Budget", "Load", "Quantity", "Workload", "as_budget", "as_workload"]
 
@@ -62,7 +62,12 @@ class Budget:
         found = {} if limits is None else _read(limits)
         found |= _read(more if flops is None else {"flops": flops, **more})
         if not found:
-            parse_flops(None, "budget")  # raises: says what a budget is
+            *others, last = (kind.keyword for kind in LIMITS if kind.name != "flops")
+            raise QuantityError(
+                "Budget: expected at least one limit, got none: FLOPs of one request, as Budget('2 TFLOPs'), or one or "
+                f"more of {', '.join(others)} and {last}, as Budget(ttft='150 ms', memory='24 GiB')",
+                None,
+            )
         object.__setattr__(self, "convention", convention)
         object.__setattr__(self, "limits", {kind.name: found[kind.name] for kind in LIMITS if kind.name in found})
 
@@ -119,7 +124,20 @@ def as_budget(budget: Budget | Quantity, convention: str | None) -> Budget:
     """A Budget from what a user may pass; `convention` overrides a plain number's default."""
     if isinstance(budget, Budget):
         return budget if convention is None else replace(budget, convention=convention)
-    return Budget(budget, FULL if convention is None else convention)
+    try:
+        flops = parse_flops(budget)
+    except QuantityError:
+        others = limits_in_unit_of(budget)
+        if not others:
+            raise
+        first, *rest = (kind.keyword for kind in others)
+        also = f" (or {' or '.join(f'{keyword}=' for keyword in rest)})" if rest else ""
+        raise QuantityError(
+            f"budget: a value alone is FLOPs of one request, got {shown(budget)}; say "
+            f"budget=Budget({first}={shown(budget)}){also}",
+            budget,
+        ) from None
+    return Budget(flops, FULL if convention is None else convention)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from planner.base.files import write_text
+from planner.base.suffix import has_suffix, wrong_suffix
 from planner.runs.table import Runs
+
+SUFFIX = ".csv"
 
 
 def write_runs(runs: Runs, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -17,7 +20,10 @@ def write_runs(runs: Runs, path: str | os.PathLike[str], *, overwrite: bool = Fa
 
     Raises:
         OutputExistsError: the file exists and `overwrite` is false.
+        InputError: a suffix that is not .csv, or it cannot be written.
     """
+    if has_suffix(path) and Path(path).suffix.lower() != SUFFIX:
+        raise wrong_suffix("a run table", path, (SUFFIX,))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = runs.columns()

@@ -18,6 +18,7 @@ from planner.planning.result import Plan
 from planner.tell.document import Document
 from planner.tell.plan import plan_story
 from planner.tell.render.html import html
+from planner.tell.render.renderer import suffixes
 from planner.tell.stories import story_of
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ def _picture_of_calibration(found: Calibration) -> Figure:
     from planner.tell.plots.calibration import plot
 
     return plot(found)
+
+
+def page_suffixes() -> tuple[str, ...]:
+    """Of every file that a story can be written to."""
+    return suffixes()
 
 
 def intervals_of(law: FittedLaw, level: float) -> Mapping[str, Interval]:

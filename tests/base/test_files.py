@@ -40,7 +40,7 @@ def test_an_existing_file_is_refused_and_kept(tmp_path: Path) -> None:
     target.write_text("old")
     with pytest.raises(OutputExistsError) as caught:
         write_text(target, "new")
-    assert str(caught.value) == f"{target} already exists; choose another name or --force (overwrite=True)"
+    assert str(caught.value) == f"{target} already exists; choose another name or overwrite=True"
     assert caught.value.path == target
     assert target.read_text() == "old"
     assert names(tmp_path) == ["law.json"]

@@ -92,7 +92,7 @@ def test_an_output_file_is_overwritten_only_with_force(run: Run, runs: Path, tmp
     command = ["fit", runs, "-o", file] if verb == "fit" else [*PLAN, "-o", file]
     refused = run(*command)
     assert refused.code == 2
-    assert refused.complaint == f"{file} already exists; choose another name or --force (overwrite=True)"
+    assert refused.complaint == f"{file} already exists; choose another name or --force"
     assert file.read_text() == "old"
     forced = run(*command, "--force", "--json")
     assert forced.json == json.loads(file.read_text())

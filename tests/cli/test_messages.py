@@ -8,6 +8,9 @@ import pytest
 from cli.commands import OPTIMUM, PLAN, REQUEST
 from support import Run
 
+JSON = "file name ends in .json"
+REPORT = "vlm-planner report writes"
+
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) -> None:
@@ -47,6 +50,20 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
             ["fit", "RUNS", "-o", "FOLDER/none/law.json"],
             "cannot write FOLDER/none/law.json: there is no folder FOLDER/none; name a folder that can be written",
         ),
+        (
+            ["plan", "--budget", "150ms", *REQUEST],
+            "--budget: expected a positive number of FLOPs such as \"2 TFLOPs\" or 2e12, got '150ms': the unit 'ms' is "
+            "not known; did you mean --ttft, --tpot or --latency?",
+        ),
+        (
+            ["plan", "--ttft", "24GiB", *REQUEST],
+            "--ttft: expected a positive number of seconds such as \"100 ms\" or 0.1, got '24GiB': the unit 'GiB' is "
+            "not known; did you mean --memory?",
+        ),
+        ([*PLAN, "-o", "a.htlm"], f"a plan's {JSON}, got 'a.htlm'; did you mean .html? {REPORT} .html files"),
+        ([*PLAN, "-o", "a.md"], f"a plan's {JSON}, got 'a.md'; {REPORT} .md files"),
+        (["fit", "RUNS", "-o", "a.jsn"], f"a law's {JSON}, got 'a.jsn'; did you mean .json?"),
+        (["hardware", "l4", "-o", "a.txt"], f"a hardware profile's {JSON}, got 'a.txt'"),
         (["show", "ocrr"], "no shipped law is called 'ocrr'; did you mean 'ocr'?"),
         (
             ["show", "FOLDER/law.json"],

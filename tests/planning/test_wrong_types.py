@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 import planner
-from planner.base.errors import InputError
+from planner.base.errors import InputError, UnknownArgumentError
 from planner.costs.request import request_cost
+from planner.planning import search
 
 REQUEST: dict[str, Any] = {"budget": "2 TFLOPs", "query_tokens": 50, "generated_tokens": 32}
 WRONG: tuple[Any, ...] = (5, 1.5, b"l4", object(), [5], [[]], [{}], (None,), {3: 4}, True)
@@ -96,3 +99,53 @@ def test_an_unknown_column_of_a_pareto_front_is_named() -> None:
         table.pareto("flops")
     with pytest.raises(InputError, match="is called 5; there are: total_flops, peak_memory_bytes"):
         table.pareto(5)  # type: ignore[arg-type]
+
+
+def test_a_limit_beside_the_budget_is_said_to_stand_in_it() -> None:
+    wrong: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32, "ttft": "150 ms"}
+    with pytest.raises(TypeError) as caught:
+        planner.plan(**wrong)
+    said = "no argument of plan is called 'ttft'; a limit stands in the budget: say budget=Budget(ttft='150 ms')"
+    assert str(caught.value) == said and isinstance(caught.value, InputError)
+
+
+@pytest.mark.parametrize(
+    ("budget", "way_out"),
+    [
+        ("150 ms", "say budget=Budget(ttft='150 ms') (or tpot= or latency=)"),
+        ("24 GiB", "say budget=Budget(memory='24 GiB')"),
+        ("20/s", "say budget=Budget(requests_per_second='20/s')"),
+    ],
+)
+def test_a_budget_in_another_unit_is_led_to_its_limit(budget: str, way_out: str) -> None:
+    assert refused(budget=budget) == f"budget: a value alone is FLOPs of one request, got {budget!r}; {way_out}"
+
+
+@pytest.mark.parametrize("budget", ["2 TFLOP/s", "fast", "", None, "-3"])
+def test_a_budget_that_no_limit_reads_is_no_count_of_flops(budget: str | None) -> None:
+    said = f'budget: expected a positive number of FLOPs such as "2 TFLOPs" or 2e12, got {budget!r}'
+    assert refused(budget=budget).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "said"),
+    [
+        ("plan", "query_token", "no argument of plan is called 'query_token'; did you mean 'query_tokens'?"),
+        ("cost", "precison", "no argument of cost is called 'precison'; did you mean 'precision'?"),
+        ("fit", "frm", "no argument of fit is called 'frm'; did you mean 'form'?"),
+        ("write_report", "overwite", "no argument of write_report is called 'overwite'; did you mean 'overwrite'?"),
+        ("load_law", "ttft", "no argument of load_law is called 'ttft'; there are: name, form"),
+    ],
+)
+def test_an_argument_that_a_function_does_not_have_is_led_to_the_nearest(
+    function: str, argument: str, said: str
+) -> None:
+    with pytest.raises(UnknownArgumentError) as caught:
+        getattr(planner, function)(**{argument: 1})
+    assert str(caught.value) == said
+
+
+def test_public_functions_keep_their_signature_and_can_be_pickled() -> None:
+    assert inspect.signature(planner.plan) == inspect.signature(search.plan)
+    assert pickle.loads(pickle.dumps(planner.plan)) is planner.plan
+    assert planner.plan.__doc__ == search.plan.__doc__

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import planner
-from planner.base.errors import OutputExistsError, RunsError
+from planner.base.errors import InputError, OutputExistsError, RunsError
 from planner.runs import COLUMNS, Runs, read_runs, validate, write_runs
 
 TABLE = """llm,llm_params,visual_tokens,error,task
@@ -331,6 +331,9 @@ def test_writing_refuses_an_existing_file_unless_told(tmp_path: Path) -> None:
         write_runs(read_runs(frame()), path)
     write_runs(read_runs(frame()).take([0]), path, overwrite=True)
     assert len(read_runs(path)) == 1
+    with pytest.raises(InputError) as caught:
+        write_runs(read_runs(path), "x.cvs")
+    assert str(caught.value) == "a run table's file name ends in .csv, got 'x.cvs'; did you mean .csv?"
 
 
 def test_the_written_file_is_plain_csv(tmp_path: Path) -> None:

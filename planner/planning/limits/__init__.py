@@ -1,6 +1,6 @@
 """What a budget may limit: the table of limits, and what each of them is to the candidates of a plan."""
 
-from planner.planning.limits.kinds import LIMITS, RELAXED_BY, Limit, LimitKind, Slider, find_limit
+from planner.planning.limits.kinds import LIMITS, RELAXED_BY, Limit, LimitKind, Slider, find_limit, limits_in_unit_of
 from planner.planning.limits.needs import HARDWARE, POWER, PRICE_PER_HOUR, Need
 from planner.planning.limits.slack import Slack, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.limits.table import BUILT_IN, as_option, show_price
@@ -23,6 +23,7 @@ __all__ = [
     "conflict",
     "find_limit",
     "gpus_that_do",
+    "limits_in_unit_of",
     "limits_of",
     "show_price",
     "slacks",

@@ -44,7 +44,7 @@ class Slider:
     """Of the unit, in the base unit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LimitKind:
     """Something that a budget may limit."""
 
@@ -91,6 +91,9 @@ class LimitKind:
     slider: Slider | None = None
     """None: the explorer has none for it."""
 
+    def __repr__(self) -> str:
+        return f"LimitKind({self.name!r}, {self.title!r})"
+
     def __post_init__(self) -> None:
         for field, default in (
             ("keyword", self.name),
@@ -132,7 +135,7 @@ class LimitKind:
         return next((f"{self.called} needs {text}" for text in lacking if text), "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Limit:
     """One limit of a budget: a kind with its value."""
 
@@ -193,6 +196,9 @@ class Limit:
         """ "TTFT at most 30 ms"; "2 TFLOPs", which names itself."""
         return self.show(self.value) if self.kind.names_itself else str(self)
 
+    def __repr__(self) -> str:
+        return f"Limit({self})"
+
     def __str__(self) -> str:
         return f"{self.title} {'at least' if self.at_least else 'at most'} {self.show(self.value)}"
 
@@ -211,3 +217,10 @@ def find_limit(key: object) -> LimitKind:
     if found is None:
         raise UnknownNameError("limit", key, [kind.keyword for kind in LIMITS])
     return found
+
+
+def limits_in_unit_of(value: object) -> tuple[LimitKind, ...]:
+    """The kinds that read a text with a unit, such as "150 ms"; () of a text that has none, and of what is no text."""
+    if not isinstance(value, str) or value.strip()[-1:].isdigit():
+        return ()
+    return tuple(kind for kind in LIMITS if kind.reads(value) is not None)

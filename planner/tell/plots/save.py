@@ -10,9 +10,8 @@ from pathlib import Path
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from planner.base.errors import InputError
 from planner.base.files import refuse_existing, write_bytes
-from planner.base.quantities import shown
+from planner.base.suffix import wrong_suffix
 from planner.tell.plots.style import STYLE
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -40,7 +39,5 @@ def save(figure: Figure, path: str | os.PathLike[str], overwrite: bool = False) 
 def picture_kind(path: Path) -> str:
     """ "png", "svg" or "pdf", by the suffix. Raises InputError for another one."""
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"a picture's file name ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {shown(str(path))}"
-        )
+        raise wrong_suffix("a picture", path, SUFFIXES)
     return path.suffix.lower()[1:]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.base.errors import InputError
-from planner.base.quantities import shown
 from planner.base.registry import Registry, load_entry_points
+from planner.base.suffix import wrong_suffix
 from planner.tell.document import Document
 
 
@@ -49,8 +48,7 @@ def renderer_of(path: str | os.PathLike[str], what: str = "a page") -> Renderer:
         load_entry_points()
         found = _of_suffix(suffix)
     if found is None:
-        *others, last = suffixes()
-        raise InputError(f"{what}'s file name ends in {', '.join(others)} or {last}, got {shown(os.fspath(path))}")
+        raise wrong_suffix(what, path, suffixes())
     return found
 
 
