@@ -6,6 +6,7 @@ import html
 import io
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import planner
 from planner.base.errors import InputError
 from planner.base.result import Result
 from planner.bench.grid_verdict import GridVerdict, Order
+from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, Form, Parameter
 from planner.laws.forms.latex import latex_of
 from planner.laws.holdout import SPLITS, score
@@ -213,7 +215,13 @@ def test_intervals_are_the_public_ones() -> None:
 def evaluated(text: str, n: float, t: float) -> float:
     """What a formula of the forms is worth, by the rules of its few LaTeX commands."""
     group = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
-    python = text.partition("=")[2].replace(r"\left", "").replace(r"\right", "").replace(r"\times", "*")
+    python = (
+        text.partition("=")[2]
+        .partition(r", \quad")[0]
+        .replace(r"\left", "")
+        .replace(r"\right", "")
+        .replace(r"\times", "*")
+    )
     python = re.sub(rf"\\frac{group}{group}", r"((\1)/(\2))", python)
     python = re.sub(r"\^\{([^{}]*)\}", r"**(\1)", python)
     python = re.sub(r"\\ln ([NT])", r"*log(\1)", python)
@@ -243,12 +251,32 @@ def test_a_mix_is_a_sum_of_formulas() -> None:
             r"Y = \frac{0.2913}{N^{0.2264}} + \frac{3.168 \times 10^{-4}}{T^{1}} + \left(-0.05\right)",
         ),
         ("multiplicative", {"A": 1234567.0, "alpha": 0.1, "beta": 2e-7, "D": -0.0},
-         r"Y = \frac{1.235 \times 10^{6}}{N^{0.1} T^{2.000 \times 10^{-7}}} + 0"),
+         r"Y = \frac{1.235 \times 10^{6}}{N^{0.1} T^{2.000 \times 10^{-7}}}"),
         ("log-linear", {"c0": 123456.0, "c1": 0.5, "c2": 0.25}, r"Y = 123456 - 0.5 \ln N - 0.25 \ln T"),
     ],
 )  # fmt: skip
 def test_numbers_stand_where_symbols_stood(form: str, params: dict[str, float], text: str) -> None:
     assert latex_of(FORMS.find(form), params) == text
+
+
+def test_the_unit_of_n_is_said_and_a_floor_of_zero_is_not() -> None:
+    law = planner.load_law("reasoning")
+    assert law.params["D"] == 0
+    assert law.to_latex() == (
+        r"Y = \frac{0.4013}{N^{0.1011}} + \frac{0.1885}{T^{0.05007}}, \quad N \text{ in billions of parameters}"
+    )
+    given = {"c0": 0.6, "c1": 0.04, "c2": 0.01}
+    for unit, said in (
+        (1.0, r"N \text{ in parameters}"),
+        (1e6, r"N \text{ in millions of parameters}"),
+        (5e8, r"N \text{ in units of 500000000 parameters}"),
+    ):
+        one = replace(FittedLaw.given("log-linear", given), n_unit_params=unit)
+        assert one.to_latex() == rf"Y = 0.6 - 0.04 \ln N - 0.01 \ln T, \quad {said}"
+    other = replace(law, n_unit_params=1e6)
+    with pytest.raises(InputError, match=r"^to_latex: N has one unit in a formula"):
+        replace(result("mix"), members=(law, other)).to_latex()
+    assert result("mix").to_latex(2).endswith(r"\right), \quad N \text{ in billions of parameters}")
 
 
 def linear(latex: str) -> Form:

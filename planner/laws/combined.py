@@ -24,6 +24,7 @@ from planner.base.result import Result, above
 from planner.base.stored import Choice
 from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, LAW_FILE, NOT_IDENTIFIED, FittedLaw
+from planner.laws.forms.latex import weighted_sum
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -149,12 +150,8 @@ class CombinedLaw(Result):
         return above().picture_of(self, query_tokens=query_tokens, generated_tokens=generated_tokens, bands=bands)
 
     def to_latex(self, digits: int = 4) -> str:
-        """The weighted sum of the members' formulas; as `FittedLaw.to_latex`."""
-        parts = [
-            rf"{weight:.{digits}g} \left({member.to_latex(digits).partition('=')[2].strip()}\right)"
-            for weight, member in zip(self.weights, self.members, strict=True)
-        ]
-        return f"Y = {' + '.join(parts)}"
+        """The weighted sum of the members' formulas; as `FittedLaw.to_latex`. Raises InputError for two units of N."""
+        return weighted_sum(self.weights, [member.to_latex(digits) for member in self.members], digits)
 
     def to_frame(self) -> pd.DataFrame:
         """The members, a row each."""

@@ -22,7 +22,7 @@ from planner.base.stored import COUNT, Choice
 from planner.laws.fit_data import CONSTRAINT, RUNS
 from planner.laws.fit_data import FitData as FitData
 from planner.laws.forms import get_form
-from planner.laws.forms.latex import latex_of
+from planner.laws.forms.latex import latex_of, with_unit
 
 if TYPE_CHECKING:
     import lmfit
@@ -185,12 +185,14 @@ class FittedLaw(Result):
         return above().picture_of(self, query_tokens=query_tokens, generated_tokens=generated_tokens, bands=bands)
 
     def to_latex(self, digits: int = 4) -> str:
-        """The formula with the fitted numbers in LaTeX, N in units of `n_unit_params`; `digits` are significant ones.
+        """The formula with the fitted numbers in LaTeX, and the unit of N; `digits` are significant ones.
+
+        A term that is zero, as an irreducible error D at its bound, is left out.
 
         Raises:
             InputError: the form has no formula in LaTeX.
         """
-        return latex_of(get_form(self.form), self.params, digits)
+        return with_unit(latex_of(get_form(self.form), self.params, digits), self.n_unit_params)
 
     def to_frame(self) -> pd.DataFrame:
         """The runs that the law was fitted to, a row each, beside what it says of them.

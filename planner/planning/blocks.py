@@ -59,6 +59,11 @@ class Block(ABC):
     def setup(self) -> Mapping[str, str]:
         """Compressor, vision tower, prompt order and precision, as names."""
 
+    @property
+    def models(self) -> tuple[Mapping[str, str | None], ...]:
+        """Each model's name, hub id and knob, (models,); () of parts to build from."""
+        return ()
+
     @abstractmethod
     def made_of(self, i: int, j: int) -> dict[str, Any]:
         """Fields of the Candidate at a place that say what it is made of, its language model aside."""
@@ -112,6 +117,8 @@ def laid_out(blocks: Sequence[Block], llms: tuple[Llm, ...], deployment: Deploym
     devices = np.array(deployment.tensor_parallel).reshape(-1, 1, 1)
     shared = np.array([[llm.can_share(count) for llm in llms] for count in deployment.tensor_parallel])
     block_index = np.repeat(np.arange(len(blocks)), counts)
+    models = tuple(one for block in blocks for one in block.models)
+    first = dict(zip(map(id, blocks), np.cumsum([0, *(block.shape[2] for block in blocks)]), strict=False))
     table = CandidateTable(
         llms=llms,
         llm_index=column(lambda block: block.llm_positions, np.intp),
@@ -123,6 +130,10 @@ def laid_out(blocks: Sequence[Block], llms: tuple[Llm, ...], deployment: Deploym
         setup_index=block_index,
         tensor_parallel=column(lambda _: devices, devices.dtype),
         batch=column(lambda _: batches, batches.dtype),
+        models=models,
+        model_index=column(lambda block: first[id(block)] + np.arange(block.shape[2])[:, None], np.intp)
+        if models
+        else None,
     )
     return Space(
         tuple(blocks),

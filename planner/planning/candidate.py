@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from planner.base.codec import encode
-from planner.base.quantities import format_fraction, format_score, score_of
+from planner.base.quantities import (
+    format_bytes,
+    format_flops,
+    format_fraction,
+    format_percent,
+    format_score,
+    format_seconds,
+    score_of,
+)
 from planner.configuration import Model, ReleasedModel, Run
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from planner.planning.plan_record import CandidateRecord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Candidate:
     """One configuration that could be deployed."""
 
@@ -100,6 +108,14 @@ class Candidate:
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
         return f"{self.name} with {tokens}"
 
+    def __repr__(self) -> str:
+        parts = [str(self), self.precision]
+        parts += [f"{self.tensor_parallel} GPUs"] if self.tensor_parallel > 1 else []
+        parts += [f"batch {self.batch}"] if self.batch > 1 else []
+        parts += [f"error {format_fraction(self.predicted_error)}", format_flops(self.total_flops)]
+        parts += [f"TTFT {format_seconds(float(self.latency.ttft_s))}"] if self.latency is not None else []
+        return f"Candidate({', '.join(parts)}, {format_bytes(float(self.memory.peak))} per device)"
+
     def record(self) -> CandidateRecord:
         """As a plan's file holds it: its parts by name."""
         from planner.planning.plan_record import CandidateRecord  # files are no part of making a plan
@@ -122,7 +138,7 @@ class Candidate:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SlackOfPick:
     """What one limit is to the pick."""
 
@@ -133,6 +149,11 @@ class SlackOfPick:
     """Whether a better candidate would fit without this limit, all others kept."""
     relaxed: Candidate | None
     """The better pick if the limit were 10 % looser; None if that buys nothing."""
+
+    def __repr__(self) -> str:
+        said = f"{self.limit}: {format_percent(self.used, 1)} used{', binds' if self.binds else ''}"
+        more = "" if self.relaxed is None else f"; with {self.limit.relaxed_text}: {self.relaxed}"
+        return f"SlackOfPick({said}{more})"
 
 
 def error_text(candidate: Candidate) -> str:

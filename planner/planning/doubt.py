@@ -89,6 +89,14 @@ class Doubt:
         found: NDArray[np.intp] = rows[self.tied[self.point_of_row[rows]]]
         return found
 
+    def columns(self) -> dict[str, FloatArray]:
+        """What is known of each candidate, each of shape (rows,); nan of what does not fit; {} without runs."""
+        if not len(self.low):
+            return {}
+        known = self.point_of_row >= 0
+        columns = {"error_low": self.low, "error_high": self.high, "probability_best": self.probability_best}
+        return {name: np.where(known, values[self.point_of_row], np.nan) for name, values in columns.items()}
+
     def facts(self, row: int) -> dict[str, Any]:
         """The uncertain fields of the candidate of a row."""
         point = int(self.point_of_row[row])

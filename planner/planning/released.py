@@ -61,6 +61,10 @@ class ReleasedBlock(Block):
         return {**SETUP, "precision": self.precision}
 
     @property
+    def models(self) -> tuple[Mapping[str, str | None], ...]:
+        return tuple(cell.named for cell in self.cells)
+
+    @property
     def within_context(self) -> NDArray[np.bool_]:
         limits = [cell.checkpoint.context_tokens for cell in self.cells]
         longest = np.array([math.inf if one is None else one for one in limits], float)

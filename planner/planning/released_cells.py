@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from planner.configuration import ReleasedModel
-from planner.parts.images import ImageMix, ImageSize, Seen
+from planner.parts.images import ImageMix, ImageSize, Seen, settings_text
 from planner.parts.images.base import Setting
 from planner.parts.released import Checkpoint
 from planner.planning.request import Load
@@ -28,6 +28,12 @@ class Cell:
     """Of that image."""
     images: int
     """Of a long request."""
+
+    @property
+    def named(self) -> Mapping[str, str | None]:
+        """Its name, hub id (None of a folder) and knob ("" where everything stands as published)."""
+        checkpoint = self.checkpoint
+        return {"model": checkpoint.name, "hub_id": checkpoint.hub_id or None, "knob": settings_text(self.turned)}
 
     def model(self) -> ReleasedModel:
         """With that image."""

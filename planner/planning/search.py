@@ -210,7 +210,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         load=load,
         deployment=deployment,
         tried=axes.tried(space),
-        all_candidates=table,
+        all_candidates=replace(table, doubt=doubt),
         speed_limit_tokens=_speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best),
         assumptions=assumptions(chosen_law, best, budget, load.tail),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from planner.planning.limits import LIMITS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planner.planning.doubt import Doubt
+
 FloatArray = NDArray[np.float64]
 
 
@@ -26,7 +28,7 @@ def ranking_keys(quantities: Mapping[str, FloatArray], errors: FloatArray) -> tu
     return (*(quantities[name] for name in names if name in quantities), errors)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CandidateTable:
     """Every candidate that was compared, one row each; what fits the budget and what does not."""
 
@@ -48,6 +50,15 @@ class CandidateTable:
     """GPUs that share the model, shape (rows,)."""
     batch: NDArray[np.intp]
     """Requests that run together, shape (rows,)."""
+    models: tuple[Mapping[str, str | None], ...] = ()
+    """Released models: name, hub id (None of a folder) and knob; () of what is to be trained."""
+    model_index: NDArray[np.intp] | None = None
+    """Position in `models`, shape (rows,); None where there are none."""
+    doubt: Doubt | None = None
+    """How sure each error is; None before it was asked."""
+
+    def __repr__(self) -> str:
+        return f"CandidateTable({len(self)} candidates, {int(self.fits.sum())} fit)"
 
     def __len__(self) -> int:
         return len(self.predicted_error)
@@ -95,10 +106,17 @@ class CandidateTable:
         """A DataFrame with a row for each candidate, best first; what does not fit stands last.
 
         The index is the row in this table, so that `frame.loc[table.pareto("ttft_s")]` are the rows that nothing beats.
+        Of released models the first columns are model, hub_id and knob ("" where everything is as published). Where the
+        law has runs, what fits has the 95 % interval of its error in error_low and error_high, and the probability that
+        it is the best.
         """
         import pandas as pd
 
-        columns = {
+        columns: dict[str, Any] = {}
+        if self.model_index is not None:
+            for name in self.models[0]:
+                columns[name] = np.array([one[name] for one in self.models], object)[self.model_index]
+        columns |= {
             "llm": np.array([llm.name for llm in self.llms])[self.llm_index],
             "llm_params": self.llm_params,
             "visual_tokens": self.visual_tokens.astype(int),
@@ -106,6 +124,7 @@ class CandidateTable:
             "tensor_parallel": self.tensor_parallel,
             "batch": self.batch,
             "predicted_error": self.predicted_error,
+            **({} if self.doubt is None else self.doubt.columns()),
             **self.quantities,
             "fits": self.fits,
         }

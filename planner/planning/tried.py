@@ -19,7 +19,7 @@ from planner.planning.table import CandidateTable
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Released:
     """The released models that a plan chose from."""
 
@@ -35,8 +35,12 @@ class Released:
         """Models that were left out, with the reason."""
         return self.selection.refused
 
+    def __repr__(self) -> str:
+        left_out = f", {len(self.refused)} left out" if self.refused else ""
+        return f"Released({len(self.selection.checkpoints)} models for {self.images}{left_out})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Tried:
     """The values that a plan chose from, and how many candidates they make."""
 
@@ -56,6 +60,10 @@ class Tried:
     """Nominal LLM sizes and visual tokens of what fits, each pair once, ascending, of shape (points,) each."""
     released: Released | None = None
     """None where parts to build from were compared."""
+
+    def __repr__(self) -> str:
+        models = f"{len(self.llms)} {'language' if self.released is None else 'released'} models"
+        return f"Tried({models}, {self.compared_count} candidates, {self.fitting_count} fit)"
 
     @classmethod
     def of(

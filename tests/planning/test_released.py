@@ -241,3 +241,33 @@ def test_a_mixture_of_experts_says_what_its_size_counts() -> None:
     dense = planner.plan(models="Qwen/Qwen3-VL-8B-Instruct", **request)
     assert any("counts all experts, of which a token passes" in said for said in sparse.extrapolates)
     assert not any("experts" in said for said in dense.extrapolates)
+
+
+def test_frame_names_each_model_its_knob_and_its_interval(tmp_path: Path) -> None:
+    found = planner.plan(
+        models=["qwen3-vl", "google/gemma-3-4b-it"],
+        budget=Budget(ttft="40 ms"),
+        hardware="h100-sxm",
+        image="1024x768",
+        precision=["bf16", "fp8"],
+        **REQUEST,
+    )
+    frame = found.to_frame()
+    first, best = frame.iloc[0], found.best
+    assert best.released is not None
+    assert (first["model"], first["hub_id"]) == (best.released.checkpoint.name, best.released.checkpoint.hub_id)
+    assert (first["knob"], first["visual_tokens"], first["precision"]) == (
+        best.knob,
+        best.visual_tokens,
+        best.precision,
+    )
+    assert best.interval == (first["error_low"], first["error_high"])
+    assert best.probability_best == first["probability_best"]
+    assert set(frame["knob"][frame["model"] == "gemma-3-4b-it"]) >= {"", "do_pan_and_scan=true"}
+    for name, hub_id, tokens, knob in frame[["model", "hub_id", "visual_tokens", "knob"]].itertuples(index=False):
+        knobs = dict([knob.split("=")]) if knob else {}
+        assert planner.released_cost(hub_id, "1024x768", knobs=knobs, workload=WORKLOAD).visual_tokens == tokens, name
+    assert frame["error_low"].notna().equals(frame["fits"])
+    known = frame[frame["fits"]]
+    assert (known["error_low"] <= known["predicted_error"]).all()
+    assert (known["predicted_error"] <= known["error_high"]).all()

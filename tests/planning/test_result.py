@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from planner.base.quantities import format_bytes, format_seconds
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
+from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan
 from planner.planning.words import law_title
@@ -410,3 +412,48 @@ def test_every_candidate_of_the_plan_carries_the_whole_configuration(convention:
         assert candidate.predicted_error == pytest.approx(
             float(result.law.predict(candidate.llm.nominal_params, candidate.visual_tokens)), rel=1e-14
         )
+
+
+# ---- short texts -------------------------------------------------------------------------------------------------
+
+
+def test_parts_of_a_plan_have_a_repr_of_one_line() -> None:
+    found = plan(
+        budget=Budget("2 TFLOPs", limits={"ttft": "100 ms"}), workload=Workload(50, 32), hardware="l40s", batch=[2]
+    )
+    assert repr(found.best) == (
+        "Candidate(Qwen1.5-4B with 64 visual tokens, bf16, batch 2, error 0.5019, 1.66 TFLOPs, "
+        f"TTFT {format_seconds(found.best.quantities['ttft_s'])}, {format_bytes(float(found.best.memory.peak))} "
+        "per device)"
+    )
+    assert repr(replace(found.best, latency=None, tensor_parallel=2)).startswith(
+        "Candidate(Qwen1.5-4B with 64 visual tokens, bf16, 2 GPUs, batch 2, error 0.5019, 1.66 TFLOPs, "
+    )
+    flops, ttft, *_ = found.limits
+    assert repr(flops) == (
+        "SlackOfPick(FLOPs at most 2 TFLOPs: 83 % used, binds; with 10 % more FLOPs: Qwen1.5-4B with 144 visual tokens)"
+    )
+    assert repr(ttft).startswith("SlackOfPick(TTFT at most 100 ms: ") and repr(ttft).endswith(" used)")
+    assert repr(ttft.limit) == "Limit(TTFT at most 100 ms)"
+    assert repr(ttft.limit.kind) == "LimitKind('ttft_s', 'TTFT')"
+    assert repr(found.table) == f"CandidateTable({len(found.table)} candidates, {found.fitting_count} fit)"
+    assert repr(found.tried) == (
+        f"Tried({len(found.tried.llms)} language models, {found.candidates_count} candidates, "
+        f"{found.fitting_count} fit)"
+    )
+    every = (found.best, *found.tied, *found.limits, *found.frontier, *found.runners_up, found.tried, found.table)
+    assert [text for text in map(repr, every) if len(text) > 200 or "\n" in text] == []
+
+
+def test_what_was_released_has_a_short_repr() -> None:
+    found = plan(
+        models="qwen3-vl",
+        image="640x480",
+        budget=Budget(ttft=0.1),
+        hardware="h100-sxm",
+        workload=Workload(50, 32),
+    )
+    count = len(found.tried.llms)
+    assert repr(found.tried.released) == f"Released({count} models for 640x480)"
+    assert repr(found.tried).startswith(f"Tried({count} released models, ")
+    assert repr(found.best).startswith("Candidate(Qwen3-VL-")

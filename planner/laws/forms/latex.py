@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from planner.base.errors import InputError
 from planner.laws.forms.form import Form
 
+_ZERO_TERM = re.compile(r" [+-] 0(?=$| [+-])")
+_BESIDE = r", \quad "
+_UNITS = {1.0: "parameters", 1e6: "millions of parameters", 1e9: "billions of parameters"}
+
 
 def latex_of(form: Form, params: Mapping[str, float], digits: int = 4) -> str:
-    r"""The formula with numbers: "Y = \frac{0.2913}{N^{0.2264}} + \frac{0.2417}{T^{0.1011}} + 0".
+    r"""The formula with numbers: "Y = \frac{0.2913}{N^{0.2264}} + \frac{0.2417}{T^{0.1011}} + 0.12".
+
+    A term that is zero, as a floor at its bound, is left out.
 
     Args:
         form: a form that has a formula in LaTeX.
@@ -35,7 +41,25 @@ def latex_of(form: Form, params: Mapping[str, float], digits: int = 4) -> str:
     )
     if missing := [symbol for symbol in symbols if symbol not in found]:
         raise InputError(f"form {form.name!r}: its formula in LaTeX, {form.latex}, has no {missing[0]} in it")
-    return text
+    return _ZERO_TERM.sub("", text)
+
+
+def with_unit(formula: str, n_unit_params: float) -> str:
+    r"""A formula, and what N is counted in: "Y = ..., \quad N \text{ in billions of parameters}"."""
+    name = _UNITS.get(n_unit_params, f"units of {n_unit_params:.15g} parameters")
+    return rf"{formula}{_BESIDE}N \text{{ in {name}}}"
+
+
+def weighted_sum(weights: Sequence[float], formulas: Sequence[str], digits: int) -> str:
+    """Formulas of `with_unit` as one. Raises InputError where they count N in different units."""
+    parts = [formula.split(_BESIDE) for formula in formulas]
+    if len({unit for _, unit in parts}) > 1:
+        raise InputError("to_latex: N has one unit in a formula, and these laws count it in different ones")
+    terms = [
+        rf"{weight:.{digits}g} \left({own.partition('=')[2].strip()}\right)"
+        for weight, (own, _) in zip(weights, parts, strict=True)
+    ]
+    return f"Y = {' + '.join(terms)}{_BESIDE}{parts[0][1]}"
 
 
 def _whole(symbol: str) -> str:
