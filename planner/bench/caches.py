@@ -1,8 +1,8 @@
 """KV caches that calls start from, brought back to where they were without running the model again.
 
-A dynamic cache grows by new tensors, so that calls share what it held before; a static one is written in place, so that
-its length is set back. Where layers look at a window only, both are exact up to a full window; behind it, a static one
-keeps the right shapes and work, not the right contents.
+A dynamic cache grows by new tensors, so that calls share what it held before, but for states of recurrent layers, which
+are copied; a static one is written in place, so that its length is set back. Where layers look at a window only, both
+are exact up to a full window; behind it, a static one keeps the right shapes and work, not the right contents.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
 from transformers.cache_utils import DynamicCache, StaticCache
@@ -69,15 +68,8 @@ class Caches:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """Keys and values that are kept."""
-        caches = (*self._dynamic.values(), *self._fixed.values())
-        return [
-            value
-            for cache in caches
-            for layer in cache.layers
-            for value in (layer.keys, layer.values)
-            if isinstance(value, Tensor)
-        ]
+        """Keys, values and states that are kept."""
+        return [value for cache in (*self._dynamic.values(), *self._fixed.values()) for value in held(cache)]
 
     def _grown(self, tokens: int) -> Cache:
         if not tokens:
@@ -90,7 +82,7 @@ class Caches:
             self._dynamic[tokens] = cache
         base = self._dynamic[tokens]
         twin = copy.copy(base)
-        twin.layers = [copy.copy(layer) for layer in base.layers]
+        twin.layers = [_twin(layer) for layer in base.layers]
         return twin
 
     def _fixed_length(self, length: int) -> Cache:
@@ -103,6 +95,30 @@ class Caches:
 
 
 def cache_bytes(cache: Cache) -> int:
-    """Of its keys and values."""
-    held = (value for layer in cache.layers for value in (layer.keys, layer.values) if isinstance(value, torch.Tensor))
-    return sum(value.numel() * value.element_size() for value in held)
+    """Of its keys, values and states."""
+    return sum(value.numel() * value.element_size() for value in held(cache))
+
+
+def held(cache: Cache) -> list[Tensor]:
+    """Keys and values of a cache; of layers that keep a state instead, or besides, that too."""
+    found = [
+        value
+        for layer in cache.layers
+        for value in (
+            *(getattr(layer, name, None) for name in ("keys", "values")),
+            *(state for name in _STATES for state in getattr(layer, name, {}).values()),
+        )
+    ]
+    return [value for value in found if isinstance(value, Tensor)]
+
+
+_STATES = ("conv_states", "recurrent_states")
+
+
+def _twin(layer: Any) -> Any:
+    """A layer that grows apart from another; states are written in place, so each needs its own."""
+    twin = copy.copy(layer)
+    for name, value in vars(layer).items():
+        if isinstance(value, dict):
+            setattr(twin, name, {key: one.clone() if isinstance(one, Tensor) else one for key, one in value.items()})
+    return twin

@@ -68,7 +68,7 @@ def measure_released(
     if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
         raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
     maker = find_maker(released, published_files(released.checkpoint)["config.json"])
-    leave_out_unused_layers(model, released)
+    leave_out_unused_layers(model, released, maker)
     dtype = next(iter(model.get_decoder().parameters())).dtype
     if dtype not in _NAMES:
         raise InputError(f"weights in {dtype}: expected {', '.join(_NAMES.values())}")
@@ -81,7 +81,7 @@ def measure_released(
         facts=facts,
         layers=released.llm.num_layers,
         stages=lambda requests, how: ReleasedStages(model, released, maker, workload, requests, seed=seed),
-        counted=lambda: flops_of(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
+        counted=lambda: _counted(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
         preprocess=None,
         notes=("cutting and resizing images on the host is not measured",),
     )
@@ -93,6 +93,12 @@ def measure_released(
             f"{released} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, image or "
             "model"
         ) from None
+
+
+def _counted(stages: ReleasedStages) -> dict[str, int]:
+    """FLOPs of one request by stage, without those that make masks."""
+    found = flops_of(stages)
+    return found | {"encoder": found["encoder"] - stages.masking_flops}
 
 
 def sweep_released(

@@ -36,7 +36,7 @@ class ReleasedStages:
     ) -> None:
         self.model, self.released, self.workload, self.batch = model, released, workload, batch
         self._maker, self._vision = maker, VisionSide(model, maker)
-        self._decoder: Any = model.get_decoder()
+        self._decoder: Any = maker.decoder(model)
         self._head: Any = model.get_output_embeddings()
         weight = next(iter(self._decoder.parameters()))
         self.device, self.dtype = weight.device, weight.dtype
@@ -47,13 +47,14 @@ class ReleasedStages:
         self._random = torch.Generator().manual_seed(seed)
         self._pixels: list[dict[str, Tensor]] = []
         self._calls: list[list[Call]] = []
+        self._beside: dict[int, dict[str, Tensor]] = {}
         self._embeds: list[Tensor] = []
         self._prompts: list[Tensor] = []
         self._token = self._ids(batch, 1)
         self._step_cache: Cache = None
         self.caches = Caches(self._text, batch, weight, self._fill, static=False)
-        if hasattr(model.model, "rope_deltas"):  # of another batch
-            model.model.rope_deltas = None
+        if hasattr(model.base_model, "rope_deltas"):  # of another batch
+            model.base_model.rope_deltas = None
 
     # ---- what is timed -------------------------------------------------------------------------------------------
 
@@ -78,11 +79,11 @@ class ReleasedStages:
 
     def prefill(self, turn: int) -> Tensor:
         """The language model over the prompt, behind what is cached: logits (B, 1, vocabulary)."""
-        if not self._embeds:
-            width = self._text.hidden_size
-            self._embeds = [0.02 * self._normal(self.batch, self.prompt_tokens, width) for _ in range(POOL)]
+        self._embed()
+        beside = self._besides(self.prompt_tokens)
         cache = self.caches.at("prefill", self.tokens.cached, self.prompt_tokens)
-        return self._logits(inputs_embeds=self._embeds[turn % POOL], cache=cache)
+        name = "input_ids" if self._maker.by_ids else "inputs_embeds"
+        return self._logits(**{name: self._embeds[turn % POOL]}, **beside, cache=cache)
 
     def decode_step(self, turn: int) -> Tensor:
         """One token of each request; `rewind` comes before."""
@@ -97,12 +98,26 @@ class ReleasedStages:
         return [*found, *self._head.parameters()]
 
     @property
+    def masking_flops(self) -> int:
+        """FLOPs of a run of the tower that make masks."""
+        self._see()
+        return self._maker.masking_flops(self.model, self._pixels[0])
+
+    @property
     def inputs(self) -> list[Tensor]:
         """What was made for the calls so far."""
         pixels = [tensor for one in self._pixels for tensor in one.values()]
+        beside = [tensor for one in self._beside.values() for tensor in one.values()]
         recorded = [call.result for calls in self._calls for call in calls if isinstance(call.result, Tensor)]
         given = [value for calls in self._calls for call in calls for value in call.positional]
-        return [*pixels, *recorded, *(one for one in given if isinstance(one, Tensor)), *self._prompts, self._token]
+        return [
+            *pixels,
+            *beside,
+            *recorded,
+            *(one for one in given if isinstance(one, Tensor)),
+            *self._prompts,
+            self._token,
+        ]
 
     # ---- caches --------------------------------------------------------------------------------------------------
 
@@ -116,10 +131,13 @@ class ReleasedStages:
         self._step_cache = self.caches.at("step", max(self.mean_context - calls // 2, 1), 0)
 
     def _before_prefill(self, calls: int) -> None:
+        self._embed()
+        self._besides(self.prompt_tokens)
         self.caches.at("prefill", self.tokens.cached, self.prompt_tokens)
 
     def _fill(self, cache: Cache, tokens: int) -> None:
-        self._decoder(input_ids=self._ids(self.batch, tokens), past_key_values=cache, use_cache=True)
+        beside = self._besides(tokens) if tokens > self.tokens.cached else {}  # images come behind what is cached
+        self._decoder(input_ids=self._ids(self.batch, tokens), **beside, past_key_values=cache, use_cache=True)
 
     def _logits(self, *, cache: Cache, **given: Tensor) -> Tensor:
         hidden = self._decoder(past_key_values=cache, use_cache=True, **given).last_hidden_state
@@ -135,15 +153,8 @@ class ReleasedStages:
             self._prompts = [self._prompt() for _ in range(POOL)]
         ids = self._prompts[turn % POOL]
         cache = self.caches.at("request", self.tokens.cached, self.prompt_tokens + self.tokens.decode)
-        kinds = {"mm_token_type_ids": (ids == self._image_token).int()} if self._maker.typed else {}
-        out = self.model(
-            input_ids=ids,
-            **self._pixels[turn % POOL],
-            **kinds,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
+        given = self._maker.given(self.model, self._pixels[turn % POOL], ids)
+        out = self.model(input_ids=ids, **given, past_key_values=cache, use_cache=True, logits_to_keep=1)
         self._token.copy_(self._spoken(out.logits[:, -1]))
         return cache
 
@@ -165,9 +176,19 @@ class ReleasedStages:
             self._pixels.append({name: tensor.to(self.device) for name, tensor in made.items()})
             self._calls.append(self._vision.recorded(self._pixels[-1]))
 
-    @property
-    def _image_token(self) -> int:
-        return int(self.model.config.image_token_id)
+    def _embed(self) -> None:
+        """Makes prompts of the language model."""
+        if not self._embeds:
+            size = (self.batch, self.prompt_tokens)
+            by_ids, width = self._maker.by_ids, self._text.hidden_size
+            self._embeds = [self._ids(*size) if by_ids else 0.02 * self._normal(*size, width) for _ in range(POOL)]
+
+    def _besides(self, tokens: int) -> dict[str, Tensor]:
+        """What the language model is called with beside so many tokens with images among them."""
+        if tokens not in self._beside:
+            self._see()
+            self._beside[tokens] = self._maker.beside(self.model, self._pixels[0], tokens)
+        return self._beside[tokens]
 
     def _spoken(self, logits: Tensor) -> Tensor:
         """The most likely token (B, 1), of those that are text."""
@@ -175,10 +196,8 @@ class ReleasedStages:
         return torch.where(torch.isin(chosen, self._special().to(chosen.device)), self._plain, chosen)
 
     def _special(self) -> Tensor:
-        """Tokens that stand for an image or a video."""
-        names = ("image_token_id", "video_token_id")
-        found = [getattr(self.model.config, name, None) for name in names]
-        return torch.tensor(sorted({one for one in found if isinstance(one, int)}))
+        """Tokens that stand for an image, a video or sound."""
+        return torch.tensor(sorted(self._maker.special_tokens(self.model.config)))
 
     @property
     def _plain(self) -> int:
@@ -190,9 +209,10 @@ class ReleasedStages:
         """(B, S): system text, then each image between its start and end tokens, then the query."""
         ids = self._ids(self.batch, self.prompt_tokens)
         seen, start = self.released.seen, self.workload.system_tokens
+        image_token = self._maker.image_token(self.model.config)
         for _ in range(self.workload.images):
             first = start + seen.extra_tokens // 2
-            ids[:, first : first + seen.visual_tokens] = self._image_token
+            ids[:, first : first + seen.placeholders] = image_token
             start += seen.prompt_tokens
         return ids
 

@@ -93,22 +93,26 @@ def build_released(
 
 
 def params_by_part(model: Any, checkpoint: Checkpoint) -> dict[str, tuple[int, int]]:
-    """(built, predicted) parameters of each part; vision and connector in one row where it is not known which of a
-    model's modules are which."""
+    """(built, predicted) parameters of each part; audio where there is some; all that is beside the language model in
+    one row where it is not known which of a model's modules are which."""
     predicted = checkpoint.params_by_part()
+    maker = PIXEL_MAKERS.get(getattr(model.config, "model_type", None))
     llm = _weights(model.get_decoder(), model.get_output_embeddings())
+    if maker is not None:
+        apart = _weights(*(model.base_model.get_submodule(path) for path in maker.apart))
+        llm = {key: size for key, size in llm.items() if key not in apart}
     rows = {"language_model": (_size(llm), predicted["llm"])}
     beside = {key: size for key, size in _weights(model).items() if key not in llm}
-    maker = PIXEL_MAKERS.get(getattr(model.config, "model_type", None))
     if maker is None:
         return rows | {"vision_side": (_size(beside), sum(predicted[part] for part in PARTS[1:]))}
-    tower = _weights(model.get_encoder(modality="image"))
-    for module in connector_modules(model, maker):
-        tower = {key: size for key, size in tower.items() if key not in _weights(module)}
-    connector = _size({key: size for key, size in beside.items() if key not in tower})
+    hearing = _weights(*(model.base_model.get_submodule(path) for path in maker.audio)) if predicted["audio"] else {}
+    elsewhere = hearing | _weights(*connector_modules(model, maker))
+    tower = {key for key in _weights(maker.tower(model)) if key not in elsewhere}
+    connector = {key: size for key, size in beside.items() if key not in tower and key not in hearing}
     return rows | {
-        "vision_tower": (_size(tower), predicted["vision"]),
-        "connector": (connector, predicted["connector"]),
+        "vision_tower": (sum(beside[key] for key in tower), predicted["vision"]),
+        "connector": (_size(connector), predicted["connector"]),
+        **({"audio": (_size(hearing), predicted["audio"])} if predicted["audio"] else {}),
     }
 
 

@@ -8,6 +8,7 @@ engines do.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,19 +37,19 @@ class VisionSide:
     """Tower and connector of a built model."""
 
     def __init__(self, model: Any, maker: PixelMaker) -> None:
-        self.model = model
+        self.model, self._maker = model, maker
         self._modules = connector_modules(model, maker)
 
     def features(self, inputs: dict[str, Tensor]) -> Any:
         """Tower and connector over the images of some prompts."""
-        return self.model.get_image_features(**inputs)
+        return self._maker.image_features(self.model, inputs)
 
     def recorded(self, inputs: dict[str, Tensor]) -> list[Call]:
         """What the connector is called with, in its order."""
         calls: list[Call] = []
 
         def keep(module: nn.Module, positional: Any, named: Any, result: Any) -> None:
-            calls.append(Call(module, positional, named, result))
+            calls.append(Call(module, positional, named, copy.copy(result)))  # the model may put more into it
 
         hooks = [module.register_forward_hook(keep, with_kwargs=True) for module in self._modules]
         try:
@@ -74,17 +75,19 @@ def connector_modules(model: Any, maker: PixelMaker) -> list[nn.Module]:
     """The connector's modules; of a list of modules each."""
     found: list[nn.Module] = []
     for path in maker.connectors:
-        module = model.model.get_submodule(path)
+        module = model.base_model.get_submodule(path)
         found += list(module) if isinstance(module, nn.ModuleList) else [module]
     return found
 
 
-def leave_out_unused_layers(model: Any, released: ReleasedModel) -> None:
-    """Layers of the tower behind the one whose features are used do nothing; their weights stay."""
+def leave_out_unused_layers(model: Any, released: ReleasedModel, maker: PixelMaker) -> None:
+    """Unused modules do nothing, nor do layers of the tower behind the one whose features are used; weights stay."""
+    for path in maker.unused:
+        model.base_model.get_submodule(path).forward = _nothing
     encoder = released.checkpoint.encoder
     if not isinstance(encoder, TransformerEncoder) or encoder.layers_run == encoder.layers:
         return
-    tower = model.get_encoder(modality="image")
+    tower = maker.tower(model)
     stacks = [part for part in tower.modules() if isinstance(part, nn.ModuleList) and len(part) == encoder.layers]
     if len(stacks) != 1:
         raise InputError(
@@ -98,9 +101,13 @@ def _passed_on(hidden_states: Tensor, *others: Any, **named: Any) -> Tensor:
     return hidden_states
 
 
+def _nothing(*positional: Any, **named: Any) -> None:
+    return None
+
+
 def _next_of(results: Iterator[Any]) -> Any:
     def given(*positional: Any, **named: Any) -> Any:
-        return next(results)
+        return copy.copy(next(results))
 
     return given
 

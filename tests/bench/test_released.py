@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from make.small import HUB_IDS, KNOBS, small_folder
+from make.small import EACH, KNOBS, small_folder
 
 import planner
 from planner.base.errors import InputError
@@ -33,7 +33,7 @@ def small(hub_id: str, folder: Path, image: str = "300x200", **knobs: object) ->
     return ReleasedModel.of_checkpoint(model, image, knobs=knobs)
 
 
-@pytest.mark.parametrize("hub_id", HUB_IDS)
+@pytest.mark.parametrize("hub_id", EACH)
 def test_counts_are_the_predicted_ones(hub_id: str, tmp_path: Path) -> None:
     """Parameters, FLOPs by stage, weights and KV cache, to the last one; two requests at once."""
     released = small(hub_id, tmp_path, **KNOBS.get(hub_id, {}))
@@ -95,9 +95,9 @@ def test_what_is_not_measured_is_said(tmp_path: Path) -> None:
     without = ReleasedModel.of_checkpoint(released.checkpoint, None)
     with pytest.raises(InputError, match="is measured with images"):
         sweep_released(without, [1], REQUEST, device="cpu")
-    pixtral = ReleasedModel.of_checkpoint("mistral-community/pixtral-12b", "300x200")
-    with pytest.raises(InputError, match="expected a vision tower of clip_vision_model"):
-        sweep_released(pixtral, [1], REQUEST, device="cpu")
+    unmade = ReleasedModel.of_checkpoint("KamilaMila/FastVLM-0.5B", "300x200")
+    with pytest.raises(InputError, match="no image inputs can be made for the model type fast_vlm"):
+        sweep_released(unmade, [1], REQUEST, device="cpu")
     with pytest.raises(InputError, match="is verified on 1 device, got 2"):
         verify(None, ExpectedReleased(released, REQUEST, 1, "fp32", 2), device="cpu")
 

@@ -375,7 +375,7 @@ CASES: Mapping[str, Case] = {
     "molmo2": Case(
         "allenai/Molmo2-8B",
         VIT | {"head_dim": 12, "num_key_value_heads": 4, "image_size": [56, 56], "num_position_embeddings": 16},
-        (grid(View(4, 4, 3)),),
+        (grid(View(4, 4, 3), tokens=12),),
         pooled_crops,
         outer={
             "adapter_config": {

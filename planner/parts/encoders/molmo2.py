@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.configs.values import Values
 from planner.parts.encoders.base import Bridge, Encoder, Step
 from planner.parts.encoders.reading import ENCODER_READERS, EncoderReader, Parts, check_heads, side
 from planner.parts.encoders.transformer import TransformerEncoder, mlp_copies, plain_layer_vectors
+from planner.parts.images import Seen
+from planner.parts.walk import Kernel, Number
 
 FEATURE_LAYERS = (24, 18)
 """Of Molmo2AdapterConfig in transformers 5.23."""
@@ -49,6 +54,14 @@ def _is_layer(one: object, layers: int) -> bool:
     return isinstance(one, int) and not isinstance(one, bool) and -layers <= one < layers
 
 
+@dataclass(frozen=True, kw_only=True)
+class PooledCrops(TransformerEncoder):
+    """Each token is pooled from as many places, be there a patch or padding; margins of crops are not used."""
+
+    def connector_walk(self, seen: Seen, images: Number) -> Iterator[Kernel]:
+        yield from self.bridge.walk(images * seen.visual_tokens * self.bridge.merge)
+
+
 def _read(parts: Parts) -> Encoder:
     vision, adapter = parts.vision, _adapter(parts)
     d, m, layers = vision.count("hidden_size"), vision.count("intermediate_size"), vision.count("num_hidden_layers")
@@ -75,7 +88,7 @@ def _read(parts: Parts) -> Encoder:
         vectors=biases + 2 * hidden * adapter.flag("mlp_bias"),
         pooling_width=pooled,
     )
-    return TransformerEncoder(
+    return PooledCrops(
         name=parts.name,
         bridge=bridge,
         width=d,

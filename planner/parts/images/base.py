@@ -61,9 +61,14 @@ class Seen:
         return sum(view.patches for view in self.views) + self.tiles * self.class_tokens
 
     @property
+    def placeholders(self) -> int:
+        """Tokens of the prompt that stand for features."""
+        return self.visual_tokens if self.in_sequence else 1
+
+    @property
     def prompt_tokens(self) -> int:
         """What the image adds to the language model's sequence."""
-        return (self.visual_tokens if self.in_sequence else 1) + self.extra_tokens
+        return self.placeholders + self.extra_tokens
 
     @property
     def beside_tokens(self) -> int:

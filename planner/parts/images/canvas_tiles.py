@@ -90,8 +90,7 @@ class CrossTiles(ImageRule):
         )
 
     def cut(self, width: int, height: int) -> Seen:
-        shapes = tuple(sorted(grids(1, self.max_image_tiles)))
-        rows, columns = least_enlarged(width, height, self.tile, shapes, np.float64)
+        rows, columns = self.layout(width, height)
         grid = self.tile // self.patch
         return Seen(
             rows * columns * (grid * grid + 1),
@@ -100,6 +99,11 @@ class CrossTiles(ImageRule):
             in_sequence=False,
             padded_patches=self.tiles_padded_to * (grid * grid + 1),
         )
+
+    def layout(self, width: int, height: int) -> tuple[int, int]:
+        """Rows and columns of tiles of an image of width x height pixels."""
+        shapes = tuple(sorted(grids(1, self.max_image_tiles)))
+        return least_enlarged(width, height, self.tile, shapes, np.float64)
 
 
 def _llama4(files: Files) -> CanvasTiles:

@@ -37,13 +37,17 @@ class OverlappingCrops(ImageRule):
     def cut(self, width: int, height: int) -> Seen:
         side = self.crop // self.patch
         window = side - self.margin
-        shared = self.margin * self.patch
-        rows, columns = self._tiling(width - shared, height - shared, window * self.patch)
+        rows, columns = self.layout(width, height)
         high = math.ceil((rows * window + self.margin) / self.pool)
         wide = math.ceil((columns * window + self.margin) / self.pool)
         low = math.ceil(side / self.pool)
         separators = (low + 2) + (high + 2)  # a column token a row, a start and an end of each view
         return Seen(low * low + high * wide, (View(side, side, 1 + rows * columns),), extra_tokens=separators)
+
+    def layout(self, width: int, height: int) -> tuple[int, int]:
+        """Rows and columns of crops of an image of width x height pixels."""
+        shared = self.margin * self.patch
+        return self._tiling(width - shared, height - shared, self.crop // self.patch * self.patch - shared)
 
     def _tiling(self, width: int, height: int, window: int) -> tuple[int, int]:
         """Rows and columns of crops: least enlargement if any holds the image, else least reduction."""

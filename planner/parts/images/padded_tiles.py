@@ -33,6 +33,17 @@ class PaddedTiles(ImageRule):
         return (Knob("dynamic_hd", "most tiles of an image", values, low=1, high=64),)
 
     def cut(self, width: int, height: int) -> Seen:
+        (rows, columns), (high, wide) = self.layout(width, height)
+        grid = self.tile // self.patch
+        kept_rows, kept_columns = math.ceil(high / 2), math.ceil(wide / 2)
+        side = grid // 2
+        return Seen(
+            side * side + 1 + side + kept_columns * kept_rows + kept_rows,
+            (View(grid, grid, 1 + columns * rows),),
+        )
+
+    def layout(self, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows and columns of tiles, and those of their patches that are no padding. Raises InputError."""
         columns, rows = math.ceil(width / self.tile), math.ceil(height / self.tile)
         if columns * rows > self.dynamic_hd:
             columns, rows = closest_grid(width, height, self.tile, 1, self.dynamic_hd)
@@ -41,18 +52,8 @@ class PaddedTiles(ImageRule):
         inner_wide, inner_high = (wide, int(height * across)) if across < down else (int(width * down), high)
         if min(inner_wide, inner_high) < SIDE_LEAST:
             raise InputError(f"image: {width}x{height} is too long for the processor")
-        grid = self.tile // self.patch
-        kept_columns = self._kept(columns * grid, wide - inner_wide)
-        kept_rows = self._kept(rows * grid, high - inner_high)
-        side = grid // 2
-        return Seen(
-            side * side + 1 + side + kept_columns * kept_rows + kept_rows,
-            (View(grid, grid, 1 + columns * rows),),
-        )
-
-    def _kept(self, patches: int, padding: int) -> int:
-        """Blocks of two patches of which the first is no padding."""
-        return math.ceil((patches - padding // self.patch) / 2)
+        padding = (high - inner_high) // self.patch, (wide - inner_wide) // self.patch
+        return (rows, columns), (high // self.patch - padding[0], wide // self.patch - padding[1])
 
 
 def _read(files: Files) -> PaddedTiles:

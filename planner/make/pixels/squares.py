@@ -1,0 +1,46 @@
+"""Squares of one size, one after the other: LLaVA, Gemma 3, PaliGemma, InternVL, Aya, Llama 4, Idefics 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from planner.configuration import ReleasedModel
+from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, view_shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views(PixelMaker):
+    """Squares of one size: (B I T, 3, s, s)."""
+
+    def pixels(self, model: ReleasedModel, config: Any, prompts: int, images: int, random: Random) -> Pixels:
+        return {"pixel_values": random(prompts * images * model.seen.tiles, *view_shape(model, config))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewsOfPrompts(PixelMaker):
+    """Squares of one size, gathered by prompt: (B, I T, 3, s, s)."""
+
+    def pixels(self, model: ReleasedModel, config: Any, prompts: int, images: int, random: Random) -> Pixels:
+        return {"pixel_values": random(prompts, images * model.seen.tiles, *view_shape(model, config))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectedViews(Views):
+    """Squares whose features the model leads through its projector itself: Llama 4."""
+
+    def decoder(self, model: Any) -> Any:
+        return model.language_model.model
+
+    def image_features(self, model: Any, pixels: Pixels) -> Any:
+        features = model.get_image_features(**pixels).last_hidden_state
+        return model.multi_modal_projector(features.reshape(-1, features.shape[-1]))
+
+
+for name in ("internvl", "gemma3", "paligemma", "aya_vision"):
+    PIXEL_MAKERS.register(Views(name=name))
+for name in ("idefics3", "smolvlm"):
+    PIXEL_MAKERS.register(ViewsOfPrompts(name=name, connectors=("connector",)))
+PIXEL_MAKERS.register(
+    ProjectedViews(name="llama4", connectors=("vision_model.vision_adapter", "multi_modal_projector"))
+)
