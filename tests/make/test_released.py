@@ -120,7 +120,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     one, other = small(SMALL, tmp_path), small("google/paligemma-3b-pt-224", tmp_path)
     (tmp_path / "w").mkdir()
     folder = save_released(build_released(one), one.checkpoint, tmp_path / "w" / "saved")
-    with pytest.raises(InputError, match=r"cannot load the weights|lacks \d+ weights of paligemma-3b"):
+    with pytest.raises(InputError, match=r"than paligemma-3b-pt-224: \d+ weights have other shapes"):
         build_released(other.checkpoint, weights=str(folder))
     for weights, said in (
         ("nowhere", "expected random, pretrained or a folder with safetensors, got 'nowhere'"),
