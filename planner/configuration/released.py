@@ -118,7 +118,8 @@ class ReleasedModel(Model):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.checkpoint.notes
+        told, of_images = self.checkpoint.notes, self.checkpoint.image_notes
+        return told if self.image is not None else tuple(one for one in told if one not in of_images)
 
     @property
     def tokens_move_alone(self) -> bool:

@@ -41,9 +41,11 @@ class Doubt:
         llm_params: FloatArray,
         visual_tokens: FloatArray,
         errors: FloatArray,
-        fits: NDArray[np.bool_],
+        asked: NDArray[np.bool_],
     ) -> Doubt:
         """Ask every form that the runs of each law allow. All arrays have one entry a row.
+
+        Only rows that are `asked` of compete with one another; of no others anything is known.
 
         Laws are fitted to different runs, so what they say of two points of different laws is independent; there two
         points are not tied only where the worse one's interval begins above the best one's end.
@@ -51,14 +53,16 @@ class Doubt:
         point_of_row = np.full(len(errors), -1)
         none = np.zeros(0)
         nothing = cls(point_of_row, none, none, none, none, np.zeros(0, bool))
+        rows = np.flatnonzero(asked)
+        if not len(rows):
+            return nothing
         known = [uncertainty(law) for law in laws]
-        rows = np.flatnonzero(fits)
-        if not len(rows) or any(one is None for one in known):
+        if any(one is None for one in known):
             return nothing
         first, point_of_row[rows] = distinct_rows(law_index[rows], llm_params[rows], visual_tokens[rows])
-        asked = rows[first]
-        owner, n, t = law_index[asked], llm_params[asked], visual_tokens[asked]
-        error = errors[asked]
+        points = rows[first]
+        owner, n, t = law_index[points], llm_params[points], visual_tokens[points]
+        error = errors[points]
         best = int(np.argmin(error))
         low, high, tied = np.empty(len(n)), np.empty(len(n)), np.zeros(len(n), bool)
         drawn: list[FloatArray | None] = []

@@ -12,13 +12,15 @@ from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
+from planner.planning.transfer import not_known
+from planner.planning.tried import Released
 
 _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 
 
-def extrapolations(law: Law, best: Candidate) -> tuple[str, ...]:
-    """Where the pick lies outside the law's data, in words."""
-    out = [] if best.released is None else [_trained_otherwise(law)]
+def extrapolations(law: Law, best: Candidate, released: Released | None = None) -> tuple[str, ...]:
+    """Where the pick lies outside the law's data, in words; of released models what is not known for it comes first."""
+    out = [told] if (told := not_known(law, released)) else []
     if best.llm.active_params < best.llm.params:
         out.append(_all_experts(best))
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
@@ -37,16 +39,6 @@ def _all_experts(best: Candidate) -> str:
     return (
         f"llm_params {nominal} counts all experts, of which a token passes {active}: the law was fitted to dense "
         "models, and may take a mixture of experts for better than it is"
-    )
-
-
-def _trained_otherwise(law: Law) -> str:
-    """What every ranking of released models by a law of others rests on."""
-    families = sorted({family_of(name) or name for name in law.llms})
-    on = f" of {', '.join(families)}" if families else ""
-    return (
-        f"the law was fitted to LLaVA-style models{on}; released models were trained otherwise, so which of them is "
-        "best is an extrapolation: evaluate the first few before you choose"
     )
 
 

@@ -113,7 +113,8 @@ class ReleasedAxes:
                 refused.append((checkpoint.hub_id or checkpoint.source, str(error)))
         if not cells:
             raise InputError(f"no released model takes such images: {refused[-1][1]}")
-        return cls(Selection(tuple(taken), refused=tuple(refused)), images, law, own_dtype, tuple(cells))
+        left = Selection(tuple(taken), refused=tuple(refused), asked=selection.asked)
+        return cls(left, images, law, own_dtype, tuple(cells))
 
     @property
     def laws(self) -> Mapping[str, Law]:

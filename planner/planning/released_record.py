@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from planner.base.codec import SPARSE
 from planner.base.errors import InputError
 from planner.base.place import Place
 from planner.base.stored import COUNT
@@ -31,7 +32,7 @@ class ReleasedInputs:
     """The released models that were asked for, and the images."""
 
     models: tuple[str, ...]
-    """Hub ids, or folders of models that have none."""
+    """Hub ids of all that were compared, or folders of models that have none."""
     image_sizes: tuple[str, ...]
     image_shares: tuple[float, ...]
     image_source: str
@@ -41,6 +42,8 @@ class ReleasedInputs:
     """What was left out, with the reason."""
     beyond_context: tuple[tuple[str, Annotated[int, COUNT]], ...]
     """Models that the request is too long for, with how many of their candidates."""
+    asked: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    """What was asked for, as it was typed: "released", families, hub ids, folders."""
 
     @classmethod
     def of(cls, tried: Released) -> ReleasedInputs:
@@ -54,6 +57,7 @@ class ReleasedInputs:
             own_dtype=tried.own_dtype,
             refused=tried.refused,
             beyond_context=tried.beyond_context,
+            asked=selection.asked,
         )
 
     def tried(self, place: Place) -> Released:
@@ -66,7 +70,7 @@ class ReleasedInputs:
         if len(sizes) != len(self.image_shares):
             raise place.at("image_shares").wrong(f"{len(sizes)} shares", len(self.image_shares))
         images = ImageMix(sizes, self.image_shares, self.image_source)
-        selection = Selection(checkpoints, refused=self.refused)
+        selection = Selection(checkpoints, refused=self.refused, asked=self.asked)
         return Released(selection, images, self.own_dtype, self.beyond_context)
 
 

@@ -44,7 +44,8 @@ class Plan(Result):
     runners_up: tuple[Candidate, ...]
     """The next best that fit, best first."""
     tied: tuple[Candidate, ...]
-    """What fits and is tied with the best at the 95 % level, cheapest first; the pick is among them."""
+    """What fits and is tied with the best at the 95 % level, cheapest first; the pick is among them. () where no
+    candidate has an interval."""
     frontier: tuple[Candidate, ...]
     """Candidates that fit and that no cheaper one beats, by ascending FLOPs or else by the first limit; the last has
     the error of the pick."""

@@ -44,6 +44,7 @@ from planner.planning.result import Plan
 from planner.planning.space import Axes
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
+from planner.planning.transfer import unmeasured
 
 if TYPE_CHECKING:
     from planner.planning.released import ReleasedAxes
@@ -160,8 +161,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     laws = axes.laws
     space = axes.evaluate(deployment, load, budget.convention)
     limits = limits_of(budget, deployment.hardware)
-    quantities = space.table.quantities
-    quantities = {**quantities, **computed_columns(limits, quantities)}
+    quantities = {**space.table.quantities, **computed_columns(limits, space.table.quantities)}
     fits = all_met(limits, quantities) & space.possible
     space = replace(space, table=replace(space.table, quantities=quantities, fits=fits))
     table = space.table
@@ -169,10 +169,11 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         raise _nothing_fits(space, limits, budget, deployment.gpus)
 
     owners = list({id(one): one for one in laws.values()}.values())
-    law_of_block = np.array([next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks])
-    law_index = law_of_block[space.block_index]
+    blocks = [next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks]
     errors, costs = table.predicted_error, table.quantities["total_flops"]
-    doubt = Doubt.of(owners, law_index, table.llm_params, table.visual_tokens, errors, fits)
+    tried = axes.tried(space)
+    asked = fits & (not unmeasured(owners, tried.released))
+    doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table.llm_params, table.visual_tokens, errors, asked)
 
     def candidate(row: int) -> Candidate:
         return _candidate(space, row, deployment.kv_precision, doubt.facts(row))
@@ -183,8 +184,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     best_row = int(distinct[0])
     best = candidate(best_row)
     primary = limits[0]  # the frontier runs along FLOPs where they are limited, else along the first limit asked for
-    scale = -1.0 if primary.at_least else 1.0
-    along = scale * table.quantities[primary.column]
+    along = table.quantities[primary.column] * (-1.0 if primary.at_least else 1.0)
     others = all_met([limit for limit in limits if limit is not primary], table.quantities) & space.possible
     better = np.flatnonzero((errors < best.predicted_error) & others & ~fits)
     next_up = candidate(int(better[np.lexsort((errors[better], along[better]))[0]])) if len(better) else None
@@ -209,10 +209,10 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         budget=budget,
         load=load,
         deployment=deployment,
-        tried=axes.tried(space),
+        tried=tried,
         all_candidates=replace(table, doubt=doubt),
         speed_limit_tokens=_speed_limit(best, deployment, load),
-        extrapolates=extrapolations(chosen_law, best),
+        extrapolates=extrapolations(chosen_law, best, tried.released),
         assumptions=assumptions(chosen_law, best, budget, load.tail),
     )
 

@@ -68,6 +68,7 @@ def test_a_folder_is_read_with_its_preprocessor(run: Run, tmp_path: Path) -> Non
     assert any("no preprocessor_config.json" in note for note in content["notes"])
     told = run("cost", folder / "config.json", "--image", "4000x3000", *REQUEST).out
     assert "no preprocessor_config.json" in told
+    assert run("cost", folder / "config.json", "--images", 0, *REQUEST, "--json").json["notes"] == []
 
 
 def test_text_alone(run: Run) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,14 @@ from rich.console import Console
 from support import Run
 
 import planner
+from planner.laws.combined import CombinedLaw
+from planner.laws.fitted import FittedLaw
+from planner.parts.released import find_checkpoint, published_files
 from planner.planning.result import Plan
-from planner.tell.document import plain
-from planner.tell.plan import print_plan
+from planner.tell.document import Paragraph, plain
+from planner.tell.plan import plan_story, print_plan
 from planner.tell.plan.sentences import heading
+from planner.tell.recommendation import tell
 from planner.tell.recommendation.reproduce import again
 
 REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200}
@@ -52,7 +59,7 @@ def test_the_story() -> None:
     assert " knob " in head
     assert "compressor" not in head
     assert f"weights: {found.best.released.checkpoint.hub_id}" in text  # type: ignore[union-attr]
-    assert "released models were trained otherwise" in text
+    assert "trained otherwise" in text
     assert "as released" not in text
     assert "Serve it with vLLM" in text
 
@@ -82,6 +89,103 @@ def test_the_page_and_its_command(run: Run, tmp_path: Path) -> None:
     own = tmp_path / "again.json"
     run(*command, own)
     assert planner.load_plan(own).sha256 == found.sha256
+
+
+def test_the_command_repeats_what_was_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "my own"
+    folder.mkdir()
+    for name, content in published_files(find_checkpoint("Qwen/Qwen3-VL-2B-Instruct")).items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    typed = ["released", "Qwen3-VL-8B-Instruct", str(folder)]
+    found = plan(models=typed, ttft="150 ms")
+    for one in (found, planner.Plan.from_dict(found.to_dict()), planner.replan(found)):
+        words = shlex.split(again(one).command)
+        assert words[words.index("--models") + 1] == ",".join(typed)
+        assert not any("left out" in said for said in again(one).missing)
+
+
+SURE = ("interval", "probability", "tied", "tie ", "best: >", "%-interval")
+
+
+def test_how_sure_a_law_of_others_is_of_released_models_is_not_said(run: Run, tmp_path: Path) -> None:
+    found = plan(ttft="150 ms")
+    content = found.to_dict()
+    listed = [content["best"], *content["runners_up"], *content["frontier"]]
+    assert all(one[name] is None for one in listed for name in ("interval", "probability_best", "expected_regret"))
+    assert content["tied"] == []
+    (said,) = [one for one in content["extrapolates"] if "not known" in one]
+    assert said == (
+        "the law was fitted to models of Qwen1.5, not to these, which were trained otherwise: the interval of the "
+        "error and the probability of being best are not known; evaluate the first few before you choose"
+    )
+    told = printed(found, 400)
+    assert said in told
+    for text in (told.replace(said, ""), str(found).replace(said, "")):
+        assert not any(word in text for word in SURE)
+    assert plan_story(found).tone == ""
+    file = found.save(tmp_path / "plan.json")
+    for kind in ("md", "html", "json"):
+        page = tmp_path / f"page.{kind}"
+        run("report", file, "-o", page)
+        text = page.read_text(encoding="utf-8")
+        assert "How sure the pick is, is not known" in text
+        assert "tied with" not in text
+        assert "with a 95 %" not in text
+        assert "probability of being best is" not in text
+    assert not [block for block in tell(found).opening if isinstance(block, Paragraph) and block.tone == "good"]
+    why = next(section for section in tell(found).sections if section.key == "why")
+    assert not [block for block in why.blocks if isinstance(block, Paragraph) and block.tone == "good"]
+
+
+def of_these(*names: str) -> FittedLaw:
+    """A law whose runs measured released models: the shipped one, its runs under other names."""
+    law = planner.load_law("reasoning")
+    assert isinstance(law, FittedLaw)
+    return replace(law, name="mine", llms=names)
+
+
+def test_a_law_of_these_models_says_how_sure_it_is() -> None:
+    several = ["Qwen/Qwen3-VL-2B-Instruct", "Qwen/Qwen3-VL-4B-Instruct"]
+    known = plan(law=of_these("qwen/qwen3-vl-2b-instruct", "Qwen3-VL-4B-Instruct"), models=several)
+    assert known.best.interval is not None
+    assert known.best.probability_best is not None
+    assert known.best in known.tied
+    assert not any("not known" in said for said in known.extrapolates)
+    assert plan_story(known).tone == "good"
+    text = " ".join(printed(known).split())
+    assert "probability of being best" in text
+    half = plan(law=of_these("Qwen3-VL-4B-Instruct"), models=several)
+    assert (half.best.interval, half.best.probability_best, half.tied) == (None, None, ())
+    assert half.extrapolates[0].startswith(
+        "the law was fitted to runs of some of these models, not to Qwen3-VL-2B-Instruct: the interval"
+    )
+    assert known.best.name == half.best.name
+    nameless = plan(law=of_these(), models=several)
+    assert nameless.extrapolates[0].startswith("the law was fitted to runs that name no model, not to these")
+
+
+def test_every_task_of_a_mix_has_to_know_the_models() -> None:
+    mine = of_these("Qwen3-VL-4B-Instruct")
+    mixed = CombinedLaw("mix", (mine, planner.load_law("ocr")), (0.5, 0.5))
+    asked = {"models": "Qwen/Qwen3-VL-4B-Instruct", "ttft": "150 ms"}
+    assert plan(law=mixed, **asked).best.interval is None
+    both = CombinedLaw("mix", (mine, replace(mine, name="other")), (0.5, 0.5))
+    assert plan(law=both, **asked).best.interval is not None
+
+
+def test_a_form_that_the_runs_favour_is_said_on_the_terminal_too() -> None:
+    trained = planner.plan(budget="2 TFLOPs", **REQUEST)
+    for found in (plan(), trained):
+        best = found.best
+        law = planner.load_law("reasoning", "log-linear")
+        other = float(law.predict(best.llm.nominal_params, best.visual_tokens))
+        said = (
+            f"form: the runs favour log-linear (96 % of the evidence), which predicts {other:.4f} here; additive is "
+            "the planner's default form; --form auto takes their mean"
+        )
+        assert said in printed(found, 300)
+    for form in ("log-linear", "auto"):
+        assert "form:" not in printed(planner.plan(budget="2 TFLOPs", form=form, **REQUEST), 300)
 
 
 def test_it_is_built_as_released(run: Run, tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ class Checkpoint:
     """Commit of the repository that the files are of; None where it is not known."""
     notes: tuple[str, ...] = ()
     """What reading its files had to assume."""
+    image_notes: tuple[str, ...] = ()
+    """Those of them that matter only to a request with an image."""
     source: str = ""
     """Where its files come from."""
     counted: str = ""
@@ -135,6 +137,7 @@ def read_checkpoint(
         licence=licence,
         revision=revision,
         notes=(*llm.notes, *notes, *said),
+        image_notes=notes,
         source=source,
         provenance=provenance or {},
     )

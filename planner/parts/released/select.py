@@ -34,6 +34,8 @@ class Selection:
     """Names of those that were asked for one by one."""
     refused: tuple[tuple[str, str], ...] = ()
     """Members of families that were left out, as something about them is not known, with the reason."""
+    asked: tuple[str, ...] = ()
+    """What was asked for, as it was typed: "released", families, hub ids, folders."""
 
 
 def family_of_released(hub_id: str) -> str:
@@ -60,7 +62,8 @@ def find_checkpoints(models: Models) -> Selection:
     found: dict[str, Checkpoint] = {}
     named: set[str] = set()
     refused: dict[str, str] = {}
-    for entry in _entries(models):
+    entries = _entries(models)
+    for entry in entries:
         members = _family(entry)
         if members is None:
             one = find_checkpoint(entry)
@@ -77,7 +80,12 @@ def find_checkpoints(models: Models) -> Selection:
     if not found:
         first = next(iter(refused.values()), "expected 'released', a family, a hub id or a folder, got nothing")
         raise InputError(f"models: {first}")
-    return Selection(tuple(found.values()), frozenset(named), tuple(refused.items()))
+    return Selection(tuple(found.values()), frozenset(named), tuple(refused.items()), tuple(map(_typed, entries)))
+
+
+def _typed(entry: str | os.PathLike[str] | Checkpoint) -> str:
+    """An entry as a command names it."""
+    return entry.hub_id or entry.source if isinstance(entry, Checkpoint) else os.fspath(entry)
 
 
 @cache

@@ -8,6 +8,7 @@ from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.limits import RELAXED_BY
 from planner.planning.request import Load
 from planner.planning.result import Plan
+from planner.planning.transfer import not_known
 from planner.planning.words import law_title, load_text, price_text, tied_text, way_to_run
 from planner.tell import values as v
 from planner.tell.document import TEXT_MAX, Inline, Line, Value, foreign, joined, line
@@ -16,7 +17,7 @@ from planner.tell.memory import memory_line
 _NO_GAP = 5e-5  # errors are shown to four digits
 _UNCUT = 10_000
 _NAMES_MAX = 3
-NO_INTERVAL = "no interval: the law was given by hand or has constraints"
+_NO_INTERVAL = "no interval: the law was given by hand or has constraints"
 
 
 def heading(plan: Plan) -> Line:
@@ -102,6 +103,12 @@ def prediction(candidate: Candidate) -> Line:
         told = line(told, ", ", v.interval_title(), " ", v.interval(*candidate.interval, "the predicted error"))
         between = "; "
     return told if candidate.score is None else line(told, f"{between}score ", v.score(candidate.predicted_error))
+
+
+def no_interval(plan: Plan) -> str:
+    """Why there is no interval; "" where there is one, or where what is extrapolated says why there is none."""
+    unknown = plan.best.interval is None and not not_known(plan.law, plan.tried.released)
+    return _NO_INTERVAL if unknown else ""
 
 
 def way_line(plan: Plan) -> Line:

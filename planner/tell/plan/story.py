@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from planner.planning.result import Plan
 from planner.planning.serving import serving
+from planner.planning.transfer import not_known
 from planner.tell.cost import speed_limit
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
+from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
 
@@ -30,7 +32,7 @@ def plan_story(plan: Plan) -> Document:
             *_serving(plan),
         ),
         opening_title="The pick",
-        tone="good",
+        tone="" if not_known(plan.law, plan.tried.released) else "good",
     )
 
 
@@ -42,11 +44,12 @@ def _pick(plan: Plan) -> Iterator[Block]:
         say.load_line(plan.load),
         say.prediction(plan.best),
         say.law_line(plan),
+        form_line(plan),
     ):
         if told:
             yield Paragraph(told)
-    if plan.best.interval is None:
-        yield Paragraph(line(say.NO_INTERVAL))
+    if told := say.no_interval(plan):
+        yield Paragraph(line(told))
     yield from cautions(plan)
 
 

@@ -12,6 +12,7 @@ from planner.laws.combined import CombinedLaw, Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw
 from planner.planning.result import Plan
+from planner.planning.transfer import not_known
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -76,10 +77,9 @@ def next_steps(plan: Plan, verified: bool) -> Section:
 def _evaluations(plan: Plan) -> Iterator[Line]:
     """What would tell which released model is best: it costs inference only."""
     yield line("Measure its speed in the engine that you serve it with: the commands stand above.")
-    yield line(
-        "Evaluate the pick on your tasks, with the knob as above: the law ranks released models, it was not fitted to "
-        "them."
-    )
+    unknown = not_known(plan.law, plan.tried.released)
+    why = ": the law ranks these models, it was not fitted to them" if unknown else ""
+    yield line(f"Evaluate the pick on your tasks, with the knob as above{why}.")
     if plan.runners_up:
         others = joined([named(one) for one in plan.runners_up], ", ")
         yield line("Evaluate the next best likewise, which may well be better: ", others, ".")

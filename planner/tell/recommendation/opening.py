@@ -5,6 +5,7 @@ from __future__ import annotations
 from planner.costs.stages import Workload
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
+from planner.planning.transfer import not_known
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 from planner.tell.plan.sentences import named
@@ -63,6 +64,8 @@ def _figures(plan: Plan) -> list[tuple[str, Line]]:
     ]
     if best.score is not None:
         found.append(("Predicted score", (v.score(best.predicted_error, strong=True),)))
+    if not_known(plan.law, plan.tried.released):
+        found.append(("Probability of being best", ("not known",)))
     if best.probability_best is not None and plan.fitting_count > 1:
         odds = v.odds(best.probability_best, "probability that nothing that fits is better", strong=True)
         found.append(("Probability of being best", (odds,)))

@@ -204,12 +204,12 @@ def _llms(tried: Tried) -> list[str]:
 
 
 def _released(tried: Released, missing: list[str]) -> list[str]:
-    """Each model by name, and the images."""
+    """The models as they were asked for, and the images."""
     mix = tried.images
-    models = ",".join(map(source_of, tried.selection.checkpoints))
+    models = ",".join(tried.selection.asked or map(source_of, tried.selection.checkpoints))
     if any(not one.hub_id for one in tried.selection.checkpoints):
         missing.append("a candidate came from a folder of its own, which has to be where it was")
-    if tried.refused:
+    if tried.refused and not tried.selection.asked:
         missing.append("models that were left out are not named again, so the hash is another one")
     if mix.source:
         missing.append("the file of image sizes is not part of the plan: it has to be where it was")

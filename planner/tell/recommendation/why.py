@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.laws.uncertainty import Belief, uncertainty
-from planner.planning.candidate import Candidate
+from planner.laws.forms import get_form
 from planner.planning.result import Plan
+from planner.planning.transfer import not_known
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -26,6 +25,7 @@ from planner.tell.document import (
     line,
 )
 from planner.tell.parameters import known_intervals, not_identified, parameter_table
+from planner.tell.plan.forms import Favoured, belief_of, chosen_by
 from planner.tell.plan.sentences import named
 from planner.tell.plan.tables import best_table, candidate_table, each_table
 from planner.tell.recommendation.wording import capital
@@ -124,22 +124,30 @@ def _listed(parts: list[Value]) -> Line:
 
 
 def _doubt(plan: Plan) -> tuple[Block, ...]:
-    best, law = plan.best, plan.law
-    if best.interval is None:
-        return (Paragraph(line("No interval: the law was given by hand, or has constraints."), "warn"),)
-    parts: list[Line] = [
-        line("The predicted error of the pick is ", v.error(best.predicted_error), ", with a ", v.level(),
-             " interval from ", v.interval(*best.interval, "the predicted error"), ".")
-    ]  # fmt: skip
-    known = uncertainty(law)
-    if known is not None and len(known.beliefs) == 1 and len(known.beliefs[0].regions) > 1:
-        belief = known.beliefs[0]
+    best, belief = plan.best, belief_of(plan)
+    blocks: list[Block] = []
+    parts: list[Line] = []
+    if best.interval is not None:
+        parts.append(
+            line("The predicted error of the pick is ", v.error(best.predicted_error), ", with a ", v.level(),
+                 " interval from ", v.interval(*best.interval, "the predicted error"), ".")
+        )  # fmt: skip
+    elif not_known(plan.law, plan.tried.released):
+        text = (
+            "How sure the pick is, is not known: the runs of the law say how sure it is of models like theirs, not how "
+            "far these models stand from them. No interval and no tie is given."
+        )
+        blocks.append(Paragraph(line(text), "warn"))
+    else:
+        blocks.append(Paragraph(line("No interval: the law was given by hand, or has constraints."), "warn"))
+    if belief is not None:
         forms = [
             line(foreign(region.law.form, "form of the law"), " with ", v.share(one, 1.0, "share of the evidence"))
             for region, one in zip(belief.regions, belief.shares, strict=True)
         ]
-        parts.append(line(" It holds over every form of the law that the runs allow: ", joined(forms), "."))
-        parts.append(_why_this_form(law, best, belief))
+        begin = "It holds over every form" if best.interval is not None else "These are the forms"
+        parts.append(line(f" {begin} of the law that the runs allow: ", joined(forms), "."))
+        parts.append(_why_this_form(plan))
     if best.probability_best is not None and plan.fitting_count > 1:
         odds = v.odds(best.probability_best, "probability that nothing that fits is better")
         parts.append(line(" Its probability of being best is ", odds))
@@ -147,23 +155,21 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
             regret = v.error(best.expected_regret, "error above that of the best, to be expected")
             parts.append(line("; on average the best of them is lower by ", regret))
         parts.append(line("."))
-    return (Paragraph(line(*parts)),)
+    return (*blocks, Paragraph(line(*parts))) if parts else tuple(blocks)
 
 
-def _why_this_form(law: Law, best: Candidate, belief: Belief) -> Line:
+def _why_this_form(plan: Plan) -> Line:
     """Why the formula is shown that the runs favour less; () where they favour it."""
-    likeliest = belief.regions[max(range(len(belief.shares)), key=belief.shares.__getitem__)].law
-    if not isinstance(law, FittedLaw) or likeliest.form == law.form or best.interval is None:
+    found, interval = Favoured.of(plan), plan.best.interval
+    if found is None:
         return ()
-    other = float(likeliest.predict(best.llm.nominal_params, best.visual_tokens))
-    inside = best.interval[0] <= other <= best.interval[1]
-    asked = "the planner's default form" if law.form == DEFAULT_FORM else "the form that was asked for"
-    where = "inside" if inside else "outside"
+    inside = interval is not None and interval[0] <= found.error <= interval[1]
+    where = f", {'inside' if inside else 'outside'} of that interval," if interval is not None else ","
     return line(
-        " The formula above is ", foreign(law.form, "form of the law"), f", {asked}; ",
-        foreign(likeliest.form, "form of the law"), " predicts ",
-        v.error(other, "predicted error of the pick by the likeliest form"), f" for the pick, {where} of that "
-        "interval, and ", Code("--form auto"), " takes the mean of the forms.",
+        " The formula above is ", foreign(plan.law.form, "form of the law"), f", {chosen_by(plan)}; ",
+        foreign(found.form, "form of the law"), " predicts ",
+        v.error(found.error, "predicted error of the pick by the likeliest form"), f" for the pick{where} and ",
+        Code("--form auto"), " takes the mean of the forms.",
     )  # fmt: skip
 
 
