@@ -26,7 +26,7 @@ from planner.parts.connectors import Connector, Mlp
 from planner.parts.images import settings_text
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
-from planner.planning.limits import Limit
+from planner.planning.limits import RELAXED_BY, Limit
 
 if TYPE_CHECKING:
     from planner.planning.plan_record import CandidateRecord
@@ -152,8 +152,14 @@ class SlackOfPick:
     relaxed: Candidate | None
     """The better pick if the limit were 10 % looser; None if that buys nothing."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether it is this limit that holds the pick where it is: it keeps a better candidate out, and that one is
+        near, within 10 % of the limit, or the pick has used up all but 10 % of it."""
+        return self.binds and (self.relaxed is not None or self.used >= 1 - RELAXED_BY)
+
     def __repr__(self) -> str:
-        said = f"{self.limit}: {format_percent(self.used, 1)} used{', binds' if self.binds else ''}"
+        said = f"{self.limit}: {format_percent(self.used, 1)} used{', binds' if self.holds else ''}"
         more = "" if self.relaxed is None else f"; with {self.limit.relaxed_text}: {self.relaxed}"
         return f"SlackOfPick({said}{more})"
 

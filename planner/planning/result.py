@@ -25,7 +25,7 @@ from planner.planning.deployment import Deployment
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
 from planner.planning.tried import Tried
-from planner.planning.words import law_title, load_text, price_text, tied_text, way_to_run
+from planner.planning.words import binding_text, law_title, load_text, price_text, tied_text, way_to_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,9 +177,8 @@ class Plan(Result):
             lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory per device {memory}")
         if price := price_text(self):
             lines.append(f"price: {price}")
-        held = [one.limit.title for one in self.limits if one.binds]
         if len(self.limits) > 1:
-            lines.append(f"binding: {', '.join(held) or 'nothing, no better candidate was tried'}")
+            lines.append(binding_text(self.limits) or "binds: no limit alone")
         if len(self.tied) > 1:
             lines.append(tied_text(self))
         if self.runners_up:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planner.base.quantities import format_flops
+from planner.base.quantities import format_flops, format_percent
 from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.parts.connectors import Mlp
@@ -12,6 +13,7 @@ from planner.planning.limits import show_price
 from planner.planning.request import Load
 
 if TYPE_CHECKING:
+    from planner.planning.candidate import SlackOfPick
     from planner.planning.result import Plan
 
 
@@ -76,6 +78,27 @@ def tied_text(plan: Plan) -> str:
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
     told = "are statistically tied with the best at 95 %, over every form that the runs allow"
     return f"{len(plan.tied)} candidates {told}; {ending}"
+
+
+def limit_words(limits: Sequence[SlackOfPick]) -> tuple[str, ...]:
+    """What each limit is to the pick, in a word: "binds" of one that holds it.
+
+    Where none does, though better candidates lie farther behind some, the one of these that is used most is the
+    "tightest"; "" of all others.
+    """
+    if any(one.holds for one in limits):
+        return tuple("binds" if one.holds else "" for one in limits)
+    most = max((one.used for one in limits if one.binds), default=None)
+    return tuple("tightest" if one.binds and one.used == most else "" for one in limits)
+
+
+def binding_text(limits: Sequence[SlackOfPick]) -> str:
+    """ "binds: TTFT", or "tightest limit: TTFT, 27 % used"; "" where no limit alone keeps a better candidate out."""
+    told = list(zip(limits, limit_words(limits), strict=True))
+    if held := [one.limit.title for one, word in told if word == "binds"]:
+        return f"binds: {', '.join(held)}"
+    tightest = [f"{one.limit.title}, {format_percent(one.used, 1.0)} used" for one, word in told if word]
+    return f"tightest limit: {'; '.join(tightest)}" if tightest else ""
 
 
 def law_title(law: Law) -> str:

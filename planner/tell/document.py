@@ -107,6 +107,15 @@ class Table:
     """Rows that begin another group."""
     spare: tuple[str, ...] = ()
     """Columns that are left out where the table has no room, the first of them first."""
+    names: str = ""
+    """Column of long names, which are broken where the table has no room; "" of a table that has none."""
+    beneath: str = ""
+    """Column of words that are set under the names where the table has no room for a column of their own; a cell whose
+    raw value is empty stands for nothing special and is left out there."""
+
+    def is_named_by(self, column: str | Value) -> bool:
+        """Whether a column is that of the names."""
+        return self.names != "" and str(column) == self.names
 
     def without(self, column: str) -> Table:
         """The same table without a column."""

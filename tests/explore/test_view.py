@@ -73,7 +73,7 @@ def test_limits_on_a_gpu_are_those_of_the_python_api() -> None:
     assert error_text(plan.best) in view.sentence
     assert view.extrapolates == plan.extrapolates
     assert view.assumptions == plan.assumptions
-    held = [one.limit.title for one in plan.limits if one.binds]
+    held = [one.limit.title for one in plan.limits if one.holds]
     assert f"binds: {', '.join(held)}" in view.facts
     latency = plan.best.latency
     assert latency is not None

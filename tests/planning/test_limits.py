@@ -21,6 +21,7 @@ from planner.configuration import PROMPT_ORDERS
 from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
 from planner.laws.fitted import FittedLaw
+from planner.planning.candidate import SlackOfPick
 from planner.planning.limits import (
     RELAXED_BY,
     Limit,
@@ -35,6 +36,7 @@ from planner.planning.limits import (
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan
+from planner.planning.words import binding_text, limit_words
 
 # ---- limits of a budget ------------------------------------------------------------------------------------------
 
@@ -569,3 +571,36 @@ def test_heads_that_no_model_can_share() -> None:
 def test_a_large_rate_is_shown_in_digits() -> None:
     text = str(nothing(QWEN, {"requests_per_second": 20000.0}))
     assert text.startswith("nothing fits requests per second at least 20000: ")
+
+
+# ---- what a limit is to the pick, in words ------------------------------------------------------------------------
+
+
+def _standing(used: float, binds: bool, relaxed: bool, kind: str = "ttft_s") -> SlackOfPick:
+    return SlackOfPick(Limit(find_limit(kind), 1.0), used, binds, ANY_CANDIDATE if relaxed else None)
+
+
+ANY_CANDIDATE = plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32).best
+
+
+@pytest.mark.parametrize(
+    ("limits", "words", "told"),
+    [
+        # a better candidate is near: ten per cent more buys it
+        ([_standing(0.56, True, True), _standing(0.2, True, False, "memory_bytes")], ("binds", ""), "binds: TTFT"),
+        # nearly used up, and a better one farther on
+        ([_standing(0.95, True, False)], ("binds",), "binds: TTFT"),
+        # used up, but nothing better was tried
+        ([_standing(0.99, False, False)], ("",), ""),
+        # better ones are all far: the one that is used most is the tightest
+        (
+            [_standing(0.27, True, False), _standing(0.83, True, False, "memory_bytes"), _standing(0.85, False, False)],
+            ("", "tightest", ""),
+            "tightest limit: memory per device, 83 % used",
+        ),
+        ([_standing(0.27, True, False)], ("tightest",), "tightest limit: TTFT, 27 % used"),
+    ],
+)
+def test_a_limit_binds_that_holds_the_pick(limits: list[SlackOfPick], words: tuple[str, ...], told: str) -> None:
+    assert limit_words(limits) == words
+    assert binding_text(limits) == told

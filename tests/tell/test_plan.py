@@ -29,7 +29,7 @@ from planner.tell.plan import plan_story, print_plan
 from planner.tell.plan.frontier import frontier_chart
 from planner.tell.plan.sentences import more_lines, why_line
 from planner.tell.plan.tables import best_table, each_table, limit_table
-from planner.tell.render.console import table_width
+from planner.tell.render.fitted import table_width
 
 GOLDEN = Path(__file__).parent / "golden"
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
@@ -348,7 +348,7 @@ def test_numbers_of_tables_are_those_of_the_candidates(name: str) -> None:
     for limit_row, told in zip(limits.rows, plan.limits, strict=True):
         raws = [raw_of(cell) for cell in limit_row]
         assert raws[1:4] == [told.limit.value, plan.best.quantities[told.limit.column], told.used]
-        assert (plain(limit_row[-1]) == "binds") == told.binds
+        assert (plain(limit_row[-1]) == "binds") == told.holds
     measured = limit_table(plan, {plan.limits[0].limit.name: ("31 ms",)})
     assert measured.columns == ("limit", "allowed", "pick", "used", "measured", "")
     assert [plain(row[4]) for row in measured.rows] == ["31 ms"] + [""] * (len(plan.limits) - 1)

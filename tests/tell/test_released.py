@@ -19,7 +19,7 @@ from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
 from planner.parts.released import find_checkpoint, published_files
 from planner.planning.result import Plan
-from planner.tell.document import Paragraph, plain
+from planner.tell.document import Chart, Paragraph, plain
 from planner.tell.plan import plan_story, print_plan
 from planner.tell.plan.sentences import heading
 from planner.tell.recommendation import tell
@@ -102,6 +102,32 @@ def test_the_command_repeats_what_was_typed(tmp_path: Path) -> None:
         words = shlex.split(again(one).command)
         assert words[words.index("--models") + 1] == ",".join(typed)
         assert not any("left out" in said for said in again(one).missing)
+
+
+def test_at_80_columns_the_table_has_what_people_need() -> None:
+    found = plan(models="released", ttft="150 ms", tensor_parallel=(1, 2))
+    for width in (60, 80):
+        lines = printed(found, width).splitlines()
+        head = next(one for one in lines if one.startswith("┃ model"))
+        wanted = ["model, knob", "tokens", "error", "score", "TTFT"]
+        assert [name for name in wanted if f" {name} " in head] == wanted
+        rows = lines[lines.index("best that fit") + 4 :]
+        rows = [
+            " ".join(one.split("│")[1].split()) for one in rows[: next(i for i, s in enumerate(rows) if s[0] == "└")]
+        ]
+        assert "".join(rows) == "".join(one.llm.name + one.knob for one in (found.best, *found.runners_up))
+    wide = printed(found, 120)
+    assert " knob " in wide
+    assert "as published" in wide
+
+
+def test_the_chart_of_the_terminal_is_the_frontier_and_a_few_beside() -> None:
+    found = plan(models="released", ttft="150 ms")
+    (chart,) = [one for part in plan_story(found).sections for one in part.blocks if isinstance(one, Chart)]
+    shown = {(mark.x, mark.y) for mark in chart.marks}
+    few = (*found.frontier, *found.runners_up, *([found.next_up] if found.next_up else []))
+    assert shown == {(one.quantities["ttft_s"], one.predicted_error) for one in few}
+    assert found.fitting_count > 5 * len(shown)
 
 
 SURE = ("interval", "probability", "tied", "tie ", "best: >", "%-interval")

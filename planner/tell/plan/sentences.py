@@ -9,7 +9,7 @@ from planner.planning.limits import RELAXED_BY
 from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.transfer import not_known
-from planner.planning.words import law_title, load_text, price_text, tied_text, way_to_run
+from planner.planning.words import binding_text, law_title, load_text, price_text, tied_text, way_to_run
 from planner.tell import values as v
 from planner.tell.document import TEXT_MAX, Inline, Line, Value, foreign, joined, line
 from planner.tell.memory import memory_line
@@ -175,9 +175,8 @@ def memory_of(plan: Plan) -> Line:
 
 def binding_line(plan: Plan) -> Line:
     """Which limits keep better candidates out."""
-    held = [one.limit.title for one in plan.limits if one.binds]
-    if held:
-        return line("binds: ", ", ".join(held))
+    if told := binding_text(plan.limits):
+        return line(foreign(told, "which limit holds the pick", _UNCUT))
     table = plan.all_candidates
     if table is None or table.predicted_error.min() < plan.best.predicted_error:
         return line("binds: no limit alone", "" if table is None else ", several together")

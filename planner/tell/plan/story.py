@@ -19,7 +19,8 @@ _UNCUT = 10_000
 
 def plan_story(plan: Plan) -> Document:
     """A plan as a document, as the terminal shows it."""
-    pictures = [frontier_chart(plan, Beside.FITTING)] if has_frontier(plan) else []
+    beside = Beside.FITTING if plan.tried.released is None else Beside.NEAR  # all that is released makes a cloud
+    pictures = [frontier_chart(plan, beside)] if has_frontier(plan) else []
     return Document(
         kind="plan",
         title="Plan",

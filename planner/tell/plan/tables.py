@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
 from planner.planning.result import Plan
+from planner.planning.words import limit_words
 from planner.tell import values as v
 from planner.tell.document import Line, Table, Value, foreign, line
 from planner.tell.stages import stage_table
@@ -74,7 +75,7 @@ def candidate_table(
         setups = {name: cells for name, cells in setups.items() if name not in ("compressor", "tower", "prompt")}
     models = {
         "model" if released else "LLM": [foreign(one.llm.name, "language model", NAME_MAX) for one in rows],
-        **({"knob": [foreign(one.knob or "as published", "knob", NAME_MAX) for one in rows]} if released else {}),
+        **({"knob": [_knob(one) for one in rows]} if released else {}),
         "tokens": [v.tokens(one.visual_tokens, "visual tokens per image") for one in rows],
     }
     differ = {name: cells for name, cells in setups.items() if name in always or len({cell.raw for cell in cells}) > 1}
@@ -90,10 +91,20 @@ def candidate_table(
     if len(odds) == len(rows):
         columns["best"] = [line(v.odds(one, "probability that nothing that fits is better")) for one in odds]
     columns[limit.title] = [line(_in_column(limit, one)) for one in rows]
-    spare = (*_SPARE, limit.title)
     return Table(
-        caption, tuple(columns), tuple(zip(*columns.values(), strict=True)), words=_WORDS, marked=marked, spare=spare
+        caption,
+        tuple(columns),
+        tuple(zip(*columns.values(), strict=True)),
+        words=_WORDS,
+        marked=marked,
+        spare=(*_SPARE, limit.title),
+        names="model" if released else "LLM",
+        beneath="knob" if released else "",
     )
+
+
+def _knob(one: Candidate) -> Value:
+    return foreign(one.knob, "knob", NAME_MAX) if one.knob else Value("as published", "", "knob")
 
 
 def _ends(low: float, high: float) -> Line:
@@ -116,7 +127,7 @@ def limit_table(plan: Plan, measured: Mapping[str, Line] | None = None) -> Table
     """
     best, gpus = plan.best, plan.deployment.gpus_used(plan.best.tensor_parallel)
     rows = []
-    for one in plan.limits:
+    for one, word in zip(plan.limits, limit_words(plan.limits), strict=True):
         limit = one.limit
         of_all = line(" of ", v.count(gpus, "GPUs that serve"), " GPUs") if limit.kind.of_all_gpus and gpus > 1 else ()
         allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
@@ -124,7 +135,7 @@ def limit_table(plan: Plan, measured: Mapping[str, Line] | None = None) -> Table
         cells = (line(limit.title, of_all), line("at least " if limit.at_least else "", allowed), line(pick))
         used = line(v.share(one.used, 1.0, f"share of the limit that is used: {limit.title}"))
         more = [] if measured is None else [measured.get(limit.name, ())]
-        rows.append((*cells, used, *more, line("binds" if one.binds else "")))
+        rows.append((*cells, used, *more, line(word)))
     columns = ("limit", "allowed", "pick", "used", *["measured"] * (measured is not None), "")
     return Table(line("limits"), columns, tuple(rows), words=frozenset({""}))
 

@@ -33,7 +33,9 @@ def costs(plan: Plan, judgement: Judgement | None) -> Section:
     measured = {name: _measured(one) for name, one in known.items()} if known else None
     tables = (stages_of(plan), memory_table(plan.best.memory), limit_table(plan, measured))
     stages, memory, limits = (replace(table, caption=capital(table.caption)) for table in tables)
-    limits = replace(limits, caption=line("Limits; behind one that binds lies a better configuration"))
+    limits = replace(
+        limits, caption=line("Limits; behind one that binds, or the tightest, lies a better configuration")
+    )
     more = Bullets(tuple(map(capital, more_lines(plan))))
     return Section("costs", "What it costs", (stages, _remarks(plan), memory, limits, more))
 

@@ -164,7 +164,7 @@ def _why_this_form(plan: Plan) -> Line:
     if found is None:
         return ()
     inside = interval is not None and interval[0] <= found.error <= interval[1]
-    where = f", {'inside' if inside else 'outside'} of that interval," if interval is not None else ","
+    where = f", {'inside' if inside else 'outside'} of that interval," if interval is not None else ""
     return line(
         " The formula above is ", foreign(plan.law.form, "form of the law"), f", {chosen_by(plan)}; ",
         foreign(found.form, "form of the law"), " predicts ",

@@ -114,7 +114,10 @@ def _letters(chart: Chart) -> dict[str, str]:
 
 
 def _named(chart: Chart) -> list[Value]:
-    return [*chart.series, *(curve.label for curve in chart.curves if curve.label is not None)]
+    """What letters stand for: curves, and series of which a mark has no sign of its own."""
+    lettered = {mark.series for mark in chart.marks if not mark.standing and mark.ring != "pick"}
+    series = [one for one in chart.series if one.raw in lettered]
+    return [*series, *(curve.label for curve in chart.curves if curve.label is not None)]
 
 
 def _between(points: tuple[tuple[float, float], ...], x: Axis, columns: int) -> Iterator[tuple[int, float]]:

@@ -6,7 +6,7 @@ Names of columns are broken between words where the table would be too wide othe
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rich.cells import cell_len
@@ -18,7 +18,6 @@ from rich.text import Text
 from planner.tell.document import (
     Block,
     Bullets,
-    Code,
     Command,
     Document,
     Facts,
@@ -28,6 +27,7 @@ from planner.tell.document import (
     Table,
 )
 from planner.tell.render.characters import ASCII, UNICODE, WIDTH_MIN, draw
+from planner.tell.render.fitted import Fitted, cells, fitted, literal, shown, table_width
 
 WIDTH = 80
 """Columns of a text file."""
@@ -38,7 +38,7 @@ _TONES = {"good": "green", "warn": "yellow", "bad": "red", "faint": "dim", "": "
 
 def print_document(console: Console, document: Document, headings: bool = True) -> None:
     """The whole story: the heading, what it opens with, its sections; without their headings if it shall be short."""
-    console.print(Text(_shown(document.heading), style=f"bold {_TONES[document.tone]}".strip()))
+    console.print(Text(shown(document.heading), style=f"bold {_TONES[document.tone]}".strip()))
     print_blocks(console, document.opening)
     for section in document.sections:
         if headings:
@@ -83,23 +83,23 @@ def print_block(console: Console, block: Block) -> None:
         console.print(_paragraph(block))
     elif isinstance(block, Bullets):
         for item in block.items:
-            _print_item(console, _shown(item))
+            _print_item(console, shown(item))
     elif isinstance(block, Facts):
-        facts = [f"{_shown((name,))}: {_shown(content)}" for name, content in block.items]
+        facts = [f"{shown((name,))}: {shown(content)}" for name, content in block.items]
         for one in [", ".join(facts)] if block.large else facts:
             console.print(Text(one))
     elif isinstance(block, Table):
         if block.caption:  # it may be wider than the table
-            console.print(Text(_shown(block.caption), style="bold"))
-        console.print(table(replace(_fitted(block, console.width), caption=()), console.width))
+            console.print(Text(shown(block.caption), style="bold"))
+        console.print(table(replace(block, caption=()), console.width))
     elif isinstance(block, Command):
         console.print(Text(f"{block.title}:"))
         for one in block.lines:
             console.print(Text(f"  {literal(one)}"), soft_wrap=True)
     elif console.width < WIDTH_MIN:
-        console.print(Text(f"{_shown(block.caption).rstrip('.')}. {_shown(block.alt)}"))
+        console.print(Text(f"{shown(block.caption).rstrip('.')}. {shown(block.alt)}"))
     else:
-        console.print(Text(_shown(block.caption), style="bold"))
+        console.print(Text(shown(block.caption), style="bold"))
         for drawn in draw(block, console.width, ASCII if console.options.ascii_only else UNICODE):
             console.print(drawn)
 
@@ -113,7 +113,7 @@ def _print_item(console: Console, words: str) -> None:
 
 
 def _paragraph(block: Paragraph) -> Text:
-    said = Text(_shown(block.line), style="bold" if block.strong else "")
+    said = Text(shown(block.line), style="bold" if block.strong else "")
     if block.label:
         return Text.assemble((f"{block.label}: ", _TONES[block.tone] or "yellow"), said)
     said.stylize(_TONES[block.tone])
@@ -122,43 +122,36 @@ def _paragraph(block: Paragraph) -> Text:
 
 def table(block: Table, width: int = WIDTH) -> RichTable:
     """A table of so many columns at most; its first column and its words stand to the left, numbers to the right."""
-    title = Text(_shown(block.caption))
+    title = Text(shown(block.caption))
     drawn = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="")
-    narrow = table_width(block) > width
+    laid = fitted(block, width)
+    block, narrow = laid.table, table_width(block) > width
     for i, name in enumerate(block.columns):
-        left = i == 0 or name in block.words
-        head = _broken(_shown((name,)), max(map(cell_len, _cells(block, i)), default=0)) if narrow else _shown((name,))
-        longest = max(map(cell_len, _cells(block, i)), default=0)
-        whole = narrow and bool(block.words) and name not in block.words and longest <= _NAME_MAX
+        left, named = i == 0 or name in block.words, block.is_named_by(name)
+        longest = max(map(cell_len, cells(block, i)), default=0)
+        head = shown((name,)) if not named else laid.head
+        head = _broken(head, longest) if narrow and not named else head
+        whole = narrow and (named or (bool(block.words) and name not in block.words and longest <= _NAME_MAX))
         drawn.add_column(Text(head), justify="left" if left else "right", overflow="fold", no_wrap=whole)
     tones = block.tones or ("",) * len(block.rows)
     for i, (row, tone) in enumerate(zip(block.rows, tones, strict=True)):
         if i in block.breaks:
             drawn.add_section()
-        drawn.add_row(*(Text(_shown(cell)) for cell in row), style=_TONES[tone])
+        drawn.add_row(*_row(laid, i, row), style=_TONES[tone])
     if block.foot:
         drawn.add_section()
     for row in block.foot:
-        drawn.add_row(*(Text(_shown(cell)) for cell in row), style="bold")
+        drawn.add_row(*(Text(shown(cell)) for cell in row), style="bold")
     return drawn
 
 
-def _fitted(block: Table, width: int) -> Table:
-    """The table without as many of its spare columns as it takes to fit."""
-    for name in block.spare:
-        if table_width(block) > width:
-            block = block.without(name)
-    return block
-
-
-def table_width(block: Table) -> int:
-    """Characters that a table needs: cells with a blank on each side, and a line between any two."""
-    columns = ([_shown((name,)), *_cells(block, i)] for i, name in enumerate(block.columns))
-    return sum(max(map(cell_len, column)) + 3 for column in columns) + 1
-
-
-def _cells(block: Table, column: int) -> list[str]:
-    return [_shown(row[column]) for row in (*block.rows, *block.foot)]
+def _row(laid: Fitted, row: int, parts: tuple[Line, ...]) -> Iterator[Text]:
+    """Cells of a row; its name in as many lines as it takes."""
+    for name, cell in zip(laid.table.columns, parts, strict=True):
+        if laid.table.is_named_by(name):
+            yield Text("\n".join(laid.name(row, shown(cell))))
+        else:
+            yield Text(shown(cell))
 
 
 def _broken(name: str, width: int) -> str:
@@ -168,15 +161,6 @@ def _broken(name: str, width: int) -> str:
         return name
     halves = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
     return "\n".join(min(halves, key=lambda pair: max(map(cell_len, pair))))
-
-
-def _shown(parts: Line) -> str:
-    return literal("".join(part.text if isinstance(part, Code) else str(part) for part in parts)).strip()
-
-
-def literal(words: str) -> str:
-    """A text as it is: control characters are shown, not obeyed."""
-    return "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode() for ch in words)
 
 
 __all__ = ["literal", "print_block", "print_blocks", "print_document", "print_section", "print_told", "table", "text"]
