@@ -22,7 +22,6 @@ from planner.tell.cost import speed_limit
 from planner.tell.document import Chart, Line, plain, raw_of
 from planner.tell.document import Table as Told
 from planner.tell.plan import sentences as say
-from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of, tied_table
 
@@ -114,9 +113,8 @@ def view_plan(plan: Plan) -> View:
     """What the page shows of a plan."""
     best = plan.best
     facts = (say.way_line(plan), say.why_line(plan), say.tied_line(plan), say.binding_line(plan), say.law_line(plan))
-    facts = (*facts, form_line(plan))
     head = plain(say.best_line(plan))
-    unknown = f"; {told}" if (told := say.no_interval(plan)) else ""
+    unknown = f"; {why}" if (why := say.no_interval(plan)) else ""
     return View(
         pick=str(best),
         sentence=f"{head[0].upper()}{head[1:]}, {plain(say.prediction(best))}{unknown}.",

@@ -49,8 +49,8 @@ def _pick(plan: Plan) -> Iterator[Block]:
     ):
         if told:
             yield Paragraph(told)
-    if told := say.no_interval(plan):
-        yield Paragraph(line(told))
+    if why := say.no_interval(plan):
+        yield Paragraph(line(why))
     yield from cautions(plan)
 
 
