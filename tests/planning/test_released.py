@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,8 +244,12 @@ def test_a_mixture_of_experts_says_what_its_size_counts() -> None:
 
 
 def test_frame_names_each_model_its_knob_and_its_interval(tmp_path: Path) -> None:
+    models = ["qwen3-vl", "google/gemma-3-4b-it"]
+    law = planner.load_law("reasoning")
+    assert isinstance(law, planner.FittedLaw)
     found = planner.plan(
-        models=["qwen3-vl", "google/gemma-3-4b-it"],
+        replace(law, llms=tuple(one.name for one in find_checkpoints(models).checkpoints)),  # as if of runs of them
+        models=models,
         budget=Budget(ttft="40 ms"),
         hardware="h100-sxm",
         image="1024x768",
@@ -261,6 +265,7 @@ def test_frame_names_each_model_its_knob_and_its_interval(tmp_path: Path) -> Non
         best.visual_tokens,
         best.precision,
     )
+    assert best.interval is not None
     assert best.interval == (first["error_low"], first["error_high"])
     assert best.probability_best == first["probability_best"]
     assert set(frame["knob"][frame["model"] == "gemma-3-4b-it"]) >= {"", "do_pan_and_scan=true"}
@@ -271,3 +276,7 @@ def test_frame_names_each_model_its_knob_and_its_interval(tmp_path: Path) -> Non
     known = frame[frame["fits"]]
     assert (known["error_low"] <= known["predicted_error"]).all()
     assert (known["predicted_error"] <= known["error_high"]).all()
+    others = planner.plan(
+        law, models=models, budget=Budget(ttft="40 ms"), hardware="h100-sxm", image="1024x768", **REQUEST
+    )
+    assert not {"error_low", "error_high", "probability_best"} & set(others.to_frame().columns)
