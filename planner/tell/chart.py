@@ -90,7 +90,7 @@ class Chart:
     marks: tuple[Mark, ...] = ()
     rules: tuple[Rule, ...] = ()
     legend: tuple[tuple[str, Line], ...] = ()
-    """(shape, line, ring or standing, what it means); of series in the order of `series`."""
+    """(shape, line, ring or standing, what it means); shapes are those of series, or of groups of them."""
     series: tuple[Value, ...] = ()
     """What marks belong to by `Mark.series`, the raw name. A medium may have signs of its own for them: letters,
     colours; their shapes are `SHAPES`, from the first again where there are more."""

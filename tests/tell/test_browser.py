@@ -30,6 +30,12 @@ REPORTS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "limits": lambda: (plan("limits"), verdict()),
     "contested": lambda: (plan("contested"), None),
     "at least": lambda: (plan("at least"), None),
+    "released": lambda: (
+        planner.plan(
+            budget=planner.Budget(ttft="150 ms"), models="released", image="1024x768", hardware="h100-sxm", **REQUEST
+        ),
+        None,
+    ),
     "law": lambda: (planner.load_law("reasoning"), None),
     "cost": lambda: (planner.cost("Qwen2.5-7B", 144, **REQUEST, hardware="l4"), None),
     "verdict": lambda: (verdict(), None),

@@ -18,9 +18,11 @@ import planner
 from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
 from planner.parts.released import find_checkpoint, published_files
+from planner.parts.released.select import family_of_released
 from planner.planning.result import Plan
-from planner.tell.document import Chart, Paragraph, plain
+from planner.tell.document import SHAPES, Chart, Paragraph, plain
 from planner.tell.plan import plan_story, print_plan
+from planner.tell.plan.frontier import frontier_chart
 from planner.tell.plan.sentences import heading
 from planner.tell.recommendation import tell
 from planner.tell.recommendation.reproduce import again
@@ -128,6 +130,34 @@ def test_the_chart_of_the_terminal_is_the_frontier_and_a_few_beside() -> None:
     few = (*found.frontier, *found.runners_up, *([found.next_up] if found.next_up else []))
     assert shown == {(one.quantities["ttft_s"], one.predicted_error) for one in few}
     assert found.fitting_count > 5 * len(shown)
+
+
+def test_shapes_of_the_picture_are_those_of_families_where_models_are_many() -> None:
+    few, many = frontier_chart(plan()), frontier_chart(plan(models="released", ttft="150 ms"))
+    for chart, names in (
+        (few, {str(one) for one in few.series}),
+        (many, {family_of_released(str(one.raw)) for one in many.series}),
+    ):
+        told = {plain(text): shape for shape, text in chart.legend if shape in SHAPES}
+        assert set(told) == names
+        assert len(set(told.values())) == len(told)
+    told = {plain(text): shape for shape, text in many.legend}
+    for mark in many.marks:
+        assert mark.shape == told[family_of_released(mark.series)]
+
+
+def test_the_page_sets_knobs_under_names_where_it_is_narrow(run: Run, tmp_path: Path) -> None:
+    found = plan()
+    page = tmp_path / "page.html"
+    done = run("report", found.save(tmp_path / "plan.json"), "-o", page)
+    tokens = found.best.visual_tokens
+    said = " ".join(done.out.split())
+    assert said == f"Deploy {found.best.name} (about {tokens} visual tokens for 1024x768)."
+    text = page.read_text(encoding="utf-8")
+    shown = (found.best, *found.runners_up)
+    assert text.count('<td class="own">') == len(shown)
+    under = [one.partition("</bdi>")[0].rpartition(">")[2] for one in text.split('<span class="beneath">')[1:]]
+    assert under == [one.knob for one in shown if one.knob]
 
 
 SURE = ("interval", "probability", "tied", "tie ", "best: >", "%-interval")

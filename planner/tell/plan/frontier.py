@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.parts.released.select import family_of_released
 from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
 from planner.planning.result import Plan
@@ -51,8 +53,9 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
     after = [] if plan.next_up is None else [plan.next_up]
     told = [*plan.frontier, *near, *after]
     sizes = {one.llm.name: one.llm.nominal_params for one in sorted(told, key=lambda one: one.llm.nominal_params)}
-    shapes = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(sizes)}
-    marks = [_mark(one, plan, shapes[one.llm.name], near, after) for one in told]
+    groups = _groups(told) if len(sizes) > len(SHAPES) else {name: name for name in sizes}
+    signs = dict(zip(dict.fromkeys(groups[name] for name in sizes), cycle(SHAPES), strict=False))
+    marks = [_mark(one, plan, signs[groups[one.llm.name]], near, after) for one in told]
     x = _cost_axis(plan, limit, [mark.x for mark in marks])
     if beside is not Beside.NEAR and plan.all_candidates is not None:
         everything = beside is Beside.EVERYTHING
@@ -74,10 +77,18 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
         curves=(Curve(tuple(_corners(plan, limit)), "steps"),),
         marks=tuple(marks),
         rules=(Rule(limit.value, line("limit ", allowed)),),
-        legend=tuple(_legend(shapes, marks)),
+        legend=tuple(_legend(signs, marks)),
         series=tuple(foreign(name, "LLM", _NAME_MAX) for name in sizes),
         weight="visual tokens",
     )
+
+
+def _groups(told: list[Candidate]) -> dict[str, str]:
+    """Models that share a shape where there are more than shapes, by name: released ones of a family, others do not."""
+    owners = {one.llm.name: one.released for one in told}
+    return {
+        name: name if one is None else family_of_released(one.checkpoint.hub_id or name) for name, one in owners.items()
+    }
 
 
 def _error_tick(value: float) -> Value:
@@ -175,7 +186,7 @@ def _rows(table: CandidateTable, along: FloatArray, at_least: bool) -> list[int]
 def _legend(shapes: dict[str, str], marks: Iterable[Mark]) -> Iterator[tuple[str, Line]]:
     drawn = list(marks)
     for name, shape in shapes.items():
-        yield shape, line(foreign(name, "language model", _NAME_MAX))
+        yield shape, line(foreign(name, "language model or family", _NAME_MAX))
     yield "ring", line("pick")
     for sign, told, seen in (
         ("ring-tied", line("tied with the pick"), any(one.ring == "tied" for one in drawn)),

@@ -26,12 +26,19 @@ def heading(plan: Plan) -> Line:
     "Recommended: Qwen3-VL-8B-Instruct at max_pixels=401408 (about 384 visual tokens for 1024x768)": its weights exist;
     "Train: Qwen1.5-4B with 64 visual tokens, best under 2 TFLOPs; no trained weights exist".
     """
+    if plan.tried.released is None:
+        return line(
+            "Train: ", named(plan.best, strong=True), ", best under ", asked(plan), "; no trained weights exist"
+        )
+    return line("Recommended: ", released_pick(plan))
+
+
+def released_pick(plan: Plan) -> Line:
+    """ "Qwen3-VL-8B-Instruct at max_pixels=401408 (about 384 visual tokens for 1024x768)"."""
     best, released = plan.best, plan.tried.released
-    if released is None:
-        return line("Train: ", named(best, strong=True), ", best under ", asked(plan), "; no trained weights exist")
-    images = foreign(str(released.images), "sizes of the images", TEXT_MAX)
+    images = foreign("" if released is None else str(released.images), "sizes of the images", TEXT_MAX)
     tokens = v.visual_tokens(best.visual_tokens, strong=True)
-    return line("Recommended: ", _model(best, strong=True), " (about ", tokens, " for ", images, ")")
+    return line(_model(best, strong=True), " (about ", tokens, " for ", images, ")")
 
 
 def best_line(plan: Plan) -> Line:

@@ -8,7 +8,7 @@ from planner.planning.result import Plan
 from planner.planning.transfer import not_known
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
-from planner.tell.plan.sentences import named
+from planner.tell.plan.sentences import named, released_pick
 from planner.tell.recommendation.judgement import Judgement
 from planner.tell.recommendation.limits_kept import banner, gpus_of
 from planner.tell.recommendation.wording import NAME_MAX, compressor_title, limit_text
@@ -20,11 +20,11 @@ _TIMES = (
 )
 
 
-def heading(best: Candidate) -> Line:
+def heading(plan: Plan) -> Line:
     """The recommendation in one sentence."""
-    if best.released is None:
-        return line("Train ", named(best), " per image")
-    return line("Deploy ", named(best), " per image")
+    if plan.tried.released is None:
+        return line("Train ", named(plan.best), " per image")
+    return line("Deploy ", released_pick(plan))
 
 
 def opening(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:

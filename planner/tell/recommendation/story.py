@@ -72,7 +72,7 @@ def _told(plan: Plan, verdict: Verdict | None) -> Document:
     return Document(
         kind="recommendation",
         title=TITLE,
-        heading=heading(plan.best),
+        heading=heading(plan),
         opening=opening(plan, judgement),
         sections=(
             why(plan),

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from planner.tell.document import Block, Chart, Code, Document, Line, Table, Value, plain, visible
+from planner.tell.document import Block, Chart, Code, Document, Line, Table, Value, plain, raw_of, visible
 from planner.tell.render.svg import draw, symbol
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def _engine() -> Environment:
         "capital": _capital,
         "tiles": _tiles,
         "ranks": _ranks,
+        "under": _under,
+        "raw": raw_of,
         "groups": _groups,
     }
     engine.tests |= {
@@ -84,6 +86,12 @@ def _tiles(count: int) -> int:
 def _ranks(table: Table) -> tuple[str, ...]:
     """Class of the cells of each column: numbers stand to the right."""
     return tuple("" if i == 0 or name in table.words else "n" for i, name in enumerate(table.columns))
+
+
+def _under(table: Table) -> int:
+    """The column whose words stand under the names where the page is narrow; 0 where there is none."""
+    names = list(map(str, table.columns))
+    return names.index(table.beneath) if table.beneath and table.is_named_by(names[0]) else 0
 
 
 def _groups(table: Table) -> list[list[tuple[tuple[Line, ...], str, bool]]]:
