@@ -8,6 +8,9 @@ For every form that the runs allow, with its Akaike weight w, L holds sqrt(w) ti
 times their standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where
 forms drift apart, nobody knows.
 
+Models that others made stand above or below a law that was fitted to some: each by its own N(0, sd^2), the same for all
+of its points. That is a column of L for each model, sd at its points.
+
 Letters: P points, C cells, K candidates.
 """
 
@@ -36,6 +39,22 @@ _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone rea
 
 
 @dataclass(frozen=True, eq=False)
+class Spread:
+    """How far models stand off a law."""
+
+    sd: float
+    """Standard deviation of a model's own offset in error; 0: all of them follow the law."""
+    model_of_point: NDArray[np.intp]
+    """Which model each point belongs to, shape (P,); points of one model share its offset."""
+
+    def columns(self) -> FloatArray:
+        """What it adds to L, shape (P, models)."""
+        models, place = np.unique(self.model_of_point, return_inverse=True)
+        found: FloatArray = self.sd * (place[:, None] == np.arange(len(models)))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Beliefs:
     """Jointly Gaussian errors of some points, and the noise of a run."""
 
@@ -47,6 +66,12 @@ class Beliefs:
     """Of the measured error of one run of mean weight, about its expectation."""
     log_det_gain: FloatArray
     """By how much a run at each point raises log det of the information matrix, shape (P,)."""
+
+    @property
+    def sd(self) -> FloatArray:
+        """Standard deviation of each error, shape (P,)."""
+        found: FloatArray = np.sqrt(np.einsum("pr,pr->p", self.loadings, self.loadings))
+        return found
 
     def steps(self, candidates: slice, cells: slice) -> FloatArray:
         """b: by how much a run at each cell moves each candidate, per unit of z, shape (C, K)."""
@@ -65,8 +90,17 @@ class Beliefs:
         return replace(self, loadings=self.loadings - shrink * np.outer(self.loadings @ there, there))
 
 
-def believe(law: Law, points: Points, *, forms: str = "all", noise_sd: float | None = None) -> Beliefs:
-    """What a law says of the errors of points, and how sure it is. Arguments and errors as `design.next_runs`."""
+def believe(
+    law: Law, points: Points, *, forms: str = "all", noise_sd: float | None = None, spread: Spread | None = None
+) -> Beliefs:
+    """What a law says of the errors of points, and how sure it is. Arguments and errors as `design.gains`."""
+    found = _believe(law, points, forms, noise_sd)
+    if spread is None or not spread.sd:
+        return found
+    return replace(found, loadings=np.hstack([found.loadings, spread.columns()]))
+
+
+def _believe(law: Law, points: Points, forms: str, noise_sd: float | None) -> Beliefs:
     if forms not in FORMS_TRUSTED:
         raise UnknownNameError("choice of forms", forms, FORMS_TRUSTED)
     if noise_sd is not None and not (np.isfinite(noise_sd) and noise_sd > 0):
@@ -74,7 +108,7 @@ def believe(law: Law, points: Points, *, forms: str = "all", noise_sd: float | N
     n, t = np.asarray(points[0], float), np.asarray(points[1], float)
     if isinstance(law, CombinedLaw) and law.kind == MIX:
         # one model is evaluated on all tasks; what is known of them was measured independently
-        tasks = [believe(member, points, forms=forms) for member in law.members]
+        tasks = [_believe(member, points, forms, None) for member in law.members]
         return Beliefs(
             errors=np.asarray(law.predict(n, t)),
             loadings=np.hstack([w * task.loadings for w, task in zip(law.weights, tasks, strict=True)]),

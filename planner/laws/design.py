@@ -8,6 +8,7 @@ Around a fit, the errors of any configurations are jointly Gaussian, predictions
 and the law picks the smallest of m + b z instead of the smallest of m. The expected gain, min m - E min (m + b z), is
 the knowledge gradient (Frazier, Powell and Dayanik 2009, INFORMS J. Computing 21), known in closed form: no draws. It
 is never negative, and zero for a run that moves all candidates alike, however uncertain that run's own error is.
+Where the belief reaches below 0 or above 1, an error that it puts there is 0 or 1: see `gain`.
 
 The other criterion, "d-optimal", looks at the parameters and not at the pick: log det of the information matrix after
 the run less before, = ln(1 + l_c . l_c / sigma^2) with L of the law's own form, all parameters free.
@@ -24,14 +25,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown, whole_number
-from planner.laws.beliefs import Points, believe, run_data
+from planner.laws.beliefs import Points, Spread, believe, run_data
 from planner.laws.combined import CombinedLaw, Law
+from planner.laws.gain import expected_gain, expected_least, expected_regret, inside
 
 FloatArray = NDArray[np.float64]
 
 CRITERIA = ("regret", "d-optimal")
 
-_REGRET_SAMPLES = 8192
 _BATCH_SAMPLES = 512
 
 
@@ -83,6 +84,53 @@ class Batch:
     """Of the first run alone, the first two together, and so on."""
 
 
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """What a run of each cell promises, each of shape (C,), and what is known before it."""
+
+    expected_gain: FloatArray
+    probability_pick_changes: FloatArray
+    log_det_gain: FloatArray
+    measured: NDArray[np.bool_]
+    """Whether the law rests on a run of this size and number of tokens."""
+    expected_regret_now: float
+    pick: int
+    """Position of the candidate with the least predicted error."""
+    noise_sd: float
+
+
+def gains(
+    law: Law,
+    candidates: Points,
+    cells: Points,
+    *,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    spread: Spread | None = None,
+    seed: int = 0,
+) -> Gains:
+    """What a run of each cell is expected to gain. Arguments and errors as `next_runs`.
+
+    Args:
+        spread: how far models stand off the law, of candidates and cells, in this order; None: not at all.
+    """
+    points, count = _joined(candidates, cells)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
+    errors, sd = beliefs.errors[:count], beliefs.sd[:count]
+    gain, changes = expected_gain(errors, beliefs.steps(slice(0, count), slice(count, None)), sd)
+    known = _measured(law)
+    cell_names = zip(points[0][count:].tolist(), points[1][count:].tolist(), strict=True)
+    return Gains(
+        expected_gain=gain,
+        probability_pick_changes=changes,
+        log_det_gain=beliefs.log_det_gain[count:],
+        measured=np.array([_cell(n, t) in known for n, t in cell_names]),
+        expected_regret_now=expected_regret(errors, beliefs.loadings[:count], seed),
+        pick=int(np.argmin(errors)),
+        noise_sd=float(np.sqrt(beliefs.noise_variance)),
+    )
+
+
 def next_runs(
     law: Law,
     candidates: Points,
@@ -116,14 +164,11 @@ def next_runs(
     if criterion not in CRITERIA:
         raise UnknownNameError("criterion", criterion, CRITERIA)
     points, count = _joined(candidates, cells)
-    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd)
+    found = gains(law, candidates, cells, forms=forms, noise_sd=noise_sd, seed=seed)
     costs = _costs(cost, len(points[0]) - count)
-    errors = beliefs.errors[:count]
-    gain, changes = knowledge_gradient(errors, beliefs.steps(slice(0, count), slice(count, None)))
-    information = beliefs.log_det_gain[count:]
+    gain, information = found.expected_gain, found.log_det_gain
     score, tie = (gain, information) if criterion == "regret" else (information, gain)
     order = np.lexsort((-tie, -score / costs if per_cost else -score))
-    known = _measured(law)
     sizes, tokens = points[0][count:].tolist(), points[1][count:].tolist()
     runs = tuple(
         NextRun(
@@ -131,19 +176,18 @@ def next_runs(
             visual_tokens=tokens[i],
             cost=float(costs[i]),
             expected_gain=float(gain[i]),
-            probability_pick_changes=float(changes[i]),
+            probability_pick_changes=float(found.probability_pick_changes[i]),
             log_det_gain=float(information[i]),
-            measured=_cell(sizes[i], tokens[i]) in known,
+            measured=bool(found.measured[i]),
         )
         for i in order
     )
-    pick = int(np.argmin(errors))
     return NextRuns(
         runs=runs,
-        expected_regret_now=expected_regret(errors, beliefs.loadings[:count], seed),
-        pick=(float(points[0][pick]), float(points[1][pick])),
+        expected_regret_now=found.expected_regret_now,
+        pick=(float(points[0][found.pick]), float(points[1][found.pick])),
         criterion=criterion,
-        noise_sd=float(np.sqrt(beliefs.noise_variance)),
+        noise_sd=found.noise_sd,
     )
 
 
@@ -158,74 +202,45 @@ def next_batch(
     seed: int = 0,
 ) -> Batch:
     """Several runs to be made together, each chosen for what it adds to those before it. Arguments as `next_runs`."""
+    chosen, total = batch_of(law, candidates, cells, count, forms=forms, noise_sd=noise_sd, seed=seed)
+    points, split = _joined(candidates, cells)
+    runs = tuple((float(points[0][split + one]), float(points[1][split + one])) for one in chosen)
+    return Batch(runs, total)
+
+
+def batch_of(
+    law: Law,
+    candidates: Points,
+    cells: Points,
+    count: int,
+    *,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    spread: Spread | None = None,
+    seed: int = 0,
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Positions of the cells to be run together, in the order in which they were chosen, and what they gain up to each.
+
+    Arguments as `gains`.
+    """
     whole_number(count, "count", 1)
     points, split = _joined(candidates, cells)
-    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd)
-    now = float(beliefs.errors[:split].min())
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
+    now = float(expected_least(beliefs.errors[:split], beliefs.sd[:split]))
     random = np.random.default_rng(seed)
+    samples = _BATCH_SAMPLES if inside(beliefs.errors[:split], beliefs.sd[:split]) else _BATCH_SAMPLES // 4
     errors = beliefs.errors[None, :split]  # what may be predicted once the runs chosen so far are known, (S, K)
-    chosen, gains = [], []
+    chosen, total = [], []
     for _ in range(count):
-        steps = beliefs.steps(slice(0, split), slice(split, None))
-        added, _ = knowledge_gradient(errors[:, None], steps[None])
+        steps, sd = beliefs.steps(slice(0, split), slice(split, None)), beliefs.sd[:split]
+        added, _ = expected_gain(errors[:, None], steps[None], sd)
         best = int(np.argmax(added.mean(axis=0)))
-        chosen.append((float(points[0][split + best]), float(points[1][split + best])))
-        gains.append(now - float(errors.min(axis=1).mean()) + float(added[:, best].mean()))
-        half = random.standard_normal(_BATCH_SAMPLES // 2)
+        chosen.append(best)
+        total.append(now - float(expected_least(errors, sd).mean()) + float(added[:, best].mean()))
+        half = random.standard_normal(samples // 2)
         errors = errors + np.concatenate([half, -half])[:, None] * steps[best]
         beliefs = beliefs.after(split + best)
-    return Batch(tuple(chosen), tuple(gains))
-
-
-def knowledge_gradient(errors: FloatArray, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """min m - E min (m + b z) for z ~ N(0, 1), exactly, and the probability that another candidate becomes the least.
-
-    The least of lines in z is followed from z = -inf up, from corner to corner; a corner at z where the slope falls
-    by d adds d (phi(z) - |z| Phi(-|z|)).
-
-    Args:
-        errors: m, predicted errors of the candidates, shape (..., K).
-        steps: b, how far each moves per unit of z; broadcasts against `errors`.
-
-    Returns:
-        The expected gain and the probability, each of the broadcast shape without its last axis.
-    """
-    from scipy.special import ndtr
-
-    m, b = (np.array(array) for array in np.broadcast_arrays(errors, steps))
-    shape, candidates = m.shape[:-1], m.shape[-1]
-    m, b = m.reshape(-1, candidates), b.reshape(-1, candidates)
-    gain, stays = np.zeros(len(m)), np.zeros(len(m))
-    rows = np.arange(len(m))
-    line = np.argmin(np.where(b == b.max(axis=1, keepdims=True), m, np.inf), axis=1)  # the least as z -> -inf
-    reached = np.full(len(m), -np.inf)
-    while len(rows):
-        slope = b[rows, line]
-        fall = slope[:, None] - b[rows]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            corners = np.where(fall > 0, (m[rows] - m[rows, line][:, None]) / fall, np.inf)
-        corner = np.maximum(corners.min(axis=1), reached)
-        holds_zero = (reached <= 0) & (corner > 0)
-        stays[rows] += np.where(holds_zero, ndtr(corner) - ndtr(reached), 0.0)
-        following = np.argmin(np.where(corners <= corner[:, None], b[rows], np.inf), axis=1)
-        on = np.isfinite(corner)
-        rows, line, reached, slope = rows[on], following[on], corner[on], slope[on]
-        density = np.exp(-(reached**2) / 2) / np.sqrt(2 * np.pi)
-        gain[rows] += (slope - b[rows, line]) * np.maximum(density - np.abs(reached) * ndtr(-np.abs(reached)), 0.0)
-    return gain.reshape(shape), np.clip(1 - stays, 0.0, 1.0).reshape(shape)
-
-
-def expected_regret(errors: FloatArray, loadings: FloatArray, seed: int = 0) -> float:
-    """E[error of the candidate with the least prediction - least error], by samples in opposite pairs.
-
-    Args:
-        errors: predictions, shape (K,).
-        loadings: L of the candidates, shape (K, columns).
-        seed: the same seed gives the same number.
-    """
-    half = np.random.default_rng(seed).standard_normal((_REGRET_SAMPLES // 2, loadings.shape[1]))
-    drawn = errors + np.concatenate([half, -half]) @ loadings.T
-    return float(np.mean(drawn[:, np.argmin(errors)] - drawn.min(axis=1)))
+    return tuple(chosen), tuple(total)
 
 
 def _joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatArray], int]:

@@ -7,9 +7,10 @@ import pytest
 
 import planner
 from planner.base.errors import InputError, UnknownNameError
-from planner.laws.design import knowledge_gradient, next_batch, next_runs
+from planner.laws.design import next_batch, next_runs
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.gain import knowledge_gradient
 from planner.runs import Runs
 
 CANDIDATES = (np.array([7e9, 14e9, 14e9, 32e9]), np.array([576.0, 16.0, 36.0, 1.0]))
