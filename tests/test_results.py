@@ -48,6 +48,9 @@ SHOWN = {
     "joint": "JointFit(log-linear, 4 groups by llm share c0, c1; 28 runs, converged)",
     "holdout": "HoldOut(log-linear, 28 runs, 14 folds, 0 skipped)",
     "next run": "NextMeasurement(14B with 1 visual token, expected gain 5.86e-05)",
+    "next evaluations": (
+        "NextEvaluations(Qwen3-VL-30B-A3B-Instruct at max_pixels=65536 with 54 visual tokens, expected gain 0.00119)"
+    ),
     "optimum": "ContinuousOptimum(8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %)",
 }
 
@@ -70,6 +73,9 @@ def result(name: str) -> Any:
         "joint": lambda: planner.fit_joint(RUNS, "log-linear", by="llm", shared=["c0", "c1"]),
         "holdout": lambda: planner.holdout(RUNS, "log-linear"),
         "next run": lambda: planner.next_run("reasoning", budget="4 TFLOPs", query_tokens=50, generated_tokens=32),
+        "next evaluations": lambda: planner.next_run(
+            budget=planner.Budget(ttft="40 ms"), models="qwen3-vl", image="1024x768", hardware="h100-sxm", **REQUEST
+        ),
         "optimum": lambda: planner.optimum("paper", budget="1 TFLOPs", query_tokens=50, generated_tokens=0),
     }
     return made[name]()

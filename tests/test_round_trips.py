@@ -34,6 +34,7 @@ from planner.laws.forms import FORMS
 from planner.parts.catalog import LLMS, TOWERS
 from planner.parts.compressors import COMPRESSORS
 from planner.parts.connectors import CONNECTORS
+from planner.planning.evaluating.result import NEXT_EVALUATIONS_FILE
 from planner.planning.plan_file import PLAN_FILE
 
 PACKAGE = Path(planner.__file__).parent
@@ -50,6 +51,7 @@ FORMATS: tuple[FileFormat[Any], ...] = (
     GRID_FILE,
     CALIBRATION_FILE,
     HARDWARE_FILE,
+    NEXT_EVALUATIONS_FILE,
 )
 
 

@@ -111,3 +111,17 @@ def parse_seed(seed: int) -> int:
     if not 0 <= seed < 2**63:
         raise InputError(f"--seed: expected a whole number from 0 up to 2**63 - 1, got {shown(seed)}")
     return seed
+
+
+def request_of(
+    file: str | None, query_tokens: int | None, generated_tokens: int | None, cached: int, system: int, images: int
+) -> planner.Workload | Path:
+    """The request, or the file of requests. Raises InputError where both or neither are given."""
+    if file is not None:
+        if query_tokens is not None or generated_tokens is not None or cached or system or images != 1:
+            raise InputError(f"--workload {file}: the file says how long requests are; leave out the token options")
+        return Path(file)
+    if query_tokens is None or generated_tokens is None:
+        missing = "--query-tokens" if query_tokens is None else "--generated-tokens"
+        raise InputError(f"{missing} is missing: say how many tokens a request has, or give --workload REQUESTS.csv")
+    return planner.Workload(query_tokens, generated_tokens, cached, system, images)

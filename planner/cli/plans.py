@@ -29,6 +29,7 @@ from planner.cli.common import (
     make_console,
     parse_counts,
     parse_names,
+    request_of,
     show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
@@ -105,7 +106,7 @@ def plan(
         _law(law) if mix is None else load_mix(mix, form),
         form=form if mix is None else None,
         budget=planner.Budget(convention=convention, limits=limits),
-        workload=_workload(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+        workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
         models=models,
         image=image,
         llms=[*(llms or ()), *(llm_config or ())] or None,
@@ -142,20 +143,6 @@ def _law(text: str | None) -> str | dict[str, str] | None:
     if any(len(pair) != 2 or not all(pair) for pair in pairs):
         raise InputError(f"--law: expected LAW, or COMPRESSOR=LAW,COMPRESSOR=LAW, got {shown(text)}")
     return dict(pairs)
-
-
-def _workload(
-    file: str | None, query_tokens: int | None, generated_tokens: int | None, cached: int, system: int, images: int
-) -> planner.Workload | Path:
-    """The request, or the file of requests. Raises InputError where both or neither are given."""
-    if file is not None:
-        if query_tokens is not None or generated_tokens is not None or cached or system or images != 1:
-            raise InputError(f"--workload {file}: the file says how long requests are; leave out the token options")
-        return Path(file)
-    if query_tokens is None or generated_tokens is None:
-        missing = "--query-tokens" if query_tokens is None else "--generated-tokens"
-        raise InputError(f"{missing} is missing: say how many tokens a request has, or give --workload REQUESTS.csv")
-    return planner.Workload(query_tokens, generated_tokens, cached, system, images)
 
 
 @app.command()

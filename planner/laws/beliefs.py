@@ -80,6 +80,15 @@ class Beliefs:
         b: FloatArray = there @ self.loadings[candidates].T / spread[:, None]
         return b
 
+    def only(self, positions: NDArray[np.intp]) -> Beliefs:
+        """The beliefs of some of the points."""
+        return replace(
+            self,
+            errors=self.errors[positions],
+            loadings=self.loadings[positions],
+            log_det_gain=self.log_det_gain[positions],
+        )
+
     def after(self, position: int) -> Beliefs:
         """The beliefs once a run at a point is known; what it shows moves the errors, and is not known yet."""
         there = self.loadings[position]

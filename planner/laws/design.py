@@ -27,7 +27,7 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown, whole_number
 from planner.laws.beliefs import Points, Spread, believe, run_data
 from planner.laws.combined import CombinedLaw, Law
-from planner.laws.gain import expected_gain, expected_least, expected_regret, inside
+from planner.laws.gain import expected_gain, expected_least, expected_regret, inside, rivals
 
 FloatArray = NDArray[np.float64]
 
@@ -226,9 +226,13 @@ def batch_of(
     whole_number(count, "count", 1)
     points, split = _joined(candidates, cells)
     beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
+    bounded = not inside(beliefs.errors[:split], beliefs.sd[:split])
+    if spread is not None and not bounded:
+        kept = rivals(beliefs.errors[:split], beliefs.loadings[:split])
+        beliefs, split = beliefs.only(np.concatenate([kept, np.arange(split, len(beliefs.errors))])), len(kept)
     now = float(expected_least(beliefs.errors[:split], beliefs.sd[:split]))
     random = np.random.default_rng(seed)
-    samples = _BATCH_SAMPLES if inside(beliefs.errors[:split], beliefs.sd[:split]) else _BATCH_SAMPLES // 4
+    samples = _BATCH_SAMPLES if spread is None and not bounded else _BATCH_SAMPLES // 4
     errors = beliefs.errors[None, :split]  # what may be predicted once the runs chosen so far are known, (S, K)
     chosen, total = [], []
     for _ in range(count):

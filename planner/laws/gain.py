@@ -3,10 +3,10 @@
 An error lies between 0 and 1. What is believed of it is Gaussian, N(m, s^2), and where that reaches outside, the error
 is what it is cut to, so that what is expected of it is (phi, Phi: density and distribution of N(0, 1))
 
-    g(m, s) = E min(max(X, 0), 1) = m (Phi(b) - Phi(a)) + s (phi(a) - phi(b)) + 1 - Phi(b),   a = -m / s, b = (1 - m) / s
+    g(m, s) = E min(max(X, 0), 1) = m (Phi(v) - Phi(u)) + s (phi(u) - phi(v)) + 1 - Phi(v),  u = -m/s, v = (1 - m)/s
 
-A run moves m by b z, z ~ N(0, 1), and leaves s' = sqrt(s^2 - b^2): its gain is min g(m, s) - E min g(m + b z, s'), which
-lies between 0 and 1. Where no candidate's belief reaches outside, g is m and the gain is known in closed form.
+A run moves m by b z, z ~ N(0, 1), and leaves s' = sqrt(s^2 - b^2): its gain is min g(m, s) - E min g(m + b z, s'),
+which lies between 0 and 1. Where no candidate's belief reaches outside, g is m and the gain is known in closed form.
 
 Letters: K candidates, C cells, S samples.
 """
@@ -21,6 +21,8 @@ FloatArray = NDArray[np.float64]
 _REGRET_SAMPLES = 8192
 _REACH = 6.0
 """Standard deviations within which a belief lies: 2e-9 of it is outside, in errors that are shown to four digits."""
+_SURE = 8.0
+"""Standard deviations that no belief moves by: the odds are 1e-15."""
 _COARSE_STEP, _FINE_STEP, _END = 0.5, 0.025, 8.0
 """Of z: to see which candidates can be the least, and to integrate over."""
 _MANY_STEP, _MANY_ROWS = 0.25, 4000
@@ -118,6 +120,17 @@ def expected_regret(errors: FloatArray, loadings: FloatArray, seed: int = 0) -> 
     if not inside(errors, np.sqrt(np.einsum("kr,kr->k", loadings, loadings))):
         drawn = np.clip(drawn, 0.0, 1.0)
     return float(np.mean(drawn[:, np.argmin(errors)] - drawn.min(axis=1)))
+
+
+def rivals(errors: FloatArray, loadings: FloatArray) -> NDArray[np.intp]:
+    """Positions of the candidates that could be the least, whatever is run: those to which no other is better for sure.
+
+    Another is better for sure where its prediction is less by more than eight standard deviations of the difference.
+    """
+    variance = np.einsum("kr,kr->k", loadings, loadings)
+    apart = np.sqrt(np.maximum(variance[:, None] + variance - 2 * loadings @ loadings.T, 0.0))
+    worse = errors[:, None] - errors > _SURE * apart + 1e-12
+    return np.flatnonzero(~worse.any(axis=1))
 
 
 def inside(errors: FloatArray, sd: FloatArray) -> bool:

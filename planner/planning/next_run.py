@@ -1,11 +1,12 @@
-"""Which run to measure next, so that the pick under a budget gets better."""
+"""Which run to measure next, so that the pick under a budget gets better: a training run, or an evaluation of a model
+that exists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -14,13 +15,18 @@ from planner.base.quantities import parse_params, whole_number
 from planner.base.result import Result
 from planner.laws.design import Batch, NextRun, NextRuns, next_batch, next_runs
 from planner.laws.shipped import as_law
+from planner.parts.released import Models
 from planner.planning.choices import LawLike
+from planner.planning.question import Images
 from planner.planning.request import Budget, Quantity, Workload
 from planner.planning.result import Plan
 from planner.planning.search import plan
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from planner.planning.evaluating.benchmarks import Benchmark
+    from planner.planning.evaluating.result import NextEvaluations
 
 SIZES = (0.5e9, 1.8e9, 4e9, 7e9, 14e9)
 VISUAL_TOKENS = (1, 4, 16, 36, 64, 144, 576)
@@ -79,62 +85,112 @@ class NextMeasurement(Result):
         return content
 
 
+@overload
+def next_run(
+    law: LawLike = None, *, budget: Budget | Quantity, models: None = None, **options: Any
+) -> NextMeasurement: ...
+
+
+@overload
+def next_run(law: LawLike = None, *, budget: Budget | Quantity, models: Models, **options: Any) -> NextEvaluations: ...
+
+
 def next_run(
     law: LawLike = None,
     *,
     budget: Budget | Quantity,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
-    workload: Workload | None = None,
-    sizes: Iterable[float | str] = SIZES,
-    visual_tokens: Iterable[int] = VISUAL_TOKENS,
+    workload: Workload | str | Path | None = None,
+    models: Models | None = None,
+    image: Images | None = None,
+    benchmark: str | Benchmark | Iterable[str | Benchmark] | None = None,
+    samples: int | None = None,
+    model_sd: float | None = None,
+    sizes: Iterable[float | str] | None = None,
+    visual_tokens: Iterable[int] | None = None,
     text_tokens: int | None = None,
     criterion: str = "regret",
-    per_cost: bool = False,
+    per_cost: bool | None = None,
     noise_sd: float | None = None,
     together: int = 1,
     form: str | None = None,
     **options: Any,
-) -> NextMeasurement:
-    """Rank the runs that could be made next by how much better the pick is expected to get.
+) -> NextMeasurement | NextEvaluations:
+    """Rank what could be measured next by how much better the pick is expected to get.
+
+    Without `models` these are training runs (size x visual tokens), and the pick is what to train. With `models` they
+    are evaluations of released models (model x value of its knob), which cost inference alone, and the pick is one of
+    them. How far a released model stands off the law is not known before it is evaluated: `model_sd` says how far to
+    expect.
 
     Args:
         law: a fitted law, the name of a shipped one, or a law file; "reasoning" by default.
         budget: FLOPs of one request, or a `Budget`, under which the pick is made.
         query_tokens, generated_tokens: of a request.
-        workload: all token counts at once, instead of these two.
-        sizes: language models that could be measured, in parameters ("7B", 7e9).
-        visual_tokens: per image, that could be measured; every size is combined with every count.
+        workload: all token counts at once, instead of these two; with `models` also a CSV of requests, as `plan`.
+        models: released models to choose from and to evaluate, as `plan` takes them: "released", families, hub ids,
+            folders.
+        image: of a request to a released model, as `plan` takes it; visual tokens are the mean of a mixture.
+        benchmark: what released models are evaluated on: tasks of lmms-eval by name, whose questions are the samples;
+            by default "mmmu_val", 900 questions.
+        samples: a number of questions instead of a benchmark.
+        model_sd: standard deviation of a released model's own offset from the law, in error; 0: all of them follow
+            the law. By default 0.015, that of PaliGemma 2's models about a line in ln N.
+        sizes: language models that could be measured, in parameters ("7B", 7e9); by default 0.5B to 14B.
+        visual_tokens: per image, that could be measured; every size is combined with every count. By default 1 to 576.
         text_tokens: of a training sample; by default query and generated tokens. A run costs 6 N (V + text) FLOPs.
         criterion: "regret" (error of the pick) or "d-optimal" (parameters).
-        per_cost: whether to rank by gain for the training FLOPs.
+        per_cost: whether to rank by gain for the cost: training FLOPs, by default no; GPU-hours of an evaluation, or
+            its FLOPs without hardware, by default yes.
         noise_sd: standard deviation of a run's error; that of the fit by default.
         together: also choose so many runs to be made at once.
         form: form of a shipped law.
         options: candidates of the pick and how they run, as `plan` takes them (llms, hardware, prompt_order, ...).
 
     Raises:
-        InputError: as `plan`, or a law without runs.
+        InputError: as `plan`, a law without runs, or what belongs to training runs together with `models`.
         NothingFitsError: no candidate keeps the budget.
     """
     whole_number(together, "together", 1)
+    request: dict[str, Any] = {"query_tokens": query_tokens, "generated_tokens": generated_tokens, "workload": workload}
+    if models is not None:
+        training = {"sizes": sizes, "visual_tokens": visual_tokens, "text_tokens": text_tokens}
+        training["criterion"] = None if criterion == "regret" else criterion
+        _refuse(training, "belongs to training runs, and models= ranks evaluations of released models")
+        found = plan(as_law(law, form), budget=budget, models=models, image=image, **request, **options)
+        from planner.planning.evaluating.rank import rank_evaluations  # only who asks for them pays for their import
+
+        return rank_evaluations(
+            found,
+            benchmark=benchmark,
+            samples=samples,
+            model_sd=model_sd,
+            noise_sd=noise_sd,
+            per_cost=per_cost is not False,
+            together=together,
+        )
+    evaluating = {"image": image, "benchmark": benchmark, "samples": samples, "model_sd": model_sd}
+    _refuse(evaluating, "belongs to evaluations of released models, which models= names")
     if isinstance(workload, str | Path):
         raise InputError("workload: expected a Workload; a file of requests has no single length of a training sample")
-    made = plan(
-        as_law(law, form),
-        budget=budget,
-        query_tokens=query_tokens,
-        generated_tokens=generated_tokens,
-        workload=workload,
-        **options,
-    )
-    request = made.workload.query_tokens + made.workload.generated_tokens
-    text = request if text_tokens is None else whole_number(text_tokens, "text_tokens")
-    cells = _cells(sizes, visual_tokens)
+    made = plan(as_law(law, form), budget=budget, **request, **options)
+    own = made.workload.query_tokens + made.workload.generated_tokens
+    text = own if text_tokens is None else whole_number(text_tokens, "text_tokens")
+    cells = _cells(SIZES if sizes is None else sizes, VISUAL_TOKENS if visual_tokens is None else visual_tokens)
     costs, candidates = 6 * cells[0] * (cells[1] + text), made.table.fitting_points()
-    ranked = next_runs(made.law, candidates, cells, costs, criterion=criterion, per_cost=per_cost, noise_sd=noise_sd)
+    ranked = next_runs(
+        made.law, candidates, cells, costs, criterion=criterion, per_cost=per_cost is True, noise_sd=noise_sd
+    )
     batch = next_batch(made.law, candidates, cells, together, noise_sd=noise_sd) if together > 1 else None
     return NextMeasurement(made, ranked, batch, text)
+
+
+def _refuse(given: Mapping[str, Any], why: str) -> None:
+    """Raises InputError for arguments that belong to the other question."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name}: {why}; leave out {name}=, or add or leave out models=")
 
 
 def _cells(

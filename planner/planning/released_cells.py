@@ -35,6 +35,10 @@ class Cell:
         checkpoint = self.checkpoint
         return {"model": checkpoint.name, "hub_id": checkpoint.hub_id or None, "knob": settings_text(self.turned)}
 
+    def mean_tokens(self, mix: ImageMix) -> int:
+        """Visual tokens per image, the mean of a mixture rounded up."""
+        return rounded_up(mix.mean(one.visual_tokens for one in self.seen))
+
     def model(self) -> ReleasedModel:
         """With that image."""
         return ReleasedModel.of_checkpoint(self.checkpoint, self.size, knobs=self.turned, images=self.images)

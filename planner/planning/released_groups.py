@@ -52,7 +52,7 @@ class SideBySide:
     ) -> SideBySide:
         """Some of the cells, by their positions among those that the vision sides are known of."""
         load, chosen = vision.load, tuple(cells[i] for i in own)
-        wanted = tuple(rounded_up(mix.mean(one.visual_tokens for one in cell.seen)) for cell in chosen)
+        wanted = tuple(cell.mean_tokens(mix) for cell in chosen)
         mean_tokens = np.array(
             [
                 [rounded_up(mix.mean(one.prompt_tokens for one in cell.seen)) for cell in chosen],

@@ -19,6 +19,7 @@ from planner.bench.verdict import VERDICT_FILE
 from planner.hardware import HARDWARE_FILE
 from planner.laws.combined import COMBINED_LAW_FILE
 from planner.laws.fitted import LAW_FILE
+from planner.planning.evaluating.result import NEXT_EVALUATIONS_FILE
 from planner.planning.plan_file import PLAN_FILE
 from planner.planning.result import Plan
 
@@ -31,10 +32,13 @@ FORMATS: tuple[FileFormat[Any], ...] = (
     LAW_FILE,
     COMBINED_LAW_FILE,
     HARDWARE_FILE,
+    NEXT_EVALUATIONS_FILE,
 )
 """Every kind of file that holds something with a story."""
 
-EXPECTED = "a plan, a verdict, a measurement, a calibration, a law or a hardware profile that vlm-planner wrote"
+EXPECTED = (
+    "a plan, a verdict, a measurement, a calibration, a law, evaluations or a hardware profile that vlm-planner wrote"
+)
 
 
 def load_any(path: str | os.PathLike[str]) -> Any:

@@ -24,6 +24,7 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.holdout import HoldOut
 from planner.laws.joint import JointFit
 from planner.planning.continuous import ContinuousOptimum
+from planner.planning.evaluating.result import NextEvaluations
 from planner.planning.load_plan import PlanLike
 from planner.planning.next_run import NextMeasurement
 from planner.planning.result import Plan
@@ -36,6 +37,7 @@ from planner.tell.hardware import hardware_story
 from planner.tell.holdout import holdout_story
 from planner.tell.law import joint_story, law_story
 from planner.tell.measurement import measurement_story, measurements_story
+from planner.tell.next_evaluations import next_evaluations_story
 from planner.tell.next_run import next_run_story
 from planner.tell.optimum import optimum_story
 from planner.tell.parameters import known_intervals
@@ -78,6 +80,7 @@ story_of.register(Verdict, verdict_story)
 story_of.register(GridVerdict, grid_story)
 story_of.register(HoldOut, holdout_story)
 story_of.register(NextMeasurement, next_run_story)
+story_of.register(NextEvaluations, next_evaluations_story)
 story_of.register(ContinuousOptimum, optimum_story)
 
 

@@ -10,6 +10,7 @@ from support import Run
 import planner
 from planner.laws.design import next_runs
 from planner.laws.fitted import FittedLaw
+from planner.planning.evaluating.result import NextEvaluations
 
 REQUEST = ["--budget", "8TFLOPs", "--query-tokens", 50, "--generated-tokens", 32, "--prompt-order", "text-first"]
 COMMAND = ["next-run", "reasoning", "--llms", "qwen2.5", *REQUEST]
@@ -86,3 +87,102 @@ def test_a_given_law_cannot_say(run: Run, tmp_path: Path) -> None:
     done = run("next-run", law, "--llms", "qwen2.5", *REQUEST)
     assert done.code == 2
     assert "this one was given" in done.complaint
+
+
+# ---- evaluations of released models ----------------------------------------------------------------------------------
+
+RELEASED = ["next-run", "--models", "qwen3-vl", "--image", "1024x768", "--hardware", "h100-sxm", "--ttft", "40ms",
+            "--query-tokens", 120, "--generated-tokens", 200]  # fmt: skip
+
+
+def test_evaluations_as_json_are_what_python_says(run: Run, tmp_path: Path) -> None:
+    asked = {"models": "qwen3-vl", "image": "1024x768", "hardware": "h100-sxm", "query_tokens": 120}
+    found = planner.next_run(budget=planner.Budget(ttft="40 ms"), generated_tokens=200, **asked)
+    content = run(*RELEASED, "--json").json
+    assert content == found.to_dict()
+    first = content["next"][0]
+    assert first["model"] == "Qwen3-VL-30B-A3B-Instruct"
+    assert first["hub_id"] == "Qwen/Qwen3-VL-30B-A3B-Instruct"
+    assert first["knob"] == {"name": "max_pixels", "value": 65536}
+    assert first["visual_tokens"] == 54
+    assert first["gpu_hours"] == first["cost"] > 0
+    assert first["gain_per_cost"] == pytest.approx(first["expected_gain"] / first["cost"])
+    assert len(run(*RELEASED, "--json", "--top", 2).json["next"]) == 2
+    file = tmp_path / "evaluations.json"
+    assert run(*RELEASED, "-o", file).code == 0
+    assert NextEvaluations.load(file) == found
+    assert run("report", file, "-o", tmp_path / "page.html").code == 0
+    assert "next evaluations by expected gain for the cost" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_evaluations_as_people_read_them(run: Run) -> None:
+    words = run(*RELEASED, "--together", 2).words
+    for told in (
+        "picked now: Qwen3-VL-30B-A3B-Instruct at max_pixels=524288 with 494 visual tokens",
+        "extrapolates: the law was fitted to LLaVA-style models of Qwen1.5",
+        "assumes: each released model stands off the law by an offset of its own, standard deviation 0.015",
+        "an evaluation: 900 questions of mmmu_val",
+        "next evaluations by expected gain for the cost, the best value of each model's knob",
+        "2 evaluations at once: ",
+        "left out: 5 of models that do not fit into the memory",
+        "with lmms-eval (not run)",
+    ):
+        assert told in words
+    sure = run(*RELEASED, "--model-sd", 0).words
+    assert "all released models follow the law" in sure
+    assert "no evaluation is expected to better the pick" in sure
+
+
+def test_rank_by_the_gain_alone(run: Run) -> None:
+    gains = [one["expected_gain"] for one in run(*RELEASED, "--no-per-cost", "--json").json["next"]]
+    assert gains == sorted(gains, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (["--llms", "qwen2.5"], "--llms: chooses what to train"),
+        (["--sizes", "7B"], "--sizes: belongs to training runs"),
+        (["--benchmark", "mmmu"], "no benchmark is called 'mmmu'; did you mean 'mmmu_val'?"),
+        (["--samples", 5, "--benchmark", "mme"], "leave out --benchmark or --samples"),
+        (["--mix", "reasoning=0.7,ocr=0.3", "--samples", 0], "--samples: expected a whole number of at least 1, got 0"),
+    ],
+)
+def test_wrong_options_of_evaluations_get_one_sentence(run: Run, more: list[object], complaint: str) -> None:
+    done = run(*RELEASED, *more)
+    assert done.code == 2
+    assert complaint in done.complaint
+
+
+def test_training_runs_take_any_limit_and_way_to_run(run: Run) -> None:
+    limits = [
+        "--ttft",
+        "100ms",
+        "--requests-per-second",
+        20,
+        "--gpus",
+        4,
+        "--hardware",
+        "l4",
+        "--precision",
+        "bf16,int4",
+    ]
+    ways = ["--tensor-parallel", "1,2", "--price-per-hour", 2, "--price", 100, "--cached-tokens", 100]
+    request = ["--query-tokens", 50, "--generated-tokens", 32, "--llms", "qwen2.5"]
+    asked = run("next-run", "reasoning", *limits, *ways, *request, "--json").json
+    plan = run("plan", *limits, *ways, *request, "--json").json
+    assert asked["pick"]["llm"] == plan["best"]["llm"]
+    assert asked["pick"]["visual_tokens"] == plan["best"]["visual_tokens"]
+    assert asked["budget"].keys() == {"ttft_s", "requests_per_second", "price_per_million_requests"}
+    assert 0 <= asked["expected_regret_now"] <= 1
+
+
+def test_what_belongs_to_evaluations_needs_models(run: Run, tmp_path: Path) -> None:
+    for more, complaint in (
+        (["--image", "10x10"], "--image: belongs to evaluations of released models"),
+        (["-o", tmp_path / "x.json"], "-o writes evaluations of released models"),
+        (["--workload", "x.csv"], "--workload: a file of requests has no single length of a training sample"),
+    ):
+        done = run(*COMMAND, *more)
+        assert done.code == 2
+        assert complaint in done.complaint

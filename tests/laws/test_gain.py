@@ -11,7 +11,8 @@ from planner.laws.design import next_batch, next_runs
 from planner.laws.gain import expected_gain, expected_least, expected_regret, knowledge_gradient, possible_error
 from planner.runs import Runs
 
-WIDE = (np.array([0.5, 0.45, 0.1, 0.9]), np.array([[0.3, -0.2, 0.1, 0.0], [0.0, 0.4, 0.05, -0.6], [0.9, 0.2, 0.7, 1.0]]))
+MEAN = np.array([0.5, 0.45, 0.1, 0.9])
+LOADINGS = np.array([[0.3, -0.2, 0.1, 0.0], [0.0, 0.4, 0.05, -0.6], [0.9, 0.2, 0.7, 1.0]]).T
 
 
 def test_what_is_expected_of_a_cut_error_is_its_simulated_mean() -> None:
@@ -24,9 +25,9 @@ def test_what_is_expected_of_a_cut_error_is_its_simulated_mean() -> None:
 
 
 def test_the_gain_is_that_of_picking_again_after_each_outcome() -> None:
-    """Errors, and a run's outcome, are drawn together; then every candidate is expected anew and the least is picked."""
+    """Errors and a run's outcome are drawn together; then every candidate is expected anew, and the least is picked."""
     random = np.random.default_rng(1)
-    mean, loadings = WIDE[0], WIDE[1].T
+    mean, loadings = MEAN, LOADINGS
     noise_sd, cells = 0.2, np.array([[0.5, 0.2, 0.1], [0.0, 0.3, 0.9]])
     covariance = loadings @ loadings.T
     sd = np.sqrt(np.diag(covariance))

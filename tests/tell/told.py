@@ -119,6 +119,17 @@ THINGS: dict[str, Callable[[], Any]] = {
     "holdout": lambda: planner.holdout(str(RUNS), "log-linear"),
     "next run": _next_run,
     "next runs by information": lambda: _next_run(criterion="d-optimal", together=2, sizes=["7B", "14B"]),
+    "next evaluations": lambda: planner.next_run(
+        budget=planner.Budget(ttft="40 ms"),
+        models="qwen3-vl",
+        image="1024x768",
+        hardware="h100-sxm",
+        together=2,
+        **REQUEST,
+    ),
+    "next evaluations by FLOPs": lambda: planner.next_run(
+        budget="30 TFLOPs", models="Qwen/Qwen3-VL-2B-Instruct", image="640x480", samples=100, model_sd=0, **REQUEST
+    ),
     "optimum": lambda: planner.optimum("paper", budget="1 TFLOPs", query_tokens=50, generated_tokens=0),
     "optimum at its bound": lambda: planner.optimum(budget="4 TFLOPs", convention="paper", **REQUEST),
 }

@@ -1,0 +1,72 @@
+"""Benchmarks that an evaluation may be of, and how many questions each has; `planner.register` takes others.
+
+Names are those of lmms-eval's tasks; sizes are those of the split that its task file names, as the data set's card on
+the Hugging Face hub gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from planner.base.errors import InputError
+from planner.base.registry import Registry
+from planner.planning.deployment import several
+
+DEFAULT_BENCHMARK = "mmmu_val"
+"""Where neither a benchmark nor a number of questions is named."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A set of questions on images."""
+
+    name: str
+    """The task of lmms-eval."""
+    questions: int
+    split: str = ""
+    """Of the data set."""
+
+
+BENCHMARKS: Registry[Benchmark] = Registry("benchmark", Benchmark)
+
+for _one in (
+    Benchmark("mmmu_val", 900, "MMMU, validation"),
+    Benchmark("mmstar", 1500, "MMStar, val"),
+    Benchmark("realworldqa", 765, "RealWorldQA, test"),
+    Benchmark("ocrbench", 1000, "OCRBench, test"),
+    Benchmark("scienceqa_img", 2017, "ScienceQA-IMG, test"),
+    Benchmark("mme", 2374, "MME, test"),
+    Benchmark("chartqa", 2500, "ChartQA, test"),
+    Benchmark("infovqa_val", 2801, "InfographicVQA, validation"),
+    Benchmark("ai2d", 3088, "AI2D, test"),
+    Benchmark("vizwiz_vqa_val", 4319, "VizWiz-VQA, val"),
+    Benchmark("mmbench_en_dev", 4329, "MMBench in English, dev"),
+    Benchmark("textvqa_val", 5000, "TextVQA, validation"),
+    Benchmark("docvqa_val", 5349, "DocVQA, validation"),
+    Benchmark("pope", 9000, "POPE, test"),
+    Benchmark("gqa", 12578, "GQA, testdev balanced"),
+    Benchmark("vqav2_val", 214354, "VQAv2, validation"),
+):
+    BENCHMARKS.register(_one)
+
+
+def find_benchmarks(names: str | Benchmark | Iterable[str | Benchmark]) -> tuple[Benchmark, ...]:
+    """Benchmarks by name, each once; a text may name several, separated by commas.
+
+    Raises:
+        UnknownNameError: no such benchmark is known.
+        InputError: none is named.
+    """
+    found: dict[str, Benchmark] = {}
+    for entry in several(names):
+        if isinstance(entry, Benchmark):
+            found.setdefault(entry.name, entry)
+            continue
+        parts = [part.strip() for part in entry.split(",") if part.strip()] if isinstance(entry, str) else [entry]
+        for part in parts:
+            one = BENCHMARKS.find(part)
+            found.setdefault(one.name, one)
+    if not found:
+        raise InputError(f"benchmark: expected at least one, such as {DEFAULT_BENCHMARK}, got none")
+    return tuple(found.values())
