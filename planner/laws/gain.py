@@ -16,6 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.laws.normal import below, phi
+
 FloatArray = NDArray[np.float64]
 
 _REGRET_SAMPLES = 8192
@@ -59,13 +61,10 @@ def expected_least(errors: FloatArray, sd: FloatArray) -> FloatArray:
 
 def possible_error(mean: FloatArray, sd: FloatArray) -> FloatArray:
     """g(m, s): what is expected of an error that is believed to be N(m, s^2) and lies between 0 and 1."""
-    from scipy.special import ndtr
-
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         low, high = -mean / sd, (1 - mean) / sd
-        below, above = ndtr(low), ndtr(-high)
-        spread = sd * (np.exp(-(low**2) / 2) - np.exp(-(high**2) / 2)) / np.sqrt(2 * np.pi)
-        found = mean * (1 - below - above) + spread + above
+        under, over = below(low), below(-high)
+        found = mean * (1 - under - over) + sd * (phi(low) - phi(high)) + over
     return np.clip(np.where(sd > 0, found, mean), 0.0, 1.0)
 
 
@@ -82,8 +81,6 @@ def knowledge_gradient(errors: FloatArray, steps: FloatArray) -> tuple[FloatArra
     Returns:
         The expected gain and the probability, each of the broadcast shape without its last axis.
     """
-    from scipy.special import ndtr
-
     m, b = (np.array(array) for array in np.broadcast_arrays(errors, steps))
     shape, candidates = m.shape[:-1], m.shape[-1]
     m, b = m.reshape(-1, candidates), b.reshape(-1, candidates)
@@ -98,12 +95,11 @@ def knowledge_gradient(errors: FloatArray, steps: FloatArray) -> tuple[FloatArra
             corners = np.where(fall > 0, (m[rows] - m[rows, line][:, None]) / fall, np.inf)
         corner = np.maximum(corners.min(axis=1), reached)
         holds_zero = (reached <= 0) & (corner > 0)
-        stays[rows] += np.where(holds_zero, ndtr(corner) - ndtr(reached), 0.0)
+        stays[rows] += np.where(holds_zero, below(corner) - below(reached), 0.0)
         following = np.argmin(np.where(corners <= corner[:, None], b[rows], np.inf), axis=1)
         on = np.isfinite(corner)
         rows, line, reached, slope = rows[on], following[on], corner[on], slope[on]
-        density = np.exp(-(reached**2) / 2) / np.sqrt(2 * np.pi)
-        gain[rows] += (slope - b[rows, line]) * np.maximum(density - np.abs(reached) * ndtr(-np.abs(reached)), 0.0)
+        gain[rows] += (slope - b[rows, line]) * np.maximum(phi(reached) - np.abs(reached) * below(-np.abs(reached)), 0.0)
     return gain.reshape(shape), np.clip(1 - stays, 0.0, 1.0).reshape(shape)
 
 
