@@ -45,12 +45,13 @@ class Spread:
     sd: float
     """Standard deviation of a model's own offset in error; 0: all of them follow the law."""
     model_of_point: NDArray[np.intp]
-    """Which model each point belongs to, shape (P,); points of one model share its offset."""
+    """Which model each point belongs to, shape (P,); points of one model share its offset. -1: one that the law was
+    fitted to, which has none."""
 
     def columns(self) -> FloatArray:
         """What it adds to L, shape (P, models)."""
-        models, place = np.unique(self.model_of_point, return_inverse=True)
-        found: FloatArray = self.sd * (place[:, None] == np.arange(len(models)))
+        models = np.unique(self.model_of_point[self.model_of_point >= 0])
+        found: FloatArray = self.sd * (self.model_of_point[:, None] == models)
         return found
 
 

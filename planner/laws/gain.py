@@ -99,7 +99,9 @@ def knowledge_gradient(errors: FloatArray, steps: FloatArray) -> tuple[FloatArra
         following = np.argmin(np.where(corners <= corner[:, None], b[rows], np.inf), axis=1)
         on = np.isfinite(corner)
         rows, line, reached, slope = rows[on], following[on], corner[on], slope[on]
-        gain[rows] += (slope - b[rows, line]) * np.maximum(phi(reached) - np.abs(reached) * below(-np.abs(reached)), 0.0)
+        gain[rows] += (slope - b[rows, line]) * np.maximum(
+            phi(reached) - np.abs(reached) * below(-np.abs(reached)), 0.0
+        )
     return gain.reshape(shape), np.clip(1 - stays, 0.0, 1.0).reshape(shape)
 
 

@@ -196,7 +196,7 @@ def test_by_default_it_says_what_it_assumes() -> None:
     assert found.asked.benchmarks == ("mmmu_val",)
     assert found.extrapolates == planner.plan(budget=TTFT, **ASKED).extrapolates
     assert found.expected_regret_by_law < found.expected_regret_now
-    assert "the law was fitted to LLaVA-style models" in found.extrapolates[0]
+    assert "the law was fitted to models of Qwen1.5" in found.extrapolates[0]
 
 
 @pytest.mark.parametrize(
@@ -276,3 +276,15 @@ def test_no_command_is_guessed(model: str, turned: dict[str, Any], precision: st
     command, refusal = evaluation_command(found, precision, 1, tasks)
     assert command is None
     assert why in refusal
+
+
+def test_a_model_that_the_law_was_fitted_to_has_no_offset_from_it() -> None:
+    """Its runs are the law's own; with all models named, an offset changes nothing."""
+    names = ("Qwen3-VL-2B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", "qwen3-vl-8b-instruct")
+    asked = {**ASKED, "models": "Qwen/Qwen3-VL-2B-Instruct,Qwen/Qwen3-VL-4B-Instruct,Qwen/Qwen3-VL-8B-Instruct"}
+    own, other = planted(*names), planted("Qwen1.5-4B")
+    sure = planner.next_run(own, budget=TTFT, model_sd=0.1, **asked)
+    assert sure.expected_regret_now == sure.expected_regret_by_law
+    spread = planner.next_run(other, budget=TTFT, model_sd=0.1, **asked)
+    assert spread.expected_regret_now > 10 * spread.expected_regret_by_law
+    assert spread.best.expected_gain > 10 * sure.best.expected_gain

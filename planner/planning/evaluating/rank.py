@@ -10,7 +10,7 @@ benchmark, one after the other, each as long as the plan's request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from planner.base.quantities import shown, whole_number
 from planner.laws.beliefs import Spread
 from planner.laws.design import Gains, batch_of, gains
 from planner.parts.images.base import Setting
-from planner.parts.released import Checkpoint
 from planner.planning.candidate import Candidate
 from planner.planning.evaluating.benchmarks import DEFAULT_BENCHMARK, Benchmark, find_benchmarks
 from planner.planning.evaluating.lmms_eval import evaluation_command
@@ -33,11 +32,12 @@ from planner.planning.evaluating.result import (
     NextEvaluations,
     Picked,
 )
-from planner.planning.evaluating.ways import Ways
+from planner.planning.evaluating.ways import Bill, Ways
 from planner.planning.load_plan import replan
 from planner.planning.released import ReleasedAxes
 from planner.planning.released_record import KnobRecord
 from planner.planning.result import Plan
+from planner.planning.transfer import unmeasured
 from planner.planning.words import law_title
 
 FloatArray = NDArray[np.float64]
@@ -71,64 +71,36 @@ def rank_evaluations(
         InputError: a plan of what is to be trained, a law without runs, or nothing that could be evaluated.
         UnknownNameError: no such benchmark.
     """
-    released = plan.tried.released
-    if released is None:
-        raise InputError("plan: expected one among released models, made with models=; next_run ranks training runs")
     sets, questions = _questions(benchmark, samples)
     sd = MODEL_SD if model_sd is None else _not_negative(model_sd)
     whole_number(together, "together", 1)
-    made = plan if plan.all_candidates is not None else replan(plan)
-    axes = ReleasedAxes.of(released.selection, released.images, made.law, made.load, released.own_dtype)
-    ways = Ways.of(axes, made)
-    can = np.flatnonzero(ways.row >= 0)
-    if not len(can):
-        raise InputError(
-            "models: none of them can be evaluated: they do not fit into the memory, or the request not into their "
-            "context; name smaller ones, or more GPUs with tensor_parallel="
-        )
-    table = made.table
-    sizes, tokens, owner = _cells(axes)
-    points = np.unique(np.column_stack([table.llm_index, table.visual_tokens])[table.fits], axis=0)
-    which = points[:, 0].astype(int)
-    candidates = np.array([one.nominal_params for one in table.llms], float)[which], points[:, 1]
-    cells = sizes[can], tokens[can]
-    spread = Spread(sd, np.concatenate([which, owner[can]]))
-    found = gains(made.law, candidates, cells, forms=forms, noise_sd=noise_sd, spread=spread)
-    named = np.array([_is_named(axes.cells[i].checkpoint, made.law.llms) for i in can])
-    new = np.flatnonzero(~(found.measured & named))
-    if not len(new):
-        raise InputError("the law has runs of every model that was named, at every value of its knob; name others")
-    bill = ways.bill(can, questions, made.deployment.price_per_hour)
-    gain = found.expected_gain[new]
-    order = new[np.lexsort((-found.log_det_gain[new], -gain, -gain / bill.cost[new] if per_cost else -gain))]
-    fits = {(int(model), float(count)) for model, count in points}
+    ground = Ground.of(plan)
+    made, law = ground.plan, ground.plan.law
+    found = ground.gains(sd, noise_sd, forms)
+    bill = ground.ways.bill(ground.can, questions, made.deployment.price_per_hour)
+    order = ground.order(found, bill, per_cost)
     names = tuple(one.name for one in sets)
-    ranked = []
-    for i in order:
-        cell = can[i]
-        ranked.append(
-            _evaluation(ways, int(cell), bill.at(int(i)), found, int(i), (owner[cell], tokens[cell]) in fits, names)
-        )
+    ranked = tuple(ground.evaluation(int(i), bill, found, names) for i in order)
     chosen: tuple[int, ...] = ()
     total: float | None = None
     if together > 1:
-        place = {int(i): rank for rank, i in enumerate(order)}
-        _, first = np.unique(owner[can][order], return_index=True)
-        one_each = order[np.sort(first)]
+        _, first = np.unique(ground.owner[order], return_index=True)
+        one_each = np.sort(first)
+        cells = order[one_each]
         positions, totals = batch_of(
-            made.law,
-            candidates,
-            (cells[0][one_each], cells[1][one_each]),
-            min(together, len(one_each)),
+            law,
+            ground.candidates,
+            (ground.cells[0][cells], ground.cells[1][cells]),
+            min(together, len(cells)),
             forms=forms,
             noise_sd=noise_sd,
-            spread=Spread(sd, np.concatenate([which, owner[can][one_each]])),
+            spread=ground.spread(sd, cells),
         )
-        chosen, total = tuple(place[int(one_each[i])] for i in positions), totals[-1]
-    by_law = gains(made.law, candidates, cells, forms=forms, noise_sd=noise_sd) if sd else found
+        chosen, total = tuple(int(one_each[i]) for i in positions), totals[-1]
+    by_law = ground.gains(0.0, noise_sd, forms) if sd else found
     return NextEvaluations.of_plan(
         made,
-        next=tuple(ranked),
+        next=ranked,
         together=tuple(ranked[rank] for rank in chosen),
         together_gain=total,
         pick=_picked(made.best),
@@ -142,16 +114,135 @@ def rank_evaluations(
             questions=questions,
             query_tokens=made.load.mean.query_tokens,
             generated_tokens=made.load.mean.generated_tokens,
-            images=str(released.images),
+            images=str(ground.axes.images),
             convention=made.budget.convention,
             hardware=None if made.deployment.hardware is None else made.deployment.hardware.name,
             budget=dict(made.budget.limits),
             per_cost=per_cost,
         ),
-        law=LawHead(made.law.name, made.law.form, made.law.status, made.law.advice, law_title(made.law)),
-        left_out=LeftOut(measured=len(can) - len(new), too_large=len(axes.cells) - len(can)),
+        law=LawHead(law.name, law.form, law.status, law.advice, law_title(law)),
+        left_out=LeftOut(measured=len(ground.can) - len(order), too_large=len(ground.axes.cells) - len(ground.can)),
         extrapolates=made.extrapolates,
     )
+
+
+def first_evaluations(plan: Plan, count: int) -> tuple[Evaluation, ...]:
+    """What `rank_evaluations` says of a plan where nothing else is asked: the first of each of so many models.
+
+    Raises:
+        InputError, FitError: as `rank_evaluations`.
+    """
+    sets, questions = _questions(None, None)
+    ground = Ground.of(plan)
+    found = ground.gains(MODEL_SD, None, "all")
+    bill = ground.ways.bill(ground.can, questions, ground.plan.deployment.price_per_hour)
+    order = ground.order(found, bill, True)
+    _, first = np.unique(ground.owner[order], return_index=True)
+    names = tuple(one.name for one in sets)
+    return tuple(ground.evaluation(int(i), bill, found, names) for i in order[np.sort(first)[:count]])
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What a plan picks from, and what could be evaluated.
+
+    Letters: K points that could be picked, C cells that could be evaluated.
+    """
+
+    plan: Plan
+    axes: ReleasedAxes
+    ways: Ways
+    picks: NDArray[np.intp]
+    """Checkpoint of each point that could be picked, (K,)."""
+    candidates: tuple[FloatArray, FloatArray]
+    """Sizes and visual tokens of these points."""
+    can: NDArray[np.intp]
+    """Positions among the axes' cells of those that can run, (C,)."""
+    owner: NDArray[np.intp]
+    """Checkpoint of each of them, (C,)."""
+    cells: tuple[FloatArray, FloatArray]
+    """Sizes and visual tokens of each of them."""
+    named: NDArray[np.bool_]
+    """Whether runs of the law are of a checkpoint, or may be as they name none; of shape (checkpoints,)."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Ground:
+        """Of a plan among released models. Raises InputError where it is none, or nothing can be evaluated."""
+        released = plan.tried.released
+        if released is None:
+            raise InputError("plan: expected one among released models, made with models=")
+        made = plan if plan.all_candidates is not None else replan(plan)
+        axes = ReleasedAxes.of(released.selection, released.images, made.law, made.load, released.own_dtype)
+        ways = Ways.of(axes, made)
+        can = np.flatnonzero(ways.row >= 0)
+        if not len(can):
+            raise InputError(
+                "models: none of them can be evaluated: they do not fit into the memory, or the request not into their "
+                "context; name smaller ones, or more GPUs with tensor_parallel="
+            )
+        table, checkpoints = made.table, axes.selection.checkpoints
+        points = np.unique(np.column_stack([table.llm_index, table.visual_tokens])[table.fits], axis=0)
+        picks = points[:, 0].astype(int)
+        sizes = np.array([one.llm.nominal_params for one in checkpoints], float)
+        place = {id(one): position for position, one in enumerate(checkpoints)}
+        owner = np.array([place[id(axes.cells[i].checkpoint)] for i in can])
+        tokens = np.array([axes.cells[i].mean_tokens(axes.images) for i in can], float)
+        unnamed = set(unmeasured([made.law], released)) if made.law.llms else set()
+        return cls(
+            made,
+            axes,
+            ways,
+            picks,
+            (sizes[picks], points[:, 1]),
+            can,
+            owner,
+            (sizes[owner], tokens),
+            np.array([one.name not in unnamed for one in checkpoints]),
+        )
+
+    def spread(self, sd: float, cells: NDArray[np.intp] | None = None) -> Spread:
+        """Offsets of the models that the law has no runs of: of the points that could be picked, then of the cells."""
+        owner = np.concatenate([self.picks, self.owner if cells is None else self.owner[cells]])
+        known = self.named & bool(self.plan.law.llms)
+        return Spread(sd, np.where(known[owner], -1, owner))
+
+    def gains(self, sd: float, noise_sd: float | None, forms: str) -> Gains:
+        """What an evaluation of each cell is expected to gain."""
+        spread = self.spread(sd)
+        return gains(self.plan.law, self.candidates, self.cells, forms=forms, noise_sd=noise_sd, spread=spread)
+
+    def order(self, found: Gains, bill: Bill, per_cost: bool) -> NDArray[np.intp]:
+        """Cells that the law has no run of, the most useful first. Raises InputError where there is none."""
+        new = np.flatnonzero(~(found.measured & self.named[self.owner]))
+        if not len(new):
+            raise InputError("the law has runs of every model that was named, at every value of its knob; name others")
+        gain = found.expected_gain[new]
+        score = gain / bill.cost[new] if per_cost else gain
+        return new[np.lexsort((-found.log_det_gain[new], -gain, -score))]
+
+    def evaluation(self, i: int, bill: Bill, found: Gains, tasks: tuple[str, ...]) -> Evaluation:
+        """Of the i-th cell."""
+        cell = int(self.can[i])
+        precision, devices, error = self.ways.how(cell)
+        model = self.axes.cells[cell].model()
+        command, refusal = evaluation_command(model, precision, devices, tasks)
+        same = (self.picks == self.owner[i]) & (self.candidates[1] == self.cells[1][i])
+        return Evaluation(
+            model=model.checkpoint.name,
+            hub_id=model.checkpoint.hub_id or None,
+            knob=_knob(model.turned),
+            llm_params=model.llm.nominal_params,
+            visual_tokens=int(self.cells[1][i]),
+            predicted_error=error,
+            fits=bool(same.any()),
+            precision=precision,
+            tensor_parallel=devices,
+            expected_gain=float(found.expected_gain[i]),
+            probability_pick_changes=float(found.probability_pick_changes[i]),
+            command=command,
+            refusal=refusal,
+            **bill.at(i),
+        )
 
 
 def _questions(
@@ -171,47 +262,6 @@ def _not_negative(model_sd: object) -> float:
     if not 0 <= given <= 1:
         raise InputError(f"model_sd: expected a standard deviation in error, from 0 to 1, got {shown(model_sd)}")
     return float(given)
-
-
-def _cells(axes: ReleasedAxes) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
-    """Size of each cell's language model, its mean visual tokens, and which checkpoint it is of."""
-    place = {id(one): position for position, one in enumerate(axes.selection.checkpoints)}
-    return (
-        np.array([cell.checkpoint.llm.nominal_params for cell in axes.cells], float),
-        np.array([cell.mean_tokens(axes.images) for cell in axes.cells], float),
-        np.array([place[id(cell.checkpoint)] for cell in axes.cells]),
-    )
-
-
-def _is_named(checkpoint: Checkpoint, llms: tuple[str, ...]) -> bool:
-    """Whether a law's runs may be of this model: its runs name it, or none."""
-    known = {name.lower() for name in llms}
-    return not known or bool(known & {checkpoint.name.lower(), checkpoint.hub_id.lower()})
-
-
-def _evaluation(
-    ways: Ways, cell: int, bill: Mapping[str, Any], found: Gains, i: int, fits: bool, tasks: tuple[str, ...]
-) -> Evaluation:
-    """Of a cell, the i-th of those whose gains were found."""
-    precision, devices, error = ways.how(cell)
-    model = ways.axes.cells[cell].model()
-    command, refusal = evaluation_command(model, precision, devices, tasks)
-    return Evaluation(
-        model=model.checkpoint.name,
-        hub_id=model.checkpoint.hub_id or None,
-        knob=_knob(model.turned),
-        llm_params=model.llm.nominal_params,
-        visual_tokens=ways.axes.cells[cell].mean_tokens(ways.axes.images),
-        predicted_error=error,
-        fits=fits,
-        precision=precision,
-        tensor_parallel=devices,
-        expected_gain=float(found.expected_gain[i]),
-        probability_pick_changes=float(found.probability_pick_changes[i]),
-        command=command,
-        refusal=refusal,
-        **bill,
-    )
 
 
 def _picked(best: Candidate) -> Picked:
