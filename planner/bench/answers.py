@@ -169,9 +169,11 @@ def _measured(one: Measurement) -> Point:
     further = max(one.workload.generated_tokens - 1, 0) * (one.tpot_s or 0.0)
     ttft_s = one.ttft_s or sum(stages.values())
     facts = one.model
+    size = facts.image.partition(", ")[0]  # a knob of the same image changes its tokens, which are compared
+    name = f"{facts.llm}, {size}" if size else facts.llm
     shape = [facts.compressor, facts.prompt_order, facts.vision, facts.precision, one.mode]
     return Point(
-        subject=f"{_subject(facts.llm, one.workload)}; {', '.join(shape)}",
+        subject=f"{_subject(name, one.workload)}; {', '.join(shape)}",
         visual_tokens=facts.visual_tokens,
         batch=one.batch,
         stages_s=stages | ({"decode": further} if further else {}),

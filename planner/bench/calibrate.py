@@ -6,6 +6,7 @@ did not see any shape of its language model.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from planner.bench.measurement import Measurement
 from planner.costs.latency import LATENCY_STAGES
 from planner.hardware import Hardware
 from planner.parts.llms import Llm
+from planner.parts.released import Checkpoint, find_checkpoint
 from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
@@ -38,6 +40,7 @@ def calibrate(
     *,
     llms: Iterable[Llm] = (),
     towers: Iterable[Tower] = (),
+    models: Iterable[str | os.PathLike[str] | Checkpoint] = (),
 ) -> Calibration:
     """Fit a hardware profile.
 
@@ -47,11 +50,12 @@ def calibrate(
             name, else the ceilings that were measured.
         llms: language models that are not in the catalogue.
         towers: vision towers that are not in the catalogue.
+        models: released models, as folders, that are no longer where they were when they were measured.
 
     Raises:
         InputError: measurements of different environments, of models that are not known, or of fewer than two shapes.
     """
-    taken = pool(measurements, llms, towers)
+    taken = pool(measurements, llms, towers, map(find_checkpoint, models))
     if taken.shapes < FEWEST_SHAPES:
         raise InputError(
             f"expected measurements of at least {FEWEST_SHAPES} shapes, got {taken.shapes}: measure more "
@@ -130,6 +134,7 @@ def _shapes(taken: Pool, seconds: Mapping[str, FloatArray]) -> tuple[ShapeTimes,
                 batch=one.batch,
                 tensor_parallel=facts.tensor_parallel,
                 workload=one.workload,
+                image=facts.image,
                 stable=one.stable,
                 measured_s={what: value for what, value in measured.items() if value},
                 predicted_s=predicted,

@@ -56,6 +56,8 @@ class ModelFacts:
     """Devices that share the LLM."""
     image: str = field(default="", metadata=SPARSE)
     """Of a released model: size of the images and knobs that were turned, "1024x768, max_pixels=401408"; else ""."""
+    source: str = field(default="", metadata=SPARSE)
+    """Of a released model: its hub id, or the folder or config.json that it was read from; else ""."""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def measure_released(
         raise InputError(f"weights in {dtype}: expected {', '.join(_NAMES.values())}")
     facts = ModelFacts(
         **released.names,
+        source=released.checkpoint.hub_id or str(Path(released.checkpoint.source).absolute()),
         precision=_NAMES[dtype],
         params=sum(weight.numel() for weight in model.parameters()),
     )

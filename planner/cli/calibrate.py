@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +16,7 @@ from planner.cli.common import Force, Json, app, json_text, parse_counts, parse_
 from planner.cli.running import needs_torch, progress_bar
 from planner.hardware import Hardware, find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
-from planner.parts.llms import Llm
-from planner.parts.towers import Tower
+from planner.parts.released import find_checkpoint
 
 if TYPE_CHECKING:
     from planner.bench.measurement import Measurement
@@ -42,6 +42,10 @@ def calibrate(
         str | None, typer.Option(help="Card or profile to start from; default: by the device's name.")
     ] = None,
     taken: Annotated[str | None, typer.Option("--from", help="Folder of measurements: nothing is measured.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="With --from: folders of released models that moved since they were measured."),
+    ] = None,
     keep: Annotated[str | None, typer.Option(help="Folder for measurements; a run that was ended goes on.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     force: Force = False,
@@ -59,6 +63,9 @@ def calibrate(
     configs = [(path, load_llm_config(path)) for path in llm_config or ()]
     named = [] if llms is None else list(find_llms(parse_names(llms)))
     tower = None if vision is None else find_vision(vision)
+    if models is not None and taken is None:
+        raise InputError("--models goes with --from: measure released models first, with measure MODEL --image WxH -o")
+    moved = [] if models is None else [find_checkpoint(one) for one in parse_names(models)]
     if taken is not None:
         from planner.bench.calibration.take import read_folder
 
@@ -90,14 +97,14 @@ def calibrate(
                 progress=progress,
                 say=lambda text: print(text, file=sys.stderr),
             )
-    _finish(measurements, card, [spec for _, spec in configs], tower, target, notes, force, as_json)
+    known = {"llms": [spec for _, spec in configs], "towers": [] if tower is None else [tower], "models": moved}
+    _finish(measurements, card, known, target, notes, force, as_json)
 
 
 def _finish(
     measurements: tuple[Measurement, ...],
     card: Hardware | None,
-    llms: list[Llm],
-    tower: Tower | None,
+    known: Mapping[str, Any],
     output: Path,
     notes: tuple[str, ...],
     force: bool,
@@ -107,7 +114,7 @@ def _finish(
     from planner.bench.answers import answers_of
     from planner.bench.calibrate import calibrate as fitted
 
-    found = fitted(measurements, card, llms=llms, towers=[] if tower is None else [tower])
+    found = fitted(measurements, card, **known)
     profile, record = found.save(output, overwrite=force)
     print(f"wrote {profile} and, beside it, {record.name}", file=sys.stderr)
     answers = answers_of(measurements)

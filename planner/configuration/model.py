@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from planner.parts.catalog import (
 )
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
-from planner.parts.llms import Llm
+from planner.parts.llms import Llm, stacked
 from planner.parts.towers import Tower
 from planner.parts.walk import Number, Walk
 
@@ -173,6 +173,17 @@ class Model:
     def tokens_move_alone(self) -> bool:
         """Whether the number of visual tokens can change while the tower does the same."""
         return True
+
+    @property
+    def stack_key(self) -> Hashable:
+        """Equal for models whose costs `columns` gives in one go."""
+        return self.tower.name, self.compressor.name, self.connector.name, self.prompt_order, self.llm.stack_key
+
+    def columns(self, models: Sequence[Model]) -> Model:
+        """Models of one `stack_key`, this one among them, as one whose language models and visual tokens are columns
+        (models,)."""
+        llm = stacked([one.llm for one in models], (-1,))
+        return replace(self, llm=llm, visual_tokens=np.array([one.visual_tokens for one in models], float))
 
     def to_dict(self) -> dict[str, Any]:
         """By the names of its parts; a `source` is the config.json of one that has no name of its own."""

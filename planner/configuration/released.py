@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,9 @@ from planner.parts.images import ImageRule, ImageSize, Seen, settings_text
 from planner.parts.images.base import Setting
 from planner.parts.released import Checkpoint, OwnConnector, SeenTower, find_checkpoint, nothing_after
 from planner.parts.walk import Number
+
+_SETTING = re.compile(r", (?=\w+=)")
+"""Where the text of an image goes on with a knob; values may hold commas too."""
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -58,6 +62,16 @@ class ReleasedModel(Model):
             return cls._seen(found, rule, None, Seen(0, ()), knobs or {})
         size = image if isinstance(image, ImageSize) else ImageSize.parse(image)
         return cls._seen(found, rule, size, rule.see(size.width, size.height, max(images, 1)), knobs or {})
+
+    @classmethod
+    def of_names(cls, model: Checkpoint, image: str, *, images: int = 1) -> ReleasedModel:
+        """A released model by what `names` says of its image: "1024x768, max_pixels=401408". Raises InputError."""
+        size, *settings = _SETTING.split(image)
+        knobs: dict[str, object] = {}
+        for setting in settings:
+            name, _, value = setting.partition("=")
+            knobs[name] = value
+        return cls.of_checkpoint(model, size, knobs=knobs, images=images)
 
     @classmethod
     def _seen(
@@ -120,6 +134,14 @@ class ReleasedModel(Model):
     def notes(self) -> tuple[str, ...]:
         told, of_images = self.checkpoint.notes, self.checkpoint.image_notes
         return told if self.image is not None else tuple(one for one in told if one not in of_images)
+
+    @property
+    def stack_key(self) -> Hashable:
+        """Of itself: every image and knob has a vision side of its own."""
+        return self.checkpoint.source, *self.names.values()
+
+    def columns(self, models: Sequence[Model]) -> Model:
+        return self
 
     @property
     def tokens_move_alone(self) -> bool:

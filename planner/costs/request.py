@@ -12,7 +12,7 @@ from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run, cannot
 from planner.costs.flops import FULL, TORCH, Flops, flops
 from planner.costs.latency import latency, speed_limit_tokens
 from planner.costs.memory import memory
-from planner.costs.result import LATENCY_SOURCES, ROOFLINE, SILICON, RequestCost
+from planner.costs.result import LATENCY_SOURCES, ROOFLINE, SILICON, RequestCost, check_latency_source
 from planner.costs.stages import Workload, as_workload
 from planner.hardware import Hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
@@ -82,8 +82,6 @@ def request_cost(
     Raises:
         InputError: a name, count or file that cannot be used, in one sentence.
     """
-    if latency_source not in LATENCY_SOURCES:
-        raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
     load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
     model = Model.of(
         llm, visual_tokens, vision=vision, compressor=compressor, connector=connector, prompt_order=prompt_order
@@ -127,8 +125,6 @@ def released_cost(
     Raises:
         InputError: a name, size, knob or file that cannot be used, in one sentence.
     """
-    if latency_source not in LATENCY_SOURCES:
-        raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
     load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
     load = load if image is not None else replace(load, images=0)
     checkpoint = _checkpoint(model, count_with)
@@ -181,8 +177,10 @@ def cost_of(
     """What one request costs with one model, as it runs.
 
     Raises:
+        UnknownNameError: no such source of times.
         InputError: GPUs that cannot share the model, a precision that the card does not compute in.
     """
+    check_latency_source(latency_source)
     gpus = int(run.tensor_parallel)
     if not model.llm.can_share(gpus):
         raise InputError(cannot_share(model.llm, gpus))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from planner.base.errors import InputError, QuantityError, UnknownNameError
+from planner.base.errors import InputError, QuantityError
 from planner.base.quantities import positive_number, whole_number
-from planner.costs.request import LATENCY_SOURCES, ROOFLINE
+from planner.costs.result import ROOFLINE, check_latency_source
 from planner.hardware import Hardware, default_precision, find_hardware
 from planner.hardware.precision import check_precisions
 from planner.planning.limits import LimitKind
@@ -72,8 +72,7 @@ def as_deployment(
             are, or GPUs in all without hardware.
         UnknownNameError: no such hardware or precision.
     """
-    if latency_source not in LATENCY_SOURCES:
-        raise UnknownNameError("latency source", latency_source, LATENCY_SOURCES)
+    check_latency_source(latency_source)
     card = None if hardware is None else find_hardware(hardware)
     for kind, _ in budget.kinds():
         if lacking := kind.missing(card, price_per_hour):

@@ -1,6 +1,7 @@
 """What a calibration is made from: measurements of one environment, as columns, and the prediction of all of them.
 
-A shape is one model with one request: language model, tower, compressor, prompt order, visual tokens, workload, batch.
+A shape is one model with one request: language model, tower, compressor, prompt order, visual tokens, workload, batch;
+or a released model with its knob turned, the size of its images, workload, batch.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError, PlannerError
-from planner.base.quantities import format_params, shown
+from planner.base.errors import InputError
+from planner.base.quantities import shown
+from planner.bench.calibration.described import Known
 from planner.bench.measurement import FINGERPRINT, Measurement, fingerprint
 from planner.configuration import Model, Run
 from planner.costs.latency import LATENCY_STAGES, latency
 from planner.costs.stages import Workload
 from planner.hardware import Hardware
-from planner.parts.catalog import find_compressor, find_llms, find_vision
-from planner.parts.llms import Llm, stacked
+from planner.parts.llms import Llm
+from planner.parts.released import Checkpoint
 from planner.parts.towers import Tower
 
 FloatArray = NDArray[np.float64]
@@ -28,8 +30,6 @@ FloatArray = NDArray[np.float64]
 TOTALS = ("ttft", "tpot")
 """Judged beside the stages."""
 QUANTITIES = (*LATENCY_STAGES, *TOTALS)
-_PARAMS_OFF = 0.02
-"""Between the parameters of the measured model and those of its description; more is another model."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Group:
     places: NDArray[np.intp]
     """Of its measurements among all."""
     model: Model
-    """Its language models are columns of shape (n,), so are its visual tokens."""
+    """Of parts: its language models are columns of shape (n,), so are its visual tokens. Or one released model."""
     batch: FloatArray
     tensor_parallel: FloatArray | int
     workload: Workload
@@ -93,6 +93,7 @@ def pool(
     measurements: Iterable[Measurement],
     llms: Iterable[Llm] = (),
     towers: Iterable[Tower] = (),
+    models: Iterable[Checkpoint] = (),
 ) -> Pool:
     """Measurements as columns.
 
@@ -100,6 +101,7 @@ def pool(
         measurements: of one environment, of any models and shapes.
         llms: language models that are not in the catalogue.
         towers: vision towers that are not in the catalogue.
+        models: released models that are no longer where they were when they were measured.
 
     Raises:
         InputError: no measurements, measurements of different environments, or of a model that is not known.
@@ -108,31 +110,21 @@ def pool(
     if not taken:
         raise InputError("no measurements: take some with vlm-planner calibrate, or with measure -o")
     check_same_environment(taken)
-    known_llms = {one.name: one for one in llms}
-    known_towers = {one.name: one for one in towers}
+    known = Known.of(llms, towers, models)
     numbers: dict[tuple[Any, ...], int] = {}
     shape_of = [numbers.setdefault(shape_key(one), len(numbers)) for one in taken]
+    described = [known.model(one) for one in taken]
     members: dict[tuple[Any, ...], list[int]] = {}
-    for place, one in enumerate(taken):
-        facts, llm = one.model, _llm(one.model.llm, known_llms)
-        _check_params(one, llm, _tower(facts.vision, known_towers))
-        key = (one.workload, facts.vision, facts.compressor, facts.prompt_order, llm.stack_key)
-        members.setdefault(key, []).append(place)
+    for place, (one, model) in enumerate(zip(taken, described, strict=True)):
+        members.setdefault((one.workload, model.stack_key), []).append(place)
     groups = []
-    for (workload, vision, compressor, prompt_order, _), places in members.items():
+    for (workload, _), places in members.items():
         own = [taken[place] for place in places]
         gpus = np.array([one.model.tensor_parallel for one in own], float)
-        model = Model(
-            stacked([_llm(one.model.llm, known_llms) for one in own], (-1,)),
-            _tower(vision, known_towers),
-            find_compressor(compressor),
-            np.array([one.model.visual_tokens for one in own], float),
-            prompt_order,
-        )
         groups.append(
             Group(
                 places=np.array(places),
-                model=model,
+                model=described[places[0]].columns([described[place] for place in places]),
                 batch=np.array([one.batch for one in own], float),
                 tensor_parallel=1 if (gpus == 1).all() else gpus,
                 workload=workload,
@@ -173,37 +165,3 @@ def circumstances(measurement: Measurement) -> dict[str, Any]:
     """The entries of FINGERPRINT; mode and precision as the measurement itself states them."""
     own = {"precision": measurement.model.precision, "mode": measurement.mode}
     return fingerprint({**measurement.environment, **own})
-
-
-def _llm(name: str, known: Mapping[str, Llm]) -> Llm:
-    if name in known:
-        return known[name]
-    try:
-        return find_llms(name)[0]
-    except PlannerError:
-        raise InputError(
-            f"the language model {shown(name)} was measured and is not in the catalogue: name its config.json with "
-            "--llm-config"
-        ) from None
-
-
-def _tower(name: str, known: Mapping[str, Tower]) -> Tower:
-    if name in known:
-        return known[name]
-    try:
-        return find_vision(name)
-    except PlannerError:
-        raise InputError(
-            f"the vision tower {shown(name)} was measured and is not in the catalogue: name its config.json with "
-            "--vision"
-        ) from None
-
-
-def _check_params(one: Measurement, llm: Llm, tower: Tower) -> None:
-    facts = one.model
-    expected = float(Model(llm, tower, find_compressor(facts.compressor), facts.visual_tokens).params)
-    if abs(facts.params / expected - 1) > _PARAMS_OFF:
-        raise InputError(
-            f"the measured model of {facts.llm} has {format_params(facts.params)} parameters, its description "
-            f"{format_params(expected)}: name the config.json that it was built from"
-        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from planner.base.codec import SPARSE
 from planner.base.file_format import FileFormat
 from planner.base.result import Result, above
 from planner.bench.calibration.pool import QUANTITIES
@@ -67,6 +68,8 @@ class ShapeTimes:
     """Median seconds by name in QUANTITIES."""
     predicted_s: Mapping[str, Mapping[str, float]] = field(hash=False)
     """By name in PREDICTIONS, then by name in QUANTITIES."""
+    image: str = field(default="", metadata=SPARSE)
+    """Of a released model: size of the images and knobs that were turned; else ""."""
 
     def error(self, prediction: str, quantity: str) -> float | None:
         """predicted / measured - 1; None where it was not measured or not predicted."""
@@ -127,6 +130,7 @@ class Calibration(Result):
             {
                 "llm": one.llm,
                 "visual_tokens": one.visual_tokens,
+                "image": one.image,
                 "batch": one.batch,
                 "quantity": quantity,
                 "measured_s": seconds,
