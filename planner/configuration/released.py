@@ -133,7 +133,9 @@ class ReleasedModel(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         told, of_images = self.checkpoint.notes, self.checkpoint.image_notes
-        return told if self.image is not None else tuple(one for one in told if one not in of_images)
+        if self.image is None:
+            return tuple(one for one in told if one not in of_images)
+        return (*told, *self.rule.remarks(self.turned))
 
     @property
     def stack_key(self) -> Hashable:

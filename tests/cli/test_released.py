@@ -157,3 +157,16 @@ def test_train_says_the_other_question_aloud(run: Run) -> None:
 )
 def test_plan_keeps_the_two_questions_apart(run: Run, arguments: tuple[object, ...], said: str) -> None:
     assert said in run(*PLAN, *arguments).complaint
+
+
+def test_a_knob_that_the_processor_cannot_keep_is_said(run: Run) -> None:
+    words = ("cost", "Qwen/Qwen3-VL-2B-Instruct", "--image", "1024x768", "--query-tokens", 10, "--generated-tokens", 2)
+    said = "max_pixels=1 is less than the 1024 pixels of one visual token"
+    found = run(*words, "--knob", "max_pixels=1", "--json").json
+    assert found["visual_tokens"] == 1
+    assert [note for note in found["notes"] if note.startswith(said)] != []
+    assert said in run(*words, "--knob", "max_pixels=1").words
+    assert said not in run(*words, "--knob", "max_pixels=65536").words
+    assert run(*words, "--knob", "max_pixels=0").complaint == (
+        "max_pixels: expected a whole number of 1 to 1000000000000, got '0'"
+    )

@@ -268,10 +268,101 @@ def test_each_knob_says_what_it_takes() -> None:
         rule.turned({"max_soft_tokens": 100})
     with pytest.raises(UnknownNameError, match="max_soft_tokens"):
         rule.turned({"max_soft_token": 70})
-    with pytest.raises(InputError, match="max_pixels: expected a whole number of at least 1, got 'many'"):
+    with pytest.raises(InputError, match="max_pixels: expected a whole number of 1 to 1000000000000, got 'many'"):
         rule_of("Qwen/Qwen3-VL-4B-Instruct").turned({"max_pixels": "many"})
     with pytest.raises(InputError, match="crop_to_patches: expected true or false, got 'perhaps'"):
         rule_of("OpenGVLab/InternVL3-8B-hf").turned({"crop_to_patches": "perhaps"})
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "1e6", "", True, None, 10**13, "9" * 30, "256*0"])
+@pytest.mark.parametrize(
+    ("hub_id", "knob"),
+    [
+        ("Qwen/Qwen3-VL-4B-Instruct", "max_pixels"),
+        ("Qwen/Qwen3-VL-4B-Instruct", "min_pixels"),
+        ("OpenGVLab/InternVL3-8B-hf", "max_patches"),
+        ("LiquidAI/LFM2.5-VL-1.6B", "max_image_tokens"),
+        ("HuggingFaceTB/SmolVLM-256M-Instruct", "longest_edge"),
+        ("google/gemma-3-4b-it", "pan_and_scan_max_num_crops"),
+        ("google/gemma-4-31B-it", "max_soft_tokens"),
+        ("allenai/Molmo2-8B", "max_crops"),
+        ("meta-llama/Llama-3.2-11B-Vision-Instruct", "max_image_tiles"),
+        ("mistral-community/pixtral-12b", "longest_edge"),
+    ],
+)
+def test_absurd_values_are_refused_in_a_sentence(hub_id: str, knob: str, value: object) -> None:
+    with pytest.raises(
+        InputError, match=rf"^{knob}: expected (a whole number of \d+ to \d+|one of [\d, ]+), got "
+    ) as caught:
+        rule_of(hub_id).turned({knob: value})
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+def test_what_a_processor_cannot_keep_is_said_and_counted_as_it_does() -> None:
+    """Against the image processors of transformers themselves."""
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    qwen, internvl = rule_of("Qwen/Qwen3-VL-4B-Instruct"), rule_of("OpenGVLab/InternVL3-8B-hf")
+    block = (
+        "max_pixels=1 is less than the 1024 pixels of one visual token: the image processor keeps at least one token"
+    )
+    for pixels, said in (
+        (1, (f"{block} on each side of an image", BOUNDS.format(1))),
+        (32_768, (BOUNDS.format(32_768),)),
+        (65_536, ()),
+    ):
+        rule = qwen.turned({"max_pixels": pixels})
+        assert rule.remarks() == said
+        processor = Qwen2VLImageProcessorPil(patch_size=16, size={"shortest_edge": 65_536, "longest_edge": pixels})
+        compare(rule, lambda w, h, p=processor: p.get_number_of_image_patches(h, w, {}))
+    assert min(qwen.turned({"max_pixels": 1}).see(*size).visual_tokens for size in ((1024, 768), (3000, 20))) == 1
+
+    rule = internvl.turned({"min_patches": 6, "max_patches": 4})
+    (said,) = rule.remarks()
+    assert said.startswith(
+        "min_patches=6 is more than max_patches=4: no grid has so many tiles, and the image processor"
+    )
+    tiles = GotOcr2ImageProcessorPil(
+        size={"height": 448, "width": 448}, crop_to_patches=True, max_patches=4, min_patches=6
+    )
+    for width, height in random_sizes(3):
+        assert rule.see(width, height).tiles == tiles.get_number_of_image_patches(height, width, {}) == 1
+
+
+BOUNDS = (
+    "max_pixels={} is less than min_pixels=65536: the image processor keeps max_pixels where an image has more, and "
+    "enlarges any other to min_pixels"
+)
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "knobs", "said"),
+    [
+        ("google/gemma-3-4b-it", {"pan_and_scan_max_num_crops": 2}, "while do_pan_and_scan is false"),
+        ("OpenGVLab/InternVL3-8B-hf", {"max_patches": 4, "crop_to_patches": False}, "while crop_to_patches is false"),
+        ("LiquidAI/LFM2.5-VL-1.6B", {"max_tiles": 4, "do_image_splitting": False}, "while do_image_splitting is false"),
+        (
+            "HuggingFaceTB/SmolVLM-256M-Instruct",
+            {"longest_edge": 512, "do_image_splitting": False},
+            "while do_image_splitting is false",
+        ),
+    ],
+)
+def test_a_knob_that_changes_nothing_is_said(hub_id: str, knobs: dict[str, object], said: str) -> None:
+    rule = rule_of(hub_id)
+    (remark,) = rule.turned(knobs).remarks(knobs)
+    assert remark == f"{next(iter(knobs))}={next(iter(knobs.values()))} changes nothing {said}"
+    without = {name: value for name, value in knobs.items() if value is False}
+    assert rule.turned(knobs).see(1600, 700).visual_tokens == rule.turned(without).see(1600, 700).visual_tokens
+    assert rule.remarks() == rule.turned(without).remarks(without) == ()
+
+
+def test_fewer_tiles_than_the_processor_takes_are_refused() -> None:
+    rule = rule_of("LiquidAI/LFM2.5-VL-1.6B").turned({"max_tiles": 1})
+    with pytest.raises(InputError, match=r"^max_tiles: the image processor refuses less than min_tiles=2, got 1$"):
+        rule.see(1600, 700)
+    assert rule.turned({"do_image_splitting": False}).see(1600, 700).tiles == 1
 
 
 @pytest.mark.parametrize("hub_id", sorted({model["tokens_family"]: hub for hub, model in MODELS.items()}.values()))

@@ -6,9 +6,10 @@ becomes as many tiles as a large one of its shape. Source: `GotOcr2ImageProcesso
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from planner.parts.images.base import ImageRule, Knob, Seen, View
+from planner.parts.images.base import ImageRule, Knob, Seen, View, without_effect
 from planner.parts.images.grids import closest_grid
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader
 
@@ -41,6 +42,16 @@ class AspectTiles(ImageRule):
             Knob("crop_to_patches", "whether images are cut into tiles", (False, True)),
             Knob("min_patches", "fewest tiles", (1,), low=1, high=256, aliases=("min_dynamic_patch",)),
         )
+
+    def remarks(self, turned: Collection[str] = ()) -> tuple[str, ...]:
+        idle = (without_effect(self, name, turned, "crop_to_patches") for name in ("max_patches", "min_patches"))
+        found = tuple(remark for remarks in idle for remark in remarks)
+        if self.crop_to_patches and 1 < self.max_patches < self.min_patches:
+            found += (
+                f"min_patches={self.min_patches} is more than max_patches={self.max_patches}: no grid has so many "
+                "tiles, and the image processor makes one",
+            )
+        return found
 
     def cut(self, width: int, height: int) -> Seen:
         tiles = 1

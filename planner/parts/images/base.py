@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -114,7 +114,7 @@ class Knob:
         found = None if isinstance(given, bool) else 1
         for factor in factors:
             text = factor.strip()
-            found = found * int(text) if found is not None and text.isdecimal() and len(text) <= 12 else None
+            found = found * int(text) if found is not None and text.isdecimal() and len(text) <= 13 else None
         assert self.low is not None
         if found is None or found < self.low or (self.high is not None and found > self.high):
             upto = "at least " + str(self.low) if self.high is None else f"{self.low} to {self.high}"
@@ -143,6 +143,14 @@ class ImageRule(ABC):
     def cut_one_of(self, width: int, height: int, images: int) -> Seen:
         """What becomes of an image that shares its prompt with others."""
         return self.cut(width, height)
+
+    def remarks(self, turned: Collection[str] = ()) -> tuple[str, ...]:
+        """What the processor does with settings that it cannot keep, and knobs that were turned and do nothing.
+
+        Args:
+            turned: names of the knobs that were turned.
+        """
+        return ()
 
     def knobs(self) -> tuple[Knob, ...]:
         """All knobs: the processor's own, then shrinking the image first, which every model has."""
@@ -205,6 +213,23 @@ def shrunk(width: int, height: int, longest_edge: int) -> tuple[int, int]:
     if not 0 < longest_edge < longer:
         return width, height
     return max(1, round(width * longest_edge / longer)), max(1, round(height * longest_edge / longer))
+
+
+def without_effect(rule: ImageRule, name: str, turned: Collection[str], needed: str) -> tuple[str, ...]:
+    """The remark on a knob that was turned and does nothing, since another switch is off."""
+    if name not in turned or rule.setting(needed):
+        return ()
+    return (f"{settings_text({name: rule.setting(name)})} changes nothing while {needed} is false",)
+
+
+def unlike_bounds(low: str, least: int, high: str, most: int) -> tuple[str, ...]:
+    """The remark on bounds that exclude each other: processors of this kind look at the upper one first."""
+    if least <= most:
+        return ()
+    return (
+        f"{high}={most} is less than {low}={least}: the image processor keeps {high} where an image has more, and "
+        f"enlarges any other to {low}",
+    )
 
 
 def settings_text(settings: Mapping[str, Setting]) -> str:

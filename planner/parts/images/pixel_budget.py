@@ -11,10 +11,11 @@ frames that a still image is doubled to.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from planner.base.errors import InputError
-from planner.parts.images.base import ImageRule, Knob, Seen, View
+from planner.parts.images.base import SIDE_MAX, ImageRule, Knob, Seen, View, unlike_bounds
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader, Values
 
 RATIO_MAX = 200
@@ -50,6 +51,7 @@ class PixelBudget(ImageRule):
                 f"most pixels of an image ({self.pixels_per_token} for each visual token)",
                 tuple(sorted({*budgets, self.max_pixels})),
                 low=1,
+                high=SIDE_MAX**2,
                 aliases=("longest_edge", "size.longest_edge"),
             ),
             Knob(
@@ -57,9 +59,20 @@ class PixelBudget(ImageRule):
                 "fewest pixels of an image: smaller ones are enlarged",
                 (self.min_pixels,),
                 low=1,
+                high=SIDE_MAX**2,
                 aliases=("shortest_edge", "size.shortest_edge"),
             ),
         )
+
+    def remarks(self, turned: Collection[str] = ()) -> tuple[str, ...]:
+        found = unlike_bounds("min_pixels", self.min_pixels, "max_pixels", self.max_pixels)
+        if self.max_pixels < self.pixels_per_token:
+            return (
+                f"max_pixels={self.max_pixels} is less than the {self.pixels_per_token} pixels of one visual token: "
+                "the image processor keeps at least one token on each side of an image",
+                *found,
+            )
+        return found
 
     def cut(self, width: int, height: int) -> Seen:
         if self.frames > 1 and min(width, height) < self.block:

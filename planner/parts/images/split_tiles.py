@@ -8,10 +8,11 @@ tiles where nothing is split; the one view is there all the same).
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from planner.base.errors import SpecError
-from planner.parts.images.base import ImageRule, Knob, Seen, View
+from planner.parts.images.base import ImageRule, Knob, Seen, View, without_effect
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader, Values
 
 SIDE_LIMIT = 4096
@@ -41,6 +42,9 @@ class SplitTiles(ImageRule):
             ),
             Knob("do_image_splitting", "whether images are cut into tiles", (False, True)),
         )
+
+    def remarks(self, turned: Collection[str] = ()) -> tuple[str, ...]:
+        return without_effect(self, "longest_edge", turned, "do_image_splitting")
 
     def cut(self, width: int, height: int) -> Seen:
         columns, rows = self.tiles(width, height) if self.do_image_splitting else (0, 0)

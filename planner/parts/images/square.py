@@ -7,10 +7,11 @@ of its square is a knob. Source: the processors of transformers 5.23.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from planner.base.errors import InputError, SpecError
-from planner.parts.images.base import ImageRule, Knob, Seen, View
+from planner.parts.images.base import ImageRule, Knob, Seen, View, without_effect
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader, Values
 
 
@@ -82,6 +83,9 @@ class PanAndScan(Square):
             Knob("do_pan_and_scan", "whether long images are cut into crops beside the whole", (False, True)),
             Knob("pan_and_scan_max_num_crops", "most crops", (2, self.pan_and_scan_max_num_crops), low=1, high=64),
         )
+
+    def remarks(self, turned: Collection[str] = ()) -> tuple[str, ...]:
+        return without_effect(self, "pan_and_scan_max_num_crops", turned, "do_pan_and_scan")
 
     def cut(self, width: int, height: int) -> Seen:
         return self._crops(1 + (self.crops(width, height) if self.do_pan_and_scan else 0))

@@ -6,9 +6,11 @@ Source: `Lfm2VlImageProcessor` and `Lfm2VlProcessor` in transformers 5.23.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from planner.parts.images.base import ImageRule, Knob, Seen, View
+from planner.base.errors import InputError
+from planner.parts.images.base import ImageRule, Knob, Seen, View, unlike_bounds, without_effect
 from planner.parts.images.grids import closest_grid
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader
 
@@ -42,7 +44,15 @@ class ThumbnailTiles(ImageRule):
             Knob("min_image_tokens", "fewest visual tokens of a view", (self.min_image_tokens,), low=1, high=4096),
         )
 
+    def remarks(self, turned: Collection[str] = ()) -> tuple[str, ...]:
+        bounds = ("min_image_tokens", self.min_image_tokens, "max_image_tokens", self.max_image_tokens)
+        return (*unlike_bounds(*bounds), *without_effect(self, "max_tiles", turned, "do_image_splitting"))
+
     def cut(self, width: int, height: int) -> Seen:
+        if self.do_image_splitting and self.max_tiles < self.min_tiles:
+            raise InputError(
+                f"max_tiles: the image processor refuses less than min_tiles={self.min_tiles}, got {self.max_tiles}"
+            )
         rows, columns = self._view(width, height)
         whole = View(rows * self.merge, columns * self.merge)
         tokens = rows * columns
