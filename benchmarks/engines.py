@@ -16,14 +16,16 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
-from planner.engines import ENGINES, EngineCommand, engine_commands
+from planner.engines import ENGINES, EngineCommand, Held, engine_commands
 from planner.parts.images.base import RESIZE
-from planner.parts.released import released_ids
+from planner.parts.quantisation import Quantisation
+from planner.parts.released import find_checkpoint, released_ids
 
 RECORDS = Path(__file__).parents[1] / "tests" / "engines"
 RESULTS = Path(__file__).parent / "results" / "engines.json"
@@ -35,8 +37,25 @@ RUNS = (
 )
 
 
+HELD = Held(weights=60e9, kv_cache=2e9, peak=65e9, reserve=6e8, activations=1e9, device=8e10, limit=7e10)
+"""What a plan may hold, so that engines are told their share of the memory."""
+QUANTISED = tuple(
+    Quantisation(method, precision, 8)
+    for method, precision in (
+        ("awq", "int4"),
+        ("gptq", "int4"),
+        ("bitsandbytes", "int4"),
+        ("fp8", "fp8"),
+        ("fbgemm_fp8", "fp8"),
+        ("compressed-tensors", "int8"),
+    )
+)
+"""As checkpoints say that they are stored."""
+
+
 def commands() -> Iterator[EngineCommand]:
-    """Of every released model, as published and with each of its knobs turned, in several ways to run."""
+    """Of every released model, as published and with each of its knobs turned, in several ways to run; and of one as
+    if it were quantised in each way that is known."""
     for hub_id in released_ids():
         published = ReleasedModel.of_checkpoint(hub_id, "1024x768")
         turned: list[dict[str, object]] = [{}, {RESIZE.name: 448}]
@@ -44,7 +63,12 @@ def commands() -> Iterator[EngineCommand]:
         for knobs in turned:
             model = ReleasedModel.of_checkpoint(hub_id, "1024x768", knobs=knobs)
             for run in RUNS:
-                yield from engine_commands(model, run, min(published.checkpoint.context_tokens or 4096, 4096), 2)
+                tokens = min(published.checkpoint.context_tokens or 4096, 4096)
+                yield from engine_commands(model, run, tokens, 2, HELD if run is RUNS[0] else None)
+    whole = find_checkpoint("Qwen/Qwen3-VL-8B-Instruct")
+    for stored in QUANTISED:
+        model = ReleasedModel.of_checkpoint(replace(whole, quantisation=stored, dtype=stored.precision), "1024x768")
+        yield from engine_commands(model, Run(precision=stored.precision), 4096, 2, HELD)
 
 
 def vllm_parser() -> tuple[Any, int, str]:

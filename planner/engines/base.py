@@ -6,6 +6,7 @@ engine takes is read from its sources, whose version it names; nothing is passed
 
 from __future__ import annotations
 
+import math
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.base.errors import InputError
-from planner.base.quantities import whole_number
+from planner.base.quantities import format_bytes, format_percent, whole_number
 from planner.base.registry import Registry
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
+from planner.costs.memory import Memory
 from planner.parts.images.base import RESIZE, Setting
 
 NOT_RUN = "not run"
+TIGHT_BYTES = 2 * 2**30
+"""Engines take 1 to 2 GiB for graphs of decode steps and for prefills of several thousand tokens."""
 
 
 class Refused(Exception):
@@ -52,6 +56,48 @@ class EngineCommand:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What a plan holds on one device, in bytes; engines are told so as a share of the device."""
+
+    weights: float
+    kv_cache: float
+    """Of the whole batch, at the end of its answers."""
+    peak: float
+    """At most, all included."""
+    reserve: float
+    """What driver and libraries take before the engine measures what is free."""
+    activations: float
+    """What comes and goes, at most."""
+    device: float
+    """All that the device has."""
+    limit: float
+    """What the plan may hold of it."""
+
+    @classmethod
+    def of(cls, memory: Memory, device_bytes: float, limit_bytes: float | None = None) -> Held:
+        """What a candidate holds, on a device of so many bytes; None: all of it may be used."""
+        kv_cache = max(float(memory.kv_cache), float(memory.peak_kv_cache))
+        return cls(
+            weights=float(memory.weights),
+            kv_cache=kv_cache,
+            peak=float(memory.peak),
+            reserve=float(memory.reserve),
+            activations=float(memory.activations),
+            device=device_bytes,
+            limit=device_bytes if limit_bytes is None else min(limit_bytes, device_bytes),
+        )
+
+    @property
+    def spare(self) -> float:
+        """What the plan leaves of its limit."""
+        return self.limit - self.peak
+
+    def share_taken(self, by_itself: float, least: float, most: float) -> float:
+        """The share of an engine: what it takes by itself, where that is neither too little nor too much."""
+        return max(least, min(by_itself, most))
+
+
+@dataclass(frozen=True)
 class Asked:
     """What a command must say."""
 
@@ -61,6 +107,8 @@ class Asked:
     """Longest sequence; None: the model's own."""
     images: int
     """Most images of a prompt."""
+    held: Held | None = None
+    """What the plan holds; None where that is not known, and the engine takes what it takes by itself."""
 
     @property
     def path(self) -> str:
@@ -140,7 +188,7 @@ ENGINES: Registry[Engine] = Registry("engine", Engine)
 
 
 def engine_commands(
-    model: ReleasedModel, run: Run, context_tokens: int | None = None, images: int = 1
+    model: ReleasedModel, run: Run, context_tokens: int | None = None, images: int = 1, held: Held | None = None
 ) -> tuple[EngineCommand, ...]:
     """How each engine serves a released model as it was planned.
 
@@ -149,6 +197,7 @@ def engine_commands(
         run: precision, KV precision, batch and GPUs.
         context_tokens: longest sequence, prompt and answer together; None: the model's own limit.
         images: most images of a prompt.
+        held: what the plan holds on a device; None: the engine takes the share of memory that it takes by itself.
 
     Returns:
         One for each engine of `ENGINES`, in their order.
@@ -162,8 +211,24 @@ def engine_commands(
         context_tokens = whole_number(context_tokens, "context_tokens", 1)
         if limit is not None and context_tokens > limit:
             raise InputError(f"context_tokens: {model.checkpoint.name} takes at most {limit}, got {context_tokens}")
-    asked = Asked(model, run, context_tokens, images)
+    asked = Asked(model, run, context_tokens, images, held)
     return tuple(engine.command(asked) for engine in ENGINES)
+
+
+def share(bytes_: float, of: float, up: bool) -> float:
+    """A share to three digits, as people write it, rounded so that what it is to hold, or to leave, stays so."""
+    whole = 1000 * bytes_ / of
+    return (math.ceil(whole - 1e-6) if up else math.floor(whole + 1e-6)) / 1000
+
+
+def tight(engine: Engine, held: Held, remedy: str) -> str:
+    """The note on a plan that leaves an engine little for what no plan counts; "" where there is enough."""
+    if held.spare >= TIGHT_BYTES:
+        return ""
+    return (
+        f"the plan holds {format_percent(held.peak, held.device)} of the device and leaves {format_bytes(held.spare)} "
+        f"for {engine.title}'s graphs and buffers, which are not counted: where it does not start, {remedy} takes less"
+    )
 
 
 def shrink_text(longest_edge: int) -> str:

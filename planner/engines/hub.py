@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from planner.engines.base import Asked, Engine, Refused, refused_knob
+from planner.engines.base import Asked, Engine, Held, Refused, refused_knob
 from planner.parts.images import ImageRule
 
 Spelling = Callable[[ImageRule, str], dict[str, object]]
@@ -25,15 +25,18 @@ class HubEngine(Engine):
     """Architectures of our catalogue that it has a class for, each with the knobs that it takes."""
     quantised: Mapping[str, str]
     """Precisions to which it quantises released weights while it loads them, as its option names them."""
+    stored: Mapping[str, tuple[str, ...]]
+    """Methods of quantised checkpoints that it reads, with what has to be said beside."""
     caches: Mapping[str, str]
     """Precisions of its KV cache, as its option names them."""
 
     def serve(self, asked: Asked) -> tuple[list[str], list[str], tuple[str, ...]]:
         self.refuse_unknown(asked, self.architectures)
         knob = self.knob_words(self._settings(asked)) if asked.turned else []
-        words = [*self.start_words(asked), "--dtype", DTYPES[asked.wide], *self._precision(asked)]
-        words += ["--tensor-parallel-size", str(int(asked.run.tensor_parallel))]
-        return [*words, *self.limit_words(asked), *self._cache(asked), *knob], knob, ()
+        words = [*self.start_words(asked), *self._weights(asked)]
+        words += ["--tensor-parallel-size", str(int(asked.run.tensor_parallel)), *self.limit_words(asked)]
+        share, notes = ([], ()) if asked.held is None else self.memory_words(asked.held)
+        return [*words, *share, *self._cache(asked), *knob], knob, notes
 
     @abstractmethod
     def start_words(self, asked: Asked) -> list[str]:
@@ -42,6 +45,10 @@ class HubEngine(Engine):
     @abstractmethod
     def limit_words(self, asked: Asked) -> list[str]:
         """Longest sequence and images of a prompt."""
+
+    @abstractmethod
+    def memory_words(self, held: Held) -> tuple[list[str], tuple[str, ...]]:
+        """The share of a device that it takes, and notes."""
 
     @abstractmethod
     def knob_words(self, settings: dict[str, object]) -> list[str]:
@@ -55,6 +62,25 @@ class HubEngine(Engine):
                 raise refused_knob(self, asked, name)
             said |= taken[name](asked.model.rule, name)
         return said
+
+    def _weights(self, asked: Asked) -> list[str]:
+        """The precision of the weights. A checkpoint that is quantised says itself how, and in what its products run:
+        both engines read that, and refuse a --quantization that differs."""
+        stored, precision = asked.model.checkpoint.quantisation, asked.run.precision
+        if stored is None:
+            return ["--dtype", DTYPES[asked.wide], *self._precision(asked)]
+        name = asked.model.checkpoint.name
+        if precision != stored.precision:
+            raise Refused(
+                f"the weights of {name} are stored in {stored.precision} ({stored.method}), and {self.title} does not "
+                f"turn them into {precision}; plan with {stored.precision}, or with a checkpoint that is not quantised"
+            )
+        if stored.method not in self.stored:
+            raise Refused(
+                f"{self.title} {self.version} does not read weights that {stored.method} quantised; choose "
+                f"{', '.join(self.stored)} or another engine"
+            )
+        return ["--dtype", "auto", *self.stored[stored.method]]
 
     def _precision(self, asked: Asked) -> list[str]:
         precision = asked.run.precision

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planner.engines.base import Asked
+from planner.engines.base import Asked, Held, share, tight
 from planner.engines.hub import HubEngine, Spellings, both_edges, plain
 
 _PIXELS: Spellings = {"max_pixels": both_edges, "min_pixels": both_edges}
@@ -41,6 +41,9 @@ ARCHITECTURES: Mapping[str, Spellings] = {
 }
 """Architectures of our catalogue that its models list as an EntryClass, each with the knobs that it passes on."""
 
+STATIC = 0.8
+"""About what it takes by itself for a model that sees: of 80 GB all but 10 GiB, times .95 or less for the tower."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Sglang(HubEngine):
@@ -50,6 +53,16 @@ class _Sglang(HubEngine):
     def limit_words(self, asked: Asked) -> list[str]:
         context = [] if asked.context_tokens is None else ["--context-length", str(asked.context_tokens)]
         return [*context, "--limit-mm-data-per-request", json.dumps({"image": asked.images})]
+
+    def memory_words(self, held: Held) -> tuple[list[str], tuple[str, ...]]:
+        """Of what is free it takes a share for weights and cache alone; activations, graphs and the tower's work must
+        fit beside it (srt/arg_groups/memory_hook.py)."""
+        free = held.device - held.reserve
+        least = share(held.weights + held.kv_cache, free, up=True)
+        most = share(held.limit - held.reserve - held.activations, free, up=False)
+        taken = held.share_taken(STATIC, least, most)
+        notes = (tight(self, held, "--disable-cuda-graph or a smaller --chunked-prefill-size"),)
+        return ["--mem-fraction-static", f"{taken:g}"], tuple(filter(None, notes))
 
     def knob_words(self, settings: dict[str, object]) -> list[str]:
         return ["--mm-process-config", json.dumps({"image": settings})]
@@ -63,5 +76,12 @@ SGLANG = _Sglang(
     parsed=True,
     architectures=ARCHITECTURES,
     quantised={"fp8": "fp8"},
+    stored={
+        "awq": (),
+        "gptq": (),
+        "fp8": (),
+        "compressed-tensors": (),
+        "bitsandbytes": ("--load-format", "bitsandbytes"),
+    },
     caches={"bf16": "bf16", "fp8": "fp8_e4m3"},
 )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from planner.engines.base import Asked
+from planner.engines.base import Asked, Held, share, tight
 from planner.engines.hub import HubEngine, Spellings, both_edges, longest_edge, plain
 
 _PIXELS: Spellings = {"max_pixels": plain, "min_pixels": plain}
@@ -47,6 +47,9 @@ ARCHITECTURES: Mapping[str, Spellings] = {
 }
 """Architectures of our catalogue that its registry lists, each with the knobs that it reads."""
 
+UTILISATION = 0.92
+"""What it takes by itself (gpu_memory_utilization in vllm/config/cache.py)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Vllm(HubEngine):
@@ -56,6 +59,16 @@ class _Vllm(HubEngine):
     def limit_words(self, asked: Asked) -> list[str]:
         context = [] if asked.context_tokens is None else ["--max-model-len", str(asked.context_tokens)]
         return [*context, "--limit-mm-per-prompt", json.dumps({"image": asked.images})]
+
+    def memory_words(self, held: Held) -> tuple[list[str], tuple[str, ...]]:
+        """Of what is on the device it takes a share for weights, cache, activations and graphs, the driver's own part
+        aside (request_memory in vllm/v1/worker/utils.py), and refuses to start where less is free. What is left of the
+        share after weights and a trial prefill is its cache, so more than the plan holds does no harm."""
+        least = share(held.peak - held.reserve, held.device, up=True)
+        most = share(held.limit - held.reserve, held.device, up=False)
+        taken = held.share_taken(UTILISATION, least, most)
+        notes = (tight(self, held, "--enforce-eager or a smaller --max-num-batched-tokens"),)
+        return ["--gpu-memory-utilization", f"{taken:g}"], tuple(filter(None, notes))
 
     def knob_words(self, settings: dict[str, object]) -> list[str]:
         return ["--mm-processor-kwargs", json.dumps(settings)]
@@ -69,5 +82,12 @@ VLLM = _Vllm(
     parsed=True,
     architectures=ARCHITECTURES,
     quantised={"fp8": "fp8_per_channel"},  # scales per row and per token; its method "fp8" wants a quantised checkpoint
+    stored={
+        "awq": (),
+        "gptq": (),
+        "fp8": (),
+        "fbgemm_fp8": ("--allow-deprecated-quantization",),
+        "compressed-tensors": (),
+    },
     caches={"bf16": "bfloat16", "fp16": "float16", "fp8": "fp8"},
 )

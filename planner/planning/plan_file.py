@@ -136,6 +136,7 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         workload=plan.load.mean,
         workload_p95=plan.load.tail,
         requests=plan.load.requests,
+        workload_longest=plan.load.longest,
         llms=() if released else tuple(NamedLlm(one.name, tried.sources.get(one.name)) for one in tried.llms),
         visual_tokens=tried.visual_tokens,
         vision=tuple(one.name for one in tried.towers),
@@ -239,7 +240,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "law": found.law_file,
         "laws": laws,
         "budget": budget,
-        "load": Load(inputs.workload, inputs.workload_p95, inputs.requests),
+        "load": Load(inputs.workload, inputs.workload_p95, inputs.requests, inputs.workload_longest),
         "deployment": Deployment(
             hardware=found.hardware_profile,
             precisions=inputs.precision,

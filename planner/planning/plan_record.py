@@ -154,6 +154,8 @@ class Inputs:
     latency_source: Annotated[str, Choice(LATENCY_SOURCES)]
     one_law: bool
     """Whether the pick's law gave the error of every candidate."""
+    workload_longest: Workload | None = field(default=None, metadata=SPARSE)
+    """The longest request; None where there is one, or an earlier version wrote the file."""
     released: ReleasedInputs | None = field(default=None, metadata=SPARSE)
     """None where parts to build from were compared."""
 

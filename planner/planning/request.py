@@ -150,6 +150,9 @@ class Load:
     """The request that times and memory must hold for: the 95th percentile of a distribution, else the same."""
     requests: int = 1
     """How many requests these stand for."""
+    longest: Workload | None = None
+    """As long in every count as any of them, which a server must take too; None of one request, or where a plan's file
+    does not say."""
 
     def __post_init__(self) -> None:
         if not self.mean.images:

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from planner.planning.limits import LIMITS
+
 if TYPE_CHECKING:
-    from planner.engines import EngineCommand
+    from planner.engines import EngineCommand, Held, Room
     from planner.planning.result import Plan
 
 
 def serving(plan: Plan) -> tuple[EngineCommand, ...]:
     """A command for each engine, or why it has none; () where the pick is to be trained.
 
-    Where requests or images differ, the engine gets the model's own context, since some need more than 95 % of them do.
+    Where requests differ, the server takes the longest of them; of a file that does not say how long that is, it gets
+    the model's own context.
     """
-    best, load, released = plan.best, plan.load.tail, plan.tried.released
-    if best.released is None or released is None:
+    best, load = plan.best, plan.load
+    if best.released is None:
         return ()
     from planner.engines import engine_commands  # for a pick that exists alone
 
-    tokens = None
-    if plan.load.requests == 1 and len(released.images.sizes) == 1:
-        text = load.cached_tokens + load.prefilled_text_tokens + load.generated_tokens
-        tokens = text + load.images * int(best.released.visual_tokens)
-    return engine_commands(best.released, best.run(plan.deployment.hardware), tokens, load.images)
+    room = serving_room(plan)
+    tokens = None if room is None else room.context_tokens
+    longest = load.longest or load.tail
+    return engine_commands(best.released, best.run(plan.deployment.hardware), tokens, longest.images, _held(plan))
+
+
+def serving_room(plan: Plan) -> Room | None:
+    """The context that the commands of `serving` ask for; None where nothing is served, or it is the model's own."""
+    best, load, released = plan.best, plan.load, plan.tried.released
+    if best.released is None or released is None or (load.longest is None and load.requests > 1):
+        return None
+    from planner.engines import room_for
+
+    return room_for(best.released, load.longest or load.tail, released.images.sizes)
+
+
+def _held(plan: Plan) -> Held | None:
+    """What the pick holds on a device; None without hardware."""
+    from planner.engines import Held
+
+    card = plan.deployment.hardware
+    if card is None:
+        return None
+    return Held.of(plan.best.memory, card.memory_bytes, plan.budget.limits.get(LIMITS.find("memory_bytes").name))

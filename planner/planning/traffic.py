@@ -44,12 +44,13 @@ def read_traffic(path: str | Path) -> Load:
         raise InputError(f"{file}: the column {missing[0]!r} is missing; expected {', '.join(NEEDED)}, got {found}")
     if not rows:
         raise InputError(f"{file}: expected one row a request, got none")
-    means, tails = {}, {}
+    means, tails, most = {}, {}, {}
     for name in (name for name in COLUMNS if name in names):
         values = np.array([_count(row[name], f"{file}, row {i}", name) for i, row in enumerate(rows, start=2)])
         means[name] = math.ceil(values.mean() - 1e-9)
         tails[name] = math.ceil(float(np.quantile(values, TAIL)) - 1e-9)
-    return Load(Workload(**means), Workload(**tails), len(rows))
+        most[name] = int(values.max())
+    return Load(Workload(**means), Workload(**tails), len(rows), Workload(**most) if len(rows) > 1 else None)
 
 
 def _count(text: str | None, where: str, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ from planner.base.errors import InputError
 from planner.base.registry import register
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
-from planner.engines import ENGINES, Asked, Engine, EngineCommand, engine_commands
-from planner.parts.released import released_ids
+from planner.engines import ENGINES, Asked, Engine, EngineCommand, Held, engine_commands
+from planner.parts.quantisation import read_quantisation
+from planner.parts.released import Checkpoint, find_checkpoint, released_ids
 
 FOLDER = Path(__file__).parent
 BENCHMARK = FOLDER.parents[1] / "benchmarks" / "engines.py"
@@ -25,13 +26,19 @@ RUNS = (
     Run(precision="fp8", kv_precision="fp8", tensor_parallel=4),
     Run(precision="fp16", batch=8),
 )
+HELD = Held(weights=60e9, kv_cache=2e9, peak=65e9, reserve=6e8, activations=1e9, device=8e10, limit=8e10)
 
 
 def command(
-    engine: str, model: str, run: Run | None = None, context: int | None = None, **knobs: object
+    engine: str,
+    model: str | Checkpoint,
+    run: Run | None = None,
+    context: int | None = None,
+    held: Held | None = None,
+    **knobs: object,
 ) -> EngineCommand:
     released = ReleasedModel.of_checkpoint(model, "1024x768", knobs=knobs)
-    found = {one.engine: one for one in engine_commands(released, run or Run(), context)}
+    found = {one.engine: one for one in engine_commands(released, run or Run(), context, held=held)}
     return found[engine]
 
 
@@ -158,7 +165,7 @@ def test_every_option_is_one_that_the_engine_has(engine: str) -> None:
         knobs = ReleasedModel.of_checkpoint(hub_id, "1024x768").rule.own_knobs()
         for turned in ({}, *({knob.name: knob.values[0]} for knob in knobs)):
             for run in RUNS:
-                words = shlex.split(command(engine, hub_id, run, **turned).command or "")
+                words = shlex.split(command(engine, hub_id, run, held=HELD, **turned).command or "")
                 made += bool(words)
                 for word, value in zip(words, [*words, ""][1:], strict=True):
                     if word.startswith("-") and word != "-m":
@@ -185,6 +192,104 @@ def test_pixels_reach_the_processor_as_planned() -> None:
             processor = processing.Qwen2VLImageProcessorPil(min_pixels=3136, max_pixels=12845056)
             grid = processor(images=[image.new("RGB", (width, height))], **settings)["image_grid_thw"]
             assert int(grid.prod()) == model.seen.patches
+
+
+@pytest.mark.parametrize(
+    ("peak", "limit", "vllm", "sglang"),
+    [
+        (40.0, 80.0, 0.92, 0.8),  # what they take by themselves is enough
+        (76.0, 80.0, 0.943, 0.945),  # what the plan holds, and no less
+        (20.0, 24.0, 0.292, 0.289),  # no more than the budget allows
+    ],
+)
+def test_the_share_of_memory_holds_the_plan_and_keeps_its_limit(
+    peak: float, limit: float, vllm: float, sglang: float
+) -> None:
+    reserve, activations, cache = 0.6, 0.4, 2.0
+    held = Held(
+        weights=1e9 * (peak - reserve - activations - cache),
+        kv_cache=1e9 * cache,
+        peak=1e9 * peak,
+        reserve=1e9 * reserve,
+        activations=1e9 * activations,
+        device=80e9,
+        limit=1e9 * limit,
+    )
+    for engine, option, expected in (
+        ("vllm", "--gpu-memory-utilization", vllm),
+        ("sglang", "--mem-fraction-static", sglang),
+    ):
+        found = command(engine, "Qwen/Qwen3-VL-8B-Instruct", held=held)
+        words = shlex.split(found.command or "")
+        share = float(words[words.index(option) + 1])
+        assert share == expected
+        if engine == "vllm":  # weights, cache and activations, of all that is on the device
+            assert peak - reserve <= share * 80 <= limit - reserve
+        else:  # weights and cache, of what the driver leaves; the rest beside it
+            assert peak - reserve - activations <= share * (80 - reserve) <= limit - reserve - activations
+        assert option not in str(command(engine, "Qwen/Qwen3-VL-8B-Instruct"))
+
+
+def test_a_plan_that_leaves_an_engine_little_is_said() -> None:
+    full = replace(HELD, peak=79e9, weights=74e9)
+    for engine in ("vllm", "sglang"):
+        (note,) = command(engine, "Qwen/Qwen3-VL-8B-Instruct", held=full).notes
+        assert note.startswith("the plan holds 99 % of the device and leaves 954 MiB for ")
+        assert command(engine, "Qwen/Qwen3-VL-8B-Instruct", held=HELD).notes == ()
+
+
+# ---- quantised checkpoints -------------------------------------------------------------------------------------------
+
+COMPRESSED = {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "int", "strategy": "channel"}}
+CONFIGS: dict[str, dict[str, object]] = {
+    "awq": {"quant_method": "awq", "bits": 4, "group_size": 128},
+    "gptq": {"quant_method": "gptq", "bits": 4, "group_size": 128},
+    "fp8": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    "fbgemm_fp8": {"quant_method": "fbgemm_fp8"},
+    "compressed-tensors": {"quant_method": "compressed-tensors", "config_groups": {"group_0": COMPRESSED}},
+    "bitsandbytes": {"quant_method": "bitsandbytes", "load_in_4bit": True},
+}
+
+
+def quantised(method: str) -> Checkpoint:
+    """A released model as if its files said that it is quantised."""
+    stored = read_quantisation("m", {"quantization_config": CONFIGS[method]})
+    assert stored is not None
+    whole = find_checkpoint("Qwen/Qwen3-VL-8B-Instruct")
+    return replace(whole, name="Qwen3-VL-8B", quantisation=stored, dtype=stored.precision)
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq", "fp8", "compressed-tensors"])
+def test_a_quantised_checkpoint_says_itself_how(method: str) -> None:
+    model = quantised(method)
+    for engine in ("vllm", "sglang"):
+        words = shlex.split(command(engine, model, Run(precision=model.dtype)).command or "")
+        assert words[words.index("--dtype") + 1] == "auto"
+        assert "--quantization" not in words
+
+
+@pytest.mark.parametrize(
+    ("engine", "method", "said"),
+    [
+        ("vllm", "fbgemm_fp8", "--dtype auto --allow-deprecated-quantization "),
+        ("sglang", "bitsandbytes", "--dtype auto --load-format bitsandbytes "),
+        ("vllm", "bitsandbytes", "vLLM 0.33.0 does not read weights that bitsandbytes quantised; choose awq, gptq, "),
+        ("sglang", "fbgemm_fp8", "SGLang 0.5.23 does not read weights that fbgemm_fp8 quantised; choose awq, gptq, "),
+    ],
+)
+def test_what_has_to_be_said_of_a_method_or_why_it_is_refused(engine: str, method: str, said: str) -> None:
+    model = quantised(method)
+    assert said in str(command(engine, model, Run(precision=model.dtype)))
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp8", "int4"])
+def test_quantised_weights_are_not_turned_into_another_precision(precision: str) -> None:
+    model = quantised("compressed-tensors")  # int8
+    for engine, title in (("vllm", "vLLM"), ("sglang", "SGLang")):
+        assert str(command(engine, model, Run(precision=precision))) == (
+            f"the weights of Qwen3-VL-8B are stored in int8 (compressed-tensors), and {title} does not turn them into "
+            f"{precision}; plan with int8, or with a checkpoint that is not quantised"
+        )
 
 
 def test_an_engine_from_outside() -> None:

@@ -30,7 +30,7 @@ def write(folder: Path, text: str, name: str = "traffic.csv") -> Path:
 def test_mean_and_95th_percentile_by_hand(tmp_path: Path) -> None:
     """Means 30 and 203.3; of three values the percentile lies 1.9 of the way: 20 + .9 x 40 and 200 + .9 x 110."""
     found = read_traffic(write(tmp_path, THREE))
-    assert found == Load(Workload(30, 204), Workload(56, 299), 3)
+    assert found == Load(Workload(30, 204), Workload(56, 299), 3, longest=Workload(60, 310))
 
 
 def test_all_columns_and_others(tmp_path: Path) -> None:
@@ -39,6 +39,7 @@ def test_all_columns_and_others(tmp_path: Path) -> None:
     assert found.mean == Workload(10, 5, cached_tokens=50, system_tokens=7, images=2)
     assert found.tail == Workload(10, 5, cached_tokens=95, system_tokens=7, images=3)
     assert found.requests == 2
+    assert found.longest == Workload(10, 5, cached_tokens=100, system_tokens=7, images=3)
 
 
 def test_one_request_is_both(tmp_path: Path) -> None:

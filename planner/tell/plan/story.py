@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.planning.result import Plan
-from planner.planning.serving import serving
+from planner.planning.serving import serving, serving_room
 from planner.planning.transfer import not_known
 from planner.tell.cost import speed_limit
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
@@ -98,7 +98,8 @@ def _serving(plan: Plan) -> Iterator[Section]:
 
 def serving_blocks(plan: Plan) -> Iterator[Block]:
     """A command for each engine, or why it has none, and what each says of it."""
-    for one in serving(plan):
+    commands = serving(plan)
+    for one in commands:
         if one.command is None:
             yield Paragraph(line(f"{one.title}: ", foreign(str(one), "why there is no command", _UNCUT)))
             continue
@@ -106,3 +107,6 @@ def serving_blocks(plan: Plan) -> Iterator[Block]:
         for told in (one.client, *one.notes):
             if told:
                 yield Paragraph(line(f"{one.title}: ", foreign(told, "note on the command", _UNCUT)))
+    room = serving_room(plan)
+    if room is not None and any(one.command for one in commands):
+        yield Paragraph(line(foreign(room.text, "what the context has room for", _UNCUT)))
