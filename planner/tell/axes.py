@@ -51,12 +51,15 @@ def share(axis: Axis, value: float) -> float:
 
 
 def _linear_ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten, of the coarsest step that gives at least four."""
+    """Multiples of 1, 2 or 5 times a power of ten, of the coarsest step that gives at least four; of more than
+    `TICKS_MAX` the even multiples."""
     power = 10.0 ** math.floor(math.log10(high - low))
     for step in (factor * scale for scale in (power, power / 10) for factor in (5, 2, 1)):
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first >= 3:
             break
+    if last - first >= TICKS_MAX:
+        step, first, last = 2 * step, -(-first // 2), last // 2
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 

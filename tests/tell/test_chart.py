@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from rich.cells import cell_len
 
 import planner
 from planner.planning.result import Plan
+from planner.tell.axes import TICKS_MAX, linear_axis
 from planner.tell.document import Axis, Chart, Curve, Mark, Rule, Tick, Value, line, plain, raw_of
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.render.characters import ASCII, UNICODE, draw
@@ -221,3 +223,15 @@ def test_curves_with_names_are_lines_of_letters() -> None:
     ((run_row, run_column),) = places(rows, "o")
     assert (run_row, run_column) == (0, 32)
     assert rest[-1] == "a 1B  b 7B  o measured runs"
+
+
+def test_a_linear_axis_has_few_ticks_however_wide_it_is() -> None:
+    for low in (0.0, 0.05, 0.1, 0.63, 0.6399):
+        for step in range(1, 400):
+            axis = linear_axis(line("error"), [low, low + step / 1000], lambda at: Value(str(at), at, "error"))
+            places = [tick.at for tick in axis.ticks]
+            assert 3 <= len(places) <= TICKS_MAX
+            assert axis.low <= places[0]
+            assert places[-1] <= axis.high
+            gaps = [after - before for before, after in pairwise(places)]
+            assert all(math.isclose(gap, gaps[0], rel_tol=1e-6) for gap in gaps)
