@@ -16,8 +16,8 @@ import importlib
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from planner.configuration import Model, Run
 from planner.costs.latency import MIXED, Latency, latency
 from planner.costs.stages import Workload, passes
 from planner.parts.llms import Llm
+from planner.parts.walk import Number
 
 FloatArray = NDArray[np.float64]
 Op = tuple[str, float, str]
@@ -62,8 +63,23 @@ def silicon_latency(model: Model, workload: Workload, run: Run) -> Latency:
     Raises:
         InputError: aiconfigurator is not installed, or has no data for this card, model or precision.
     """
-    ours = latency(model, workload, run)
-    assert run.hardware is not None  # or there were no times
+    return with_kernels(latency(model, workload, run), kernel_times(model, workload, run))
+
+
+def with_kernels(ours: Latency, measured: Mapping[str, KernelTimes]) -> Latency:
+    """Times with the seconds of measured kernels in the stages that have some."""
+    stages = {name: replace(getattr(ours, name), seconds=one.seconds) for name, one in measured.items()}
+    return replace(ours, **stages, sources={**ours.sources, **{name: one.source for name, one in measured.items()}})
+
+
+def kernel_times(model: Model, workload: Workload, run: Run) -> dict[str, KernelTimes]:
+    """Times of the language model by stage, for one LLM and one or a few numbers of visual tokens.
+
+    Raises:
+        InputError: no hardware, aiconfigurator is not installed, or has no data for this card, model or precision.
+    """
+    if run.hardware is None:
+        raise InputError("times need hardware: give the run an accelerator, such as l4")
     batch = int(run.batch)
     engine = Engine.of(model.llm, run.hardware.name, run.precision, run.kv_precision, int(run.tensor_parallel))
     query_pass: list[Op] = []
@@ -79,13 +95,22 @@ def silicon_latency(model: Model, workload: Workload, run: Run) -> Latency:
         steps.append(engine.decode_step(batch, cached + new + max(tokens.decode, 1) // 2))
     shape = np.shape(model.visual_tokens)
     found = {"query_pass": [query_pass], "prefill": prefills, "decode_step": steps}
-    stages = {
-        name: replace(getattr(ours, name), seconds=_shaped([sum(op[1] for op in ops) for ops in runs], shape))
+    return {
+        name: KernelTimes(
+            _shaped([sum(op[1] for op in ops) for ops in runs], shape), source_of([op for ops in runs for op in ops])
+        )
         for name, runs in found.items()
         if runs != [[]]
     }
-    sources = {name: source_of([op for ops in found[name] for op in ops]) for name in stages}
-    return replace(ours, **stages, sources={**ours.sources, **sources})
+
+
+@dataclass(frozen=True)
+class KernelTimes:
+    """Of one stage."""
+
+    seconds: Number
+    source: str
+    """In the package's words."""
 
 
 class Engine:
@@ -94,6 +119,7 @@ class Engine:
     def __init__(self, handle: Any, name: str) -> None:
         self._handle = handle
         self._name = name
+        self._known: dict[tuple[tuple[str, Any], ...], Any] = {}
 
     @classmethod
     def of(
@@ -133,8 +159,12 @@ class Engine:
         return _ops(generation)
 
     def _run(self, **shape: Any) -> Any:
+        key = tuple(sorted(shape.items()))
+        if key in self._known:
+            return self._known[key]
         try:
-            return self._handle.run_static_per_op(**shape)
+            found = self._known[key] = self._handle.run_static_per_op(**shape)
+            return found
         except Exception as error:  # the package has no common base of its errors
             raise InputError(f"aiconfigurator has no kernel times for {self._name}: {_first_words(error)}") from None
 

@@ -58,7 +58,7 @@ def replan(plan: PlanLike) -> Plan:
         from planner.planning.released import ReleasedAxes  # only who asks for them pays for their import
 
         released = ReleasedAxes.of(own.selection, own.images, asked.law, asked.load, own.own_dtype)
-        return plan_among(released, asked.budget, asked.load, asked.deployment)
+        return plan_among(released.timed_by(asked.deployment, asked.load), asked.budget, asked.load, asked.deployment)
     tokens = admissible(tried.visual_tokens, tried.compressors, tried.towers)
     axes = Axes(
         tried.llms, tried.towers, tried.compressors, tried.prompt_orders, tokens, asked.laws, asked.best.connector

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,18 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Run
-from planner.costs.latency import latency
+from planner.costs.latency import Latency, VisionTimes, latency
 from planner.costs.memory import memory
-from planner.costs.request import ROOFLINE
+from planner.costs.result import ROOFLINE
+from planner.costs.stages import Workload
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
 from planner.parts.released import Checkpoint, OwnConnector, Selection
 from planner.planning.blocks import Block, Costs, FloatArray, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
-from planner.planning.released_cells import Cell, cells_of
-from planner.planning.released_groups import SideBySide
-from planner.planning.released_vision import Vision
+from planner.planning.released_cells import Cell, cells_of, mean_tokens
+from planner.planning.released_groups import Group, SideBySide
+from planner.planning.released_vision import ModelColumn, Vision
 from planner.planning.request import Load
 from planner.planning.space import in_order
 from planner.planning.tried import Released, Tried
@@ -125,16 +127,45 @@ class ReleasedAxes:
         """The dtypes that the models' files name."""
         return tuple(dict.fromkeys(cell.checkpoint.dtype for cell in self.cells))
 
+    def timed_by(self, deployment: Deployment, load: Load) -> ReleasedAxes:
+        """The same without members of families of which the source of times has none.
+
+        Raises:
+            InputError: it has none of a model that was asked for by its name, or of any.
+        """
+        if deployment.latency_source == ROOFLINE or deployment.hardware is None:
+            return self
+        from planner.costs.silicon import kernel_times
+
+        refused = dict(self.selection.refused)
+        for cell in self.cells:
+            source = cell.checkpoint.hub_id or cell.checkpoint.source
+            if source in refused:
+                continue
+            precisions = (cell.checkpoint.dtype,) if self.own_dtype else deployment.precisions
+            gpus = [count for count in deployment.tensor_parallel if cell.checkpoint.llm.can_share(count)]
+            try:
+                for way in product(precisions, (deployment.kv_precision,), deployment.batches, gpus):
+                    run = Run(deployment.hardware, *way)
+                    kernel_times(cell.seeing(cell.long.prompt_tokens), load.tail, run)
+                    kernel_times(cell.seeing(mean_tokens(cell, self.images)), load.mean, run)
+            except InputError as error:
+                if cell.checkpoint.name in self.selection.named:
+                    raise
+                refused[source] = str(error)
+        cells = tuple(one for one in self.cells if (one.checkpoint.hub_id or one.checkpoint.source) not in refused)
+        if not cells:
+            raise InputError(f"no model among these has measured kernels: {list(refused.values())[-1]}")
+        taken = tuple(dict.fromkeys(cell.checkpoint for cell in cells))
+        left = replace(self.selection, checkpoints=taken, refused=tuple(refused.items()))
+        return replace(self, selection=left, cells=cells)
+
     def evaluate(self, deployment: Deployment, load: Load, convention: str) -> Space:
         """Cost and predicted error of every candidate.
 
         Raises:
-            InputError: a precision that the hardware lacks, or times that are not of the roofline.
+            InputError: a precision that the hardware lacks, or a model of which the source of times knows none.
         """
-        if deployment.latency_source != ROOFLINE:
-            raise InputError(
-                f"latency_source {deployment.latency_source}: released models are timed by the roofline only"
-            )
         llms = {id(one): position for position, one in enumerate(self.selection.checkpoints)}
         positions = np.array([llms[id(cell.checkpoint)] for cell in self.cells])
         vision = Vision.of(self.cells, self.images, load)
@@ -175,9 +206,10 @@ class ReleasedAxes:
         for group in together.groups:
             timed = served = None
             if timed_vision is not None and served_vision is not None:
-                timed = served = latency(group.tail, load.tail, run, timed_vision.only(group.among))
+                sides = timed_vision.only(group.among), served_vision.only(group.among)
+                timed = served = _times(group, together, group.tail, load.tail, run, sides[0], deployment)
                 if served_vision is not timed_vision:
-                    served = latency(group.usual, load.mean, run, served_vision.only(group.among))
+                    served = _times(group, together, group.usual, load.mean, run, sides[1], deployment)
             found.append((group.flops, memory(group.tail, load.tail, run), timed, served))
         whole = in_order(found, [group.members for group in together.groups], shape)
         return ReleasedBlock(
@@ -194,3 +226,23 @@ class ReleasedAxes:
             mean_tokens=together.visual_tokens,
             long_tokens=together.request_tokens,
         )
+
+
+def _times(
+    group: Group,
+    together: SideBySide,
+    model: ModelColumn,
+    workload: Workload,
+    run: Run,
+    vision: VisionTimes,
+    deployment: Deployment,
+) -> Latency:
+    """Of a group's cells with what they see, by the source that the deployment names."""
+    found = latency(model, workload, run, vision)
+    if deployment.latency_source == ROOFLINE:
+        return found
+    from planner.planning.kernel_times import measured_times
+
+    tokens = np.broadcast_to(np.asarray(model.visual_tokens, float), (len(group.members), 1))[:, 0]
+    models = [together.cells[i].seeing(count) for i, count in zip(group.members, tokens, strict=True)]
+    return measured_times(found, models, deployment, workload, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planner.configuration import ReleasedModel
 from planner.parts.images import ImageMix, ImageSize, Seen, settings_text
@@ -42,6 +42,15 @@ class Cell:
     def model(self) -> ReleasedModel:
         """With that image."""
         return ReleasedModel.of_checkpoint(self.checkpoint, self.size, knobs=self.turned, images=self.images)
+
+    def seeing(self, prompt_tokens: float) -> ReleasedModel:
+        """The same where an image adds so many tokens to the prompt."""
+        return replace(self.model(), visual_tokens=float(prompt_tokens))
+
+
+def mean_tokens(cell: Cell, mix: ImageMix) -> int:
+    """What an image adds to the prompt, the mean of a mixture rounded up."""
+    return rounded_up(mix.mean(one.prompt_tokens for one in cell.seen))
 
 
 def cells_of(checkpoint: Checkpoint, mix: ImageMix, load: Load) -> Iterator[Cell]:

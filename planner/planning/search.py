@@ -142,7 +142,7 @@ def plan(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
     if released is not None:
-        return plan_among(released, budget, load, deployment)
+        return plan_among(released.timed_by(deployment, load), budget, load, deployment)
     compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
     towers = tuple(find_vision(one) for one in some(vision, "vision"))
     orders = some(prompt_order, "prompt_order")

@@ -169,7 +169,10 @@ class Clock:
         if run.hardware is None:
             return None
         if self._deployment.latency_source == SILICON:
-            return _silicon(self._llms, self._deployment, model, workload, run)
+            from planner.planning.kernel_times import measured_times
+
+            models = [replace(model, llm=llm) for llm in self._llms]
+            return measured_times(latency(model, workload, run), models, self._deployment, workload, run)
         key = run.precision, workload
         if key not in self._vision:
             self._vision[key] = vision_times(model, workload, run)
@@ -210,24 +213,3 @@ def in_order(found: list[Costs], members: list[list[int]], shape: tuple[int, ...
         joined_times(timed),
         joined_times(served),
     )
-
-
-def _silicon(llms: Sequence[Llm], deployment: Deployment, model: Model, workload: Workload, run: Run) -> Latency:
-    """As `latency`, the LLM's seconds from measured kernels, one candidate at a time."""
-    from planner.costs.silicon import silicon_latency
-
-    whole = latency(model, workload, run)
-    shape = (len(deployment.batches), len(deployment.tensor_parallel), len(llms), np.size(model.visual_tokens))
-    seconds = {name: np.empty(shape) for name in LATENCY_STAGES}
-    sources: dict[str, set[str]] = {name: set() for name in LATENCY_STAGES}
-    for b, batch in enumerate(deployment.batches):
-        for t, devices in enumerate(deployment.tensor_parallel):
-            one_way = replace(run, batch=batch, tensor_parallel=devices)
-            for i, llm in enumerate(llms):
-                found = silicon_latency(replace(model, llm=llm), workload, one_way)
-                for name in LATENCY_STAGES:
-                    seconds[name][b, t, i] = getattr(found, name).seconds
-                    sources[name].add(found.sources[name])
-    stages = {name: replace(getattr(whole, name), seconds=seconds[name]) for name in LATENCY_STAGES}
-    said = {name: tags.pop() if len(tags) == 1 else MIXED for name, tags in sources.items()}
-    return replace(whole, **stages, sources=said)

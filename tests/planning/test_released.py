@@ -192,7 +192,6 @@ def test_names() -> None:
         ({"image": None}, "released models need the size of an image"),
         ({"models": None}, "decides for released models only"),
         ({"law": {"quecc": "reasoning"}}, "give one law"),
-        ({"latency_source": "silicon"}, "by the roofline only"),
         ({"image": "1x900"}, "which the processor refuses"),
     ],
 )
