@@ -41,6 +41,9 @@ def build(
     dtype: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32; default: the plan's, else bf16.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or meta: no weights but with -o.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
+    count_with: Annotated[
+        str | None, typer.Option(help="transformers: with --model, counts an architecture that is not known.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -51,8 +54,11 @@ def build(
     parts |= {"--vision": vision, "--compressor": compressor, "--prompt-order": prompt_order}
     how: dict[str, Any] = {"weights": weights, "device": device, "seed": seed, "force": force, "as_json": as_json}
     if model is not None:
-        build_released_model(model, output, dtype=dtype, others={"--from": plan_file, **parts}, **how)
+        others = {"--from": plan_file, **parts}
+        build_released_model(model, output, dtype=dtype, count_with=count_with, others=others, **how)
         return
+    if count_with is not None:
+        raise InputError("--count-with counts a model as it is published: name it with --model")
     picked = None if plan_file is None else load_plan(plan_file)
     if picked is not None and (released := picked.best.released) is not None:
         build_released_model(released, output, dtype=dtype, planned=picked.best.precision, others=parts, **how)

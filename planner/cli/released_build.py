@@ -23,6 +23,7 @@ def build_released_model(
     force: bool,
     as_json: bool,
     planned: str | None = None,
+    count_with: str | None = None,
     others: Mapping[str, object],
 ) -> None:
     """Builds it, writes its folder, and prints its parameters beside those that are predicted.
@@ -30,6 +31,7 @@ def build_released_model(
     Args:
         model: hub id, folder or config.json; or the pick of a plan, with its knob turned.
         planned: precision of the plan's pick; None without a plan.
+        count_with: what counts a model that is not known.
         others: options that choose parts to build from, by name, as they were given.
 
     Raises:
@@ -45,9 +47,9 @@ def build_released_model(
         from planner.make.saving import save_released
         from planner.vlm.build import DTYPES, weights_bytes
         from planner.vlm.saving import check_output
-    from planner.parts.released import find_checkpoint
+    from planner.counting import found_or_counted
 
-    checkpoint = model.checkpoint if isinstance(model, ReleasedModel) else find_checkpoint(model)
+    checkpoint = model.checkpoint if isinstance(model, ReleasedModel) else found_or_counted(model, count_with)
     if output is not None:
         check_output(Path(output), force)
         if device == "meta":
@@ -71,6 +73,7 @@ def build_released_model(
         "output": output,
         "model": checkpoint.name,
         "hub_id": checkpoint.hub_id or None,
+        "counted": checkpoint.counted or None,
         "dtype": dtype or checkpoint.dtype,
         "weights": weights,
         "weights_bytes": weights_bytes(made),

@@ -5,30 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-from planner.base.errors import InputError, UnknownArchitectureError, UnknownNameError
+from planner.base.errors import InputError
 from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run, cannot_share
 from planner.costs.flops import FULL, TORCH, Flops, flops
 from planner.costs.latency import latency, speed_limit_tokens
 from planner.costs.memory import memory
 from planner.costs.result import LATENCY_SOURCES, ROOFLINE, SILICON, RequestCost, check_latency_source
 from planner.costs.stages import Workload, as_workload
+from planner.counting import found_or_counted
 from planner.hardware import Hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
 from planner.parts.images import ImageSize
 from planner.parts.llms import Llm
-from planner.parts.released import Checkpoint, find_checkpoint
+from planner.parts.released import Checkpoint
 from planner.parts.towers import Tower
 from planner.parts.walk import Number
 
-COUNTERS = ("transformers",)
-"""Libraries that can count an architecture that is not known here."""
-
 __all__ = [
-    "COUNTERS",
     "LATENCY_SOURCES",
     "ROOFLINE",
     "SILICON",
@@ -127,7 +123,7 @@ def released_cost(
     """
     load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
     load = load if image is not None else replace(load, images=0)
-    checkpoint = _checkpoint(model, count_with)
+    checkpoint = found_or_counted(model, count_with)
     found = ReleasedModel.of_checkpoint(checkpoint, image, knobs=knobs, images=load.images)
     run = Run.of(
         hardware,
@@ -151,24 +147,6 @@ def released_cost(
         return cost
     sources = {stage: f"{source}, {checkpoint.counted}" for stage, source in cost.latency.sources.items()}
     return replace(cost, latency=replace(cost.latency, sources=sources))
-
-
-def _checkpoint(model: str | Path | Checkpoint, count_with: str | None) -> Checkpoint:
-    """A model, counted where it is not known and that is asked for. Raises InputError."""
-    if count_with is not None and count_with not in COUNTERS:
-        raise UnknownNameError("counter", count_with, COUNTERS)
-    try:
-        found = find_checkpoint(model)
-    except UnknownArchitectureError as error:
-        from planner.counting import counted_checkpoint, offer
-
-        if count_with is None:
-            raise UnknownArchitectureError(f"{error}{offer(cast(str, model))}") from None
-        return counted_checkpoint(cast(str, model))
-    if count_with is None:
-        return found
-    said = f"its architecture is known exactly, so nothing was counted with {count_with}"
-    return replace(found, notes=(*found.notes, said))
 
 
 def cost_of(

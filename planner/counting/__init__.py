@@ -3,6 +3,6 @@
 Counting builds the model on the meta device, without weights, network or code from a repository.
 """
 
-from planner.counting.checkpoint import counted_checkpoint, offer
+from planner.counting.find import COUNTERS, found_for_a_plan, found_or_counted
 
-__all__ = ["counted_checkpoint", "offer"]
+__all__ = ["COUNTERS", "found_for_a_plan", "found_or_counted"]

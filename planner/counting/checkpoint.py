@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,6 @@ from planner.parts.released import Checkpoint
 from planner.parts.released.checkpoint import context_of, dtype_of
 from planner.parts.released.find import read_folder
 from planner.parts.sizes import nominal_params
-
-
-def offer(model: str | os.PathLike[str]) -> str:
-    """How a model that is not known may be counted, as the end of a sentence; "" where it cannot be."""
-    spec = find_spec("transformers")
-    if spec is None or not spec.submodule_search_locations:
-        return ""
-    _, config, _ = read_folder(Path(model))
-    kind = str(config.get("model_type") or "").replace("-", "_")
-    folder = Path(next(iter(spec.submodule_search_locations))) / "models" / kind
-    if not kind.isidentifier() or not folder.is_dir() or find_spec("torch") is None:
-        return ""
-    return "; the transformers installed here may count it: count_with='transformers'"
 
 
 def counted_checkpoint(model: str | os.PathLike[str]) -> Checkpoint:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from planner.base.errors import InputError
+from planner.counting import found_for_a_plan
 from planner.laws.shipped import as_law
 from planner.parts.images import ImageMix
 from planner.parts.released import Models, find_checkpoints
@@ -39,7 +40,9 @@ def released_axes(
     if isinstance(law, Mapping):
         raise InputError("law: a law for each compressor ranks what is to be trained; give one law with models=")
     assert image is not None
-    axes = ReleasedAxes.of(find_checkpoints(models), as_images(image), as_law(law, form), load, precision is None)
+    axes = ReleasedAxes.of(
+        find_checkpoints(models, found_for_a_plan), as_images(image), as_law(law, form), load, precision is None
+    )
     if precision is not None:
         return axes, tuple(several(precision))
     return axes, axes.own_precisions()

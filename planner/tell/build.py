@@ -57,7 +57,7 @@ def released_story(built: Mapping[str, Any]) -> Document:
     return Document(
         kind="build",
         title="Built model",
-        heading=line(foreign(built["model"], "model"), ", as released"),
+        heading=line(foreign(built["model"], "model"), f", {built['counted'] or 'as released'}"),
         opening=(
             Paragraph(line(said), "good" if agree else "warn"),
             _parameters(rows),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import Run
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, Cohere2Config, DiffLlamaConfig, Idefics2Config, MiMoV2FlashConfig
 
@@ -238,3 +239,37 @@ def test_a_known_architecture_is_not_counted(tmp_path: Path) -> None:
 def test_a_count_that_is_none() -> None:
     with pytest.raises(SpecError, match="expected the count of a model"):
         Count.from_dict([])
+
+
+def test_a_counted_model_is_built_as_it_was_counted(run: Run, tmp_path: Path) -> None:
+    """Marked in every output; without the option it is refused with the offer."""
+    path = folder(tmp_path, DIFF.to_dict())
+    asked = ("build", "--model", path, "--device", "meta")
+    assert run(*asked).complaint.endswith("the transformers installed here may count it: --count-with transformers")
+    content = run(*asked, "--count-with", "transformers", "--json").json
+    assert content["counted"].startswith("counted with transformers ")
+    assert any(note.startswith(content["counted"]) for note in content["notes"])
+    total = sum(weight.numel() for weight in AutoModelForCausalLM.from_config(DIFF).parameters())
+    for side in ("built", "predicted"):
+        assert sum(part[side] for part in content["params"].values()) == total
+    assert f"model, {content['counted']}" in run(*asked, "--count-with", "transformers").words
+    assert "no counter is called 'transformer'" in run(*asked, "--count-with", "transformer").complaint
+    parts = ("build", "--llm", "Qwen2.5-0.5B", "--device", "meta", "--count-with", "transformers")
+    assert "--count-with counts a model as it is published: name it with --model" in run(*parts).complaint
+    named = ("--model", "Qwen/Qwen3-VL-2B-Instruct", "--device", "meta")
+    known = run("build", *named, "--count-with", "transformers", "--json")
+    assert known.json["counted"] is None
+    assert "its architecture is known exactly, so nothing was counted with transformers" in known.json["notes"]
+
+
+def test_a_plan_refuses_what_it_would_have_to_count(run: Run, tmp_path: Path) -> None:
+    """Nothing counts how images are cut and what a tower does with them; the sentence names what can be had."""
+    path = folder(tmp_path, DIFF.to_dict())
+    models = f"Qwen/Qwen3-VL-2B-Instruct,{path}"
+    limits = ("--budget", "9TFLOPs", "--image", "300x200", "--query-tokens", 3, "--generated-tokens", 3)
+    said = run("plan", "--models", models, *limits).complaint
+    command = f"vlm-planner cost {path} --images 0 --count-with transformers"
+    assert said.startswith("model: nothing is known of language models of the type 'diffllama'")
+    assert said.endswith(f"count its language model, though not its images, which a plan needs: {command}")
+    request = ("--query-tokens", 3, "--generated-tokens", 3, "--json")
+    assert run(*command.split()[1:], *request).json["notes"][0].startswith("counted with transformers ")

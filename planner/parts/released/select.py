@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ ALL = "released"
 
 Models: TypeAlias = "str | os.PathLike[str] | Checkpoint | Iterable[str | os.PathLike[str] | Checkpoint]"
 """How released models may be named."""
+Find: TypeAlias = Callable[["str | os.PathLike[str] | Checkpoint"], Checkpoint]
 
 _SIZE = re.compile(r"-[a-z]?\d+(\.\d+)?[bm](-|$)")
 """Where a hub id's size stands: "-8b-", "-256m-", "-e4b-"."""
@@ -50,10 +51,14 @@ def released_families() -> tuple[str, ...]:
     return tuple(sorted({family_of_released(one) for one in released_ids()}))
 
 
-def find_checkpoints(models: Models) -> Selection:
+def find_checkpoints(models: Models, find: Find = find_checkpoint) -> Selection:
     """The released models of a selection, each once: "released", families, hub ids, folders, or a mixture.
 
     A text may name several, separated by commas; "qwen" takes all families that begin so.
+
+    Args:
+        models: what is asked for.
+        find: what reads those that are named one by one.
 
     Raises:
         UnknownNameError: a name that is no model, family or folder.
@@ -66,7 +71,7 @@ def find_checkpoints(models: Models) -> Selection:
     for entry in entries:
         members = _family(entry)
         if members is None:
-            one = find_checkpoint(entry)
+            one = find(entry)
             if found.setdefault(one.name, one) != one:
                 raise InputError(f"models: two different ones are called {one.name!r}: rename the folder of one")
             named.add(one.name)
