@@ -1,9 +1,10 @@
 """Counts of every causal and image-text architecture of the installed transformers, ours against its own.
 
 Each architecture is made on the meta device, where tensors have shapes and no memory: at its class's default config, at
-a reduced one, and at reduced ones in which one switch of the config is turned. Compared are the parameters of the
-language model (with its output head) and the numbers that a token leaves in the cache. An architecture is accepted or
-refused; what counts is that nothing that is accepted differs.
+a reduced one, at reduced ones in which one switch of the config is turned, and as config.json files with one key
+changed: null, or a key that belongs to another family. Compared are the parameters of the language model (with its
+output head) and the numbers that a token leaves in the cache. An architecture is accepted or refused; what counts is
+that nothing that is accepted differs.
 
     python benchmarks/architectures_sweep.py [--only TYPE ...] [--quick]       # needs the extra [vlm]
 """
@@ -11,89 +12,23 @@ refused; what counts is that nothing that is accepted differs.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+from sweep_configs import architectures, as_file, default_config, reduced_config, strange, switches
+from sweep_reference import TOKENS, made, reference_kv, reference_params
 
 from planner.base.errors import SpecError
 from planner.parts.configs import read_llm
 
 RESULT = Path(__file__).parent / "results" / "architectures_sweep.json"
-TOKENS = 7
-"""Of the run whose cache is read; more than the windows of reduced configs, which are 4."""
-
-REDUCED = {
-    "num_hidden_layers": 6,
-    "hidden_size": 64,
-    "intermediate_size": 96,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 16,
-    "vocab_size": 200,
-    "max_position_embeddings": 64,
-    "sliding_window": 4,
-    "moe_intermediate_size": 24,
-    "num_experts": 4,
-    "num_local_experts": 4,
-    "n_routed_experts": 4,
-    "moe_num_experts": 4,
-    "num_experts_per_tok": 2,
-    "moe_k": 2,
-    "shared_expert_intermediate_size": 40,
-    "attention_chunk_size": 4,
-    "n_group": 1,
-    "topk_group": 1,
-    "num_kv_shared_layers": 1,
-    "vocab_size_per_layer_input": 120,
-    "hidden_size_per_layer_input": 8,
-    "linear_key_head_dim": 8,
-    "linear_value_head_dim": 8,
-    "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4,
-    "altup_num_inputs": 3,
-    "layer_types": None,
-    "mlp_layer_types": None,
-    "q_lora_rank": 24,
-    "kv_lora_rank": 16,
-    "qk_rope_head_dim": 8,
-    "qk_nope_head_dim": 16,
-    "v_head_dim": 16,
-    "d_model": 64,
-    "n_layers": 3,
-    "n_heads": 4,
-    "n_embd": 64,
-    "n_layer": 3,
-    "n_head": 4,
-    "ffn_dim": 96,
-    "num_layers": 4,
-    "num_heads": 4,
-    "rotary_dim": 8,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-"""Values of a reduced config, where its class has the field."""
-REDUCED_BY_TYPE: dict[str, dict[str, Any]] = {
-    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 3},
-    "bamba": {"attn_layer_indices": [1, 4], "mamba_n_heads": 4, "mamba_d_state": 8, "mamba_chunk_size": 4},
-    "granitemoehybrid": {
-        "layer_types": ["linear_attention", "full_attention"] * 3,
-        "mamba_n_heads": 4,
-        "mamba_d_state": 8,
-        "mamba_chunk_size": 4,
-        "shared_intermediate_size": 40,
-    },
-    "gpt_neo": {"attention_types": [[["global", "local"], 2]], "window_size": 4},
-}
-TIMES_MORE = 2
-"""How often an unknown switch doubles a number in the turned configs."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +37,7 @@ class Row:
 
     type: str
     config: str
-    """"default", "reduced", or the switch that is turned in the reduced one."""
+    """"default", "reduced", or what is changed in the reduced one."""
     accepted: bool
     said: str
     """Why it is refused; "" where it is not."""
@@ -125,173 +60,6 @@ class Row:
         return self.accepted and self.params_reference is not None and not self.wrong
 
 
-def architectures() -> Iterator[tuple[str, Any]]:
-    """Types of models and the class that makes them."""
-    import transformers
-    from transformers.models.auto import modeling_auto as auto
-
-    causal, image_text = auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    yield from ((name, transformers.AutoModelForImageTextToText) for name in image_text)
-    yield from ((name, transformers.AutoModelForCausalLM) for name in causal if name not in image_text)
-
-
-def text_config(config: Any) -> Any:
-    """The language model's part of a config."""
-    return config.get_text_config(decoder=True)
-
-
-def default_config(model_type: str) -> Any:
-    import transformers
-
-    return transformers.CONFIG_MAPPING[model_type]()
-
-
-def reduced_config(model_type: str, changes: dict[str, Any] | None = None) -> Any:
-    """A small config of the type; towers stay as they are."""
-    import transformers
-
-    cls: Any = transformers.CONFIG_MAPPING[model_type]
-    inner = text_config(cls())
-    own = type(inner)
-    names = {**{one: one for one in own.__dataclass_fields__}, **own.attribute_map}
-    values = {key: value for key, value in REDUCED.items() if key in own.__dataclass_fields__}
-    values = {
-        key: value
-        for key, value in values.items()
-        if _value(inner, key) is not None or key == "hidden_size" or key.endswith(("types", "token_id"))
-    }
-    values |= REDUCED_BY_TYPE.get(inner.model_type, {}) | (changes or {})
-    values = {names.get(key, key): value for key, value in values.items()}
-    if own is cls:
-        return cls(**values)
-    outer = {"tie_word_embeddings": values["tie_word_embeddings"]} if "tie_word_embeddings" in (changes or {}) else {}
-    return cls(text_config={"model_type": inner.model_type, **values}, **outer)
-
-
-def _value(config: Any, key: str) -> Any:
-    """A value of a config; of one that differs by layer the common one."""
-    try:
-        return getattr(config, key, None)
-    except Exception:
-        return config.to_dict().get(key)
-
-
-def as_file(config: Any) -> dict[str, Any]:
-    """What save_pretrained would write: the difference from the class's defaults."""
-    found: dict[str, Any] = json.loads(config.to_json_string(use_diff=True))
-    return found
-
-
-def switches(model_type: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Changes to a reduced config: each field of true or false turned, each count that is not a token's made larger."""
-    inner = text_config(reduced_config(model_type))
-    for key in type(inner).__dataclass_fields__:
-        value = _value(inner, key)
-        if key.endswith(("_token_id", "_token_index")) or key in ("transformers_version", "is_encoder_decoder"):
-            continue
-        if isinstance(value, bool):
-            yield f"{key}={not value}", {key: not value}
-        elif isinstance(value, int):
-            yield f"{key}={TIMES_MORE * value}", {key: TIMES_MORE * value}
-        elif value is None and not key.endswith("types"):
-            yield f"{key}=2", {key: 2}
-            yield f"{key}=True", {key: True}
-
-
-def made(config: Any, auto: Any) -> Any:
-    with torch.device("meta"):
-        return auto.from_config(config, attn_implementation="eager").eval()
-
-
-def decoder_of(model: Any) -> Any:
-    """The language model without its output head."""
-    inner = getattr(model, "model", model)
-    found = getattr(inner, "language_model", None) or getattr(inner, "text_model", None)
-    return model.base_model if found is None else getattr(found, "model", found)
-
-
-def language_model(model: Any) -> list[Any]:
-    """Modules that make the language model: its decoder, and the output head."""
-    decoder, head = decoder_of(model), model.get_output_embeddings()
-    parts = [one for name, one in decoder.named_children() if name != "embed_tokens_extend"]
-    return [*parts, *decoder.parameters(recurse=False), *([] if head is None else [head])]
-
-
-def reference_params(model: Any) -> int:
-    """Distinct parameters of the language model."""
-    found = {
-        id(weight): weight.numel()
-        for one in language_model(model)
-        for weight in ([one] if torch.is_tensor(one) else one.parameters())
-    }
-    return sum(found.values())
-
-
-def reference_kv(model: Any, config: Any) -> int | None:
-    """Numbers in the cache after a run; None where the model does not run on the meta device.
-
-    Routing depends on numbers, which the meta device has not: mixtures of experts hand their input on.
-    """
-    import transformers
-
-    decoder = decoder_of(model)
-    ids = torch.zeros((1, TOKENS), dtype=torch.long, device="meta")
-    positions = torch.arange(TOKENS, device="meta")[None]
-    for yields in (lambda hidden: hidden, lambda hidden: (hidden, None)):
-        for module in decoder.modules():
-            if any(name == "experts" for name, _ in module.named_children()):
-                module.forward = _idle(yields)
-        for key, further in (
-            ("past_key_values", {}),
-            ("past_key_values", {"position_ids": positions}),
-            ("cache_params", {}),
-        ):
-            cache = transformers.DynamicCache(config=text_config(config))
-            try:
-                with torch.no_grad():
-                    decoder(input_ids=ids, use_cache=True, **{key: cache}, **further)
-            except Exception:
-                if DEBUG:
-                    print(traceback.format_exc()[-300:])
-                continue
-            return cached_values(cache)
-    return None
-
-
-DEBUG = False
-
-
-def _idle(yields: Any) -> Any:
-    def forward(hidden_states: Any, *rest: Any, **further: Any) -> Any:
-        return yields(hidden_states)
-
-    return forward
-
-
-def cached_values(cache: Any) -> int | None:
-    """Numbers that a cache of transformers holds."""
-    if not hasattr(cache, "layers"):
-        return None
-    tensors = [
-        one
-        for layer in cache.layers
-        for name in ("keys", "values", "indexer_keys", "conv_states", "recurrent_states")
-        for one in _tensors(getattr(layer, name, None))
-    ]
-    return sum(one.numel() for one in tensors) if tensors else None
-
-
-def _tensors(thing: Any) -> Iterator[Any]:
-    if torch.is_tensor(thing):
-        yield thing
-    elif isinstance(thing, dict):
-        for one in thing.values():
-            yield from _tensors(one)
-    elif isinstance(thing, list | tuple):
-        for one in thing:
-            yield from _tensors(one)
-
-
 def our_kv(llm: Any) -> int:
     """Numbers in the cache after `TOKENS` tokens. Between two steps transformers keeps one token less than a window
     holds: the next one takes its place."""
@@ -302,34 +70,40 @@ def our_kv(llm: Any) -> int:
 
 
 def row(model_type: str, auto: Any, name: str, config: Any) -> Row:
-    """One architecture at one config. Raises nothing but what our own reader raises by mistake."""
+    """One architecture at one config, an object of its class or the values of a file. Raises nothing but what our own
+    reader raises by mistake."""
     accepted, said, llm = True, "", None
+    given = config if isinstance(config, dict) else as_file(config)
     try:
-        llm = read_llm(model_type, as_file(config), model_type=model_type)
+        llm = read_llm(model_type, copy.deepcopy(given), model_type=model_type)
     except SpecError as error:
         accepted, said = False, str(error)
     params = kv = None
     if accepted:  # what is refused needs no reference
         try:
+            if isinstance(config, dict):
+                import transformers
+
+                config = transformers.CONFIG_MAPPING[model_type].from_dict(config)
             model = made(config, auto)
             params, kv = reference_params(model), reference_kv(model, config)
         except Exception as error:
-            said = f"transformers: {type(error).__name__}: {str(error)[:100]}"
+            said = f"transformers: {type(error).__name__}: {str(error).splitlines()[0][:100]}"
     own = (None, None) if llm is None else (llm.params, our_kv(llm))
     return Row(model_type, name, accepted, said, own[0], params, own[1], kv)
 
 
 def rows(model_type: str, auto: Any, quick: bool = False) -> Iterator[Row]:
     """An architecture at all its configs."""
-    accepted = False
+    accepted, base = False, None
     for name, make in (("default", default_config), ("reduced", reduced_config)):
         try:
-            config = make(model_type)
+            base = make(model_type)
         except Exception as error:
             said = f"transformers: no {name} config: {type(error).__name__}"
             yield Row(model_type, name, False, said, None, None, None, None)
             continue
-        found = row(model_type, auto, name, config)
+        found = row(model_type, auto, name, base)
         accepted = found.accepted
         yield found
     if quick or not accepted:
@@ -340,48 +114,85 @@ def rows(model_type: str, auto: Any, quick: bool = False) -> Iterator[Row]:
         except Exception:  # transformers refuses the value
             continue
         yield row(model_type, auto, name, config)
+    for name, file in strange(as_file(base)):
+        yield row(model_type, auto, name, file)
+
+
+def summary(found: Sequence[Row]) -> dict[str, Any]:
+    """One architecture in the result: its counts at its default and its reduced config, and how many more were."""
+    accepted = [one for one in found if one.accepted]
+    default, reduced = found[0], found[1]
+    said = next((one.said for one in (default, reduced) if not one.accepted or one.params_reference is None), "")
+    return {
+        "type": default.type,
+        "accepted": default.accepted or reduced.accepted,
+        "exact": any(one.exact for one in found[:2]),
+        "configs": len(found),
+        "configs_accepted": len(accepted),
+        "params_compared": sum(one.params_reference is not None for one in accepted),
+        "kv_compared": sum(one.kv_values_reference is not None for one in accepted),
+        "wrong": sum(one.wrong for one in found),
+        **{
+            one.config: [one.params, one.params_reference, one.kv_values, one.kv_values_reference]
+            for one in (default, reduced)
+            if one.accepted
+        },
+        **({"said": said} if said else {}),
+    }
+
+
+COLUMNS = "params, params of transformers, kv values, kv values of transformers"
+
+
+def write(report: dict[str, Any], lines: Sequence[dict[str, Any]]) -> None:
+    """The result, an architecture on a line."""
+    head = json.dumps({**report, "default and reduced": COLUMNS}, indent=1)[:-2]
+    body = ",\n".join("  " + json.dumps(one) for one in lines)
+    RESULT.write_text(f'{head},\n "rows": [\n{body}\n ]\n}}\n', encoding="utf-8")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="the default and the reduced config alone")
     options = parser.parse_args()
     import transformers
 
     logging: Any = transformers.logging
     logging.set_verbosity_error()
     warnings.simplefilter("ignore")
-    table: list[Row] = []
-    tracebacks: list[str] = []
+    lines: list[dict[str, Any]] = []
+    tracebacks = 0
     for model_type, auto in architectures():
         if options.only and model_type not in options.only:
             continue
         try:
-            table += list(rows(model_type, auto, options.quick))
+            found = list(rows(model_type, auto, options.quick))
         except Exception:
-            tracebacks.append(f"{model_type}: {traceback.format_exc()}")
-    for found in table:
-        if found.wrong:
-            print("WRONG", json.dumps(asdict(found)))
-    print("\n".join(tracebacks))
-    first = [one for one in table if one.config == "default"]
+            tracebacks += 1
+            print(f"TRACEBACK {model_type}: {traceback.format_exc()}", flush=True)
+            continue
+        for one in found:
+            if one.wrong:
+                print("WRONG", json.dumps(asdict(one)), flush=True)
+        lines.append(summary(found))
+        print(json.dumps(lines[-1]), file=sys.stderr, flush=True)
     report = {
         "transformers": transformers.__version__,
-        "architectures": len(first),
-        "accepted": sum(
-            any(o.accepted for o in table if o.type == one.type and o.config in ("default", "reduced")) for one in first
-        ),
-        "exact": len({one.type for one in table if one.exact}),
-        "wrong": sum(one.wrong for one in table),
-        "tracebacks": len(tracebacks),
-        "configs": len(table),
-        "configs_with_kv_compared": sum(one.kv_values_reference is not None for one in table if one.accepted),
+        "architectures": len(lines) + tracebacks,
+        "accepted": sum(one["accepted"] for one in lines),
+        "exact": sum(one["exact"] for one in lines),
+        "refused": sum(not one["accepted"] for one in lines),
+        "wrong": sum(one["wrong"] for one in lines),
+        "tracebacks": tracebacks,
+        **{
+            key: sum(one[key] for one in lines)
+            for key in ("configs", "configs_accepted", "params_compared", "kv_compared")
+        },
     }
     print(json.dumps(report, indent=1))
-    if not options.only:
-        kept = [asdict(one) for one in table if one.config in ("default", "reduced")]
-        RESULT.write_text(json.dumps({**report, "rows": kept}, indent=1) + "\n", encoding="utf-8")
+    if not options.only and not options.quick:
+        write(report, lines)
     sys.exit(bool(report["wrong"] or tracebacks))
 
 

@@ -2,7 +2,7 @@
 
 A published config.json is a diff against its class's defaults, so these belong to what a config says. One line of JSON
 for each type of model: its fields with their defaults, other names of fields ("attribute_map"), the parts that it
-nests with their types and first values, and the further keys that its constructor looks for.
+nests with their types and first values, and the further keys that its constructor or its attention looks for.
 
     python benchmarks/class_defaults.py        # needs the extra [vlm]
 """
@@ -12,8 +12,10 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import json
+import re
 import textwrap
 import warnings
 from pathlib import Path
@@ -73,13 +75,15 @@ def entry(name: str, cls: Any, shared: set[str]) -> dict[str, Any]:
         found["other_names"] = dict(cls.attribute_map)
     if nested:
         found["nested"] = nested
-    if looked_for := sorted(set(keys_looked_for(cls)) - set(keys_looked_for(PreTrainedConfig)) - {*fields, *nested}):
+    own_keys = {*keys_looked_for(cls), *keys_of_attention(cls)} - {*fields, *nested, *cls.attribute_map}
+    if looked_for := sorted(own_keys - set(keys_looked_for(PreTrainedConfig))):
         found["looked_for"] = looked_for
     if "text_config" in nested:
         if "tie_word_embeddings" in fields and takes_tie_of_text(cls):
             found["ties_like_its_text"] = True
         if takes_flat_text(cls):
             found["flat"] = True
+    found |= dict.fromkeys(facts_of_head(cls), True)
     if names := model_classes(cls):
         found["classes"] = sorted({*names, *FORMER_NAMES.get(name, ())})
     return found
@@ -128,12 +132,39 @@ def keys_looked_for(cls: Any) -> list[str]:
     return found
 
 
+def keys_of_attention(cls: Any) -> list[str]:
+    """`head_dim`, where the model's code takes one that no field declares."""
+    module = importlib.util.find_spec(cls.__module__.replace(".configuration_", ".modeling_"))
+    code = Path(module.origin).read_text("utf-8") if module is not None and module.origin else ""
+    return ["head_dim"] if re.search(r"self\.head_dim = \(?\s*getattr\(config, \"head_dim\"", code) else []
+
+
 def takes_tie_of_text(cls: Any) -> bool:
     """Whether a tie that only the nested text config names reaches the whole model."""
     try:
         return bool(cls(tie_word_embeddings=False, text_config={"tie_word_embeddings": True}).tie_word_embeddings)
     except Exception:  # a class that cannot be made of defaults
         return False
+
+
+def facts_of_head(cls: Any) -> list[str]:
+    """What the class that makes text, of images and text where there is one, does with its output head, read in its
+    code."""
+    import transformers
+    from transformers.models.auto import modeling_auto as auto
+
+    images, text = auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES, auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    named = images.get(cls.model_type) or text.get(cls.model_type)
+    if not isinstance(named, str):
+        return []
+    model = getattr(transformers, named)
+    code = inspect.getsource(model.__init__)
+    flat = "self.lm_head = nn.Linear(config.hidden_size, config.vocab_size" in code
+    found = ["head_of_whole"] if flat and "text_config" in cls.sub_configs_defaults else []
+    if not getattr(model, "_tied_weights_keys", None):
+        within = re.search(r"self\.language_model = (language_model|\w+ForCausalLM)", code)
+        found.append("tied_by_its_text" if within else "never_tied")
+    return found
 
 
 def takes_flat_text(cls: Any) -> bool:

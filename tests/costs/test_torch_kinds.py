@@ -3,7 +3,9 @@ behind a cache and of a decode step under the convention `torch`, the cache afte
 
 from __future__ import annotations
 
+import inspect
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +64,12 @@ DELTA: Config = {
 STATE: Config = {"mamba_n_heads": 4, "mamba_d_state": 8, "mamba_chunk_size": 4}
 SLICES: Config = {**WINDOW, "hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": 120}
 WIDE: Config = {**SLICES, "global_head_dim": 24}
+HEADED: Config = {"mamba_num_heads": 4, "mamba_head_dim": 12, "n_groups": 2, "ssm_state_size": 8, "chunk_size": 4}
+ALONE: Config = {
+    key: SIZES[key] for key in ("hidden_size", "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id")
+}
+KIMI: Config = {key: LATENT[key] for key in LATENT if key not in ("q_lora_rank", "n_routed_experts")}
+INDEXED: Config = {**LATENT, "index_topk": 5, "index_head_dim": 16, "index_n_heads": 3}
 OLD: Config = {"n_embd": 64, "n_layer": 3, "n_head": 4, "vocab_size": 200, "bos_token_id": 1, "eos_token_id": 2}
 
 KINDS: dict[str, tuple[str, Config]] = {
@@ -91,6 +99,50 @@ KINDS: dict[str, tuple[str, Config]] = {
         "granitemoehybrid",
         {**LOCAL, **STATE, "shared_intermediate_size": 40, "layer_types": ["linear_attention", "full_attention"] * 3},
     ),
+    "state space with heads, alone": (
+        "mamba2",
+        {
+            **ALONE,
+            "num_hidden_layers": 3,
+            "num_heads": 8,
+            "head_dim": 16,
+            "state_size": 8,
+            "n_groups": 2,
+            "chunk_size": 4,
+        },
+    ),
+    "state space, alone": ("falcon_mamba", ALONE),
+    "one block a layer, plain experts in a width of their own": (
+        "nemotron_h",
+        {
+            **{key: SIZES[key] for key in SIZES if key != "num_hidden_layers"},
+            **HEADED,
+            "layers_block_type": ["linear_attention", "mlp", "full_attention", "moe"],
+            "n_routed_experts": 4,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": 24,
+            "moe_shared_expert_intermediate_size": 40,
+            "moe_latent_size": 16,
+            "mlp_bias": True,
+            "use_bias": True,
+        },
+    ),
+    "state space beside attention": (
+        "falcon_h1",
+        {**HEADLESS, **STATE, "mamba_d_ssm": 48, "mamba_n_groups": 2, "mamba_rms_norm": True, "projectors_bias": True},
+    ),
+    "linear attention by channel, latent attention": (
+        "kimi_linear",
+        {**KIMI, "num_local_experts": 4, "linear_head_dim": 8, "linear_num_heads": 3, "num_hidden_layers": 5},
+    ),
+    "linear attention by channel, gated latent attention": (
+        "bailing_hybrid",
+        {**KIMI, "head_dim": 12, "num_local_experts": 4, "layer_group_size": 3},
+    ),
+    "linear attention with a fixed decay": ("minimax", {**LOCAL, "block_size": 4}),
+    "linear attention, norms over all heads": ("olmo_hybrid", HEADLESS),
+    "latent attention to selected tokens": ("deepseek_v32", INDEXED),
+    "latent attention to selected tokens, shared": ("glm_moe_dsa", {**INDEXED, "index_topk_freq": 2}),
     "streams, per-layer inputs, borrowed caches": ("gemma3n_text", {**SLICES, "num_kv_shared_layers": 1}),
     "wider heads, per-layer inputs": ("gemma4_text", {**WIDE, "num_kv_shared_layers": 2, "num_hidden_layers": 12}),
     "keys that are values, experts beside an MLP": (
@@ -133,9 +185,10 @@ def decoder(model: Any) -> Any:
 
 def counted(model: Any, cache: Any, tokens: int, **further: Any) -> int:
     """FLOPs of a pass without the output head."""
-    ids = torch.randint(3, 100, (1, tokens))
+    ids, run = torch.randint(3, 100, (1, tokens)), decoder(model)
+    key = "cache_params" if "cache_params" in inspect.signature(run.forward).parameters else "past_key_values"
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        decoder(model)(input_ids=ids, past_key_values=cache, use_cache=True, **further)
+        run(input_ids=ids, use_cache=True, **{key: cache}, **further)
     return int(counter.get_total_flops())
 
 
@@ -147,7 +200,7 @@ def predicted(llm: Llm, todo: Pass) -> float:
 def test_a_small_model_runs_what_is_predicted(kind: str) -> None:
     model, llm = made(*KINDS[kind])
     assert sum(weight.numel() for weight in model.parameters()) == llm.params
-    cache = transformers.DynamicCache(config=model.config)
+    cache = empty_cache(model)
     assert counted(model, cache, 7) == predicted(llm, Pass(1.0, 7.0))
     assert counted(model, cache, 13) == predicted(llm, Pass(1.0, 13.0, 7.0))
     assert counted(model, cache, 1) == predicted(llm, Pass(1.0, 1.0, 20.0, step=True))
@@ -156,12 +209,18 @@ def test_a_small_model_runs_what_is_predicted(kind: str) -> None:
     )
 
 
+def empty_cache(model: Any) -> Any:
+    """The cache that a model makes for itself."""
+    own = getattr(sys.modules[type(model).__module__], "MiniMaxCache", None)
+    return transformers.DynamicCache(config=model.config) if own is None else own()
+
+
 def held(cache: Any) -> int:
     """Numbers in a cache of transformers, which between two steps keeps one token less than a window holds."""
-    names = ("keys", "values", "conv_states", "recurrent_states")
+    names = ("keys", "values", "indexer_keys", "conv_states", "recurrent_states")
     found = [getattr(layer, name, None) for layer in cache.layers for name in names]
     flat = [one for entry in found for one in (entry.values() if isinstance(entry, dict) else [entry])]
-    return sum(one.numel() for one in flat if one is not None)
+    return sum(one.numel() for one in [*flat, *getattr(cache, "linear_cache", [])] if torch.is_tensor(one))
 
 
 def test_layers_beside_the_sequence_run_what_is_predicted() -> None:

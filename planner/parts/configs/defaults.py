@@ -39,9 +39,15 @@ class ClassDefaults:
     """Other name of a field -> its name."""
     nested: Mapping[str, Nested] = field(default_factory=dict)
     looked_for: tuple[str, ...] = ()
-    """Further keys that the constructor reads."""
+    """Further keys that the class reads."""
     ties_like_its_text: bool = False
     """Whether a tie of embedding and output head that only the nested language model names holds for the whole."""
+    tied_by_its_text: bool = False
+    """Whether the nested language model alone decides over that tie."""
+    never_tied: bool = False
+    """Whether embedding and output head are two whatever a config says."""
+    head_of_whole: bool = False
+    """Whether the output head has the sizes that stand beside the nested language model."""
     flat: bool = False
     """Whether the values of the language model may stand beside the others."""
     classes: tuple[str, ...] = ()

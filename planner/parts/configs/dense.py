@@ -97,7 +97,7 @@ class DenseReader(LlmReader):
             intermediate_size=number(values, self.mlp_width),
             num_kv_heads=kv,
             head_dim=size,
-            tied_embeddings=values.flag("tie_word_embeddings"),
+            tied_embeddings=values.tied(),
             gated_mlp=flag(values, self.gated_mlp),
             qkv_bias=flag(values, self.qkv_bias),
             o_bias=flag(values, self.o_bias),

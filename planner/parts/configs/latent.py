@@ -18,6 +18,10 @@ class LatentRule:
     bias: Flag = BIAS
     vectors: Number = 0
     """What it has besides norms of its latents and biases."""
+    gate: Number = 0
+    """Outputs of the matrix that gates what attention yields."""
+    has_query_latent: bool = True
+    """Whether queries are made of a latent where the config gives its width."""
 
     def blocks(self, values: Values, layers: int) -> list[LatentAttention]:
         """The attention of each layer."""
@@ -25,13 +29,14 @@ class LatentRule:
         one = LatentAttention(
             hidden_size=hidden,
             num_heads=heads,
-            query_rank=values.count_or_none("q_lora_rank"),
+            query_rank=values.count_or_none("q_lora_rank") if self.has_query_latent else None,
             latent=values.count("kv_lora_rank"),
             rotated=values.count("qk_rope_head_dim"),
             plain=values.count("qk_nope_head_dim"),
             value=values.count("v_head_dim", hidden // heads),
             bias=flag(values, self.bias),
             extra_vectors=number(values, self.vectors),
+            gate_width=number(values, self.gate),
         )
         return [one] * layers
 
@@ -57,5 +62,5 @@ sparse(
     router_vectors=lambda v: v.count("hidden_size"),  # a norm behind the experts
     **{**DEEPSEEK, "dense": named_or_first("first_k_dense_replace", 1)},
 )
-sparse("minicpm3", attention=LATENT, dense=all_dense, knows=SUM)
+sparse("minicpm3", attention=LATENT, dense=all_dense, mlp_bias="mlp_bias", knows=SUM)
 sparse("youtu", attention=LATENT, dense=all_dense, knows=SUM)

@@ -92,14 +92,14 @@ class LayeredReader(LlmReader):
         for key, known in self.must_be:
             if values.get(key) not in known:
                 raise values.wrong(key, " or ".join(map(repr, known)))
-        shared = common(values, labels, attends=self.attends)
         layers = list(self.layers(values))
+        shared = common(values, labels, attends=self.attends, layers=len(layers))
         kinds = tuple(dict.fromkeys(layers))
         found = Layered(
-            **{**shared, "num_layers": len(layers)},
+            **shared,
             kinds=kinds,
             order=tuple(map(kinds.index, layers)),
-            tied_embeddings=values.flag(self.tie, values.flag("tie_word_embeddings")),
+            tied_embeddings=values.tied("tie_word_embeddings" if values.get(self.tie) is None else self.tie),
             other_params=number(values, self.final_norm) * shared["hidden_size"] + number(values, self.other_params),
             around=tuple(self.around(values)) if self.around else (),
         )

@@ -50,6 +50,7 @@ def language_model(name: str, config: Mapping[str, Any], model_type: str = "") -
         raise SpecError(f"{name}: expected {key!r} to be an object, got {shown(given)}")
     inner_type = nested.type if nested.fixed else str(given.get("model_type") or nested.type)
     found = language_model(name, {**given, **_tie(values, given)}, inner_type)
+    _check_head(values, found.values)
     return replace(found, outer=(values, *found.outer))
 
 
@@ -70,10 +71,26 @@ def _flat(values: Values, nested: Nested) -> dict[str, Any]:
     return {key: values.given[key] for key in keys if key in values.given} or dict(nested.first)
 
 
+def _check_head(outer: Values, inner: Values) -> None:
+    """Raises SpecError for an output head whose sizes are others than those of the language model."""
+    if outer.known is None or not outer.known.head_of_whole or inner.flag("tie_word_embeddings"):
+        return
+    for key in ("hidden_size", "vocab_size"):
+        if outer.count(key) != inner.count(key):
+            raise SpecError(
+                f"{outer.name}: the output head's {key!r} of {outer.count(key)} is not the language model's of "
+                f"{inner.count(key)}, so its cost cannot be counted"
+            )
+
+
 def _tie(outer: Values, given: Mapping[str, Any]) -> dict[str, Any]:
     """Whether embedding and output head are one: the config around the language model decides, where it has a field."""
     key = "tie_word_embeddings"
-    if outer.known is None or key not in outer.known.fields:
+    if outer.known is None or outer.known.tied_by_its_text:
+        return {}
+    if outer.known.never_tied:
+        return {key: False}
+    if key not in outer.known.fields:
         return {}
     own = outer.get(key)
     if not own and outer.known.ties_like_its_text:

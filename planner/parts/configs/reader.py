@@ -73,8 +73,11 @@ def values_of(config: Mapping[str, Any], labels: Labels, model_type: str) -> Val
     return config if isinstance(config, Values) else Values(labels.name, config, model_type)
 
 
-def common(values: Values, labels: Labels, *, attends: bool = True) -> dict[str, Any]:
-    """What every language model says of itself, but for its size; a model that does not attend has one head."""
+def common(values: Values, labels: Labels, *, attends: bool = True, layers: int | None = None) -> dict[str, Any]:
+    """What every language model says of itself, but for its size; a model that does not attend has one head.
+
+    `layers` overrides the config's own number.
+    """
     hidden, heads = values.count("hidden_size"), values.count("num_attention_heads") if attends else 1
     return {
         "name": labels.name,
@@ -82,7 +85,7 @@ def common(values: Values, labels: Labels, *, attends: bool = True) -> dict[str,
         "model_type": values.type,
         "nominal_params": 0.0,
         "hidden_size": hidden,
-        "num_layers": values.count("num_hidden_layers"),
+        "num_layers": values.count("num_hidden_layers") if layers is None else layers,
         "num_heads": heads,
         "vocab_size": values.count("vocab_size"),
         "hf_id": labels.hf_id,

@@ -15,8 +15,9 @@ BIAS = "attention_bias"
 
 
 def head_size(values: Values) -> int:
-    """`head_dim`, where the config or its class gives one, else the width shared by the heads."""
-    return values.count("head_dim", values.count("hidden_size") // values.count("num_attention_heads"))
+    """`head_dim` where there is one and the class reads it, else the width shared by the heads."""
+    shared = values.count("hidden_size") // values.count("num_attention_heads")
+    return values.count("head_dim", shared) if values.reads("head_dim") else shared
 
 
 def kv_heads(values: Values) -> int:

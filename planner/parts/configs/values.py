@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from planner.base.errors import SpecError
@@ -35,7 +35,8 @@ carry over from another."""
 class Values(Mapping[str, Any]):
     """The values of one type of model: those that a config gives, and for the others the defaults of its class.
 
-    A value that is given as null is none, whatever the default.
+    A value that is given as null is none, whatever the default. Of two names for one field, the one that is not the
+    field's own goes first, as in the constructors of transformers.
     """
 
     def __init__(self, name: str, given: Mapping[str, Any], model_type: str = "") -> None:
@@ -50,7 +51,8 @@ class Values(Mapping[str, Any]):
         self.type = model_type or str(given.get("model_type") or "")
         self.known: ClassDefaults | None = class_defaults(self.type)
         self._fields = _to_fields(self.known) if self.known else {}
-        self.given = {self._fields.get(key, key): value for key, value in given.items()}
+        others = {self._fields[key]: value for key, value in given.items() if key in self._fields}
+        self.given = {key: value for key, value in given.items() if key not in self._fields} | others
         self._all = {**(self.known.fields if self.known else {}), **self.given}
 
     def __getitem__(self, key: str) -> Any:
@@ -61,6 +63,19 @@ class Values(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def with_given(self, more: Mapping[str, Any]) -> Values:
+        """The same with further values given."""
+        return Values(self.name, {**self.given, **more}, self.type)
+
+    def tied(self, key: str = "tie_word_embeddings") -> bool:
+        """Whether embedding and output head are one, by the config and what its class makes of it."""
+        return not (self.known is not None and self.known.never_tied) and self.flag(key)
+
+    def reads(self, key: str) -> bool:
+        """Whether the class has such a field or looks for one; true where the class is not known."""
+        known = self.known
+        return known is None or key in self._fields or key in known.fields or key in known.looked_for
 
     def check_keys(self, read: Sequence[str] = ()) -> None:
         """Raises SpecError for a key that the class does not have and that may say something of sizes.
@@ -78,8 +93,20 @@ class Values(Mapping[str, Any]):
                 f"{self.name}: nothing is known of {key!r} ({shown(value)}) in a config of the type {self.type}, so "
                 "its cost cannot be counted"
             )
+        self._check_window(fields)
         if self.get("per_layer_config") and "per_layer_config" not in read:
             raise SpecError(f"{self.name}: layers that differ by per_layer_config cannot be counted")
+
+    def _check_window(self, fields: Container[str]) -> None:
+        """Raises SpecError for a window that the class does not have, and that its context may exceed."""
+        window, context = self.get("sliding_window"), self.get("max_position_embeddings")
+        if window is None or "sliding_window" in fields:
+            return
+        if not isinstance(window, int) or not isinstance(context, int) or window < context:
+            raise SpecError(
+                f"{self.name}: the type {self.type} has no windows, but the config gives a 'sliding_window' of "
+                f"{shown(window)}, so its cost cannot be counted"
+            )
 
     def check_class(self) -> None:
         """Raises SpecError where the config names model classes, none of which is one of its type."""

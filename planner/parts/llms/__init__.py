@@ -6,8 +6,10 @@ from planner.parts.llms.beside import ImageLayer
 from planner.parts.llms.block import Block
 from planner.parts.llms.dense import Dense
 from planner.parts.llms.experts import Experts
+from planner.parts.llms.indexed import IndexedAttention
 from planner.parts.llms.latent import LatentAttention
 from planner.parts.llms.layered import Layer, Layered
+from planner.parts.llms.linear import ChannelDelta, Lightning
 from planner.parts.llms.mlp import Linear, Mlp
 from planner.parts.llms.recurrent import GatedDelta, HeadedStateSpace, Recurrent, Selective, ShortConvolution
 from planner.parts.llms.streams import AltUp, PerLayerInputs
@@ -15,15 +17,18 @@ from planner.parts.llms.streams import AltUp, PerLayerInputs
 __all__ = [
     "AltUp",
     "Block",
+    "ChannelDelta",
     "Dense",
     "Experts",
     "GatedDelta",
     "GroupedAttention",
     "HeadedStateSpace",
     "ImageLayer",
+    "IndexedAttention",
     "LatentAttention",
     "Layer",
     "Layered",
+    "Lightning",
     "Linear",
     "Llm",
     "Mlp",

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
+import numpy as np
+
 from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
 
@@ -38,6 +40,8 @@ class Experts(Block):
     """Biases of the router, gates of shared experts that are no matrices, and the like."""
     shared_gate: bool = False
     """Whether a matrix of one output weighs the shared expert."""
+    latent: int = 0
+    """Width that routed experts work in, behind one matrix and before another; 0: the model's."""
     runs_all: bool = False
     """Whether the implementation of transformers runs every expert on every token, and masks."""
 
@@ -46,14 +50,20 @@ class Experts(Block):
         return self.experts if self.router_outputs is None else self.router_outputs
 
     @property
+    def _size(self) -> int:
+        return self.latent if np.any(self.latent) else self.hidden_size
+
+    @property
+    def _biases(self) -> int:
+        return self.bias * self.experts * ((1 + self.gated) * self.width + self._size)
+
+    @property
     def vectors(self) -> int:
-        biases = self.bias * self.experts * ((1 + self.gated) * self.width + self.hidden_size)
-        return self.extra_vectors + biases
+        return self.extra_vectors + self._biases
 
     @property
     def expert_params(self) -> int:
-        one = (2 + self.gated) * self.width * self.hidden_size
-        return self.experts * one + self.bias * self.experts * ((1 + self.gated) * self.width + self.hidden_size)
+        return self.experts * (2 + self.gated) * self.width * self._size + self._biases
 
     @property
     def idle_expert_params(self) -> int:
@@ -65,7 +75,7 @@ class Experts(Block):
         return found
 
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
-        h, width, rows = self.hidden_size, self.width / gpus, todo.rows * self.per_token
+        h, size, width, rows = self.hidden_size, self._size, self.width / gpus, todo.rows * self.per_token
         touched = self.touched(todo.rows)
         yield Matmul(todo.rows, h, self._outputs, times=times)
         if self.shared_gate:
@@ -74,7 +84,10 @@ class Experts(Block):
             shared = self.shared_width / gpus
             yield Matmul(todo.rows, h, (1 + self.gated) * shared, times=times, quantised=True)
             yield Matmul(todo.rows, shared, h, times=times, quantised=True)
-        for k, n in ((h, (1 + self.gated) * width), (width, h)):
+        if np.any(self.latent):
+            yield Matmul(todo.rows, h, size, times=times, quantised=True)
+            yield Matmul(todo.rows, size, h, times=times, quantised=True)
+        for k, n in ((size, (1 + self.gated) * width), (width, size)):
             yield Matmul(
                 rows,
                 k,

@@ -72,6 +72,11 @@ class LatentAttention(Block):
             unmasked_rows=seen,
         )
         yield expand
+        yield from self.attend(todo, times, gpus)
+
+    def attend(self, todo: Pass, times: Number, gpus: Number) -> Iterator[Kernel]:
+        """Scores and mixes."""
+        heads, size = self.num_heads / gpus, self.plain + self.rotated
         expanded, kept = heads * (size + self.value) / 2, (self.latent + self.rotated) / 2
         if todo.step:
             absorbed = heads * (2 * self.latent + self.rotated) / 2

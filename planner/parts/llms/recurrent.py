@@ -52,6 +52,10 @@ class Recurrent(Block):
     def chunked_flops(self, tokens: Number) -> Number:
         """FLOPs of the recurrence over the new tokens of a prompt, as transformers computes them."""
 
+    def resumed_flops(self, tokens: Number) -> Number:
+        """The same where the state of an earlier prompt is continued."""
+        return self.chunked_flops(tokens)
+
     @property
     def step_flops(self) -> float:
         """FLOPs that PyTorch's counter sees in one decode step of the recurrence."""
@@ -65,8 +69,10 @@ class Recurrent(Block):
         if todo.step:
             counted = todo.rows * (2 * window + self.step_flops)
         else:
-            seen = todo.new_tokens + np.where(np.asarray(todo.cached_tokens) > 0, self.kernel, 0)
-            counted = todo.sequences * (window * (seen + self.kernel - 1) + self.chunked_flops(todo.new_tokens))
+            resumed, tokens = np.asarray(todo.cached_tokens) > 0, todo.new_tokens
+            seen = tokens + np.where(resumed, self.kernel, 0) + self.kernel - 1
+            recurrence = np.where(resumed, self.resumed_flops(tokens), self.chunked_flops(tokens))
+            counted = todo.sequences * (window * seen + recurrence)
         values = self.state_values + self.channels * self.kernel
         flops = (self.flops_per_token + window) / gpus
         yield State(times, todo.rows, todo.state_updates, values / gpus, flops, unmasked_flops=counted / gpus)
