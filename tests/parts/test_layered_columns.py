@@ -17,14 +17,17 @@ from planner.hardware import find_hardware
 from planner.parts.llms import (
     AltUp,
     Block,
+    ChannelDelta,
     Experts,
     GatedDelta,
     GroupedAttention,
     HeadedStateSpace,
     ImageLayer,
+    IndexedAttention,
     LatentAttention,
     Layer,
     Layered,
+    Lightning,
     Linear,
     Llm,
     Mlp,
@@ -55,12 +58,18 @@ def blocks(h: int) -> dict[str, Block]:
         "key is value": GroupedAttention(**heads, key_is_value=True),
         "latent": LatentAttention(**latent, query_rank=None),
         "latent queries": LatentAttention(**latent, query_rank=h // 3, gate_width=h),
+        "selected": IndexedAttention(**latent, query_rank=h // 3, selected=h, index_heads=4, index_dim=h // 8),
+        "selected before": IndexedAttention(**latent, query_rank=h // 3, selected=h, index_heads=0, index_dim=64),
         "experts": Experts(**experts),
+        "narrow experts": Experts(**experts, latent=h // 4, gated=False),
         "shared expert": Experts(**experts, shared_width=h, shared_gate=True, gated=h > 600),
         "all experts": Experts(**experts, router_outputs=7, runs_all=True),
         "mlp": Mlp(hidden_size=h, width=3 * h, gated=h > 600),
         "linear": Linear(steps=((h, 64), (64, h)), rows_per_token=1 + h % 3),
         "convolution": ShortConvolution(**recurrent),
+        "fixed decay": Lightning(hidden_size=h, heads=4, head_dim=h // 8, chunk=128),
+        "channels": ChannelDelta(**recurrent, heads=h // 64, head_dim=64, gate_rank=64),
+        "channels, plain gates": ChannelDelta(**recurrent, heads=4, head_dim=h // 8, gate_rank=None),
         "delta": GatedDelta(**recurrent, key_heads=2, value_heads=4, key_dim=64, value_dim=h // 8),
         "selective": Selective(**recurrent, inner=2 * h, state=16, step_rank=h // 16),
         "headed": HeadedStateSpace(**recurrent, heads=h // 32, head_dim=64, groups=1, state=h // 8, chunk=256),
@@ -94,6 +103,8 @@ def models() -> Iterator[Layered]:
         yield model(f"windows {h}", h, (5, "window+mlp"), (1, "attention+mlp"))
         yield model(f"hybrid {h}", h, (h // 256, "delta+experts"), (2, "attention+experts"), around=("linear",))
         yield model(f"latent {h}", h, (1, "latent+mlp"), (3, "latent queries+shared expert"))
+        yield model(f"selected {h}", h, (2, "selected+narrow experts"), (h // 256, "selected before+mlp"))
+        yield model(f"linear {h}", h, (2, "channels+experts"), (3, "fixed decay+mlp"), (1, "channels, plain gates+mlp"))
         yield model(f"chunks {h}", h, (3, "chunks+all experts"), (1, "attention+all experts"))
         yield model(f"borrowed {h}", h, (4, "key is value+mlp"), (2, "borrowed+mlp"), around=("inputs of layers",))
     yield model("states", 512, (3, "selective+mlp"), (2, "headed"), (4, "convolution+mlp"))

@@ -12,8 +12,6 @@ from typing import ClassVar
 
 import numpy as np
 
-import numpy as np
-
 from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
 
@@ -22,7 +20,7 @@ from planner.parts.walk import Kernel, Matmul, Number, Pass
 class Experts(Block):
     """Routed experts, each an MLP, and one shared MLP or none."""
 
-    columns_if_alike: ClassVar = ("shared_width", "router_outputs", "shared_gate", "runs_all")
+    columns_if_alike: ClassVar = ("shared_width", "router_outputs", "shared_gate", "latent", "runs_all")
 
     hidden_size: int
     width: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, M
 @dataclass(frozen=True, kw_only=True)
 class IndexedAttention(LatentAttention):
     """Attention over the latents of selected tokens."""
+
+    columns_if_alike: ClassVar = ("query_rank", "gate_width", "index_heads")
 
     query_rank: int
     selected: int
@@ -34,7 +37,7 @@ class IndexedAttention(LatentAttention):
 
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
         yield from super().walk(todo, times, gpus)
-        if not self.index_heads:
+        if not np.any(self.index_heads):
             return
         h, i, d = self.hidden_size, self.index_heads, self.index_dim
         yield Matmul(todo.rows, self.query_rank, i * d, times=times, quantised=True)
@@ -48,7 +51,7 @@ class IndexedAttention(LatentAttention):
 
     def attend(self, todo: Pass, times: Number, gpus: Number) -> Iterator[Kernel]:
         for kernel in super().attend(todo, times, gpus):
-            seen = todo.seen(float(self.selected))
+            seen = todo.seen(1.0 * self.selected)
             if isinstance(kernel, CacheRead):
                 yield replace(kernel, tokens=seen, unmasked_tokens=todo.seen())
             elif isinstance(kernel, Attention):
@@ -57,5 +60,5 @@ class IndexedAttention(LatentAttention):
                 yield kernel
 
     def cache(self, times: Number, gpus: Number = 1.0) -> Cache | None:
-        index = self.index_dim if self.index_heads else 0
+        index = self.index_dim if np.any(self.index_heads) else 0
         return Cache(times * (self.latent + self.rotated + index) * np.ones_like(gpus), UNLIMITED)  # whole on each GPU

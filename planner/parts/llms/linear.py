@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Lightning(Recurrent):
     A token writes its key times its value and reads the state with its query: 4 FLOPs a number. transformers works on
     blocks of B tokens, the last one shorter, 4 b^2 s + 4 b s^2 FLOPs each and head; behind a cache token by token.
     """
+
+    columns_if_alike: ClassVar = ()
 
     kernel: int = 0
     heads: int
@@ -73,6 +76,8 @@ class ChannelDelta(Recurrent):
     FLOPs of a token as in the gated delta rule: 6 a number. transformers works on chunks of 64 tokens, padded: 6 C^2 s
     + 6 C s^2 FLOPs each and head; what it sums up number by number is no product and counts nothing.
     """
+
+    columns_if_alike: ClassVar = ("gate_rank",)
 
     heads: int
     head_dim: int
