@@ -79,12 +79,23 @@ def test_counts_are_those_of_transformers(what: str) -> None:
     assert read_llm("m", file).params == sum(weights.values())
 
 
-def test_a_window_that_the_type_does_not_have_is_refused() -> None:
-    file = {**SMALL, "model_type": "llama", "max_position_embeddings": 64}
+def test_a_window_that_the_class_has_no_field_for_limits_caches() -> None:
+    transformers = pytest.importorskip("transformers")
+    file = {**SMALL, "model_type": "llama", "sliding_window": 4}
+    cache = transformers.DynamicCache(config=transformers.LlamaConfig(**file))
+    assert [layer.sliding_window for layer in cache.layers] == [4, 4]
+    assert [one.window for one in read_llm("m", file).caches()] == [4]
+    with pytest.raises(SpecError, match="has no windows, and the config gives a 'sliding_window' that it does not use"):
+        read_llm("m", {**file, "use_sliding_window": False})
+
+
+def test_a_window_that_layers_of_blocks_do_not_have_is_refused() -> None:
+    file = {**SMALL, "model_type": "granitemoe", "max_position_embeddings": 64}
     with pytest.raises(SpecError) as caught:
         read_llm("m", {**file, "sliding_window": 4})
     assert str(caught.value) == (
-        "m: the type llama has no windows, but the config gives a 'sliding_window' of 4, so its cost cannot be counted"
+        "m: the type granitemoe has no windows, but the config gives a 'sliding_window' of 4, so its cost cannot be "
+        "counted"
     )
     assert read_llm("m", {**file, "sliding_window": 64}).params == read_llm("m", file).params
 

@@ -28,6 +28,7 @@ from planner.parts.configs.windows import (
     everywhere,
     everywhere_or_by_types,
     from_layer_on,
+    where_no_field_is,
 )
 from planner.parts.llms import Dense
 
@@ -58,7 +59,7 @@ class DenseReader(LlmReader):
     other_params: Number = 0
     """The same outside of the layers: learned positions, the norm of the embedding."""
     windows: Rule | None = None
-    """Which layers have one; None: none, whatever the config says."""
+    """Which layers have one; None: its class has no windows."""
     sees_whole_prompt: Flag = False
     """Whether the tokens of a prompt see those behind them too."""
     qk_norm_weights: int = 1
@@ -73,7 +74,7 @@ class DenseReader(LlmReader):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return self.knows
+        return self.knows if self.windows else (*self.knows, "sliding_window")
 
     def read(self, config: Mapping[str, Any], labels: Labels) -> Dense:
         """A dense decoder. Raises SpecError for a value that is missing or no count."""
@@ -109,7 +110,7 @@ class DenseReader(LlmReader):
             + number(values, self.layer_vectors),
             final_norm_params=flag(values, self.final_norm) * norm,
             other_params=number(values, self.other_params),
-            windows=() if self.windows is None else self.windows(values, layers),
+            windows=(self.windows or where_no_field_is)(values, layers),
             sees_whole_prompt=flag(values, self.sees_whole_prompt),
         )
         return named(found, labels)

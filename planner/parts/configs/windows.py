@@ -21,6 +21,22 @@ def everywhere(values: Values, layers: int) -> Windows:
     return () if window is None else (window,) * layers
 
 
+def where_no_field_is(values: Values, layers: int) -> Windows:
+    """None, but where a config gives a window that its class has no field for: caches are made by it all the same.
+
+    Raises:
+        SpecError: it says that the window is not used, too.
+    """
+    if values.known is None or "sliding_window" in values.known.fields or values.get("sliding_window") is None:
+        return ()
+    if values.get("use_sliding_window") is False:
+        raise SpecError(
+            f"{values.name}: the type {values.type} has no windows, and the config gives a 'sliding_window' that it "
+            "does not use, so its cost cannot be counted"
+        )
+    return everywhere(values, layers)
+
+
 def everywhere_or_by_types(values: Values, layers: int) -> Windows:
     """Every layer, unless `layer_types` says another thing (Ministral)."""
     return by_type(values, layers, lambda layer: values.get("sliding_window") is not None)

@@ -22,7 +22,7 @@ from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, M
 class IndexedAttention(LatentAttention):
     """Attention over the latents of selected tokens."""
 
-    columns_if_alike: ClassVar = ("query_rank", "gate_width", "index_heads")
+    columns_if_alike: ClassVar[tuple[str, ...]] = ("query_rank", "gate_width", "index_heads")
 
     query_rank: int
     selected: int

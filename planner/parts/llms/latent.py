@@ -24,7 +24,7 @@ from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, M
 class LatentAttention(Block):
     """Attention over latents."""
 
-    columns_if_alike: ClassVar = ("query_rank", "gate_width")
+    columns_if_alike: ClassVar[tuple[str, ...]] = ("query_rank", "gate_width")
 
     hidden_size: int
     num_heads: int
