@@ -82,7 +82,7 @@ def measure_released(
         facts=facts,
         layers=released.llm.num_layers,
         stages=lambda requests, how: ReleasedStages(model, released, maker, workload, requests, seed=seed),
-        counted=lambda: _counted(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
+        counted=lambda: counted_flops(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
         preprocess=None,
         notes=("cutting and resizing images on the host is not measured",),
     )
@@ -96,8 +96,8 @@ def measure_released(
         ) from None
 
 
-def _counted(stages: ReleasedStages) -> dict[str, int]:
-    """FLOPs of one request by stage, without those that make masks."""
+def counted_flops(stages: ReleasedStages) -> dict[str, int]:
+    """FLOPs of one request by stage, without those that make masks; `stages` are of one request."""
     found = flops_of(stages)
     return found | {"encoder": found["encoder"] - stages.masking_flops}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,23 @@ HUB_IDS = (
     "meta-llama/Llama-4-Scout-17B-16E-Instruct",
     "allenai/Molmo2-8B",
     "microsoft/Phi-4-multimodal-instruct",
+    "KamilaMila/FastVLM-0.5B",
+    "google/gemma-3n-E2B-it",
 )
 """One for each kind of model that can be run here."""
-SLOW = ("HuggingFaceTB/SmolVLM-256M-Instruct", "microsoft/Phi-4-multimodal-instruct")
-"""Many tiles; an audio tower of fixed sizes."""
-EACH = [pytest.param(hub_id, marks=[pytest.mark.slow] if hub_id in SLOW else []) for hub_id in HUB_IDS]
+SLOW = (
+    "HuggingFaceTB/SmolVLM-256M-Instruct",
+    "microsoft/Phi-4-multimodal-instruct",
+    "KamilaMila/FastVLM-0.5B",
+    "google/gemma-3n-E2B-it",
+)
+"""Many tiles; towers of fixed sizes."""
+OF_TIMM = ("KamilaMila/FastVLM-0.5B", "google/gemma-3n-E2B-it")
+_TIMM = pytest.mark.skipif(find_spec("timm") is None, reason="needs timm")
+EACH = [
+    pytest.param(hub_id, marks=[pytest.mark.slow] * (hub_id in SLOW) + [_TIMM] * (hub_id in OF_TIMM))
+    for hub_id in HUB_IDS
+]
 
 TEXT = {
     "hidden_size": 64,
@@ -72,6 +85,7 @@ KNOBS: dict[str, dict[str, object]] = {
     "HuggingFaceTB/SmolVLM-256M-Instruct": {"longest_edge": 1024},
     "HuggingFaceTB/SmolVLM2-500M-Video-Instruct": {"do_image_splitting": False},
     "OpenGVLab/InternVL3-1B-hf": {"max_patches": 2},
+    "KamilaMila/FastVLM-0.5B": {"size": 256},
     "google/gemma-4-E4B-it": {"max_soft_tokens": 70},
     "google/gemma-4-26B-A4B-it": {"max_soft_tokens": 70},
     "google/gemma-4-12B-it": {"max_soft_tokens": 70},
@@ -149,6 +163,13 @@ OWN: dict[str, dict[str, dict[str, Any]]] = {
             "text_hidden_size": 64,
         },
         "": {"image_patch_id": 5},
+    },
+    "fast_vlm": {"": {"image_token_index": 590}, "vision_config": dict.fromkeys(_WRITTEN) | {"hidden_size": 3072}},
+    "gemma3n": {
+        "text_config": _WINDOWS
+        | {"intermediate_size": [96] * 4, "activation_sparsity_pattern": [0.9, 0.9, 0.0, 0.0], "laurel_rank": 8}
+        | {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": 590, "num_kv_shared_layers": 2},
+        "vision_config": dict.fromkeys(_WRITTEN) | {"hidden_size": 2048, "vocab_offset": 590, "vocab_size": 128},
     },
     "gemma3": {  # 16 x 16 patches
         "vision_config": {"image_size": 224},

@@ -140,9 +140,11 @@ def test_what_cannot_be_built_is_said(tmp_path: Path) -> None:
         build_released(find_checkpoint(SMALL), weights="pretrained", device="meta")
 
 
-def test_a_kind_whose_inputs_cannot_be_made_is_refused() -> None:
+def test_a_kind_whose_inputs_cannot_be_made_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.make.pixels.base.find_spec", lambda name: None)
     for hub_id, said in (
-        ("KamilaMila/FastVLM-0.5B", "no image inputs can be made for the model type fast_vlm; expected one of"),
+        ("KamilaMila/FastVLM-0.5B", "its vision tower is built by timm; expected it to be installed: pip install timm"),
+        ("google/gemma-3n-E2B-it", "its vision tower is built by timm; expected it to be installed: pip install timm"),
     ):
         model = ReleasedModel.of_checkpoint(hub_id, "300x200")
         with pytest.raises(InputError, match=said):

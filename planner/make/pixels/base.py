@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -39,6 +40,8 @@ class PixelMaker(ABC):
     """Modules inside of its language model that are of images or sound."""
     unused: tuple[str, ...] = ()
     """Modules that the reference runs though nothing is done with what they give."""
+    packages: tuple[str, ...] = ()
+    """Beside transformers, that its vision tower is built by."""
     towers: tuple[str, ...] = ()
     """Types of vision tower that it can feed; empty: the kind has one only."""
     typed: bool = False
@@ -67,7 +70,13 @@ class PixelMaker(ABC):
         return {}
 
     def check(self, model: ReleasedModel, values: Mapping[str, Any]) -> None:
-        """Raises InputError for a tower that it cannot feed."""
+        """Raises InputError for a tower that it cannot feed, and where a package is missing."""
+        missing = [name for name in self.packages if find_spec(name) is None]
+        if missing:
+            raise InputError(
+                f"{model.checkpoint.name} cannot be run here: its vision tower is built by {' and '.join(missing)}; "
+                f"expected it to be installed: pip install {' '.join(missing)}"
+            )
         tower = (values.get("vision_config") or {}).get("model_type")
         if self.towers and tower not in self.towers:
             raise InputError(

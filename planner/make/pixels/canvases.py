@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from planner.configuration import ReleasedModel
-from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, shrunk_sides, view_shape
+from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, shrunk_sides
+from planner.parts.images.anyres import Anyres
 
 SQUARE_TOWERS = ("clip_vision_model", "siglip_vision_model")
 
@@ -24,10 +25,11 @@ class Canvases(PixelMaker):
     """Settings that stand in the model's config too."""
 
     def pixels(self, model: ReleasedModel, config: Any, prompts: int, images: int, random: Random) -> Pixels:
-        places = prompts * images
+        assert isinstance(model.rule, Anyres)
+        places, side = prompts * images, model.rule.tile  # not always whole patches
         width, height = shrunk_sides(model)
         found = {
-            "pixel_values": random(places, model.seen.tiles, *view_shape(model, config)),
+            "pixel_values": random(places, model.seen.tiles, 3, side, side),
             "image_sizes": torch.tensor([[height, width]] * places),
         }
         if self.counted:

@@ -1,4 +1,4 @@
-"""Squares of one size, one after the other: LLaVA, Gemma 3, PaliGemma, InternVL, Aya, Llama 4, Idefics 3."""
+"""Squares of one size: LLaVA, Gemma 3, PaliGemma, InternVL, Aya, Llama 4, Idefics 3; and for towers of timm."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from planner.configuration import ReleasedModel
 from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, view_shape
+from planner.parts.images.square import Convolved, Square
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,27 @@ class ProjectedViews(Views):
         return model.multi_modal_projector(features.reshape(-1, features.shape[-1]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConvolvedSquares(PixelMaker):
+    """One square of the side that the processor makes, for a tower of timm: (B I, 3, s, s)."""
+
+    packages: tuple[str, ...] = ("timm",)
+
+    def pixels(self, model: ReleasedModel, config: Any, prompts: int, images: int, random: Random) -> Pixels:
+        rule = model.rule
+        assert isinstance(rule, Square | Convolved)
+        side = rule.side if isinstance(rule, Square) else rule.size
+        return {"pixel_values": random(prompts * images, 3, side, side)}
+
+
 for name in ("internvl", "gemma3", "paligemma", "aya_vision"):
     PIXEL_MAKERS.register(Views(name=name))
 for name in ("idefics3", "smolvlm"):
     PIXEL_MAKERS.register(ViewsOfPrompts(name=name, connectors=("connector",)))
 PIXEL_MAKERS.register(
     ProjectedViews(name="llama4", connectors=("vision_model.vision_adapter", "multi_modal_projector"))
+)
+PIXEL_MAKERS.register(ConvolvedSquares(name="fast_vlm"))
+PIXEL_MAKERS.register(
+    ConvolvedSquares(name="gemma3n", connectors=("embed_vision",), audio=("audio_tower", "embed_audio"), by_ids=True)
 )
