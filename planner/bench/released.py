@@ -84,7 +84,7 @@ def measure_released(
         stages=lambda requests, how: ReleasedStages(model, released, maker, workload, requests, seed=seed),
         counted=lambda: counted_flops(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
         preprocess=None,
-        notes=("cutting and resizing images on the host is not measured",),
+        notes=_notes(released),
     )
     try:
         with torch.no_grad():
@@ -94,6 +94,15 @@ def measure_released(
             f"{released} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, image or "
             "model"
         ) from None
+
+
+def _notes(released: ReleasedModel) -> tuple[str, ...]:
+    """What is left out."""
+    deaf = ("requests hold text and images: the audio part takes memory and is not measured",)
+    return (
+        "cutting and resizing images on the host is not measured",
+        *(deaf if released.checkpoint.encoder.audio_params else ()),
+    )
 
 
 def counted_flops(stages: ReleasedStages) -> dict[str, int]:
