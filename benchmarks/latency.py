@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Model, Run
-from planner.costs.kernels import StageTime
+from planner.costs.kernels import Place, StageTime
 from planner.costs.latency import Latency, latency
 from planner.costs.silicon import SYSTEMS, Engine
 from planner.costs.stages import Workload
@@ -89,7 +89,7 @@ def pairs_of(hardware: Hardware, shapes: list[Shape], *, prefill: bool, precisio
             latency = predicted(hardware, shape.llm, shape.gpus, precision)
             tables[key] = latency.prefill if prefill else latency.decode_step
         grid = (len(BATCHES), len(PROMPTS))
-        stage = tables[key].at(grid, (BATCHES.index(shape.batch), PROMPTS.index(shape.tokens)))
+        stage = tables[key].at(Place(grid, (BATCHES.index(shape.batch), PROMPTS.index(shape.tokens))))
         rows.append((sum(shape.seconds.values()), stage.seconds, stage.ideal_s))
     return np.array(rows)
 

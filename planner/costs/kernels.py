@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,17 +109,31 @@ class StageTime:
         bound: NDArray[np.str_] = np.array(BOUNDS)[np.argmax(parts, axis=0)]
         return bound if bound.ndim else str(bound)
 
-    def at(self, shape: tuple[int, ...], index: tuple[int, ...]) -> StageTime:
-        """The numbers of one candidate, by its place in the broadcast shape of all."""
-        return StageTime(*(_entry(getattr(self, item.name), shape, index) for item in fields(StageTime)))
+    def at(self, place: Place) -> StageTime:
+        """The numbers of one candidate."""
+        return StageTime(*map(place.entry, _numbers(self)))
 
 
-def _entry(value: Number, shape: tuple[int, ...], index: tuple[int, ...]) -> float:
-    """One number of those that broadcast to a shape; a plan asks for thousands, so without a view for each."""
-    array = np.asarray(value)
-    lead = len(shape) - array.ndim
-    places = zip(array.shape, shape[lead:], index[lead:], strict=True)
-    return float(array.item(*(0 if size == 1 < full else place for size, full, place in places)))
+_numbers = attrgetter(*(item.name for item in fields(StageTime)))
+
+
+class Place:
+    """One candidate, by its place in the broadcast shape of all; its numbers are read without a view for each."""
+
+    def __init__(self, shape: tuple[int, ...], index: tuple[int, ...]) -> None:
+        self._shape, self._index = shape, index
+        self._known: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def entry(self, value: Number) -> float:
+        """One number of those that broadcast to the shape."""
+        if isinstance(value, float):
+            return float(value)
+        own = value.shape
+        if own not in self._known:
+            lead = len(self._shape) - len(own)
+            places = zip(own, self._shape[lead:], self._index[lead:], strict=True)
+            self._known[own] = tuple(0 if size == 1 < full else place for size, full, place in places)
+        return float(value.item(self._known[own]))
 
 
 def summed(stages: Sequence[StageTime]) -> StageTime:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Model, Run
-from planner.costs.kernels import Number, StageTime, summed
+from planner.costs.kernels import Number, Place, StageTime, summed
 from planner.costs.seconds import Clocks
 from planner.costs.stages import Workload, passes
 from planner.hardware import Hardware
@@ -94,7 +94,8 @@ class Latency:
 
     def at(self, *index: int) -> Latency:
         """The numbers of one candidate."""
-        stages = {name: getattr(self, name).at(self.shape, index) for name in LATENCY_STAGES}
+        place = Place(self.shape, index)
+        stages = {name: getattr(self, name).at(place) for name in LATENCY_STAGES}
         return replace(self, **stages, batch=float(np.broadcast_to(self.batch, self.shape)[index]), shape=())
 
     def to_dict(self) -> dict[str, float | str | dict[str, float | str]]:

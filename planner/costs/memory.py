@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,13 +90,16 @@ class Memory:
 
     def at(self, *index: int) -> Memory:
         """The numbers of one candidate."""
-        return Memory(*(float(np.asarray(getattr(self, item.name))[index]) for item in fields(self)))
+        return Memory(*(float(sizes[index]) for sizes in _sizes(self)))
 
     def to_dict(self) -> dict[str, float | str]:
         sizes = {
             f"{one.name}_bytes": float(getattr(self, one.name)) for one in fields(self) if one.name != "peak_stage"
         }
         return sizes | {"peak_stage": STAGES[int(self.peak_stage)], "owner": self.owner()}
+
+
+_sizes = attrgetter(*(item.name for item in fields(Memory)))
 
 
 def memory(model: Model, workload: Workload, run: Run) -> Memory:

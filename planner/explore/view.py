@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from planner.base.errors import InputError, PlannerError
@@ -65,7 +65,7 @@ class View:
         """As the page's script takes it."""
         plain_fields = {one.name: getattr(self, one.name) for one in fields(self)}
         return plain_fields | {
-            "tables": [asdict(table) for table in self.tables],
+            "tables": [dict(vars(table)) for table in self.tables],
             "chart": None if self.chart is None else as_json(self.chart),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,14 +176,14 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     asked = fits & (not unmeasured(owners, tried.released))
     doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table.llm_params, table.visual_tokens, errors, asked)
 
+    @cache
     def candidate(row: int) -> Candidate:
         return _candidate(space, row, deployment.kv_precision, doubt.facts(row))
 
     ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
     distinct = ranking[_firsts(space, ranking)]
-    best_row = int(distinct[0])
-    best = candidate(best_row)
+    best = candidate(int(distinct[0]))
     primary = limits[0]  # the frontier runs along FLOPs where they are limited, else along the first limit asked for
     along = table.quantities[primary.column] * (-1.0 if primary.at_least else 1.0)
     others = all_met([limit for limit in limits if limit is not primary], table.quantities) & space.possible
@@ -191,7 +192,6 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     fitting = np.flatnonzero(fits)
     tied = distinct[np.isin(distinct, doubt.tied_rows())]
     tied = tied[np.lexsort((errors[tied], costs[tied]))]
-    found = slacks(limits, table.quantities, errors, space.possible, best_row)
     chosen_law = laws[best.compressor.name]
     return Plan(
         best=best,
@@ -202,7 +202,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         best_of_each=_best_of_each(space, ranking, candidate),
         limits=tuple(
             SlackOfPick(one.limit, one.used, one.binds, None if one.relaxed_row is None else candidate(one.relaxed_row))
-            for one in found
+            for one in slacks(limits, table.quantities, errors, space.possible, int(distinct[0]))
         ),
         law=chosen_law,
         laws=laws,

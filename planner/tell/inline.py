@@ -63,7 +63,9 @@ def joined(parts: Sequence[Line | Inline], last: str = " and ") -> Line:
 
 def visible(text: str, length_max: int = TEXT_MAX) -> str:
     """A foreign text on one line: control characters and marks of direction are shown, not obeyed; cut where long."""
-    shown = "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in text)
+    shown = text
+    if not text.isprintable():
+        shown = "".join(ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in text)
     return shown if len(shown) <= length_max else shown[: length_max - 1] + "…"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from importlib import resources
 from typing import Any, TypeAlias
 
@@ -64,7 +63,7 @@ def answer(query: str, offer: Offer) -> dict[str, Any]:
         "link": write_link(state, offer),
         "command": command_of(state, offer),
         "texts": texts_of(state, offer),
-        "numbers": {name: value for name, value in asdict(state).items() if isinstance(value, int | float)}
+        "numbers": {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
         | dict(state.limits),
         "view": view.to_dict(),
         "computed_in_s": time.perf_counter() - start,

@@ -12,6 +12,7 @@ Letters: K nodes (pairs of exponents), n runs, Q quantities; x, t centred logari
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,15 @@ class Products:
     two_powers: bool
     bounded_offset: bool
     """Whether D >= 0."""
+
+    @cached_property
+    def faces(self) -> tuple[_Face, ...]:
+        """Every face of the form, and its optimum at each node."""
+        singles = ((True, False), (False, True), (True, True)) if self.two_powers else ((True, False),)
+        faces = [_face(self, first, second, True) for first, second in (*singles, (False, False))]
+        if self.bounded_offset:
+            faces += [_face(self, first, second, False) for first, second in singles]
+        return tuple(faces)
 
 
 def products(form: Projection, design: Design, y: FloatArray, exponents: FloatArray) -> Products:
@@ -107,15 +117,6 @@ def _face(p: Products, first: bool, second: bool, offset: bool) -> _Face:
     return _Face(i11, i12, i22, a, b, np.where(regular, yy - a * y1 - b * y2, np.inf), offset)
 
 
-def _faces(p: Products) -> list[_Face]:
-    """Every face of the form."""
-    singles = ((True, False), (False, True), (True, True)) if p.two_powers else ((True, False),)
-    faces = [_face(p, first, second, True) for first, second in (*singles, (False, False))]
-    if p.bounded_offset:
-        faces += [_face(p, first, second, False) for first, second in singles]
-    return faces
-
-
 def projected_rss(p: Products) -> FloatArray:
     """The least RSS under the signs at each node, (K,)."""
     free = _face(p, True, p.two_powers, True)
@@ -130,7 +131,7 @@ def projected_rss(p: Products) -> FloatArray:
         best = np.where(feasible & (plane.rss < best), plane.rss, best)
         settled |= (d < 0) & feasible
     if not settled.all():
-        for face in _faces(p):
+        for face in p.faces:
             d = p.y_mean - face.a * p.m1 - face.b * p.m2 if face.offset else np.zeros(())
             feasible = (face.a >= 0) & (face.b >= 0) & ((d >= 0) | (not p.bounded_offset))
             best = np.where(feasible & (face.rss < best), face.rss, best)
@@ -153,7 +154,7 @@ def extremes(
     g_a, g_b, g_d = (np.asarray(g, float) for g in weights)
     shape = np.broadcast_shapes(g_a.shape, g_b.shape, g_d.shape, p.c11.shape)
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-    for face in _faces(p):
+    for face in p.faces:
         slack = level - face.rss
         inside = slack >= 0
         if not inside.any():
@@ -165,18 +166,18 @@ def extremes(
         dc = g_d / p.weight if face.offset else np.zeros(())
         length = np.sqrt(np.maximum(h_a * da + h_b * db + g_d * dc, 0.0))
         step = reach / np.where(length > 0, length, np.inf)
-        for sign in (-1.0, 1.0):
-            a, b = face.a + sign * step * da, face.b + sign * step * db
+        to_a, to_b, to_c = step * da, step * db, step * dc
+        for move in (np.subtract, np.add):
+            a, b = move(face.a, to_a), move(face.b, to_b)
             feasible = inside & (a >= 0) & (b >= 0)
+            value = g_a * a + g_b * b
             if face.offset:
-                d = p.y_mean + sign * step * dc - a * p.m1 - b * p.m2
+                d = move(p.y_mean, to_c) - a * p.m1 - b * p.m2
                 if p.bounded_offset:
                     feasible = feasible & (d >= 0)
-                value = g_a * a + g_b * b + g_d * d
-            else:
-                value = g_a * a + g_b * b
-            low = np.where(feasible & (value < low), value, low)
-            high = np.where(feasible & (value > high), value, high)
+                value = value + g_d * d
+            low = np.minimum(low, np.where(feasible, value, np.inf))
+            high = np.maximum(high, np.where(feasible, value, -np.inf))
     return low, high
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from planner.laws.engine.cloud import Cloud, Problem, log_range, make_cloud, zoom
 from planner.laws.engine.design import Design, make_design
-from planner.laws.engine.projection import EXPONENT_MAX, Projection
+from planner.laws.engine.projection import EXPONENT_MAX, Projection, Weights
 from planner.laws.engine.region import Products, extremes, products, ratio_extremes
 from planner.laws.engine.tokens import BudgetLine
 from planner.laws.known import known
@@ -25,6 +25,7 @@ from planner.laws.profile.base import Interval, Profiler, fixed
 FloatArray = NDArray[np.float64]
 
 _FINE, _COARSE = 40, 32  # nodes along each axis of a cloud: of one that is zoomed into, of one for many predictions
+_AT_ONCE = 8192  # numbers in each of the arrays of a step over many predictions
 _AT_LIMIT = 1e-3  # relative: an end this near to the largest exponent is cut off by it
 _SEARCH_FLOOR = 1.1e-6  # exponents below it are not searched: an end there is cut off by zero
 
@@ -120,28 +121,35 @@ class ExactProfiler(Profiler):
         return self._ends(signed)
 
     def _errors(self, llm_params: FloatArray, visual_tokens: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return self._linear(self._weights_at(llm_params, visual_tokens))
+        return self._linear(lambda some: self._weights_at(llm_params[some], visual_tokens[some]), len(llm_params))
 
     def differences(
         self, llm_params: FloatArray, visual_tokens: FloatArray, reference: tuple[float, float]
     ) -> tuple[FloatArray, FloatArray]:
-        points = self._weights_at(llm_params, visual_tokens)
         base = self._weights_at(np.array([reference[0]]), np.array([reference[1]]))
-        return self._linear(tuple(there - here for there, here in zip(points, base, strict=True)))
 
-    def _linear(self, weights: tuple[FloatArray, ...]) -> tuple[FloatArray, FloatArray]:
-        """Extremes (Q,) over the coarse cloud of quantities with weights of (A, B, D), each (Q, K)."""
-        g_a, g_b, g_d = weights
-        low, high = extremes(self._coarse_products, self.rss_level, (g_a, g_b, g_d))
-        return low.min(axis=-1), high.max(axis=-1)
+        def weights(some: slice) -> Weights:
+            g_a, g_b, g_d = self._weights_at(llm_params[some], visual_tokens[some])
+            return g_a - base[0], g_b - base[1], g_d - base[2]
 
-    def _weights_at(self, llm_params: FloatArray, visual_tokens: FloatArray) -> tuple[FloatArray, ...]:
+        return self._linear(weights, len(llm_params))
+
+    def _linear(self, weights: Callable[[slice], Weights], count: int) -> tuple[FloatArray, FloatArray]:
+        """Extremes (Q,) over the coarse cloud of quantities with weights of (A, B, D), each (Q, K); a few quantities at
+        a time, for arrays that stay in the processor's cache."""
+        rows = max(_AT_ONCE // len(self.coarse.exponents), 1)
+        lows, highs = [], []
+        for start in range(0, max(count, 1), rows):
+            low, high = extremes(self._coarse_products, self.rss_level, weights(slice(start, start + rows)))
+            lows.append(low.min(axis=-1))
+            highs.append(high.max(axis=-1))
+        return np.concatenate(lows), np.concatenate(highs)
+
+    def _weights_at(self, llm_params: FloatArray, visual_tokens: FloatArray) -> Weights:
         """Weights (Q, K) of the centred (A, B, D) in the error at points (Q,), at the nodes of the coarse cloud."""
         return self._point_weights(llm_params, visual_tokens, self.coarse.exponents)
 
-    def _point_weights(
-        self, llm_params: FloatArray, visual_tokens: FloatArray, exponents: FloatArray
-    ) -> tuple[FloatArray, ...]:
+    def _point_weights(self, llm_params: FloatArray, visual_tokens: FloatArray, exponents: FloatArray) -> Weights:
         x = (np.log(llm_params / self.law.n_unit_params) - self.design.x_mean)[:, None]
         t = (np.log(visual_tokens) - self.design.t_mean)[:, None]
         return self.projection.point_weights(x, t, exponents)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -100,7 +101,7 @@ class Dense(Llm):
         """Weights of the input embedding."""
         return self.hidden_size * self.vocab_size
 
-    @property
+    @cached_property
     def params(self) -> int:
         """Exact count of distinct parameters, equal to that of the Hugging Face model."""
         biases = self.qkv_bias * (self.attention_width + 2 * self.kv_width) + self.o_bias * self.hidden_size

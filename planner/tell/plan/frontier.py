@@ -10,6 +10,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.quantities import format_fraction, format_score, score_of
 from planner.parts.released.select import family_of_released
 from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
@@ -154,25 +155,24 @@ def _others(plan: Plan, table: CandidateTable, told: list[Candidate], everything
     along = table.quantities[limit.column]
     known = {(one.llm.name, one.visual_tokens, one.compressor.name) for one in told}
     several = len(plan.tried.compressors) > 1
-    for row in _rows(table, along, limit.at_least):
-        if not (table.fits[row] or everything):
+    title = "" if limit.kind.names_itself else f"{limit.title} "
+    rows = _rows(table, along, limit.at_least)
+    columns = (table.fits, table.setup_index, table.llm_index, table.visual_tokens, along, table.predicted_error)
+    for fits, setup, llm, tokens, cost, error in zip(*(column[rows].tolist() for column in columns), strict=True):
+        name, compressor = table.llms[llm].name, table.setups[setup]["compressor"]
+        if not (fits or everything) or (name, tokens, compressor) in known:
             continue
-        setup = table.setups[int(table.setup_index[row])]
-        name, tokens = table.llms[int(table.llm_index[row])].name, int(table.visual_tokens[row])
-        if (name, tokens, setup["compressor"]) in known:
-            continue
-        cost, error = float(along[row]), float(table.predicted_error[row])
-        title = "" if limit.kind.names_itself else f"{limit.title} "
-        way = f" ({setup['compressor']})" if several else ""
-        count = "1 visual token" if tokens == 1 else f"{tokens} visual tokens"
-        scored = f", score {v.score(error)}" if 0 <= error <= 1 else ""
-        text = f"{name} with {count}{way}: error {v.error(error)}{scored}, {title}{limit.show(cost)}"
-        tip = line(Value(text, error, "predicted error"))
-        standing = "beside" if table.fits[row] else "over"
-        yield Mark(cost, error, "circle", tip, series=name, standing=standing, weight=float(tokens))
+        way = f" ({compressor})" if several else ""
+        count = "1 visual token" if tokens == 1 else f"{tokens:.0f} visual tokens"
+        score = score_of(error)
+        scored = "" if score is None else f", score {format_score(score)}"
+        text = f"{name} with {count}{way}: error {format_fraction(error)}{scored}, {title}{limit.show(cost)}"
+        tip = (Value(text, error, "predicted error"),)
+        standing = "beside" if fits else "over"
+        yield Mark(cost, error, "circle", tip, series=name, standing=standing, weight=tokens)
 
 
-def _rows(table: CandidateTable, along: FloatArray, at_least: bool) -> list[int]:
+def _rows(table: CandidateTable, along: FloatArray, at_least: bool) -> NDArray[np.intp]:
     """One row for each model, visual tokens and compressor: one that fits if there is one, then the least costly."""
     names = list(dict.fromkeys(setup["compressor"] for setup in table.setups))
     compressor = np.array([names.index(setup["compressor"]) for setup in table.setups])[table.setup_index]
@@ -180,7 +180,8 @@ def _rows(table: CandidateTable, along: FloatArray, at_least: bool) -> list[int]
     highest = int(table.visual_tokens.max()) + 1
     key = (table.llm_index * highest + table.visual_tokens.astype(int)) * len(names) + compressor
     firsts = order[np.sort(np.unique(key[order], return_index=True)[1])]
-    return [int(row) for row in firsts[:_POINTS_MAX]]
+    found: NDArray[np.intp] = firsts[:_POINTS_MAX]
+    return found
 
 
 def _legend(shapes: dict[str, str], marks: Iterable[Mark]) -> Iterator[tuple[str, Line]]:
