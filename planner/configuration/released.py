@@ -100,6 +100,11 @@ class ReleasedModel(Model):
         return f"ReleasedModel({self})"
 
     @property
+    def knob(self) -> str:
+        """The knobs that are turned as they are typed, "max_pixels=401408"; "" where everything is as published."""
+        return settings_text(self.turned)
+
+    @property
     def sequence_tokens(self) -> Number:
         return self.visual_tokens
 

@@ -23,7 +23,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, UnknownNameError
 from planner.configuration import Model, Run
 from planner.costs.kernels import Number, Place, StageTime, summed
 from planner.costs.seconds import Clocks
@@ -36,7 +36,15 @@ FloatArray = NDArray[np.float64]
 
 LATENCY_STAGES = ("encoder", "compressor", "query_pass", "prefill", "decode_step")
 ROOFLINE = "roofline"
+SILICON = "silicon"
+LATENCY_SOURCES = (ROOFLINE, SILICON)
 MIXED = "mixed"
+
+
+def check_latency_source(source: str) -> None:
+    """Raises UnknownNameError for a source of times that there is not."""
+    if source not in LATENCY_SOURCES:
+        raise UnknownNameError("latency source", source, LATENCY_SOURCES)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,16 @@ from pathlib import Path
 from planner.base.errors import InputError
 from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run, cannot_share
 from planner.costs.flops import FULL, TORCH, Flops, flops
-from planner.costs.latency import latency, speed_limit_tokens
+from planner.costs.latency import (
+    LATENCY_SOURCES,
+    ROOFLINE,
+    SILICON,
+    check_latency_source,
+    latency,
+    speed_limit_tokens,
+)
 from planner.costs.memory import memory
-from planner.costs.result import LATENCY_SOURCES, ROOFLINE, SILICON, RequestCost, check_latency_source
+from planner.costs.result import RequestCost
 from planner.costs.stages import Workload, as_workload
 from planner.counting import found_or_counted
 from planner.hardware import Hardware

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.base.errors import UnknownNameError
 from planner.base.quantities import format_flops, format_seconds
 from planner.base.result import Result
 from planner.configuration import Model, ReleasedModel, Run
@@ -25,16 +24,6 @@ from planner.parts.walk import Cache
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ROOFLINE = "roofline"
-SILICON = "silicon"
-LATENCY_SOURCES = (ROOFLINE, SILICON)
-
-
-def check_latency_source(source: str) -> None:
-    """Raises UnknownNameError for a source of times that there is not."""
-    if source not in LATENCY_SOURCES:
-        raise UnknownNameError("latency source", source, LATENCY_SOURCES)
 
 
 @dataclass(frozen=True, repr=False)

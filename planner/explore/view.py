@@ -18,12 +18,12 @@ from planner.planning.limits import find_limit
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan as search
-from planner.tell.cost import speed_limit
 from planner.tell.document import Chart, Line, plain, raw_of
 from planner.tell.document import Table as Told
 from planner.tell.plan import sentences as say
 from planner.tell.plan.frontier import Beside, frontier_chart
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of, tied_table
+from planner.tell.stages import speed_limit
 
 TIED_SHOWN = 12
 

@@ -16,19 +16,19 @@ from planner.base.quantities import (
     format_seconds,
     score_of,
 )
-from planner.configuration import Model, ReleasedModel, Run
+from planner.configuration import Model, Run
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
 from planner.costs.memory import Memory
 from planner.hardware import Hardware
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
-from planner.parts.images import settings_text
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import RELAXED_BY, Limit
 
 if TYPE_CHECKING:
+    from planner.configuration import ReleasedModel
     from planner.planning.plan_record import CandidateRecord
 
 
@@ -99,7 +99,7 @@ class Candidate:
     @property
     def knob(self) -> str:
         """The knob of a released model as it is typed, "max_pixels=401408"; "" where everything is as published."""
-        return "" if self.released is None else settings_text(self.released.turned)
+        return "" if self.released is None else self.released.knob
 
     @property
     def name(self) -> str:

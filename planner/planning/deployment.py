@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.base.errors import InputError, QuantityError
 from planner.base.quantities import positive_number, whole_number
-from planner.costs.result import ROOFLINE, check_latency_source
+from planner.costs.latency import ROOFLINE, check_latency_source
 from planner.hardware import Hardware, default_precision, find_hardware
 from planner.hardware.precision import check_precisions
 from planner.planning.limits import LimitKind

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from planner.base.errors import InputError
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
-from planner.parts.images import ImageMix, ImageSize
-from planner.parts.released import Models
 from planner.planning.deployment import several
+
+if TYPE_CHECKING:
+    from planner.parts.images import ImageMix, ImageSize
+    from planner.parts.released import Models
 
 Images: TypeAlias = (
     "str | os.PathLike[str] | ImageSize | tuple[int, int] | Iterable[str] | Mapping[str, float] | ImageMix"

@@ -29,7 +29,6 @@ from planner.parts.catalog import (
 )
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
-from planner.parts.released import Models
 from planner.parts.towers import Tower
 from planner.planning.blocks import Space
 from planner.planning.candidate import Candidate, SlackOfPick
@@ -48,6 +47,7 @@ from planner.planning.traffic import read_traffic
 from planner.planning.transfer import unmeasured
 
 if TYPE_CHECKING:
+    from planner.parts.released import Models
     from planner.planning.released import ReleasedAxes
 
 __all__ = ["DRAWS", "pareto", "plan", "plan_among"]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.parts.catalog import llm_catalog, vision_catalog
 from planner.parts.compressors import Compressor
-from planner.parts.images import ImageMix
 from planner.parts.llms import Llm
-from planner.parts.released import Selection
 from planner.parts.towers import Tower
 from planner.planning.table import CandidateTable
+
+if TYPE_CHECKING:
+    from planner.parts.images import ImageMix
+    from planner.parts.released import Selection
 
 FloatArray = NDArray[np.float64]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from planner.configuration import ReleasedModel
 from planner.costs.request import RequestCost
-from planner.parts.images import settings_text
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -23,7 +22,7 @@ from planner.tell.document import (
     sentence,
 )
 from planner.tell.memory import memory_table
-from planner.tell.stages import stage_table
+from planner.tell.stages import speed_limit, stage_table
 
 
 def cost_story(cost: RequestCost) -> Document:
@@ -50,7 +49,7 @@ def _heading(cost: RequestCost) -> Line:
     name = foreign(model.checkpoint.hub_id or model.checkpoint.name, "model")
     if model.image is None:
         return line(name, " without an image")
-    knobs = [line(" at ", Code(settings_text(model.turned)))] if model.turned else []
+    knobs = [line(" at ", Code(model.knob))] if model.turned else []
     return line(name, *knobs, " with ", tokens, " for ", foreign(str(model.image), "image, width x height in pixels"))
 
 
@@ -110,15 +109,6 @@ def _memory(cost: RequestCost) -> Iterator[Block]:
     if cost.hardware is None or cost.requests_that_fit is None:
         return
     yield Paragraph(line("requests that fit at once: ", v.count(cost.requests_that_fit, "requests that fit at once")))
-
-
-def speed_limit(tokens: int) -> Paragraph:
-    """From which number of visual tokens on fewer of them save no time."""
-    if tokens <= 1:
-        return Paragraph(line("every visual token less saves time to the first token here"))
-    fewest = v.tokens(tokens, "visual tokens below which fewer save no time")
-    part = Value("5 %", 0.05, "saving that does not count", "share")
-    return Paragraph(line("below ", fewest, " visual tokens, fewer of them save less than ", part, " of the TTFT here"))
 
 
 def conventions_table(

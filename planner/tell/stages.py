@@ -6,7 +6,7 @@ from planner.costs.flops import Flops
 from planner.costs.latency import Latency
 from planner.costs.stages import STAGES
 from planner.tell import values as v
-from planner.tell.document import Line, Table, foreign, line
+from planner.tell.document import Line, Paragraph, Table, Value, foreign, line
 
 STAGE_TITLES = {
     "encoder": "vision encoder",
@@ -84,3 +84,12 @@ def _times(latency: Latency | None, stage: str) -> list[Line]:
     bound = foreign(str(part.bound), "what bounds the stage")
     source = foreign(latency.sources[name], "source of the time")
     return [line(v.seconds(seconds, f"seconds of the {stage_title(stage)}")), line(bound), line(source)]
+
+
+def speed_limit(tokens: int) -> Paragraph:
+    """From which number of visual tokens on fewer of them save no time."""
+    if tokens <= 1:
+        return Paragraph(line("every visual token less saves time to the first token here"))
+    fewest = v.tokens(tokens, "visual tokens below which fewer save no time")
+    part = Value("5 %", 0.05, "saving that does not count", "share")
+    return Paragraph(line("below ", fewest, " visual tokens, fewer of them save less than ", part, " of the TTFT here"))

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.quantities import format_fraction, format_score, score_of
-from planner.parts.released.select import family_of_released
 from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
 from planner.planning.result import Plan
@@ -86,6 +85,8 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
 
 def _groups(told: list[Candidate]) -> dict[str, str]:
     """Models that share a shape where there are more than shapes, by name: released ones of a family, others do not."""
+    from planner.parts.released.select import family_of_released  # only so many released models pay for its import
+
     owners = {one.llm.name: one.released for one in told}
     return {
         name: name if one is None else family_of_released(one.checkpoint.hub_id or name) for name, one in owners.items()

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from planner.planning.result import Plan
 from planner.planning.serving import serving, serving_room
 from planner.planning.transfer import not_known
-from planner.tell.cost import speed_limit
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
 from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
+from planner.tell.stages import speed_limit
 
 _UNCUT = 10_000
 
