@@ -3,8 +3,8 @@
     peak = weights + reserve + max over stages (KV cache held + activations)
 
 Weights. Quantisers leave embeddings, output head, norms, biases, tower and compressor in 16 bits: only the matrices of
-the decoder's layers take the low precision. int4 adds one 16-bit scale for a group of 128 weights; the scales of fp8
-and int8, one for a row at most, are below .1 % and left out.
+the decoder's layers take the low precision; GGUF files quantise embeddings and head too. int4 adds one 16-bit scale for
+a group of 128 weights; the scales of fp8 and int8, one for a row at most, are below .1 % and left out.
 
 KV cache: every token that the LLM has seen, 2 L w_kv numbers each. Activations: the tensors that live at the same time
 in the widest moment of a stage, eager PyTorch with fused attention, no gradient; each is read off the order of
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from planner.configuration import Model, Run
 from planner.costs.stages import STAGES, StageTokens, Workload, passes
+from planner.hardware.gguf import GGUF_TYPES
 from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, wide_bytes
 from planner.parts.llms import Llm
 from planner.parts.walk import Cache, Number
@@ -181,6 +182,12 @@ def _held(caches: Sequence[Cache], tokens: StageTokens, each_bytes: float) -> tu
 
 
 def weights_bytes(llm: Llm, precision: str = "bf16") -> Number:
-    """Bytes of the LLM's weights: its matrices in `precision`, all else in 16 bits (32 with fp32)."""
+    """Bytes of the LLM's weights: its matrices in `precision`, all else in 16 bits (32 with fp32).
+
+    In a GGUF file embeddings and head are quantised as well (`planner.hardware.gguf`).
+    """
+    file = GGUF_TYPES.get(precision)
+    if file is not None:
+        return file.weights_bytes(llm)
     linear = llm.linear_params
     return WEIGHT_BYTES[precision] * linear + wide_bytes(precision) * (llm.params - linear)

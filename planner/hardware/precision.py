@@ -1,8 +1,8 @@
 """How many bytes a number takes: of weights, of the KV cache, of what is not quantised.
 
 Quantisers leave embeddings, output head, norms, biases, tower and compressor in 16 bits: only the matrices of the
-decoder's layers take the low precision. int4 adds one 16-bit scale for a group of 128 weights; the scales of fp8 and
-int8, one for a row at most, are below .1 % and left out.
+decoder's layers take the low precision (GGUF files quantise embeddings and head too: see `gguf`). int4 adds one 16-bit
+scale for a group of 128 weights; the scales of fp8 and int8, one for a row at most, are below .1 % and left out.
 """
 
 from __future__ import annotations

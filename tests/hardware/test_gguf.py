@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 import planner
 from planner.configuration import Run
 from planner.costs.kernels import Rates
+from planner.costs.memory import weights_bytes
 from planner.hardware import find_hardware
-from planner.hardware.gguf import BLOCK_BITS, GGUF_BITS, LAYER_WEIGHTS
+from planner.hardware.gguf import BLOCK_BITS, GGUF_BITS, GGUF_TYPES, LAYER_WEIGHTS
 from planner.hardware.precision import WEIGHT_BYTES
+from planner.parts.catalog import llm_catalog
+from planner.parts.llms import stacks
+from planner.parts.released import find_checkpoint, released_ids
 
 EMBEDDED = 128256 * 4096
 """Weights of the embeddings, and again of the output head."""
@@ -52,3 +59,75 @@ def test_a_run_takes_them() -> None:
     )
     assert wide.flops == narrow.flops
     assert 0.25 < narrow.memory.weights / wide.memory.weights < 0.5
+
+
+# ---- whole files -----------------------------------------------------------------------------------------------------
+
+GIGABYTES = {
+    "Llama-3.1-8B": {"Q4_K_M": 4.92, "Q5_K_S": 5.60, "Q5_K_M": 5.73, "Q6_K": 6.60},  # bartowski/Meta-Llama-3.1-8B-...
+    "Llama-3.1-70B": {"Q4_K_M": 42.52},  # bartowski/Meta-Llama-3.1-70B-Instruct-GGUF
+    "Qwen2.5-7B": {"Q4_K_M": 4.68, "Q5_K_M": 5.44, "Q6_K": 6.25, "Q8_0": 8.10},  # DevQuasar/Qwen.Qwen2-VL-7B-GGUF
+    "Qwen/Qwen2-VL-2B-Instruct": {"Q4_K_M": 0.986, "Q6_K": 1.27, "Q8_0": 1.65},  # lmstudio-community/Qwen2-VL-2B-...
+    "google/gemma-3-4b-it": {"Q4_K_M": 2.49, "Q8_0": 4.13},  # ggml-org/gemma-3-4b-it-GGUF
+    "google/gemma-3-12b-it": {"Q4_K_M": 7.30, "Q5_K_S": 8.23, "Q5_K_M": 8.44, "Q6_K": 9.66, "Q8_0": 12.5},  # cortexso
+}
+"""Of files on the Hugging Face hub, as their repositories list them; the vision side is a file of its own."""
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kinds in GIGABYTES.items() for kind in kinds])
+def test_weights_are_as_large_as_published_files(name: str, kind: str) -> None:
+    """Within 1 %: the lists show three digits, a file holds some megabytes of vocabulary as well, and the share of
+    raised matrices is that of one model."""
+    llm = find_checkpoint(name).llm if "/" in name else llm_catalog()[name]
+    assert float(weights_bytes(llm, kind)) / 1e9 == pytest.approx(GIGABYTES[name][kind], rel=0.01)
+
+
+def test_tables_head_and_vectors_by_hand() -> None:
+    """Two layers of width 256, whole blocks: 18 bytes for 32 weights in Q4_0, 210 for 256 in Q6_K; 4 for a norm's."""
+    llm = replace(
+        llm_catalog()["Qwen2.5-7B"],
+        hidden_size=256,
+        intermediate_size=512,
+        num_layers=2,
+        num_heads=2,
+        num_kv_heads=1,
+        head_dim=128,
+        vocab_size=1000,
+        norm_params_per_layer=2 * 256,
+        final_norm_params=256,
+    )
+    matrices = 2 * (256 * (256 + 2 * 128) + 256 * 256 + 3 * 256 * 512)
+    vectors = 2 * ((256 + 2 * 128) + 2 * 256) + 256  # biases and norms
+    assert llm.params == matrices + 2 * 256 * 1000 + vectors
+    table, head = 256_000, 256_000
+    assert weights_bytes(llm, "Q4_0") == (matrices + table) * 18 / 32 + head * 210 / 256 + 4 * vectors
+    assert weights_bytes(llm, "Q8_0") == (matrices + table + head) * 34 / 32 + 4 * vectors
+    tied = replace(llm, tied_embeddings=True)
+    assert weights_bytes(tied, "Q4_0") == matrices * 18 / 32 + table * 210 / 256 + 4 * vectors
+    narrow = replace(
+        llm, hidden_size=224, head_dim=112, norm_params_per_layer=448, final_norm_params=224
+    )  # 7 x 32: no whole block of 256
+    assert narrow.linear_params == 2 * (224 * (224 + 2 * 112) + 224 * 224 + 3 * 224 * 512)
+    down = 2 * 224 * 512  # its rows have 512
+    rest = narrow.linear_params - down
+    vectors = 2 * ((224 + 2 * 112) + 2 * 224) + 224
+    expected = rest * 24 / 32 + down * 176 / 256 + 224_000 * (24 + 34) / 32 + 4 * vectors  # Q5_1, Q5_K; Q5_1, Q8_0
+    assert weights_bytes(narrow, "Q5_K_S") == expected
+
+
+@pytest.mark.parametrize("kind", GGUF_TYPES)
+def test_many_models_at_once_weigh_what_each_does(kind: str) -> None:
+    llms = [find_checkpoint(hub_id).llm for hub_id in released_ids()]
+    for members, stack in stacks(llms):
+        whole = np.broadcast_to(np.asarray(weights_bytes(stack, kind)), (len(members), 1))[:, 0]
+        alone = [float(weights_bytes(llms[position], kind)) for position in members]
+        assert whole.tolist() == pytest.approx(alone, rel=1e-12)
+
+
+def test_a_table_for_each_layer_is_quantised_too() -> None:
+    """Gemma 3n keeps a second table of tokens, a slice for each layer; its head is its first table."""
+    llm = find_checkpoint("google/gemma-3n-E2B-it").llm
+    own = int(llm.table_params) - llm.hidden_size * llm.vocab_size
+    assert own == 262_144 * 30 * 256
+    assert llm.head_params == 0
+    assert float(weights_bytes(llm, "Q8_0")) < 1.1 * llm.params

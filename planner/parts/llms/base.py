@@ -70,6 +70,19 @@ class Llm(ABC):
         return 0
 
     @property
+    def table_params(self) -> Number:
+        """Weights of the tables in which tokens are looked up: the embedding, and those that layers have of their own;
+        columns where it stands for many."""
+        return self.hidden_size * self.vocab_size
+
+    @property
+    def head_params(self) -> Number:
+        """Weights of an output head of its own; 0 where the embedding is the head. A kind that does not say so itself
+        has one where as many weights are left beside its matrices and tables."""
+        one = self.hidden_size * self.vocab_size
+        return one if self.params - self.linear_params - self.table_params >= one else 0
+
+    @property
     def linear_params(self) -> int:
         """Weights of the matrices that take the run's precision: what a token is multiplied with, the head left out."""
         return int(self.quantised_params)

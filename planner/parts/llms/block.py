@@ -34,6 +34,11 @@ class Block(ABC):
         return 0
 
     @property
+    def table_params(self) -> int:
+        """Those of them that stand in a table of tokens."""
+        return 0
+
+    @property
     def expert_params(self) -> int:
         """Parameters of routed experts."""
         return 0

@@ -101,6 +101,10 @@ class Dense(Llm):
         """Weights of the input embedding."""
         return self.hidden_size * self.vocab_size
 
+    @property
+    def head_params(self) -> Number:
+        return (1 - self.tied_embeddings) * self.lm_head_params
+
     @cached_property
     def params(self) -> int:
         """Exact count of distinct parameters, equal to that of the Hugging Face model."""

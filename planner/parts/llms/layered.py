@@ -88,6 +88,14 @@ class Layered(Llm):
         """Weights of the input embedding."""
         return self.hidden_size * self.vocab_size
 
+    @property
+    def table_params(self) -> Number:
+        return self.embedding_params + sum(count * block.table_params for count, block in self._blocks)
+
+    @property
+    def head_params(self) -> Number:
+        return 0 if self.tied_embeddings else self.embedding_params
+
     @cached_property
     def params(self) -> int:
         """Exact count of distinct parameters, equal to that of the Hugging Face model."""
@@ -186,6 +194,8 @@ class Layered(Llm):
             tied_embeddings=False,
             stacked_runs=tuple(runs),
             stacked_params=column([llm.params for llm in models]),
+            stacked_tables=column([llm.table_params for llm in models]),
+            stacked_heads=column([llm.head_params for llm in models]),
         )
 
 
@@ -193,6 +203,8 @@ class Layered(Llm):
 class _Columns(Layered):
     stacked_runs: tuple[tuple[Number, Block], ...]
     stacked_params: Any
+    stacked_tables: Any
+    stacked_heads: Any
 
     def __post_init__(self) -> None:
         """Its layers are those of many models."""
@@ -204,6 +216,14 @@ class _Columns(Layered):
     @property
     def params(self) -> Any:
         return self.stacked_params
+
+    @property
+    def table_params(self) -> Any:
+        return self.stacked_tables
+
+    @property
+    def head_params(self) -> Any:
+        return self.stacked_heads
 
     @property
     def linear_params(self) -> Any:

@@ -24,7 +24,11 @@ class PerLayerInputs(Block):
 
     @property
     def vectors(self) -> int:
-        return self.vocab_size * self.layers * self.width + self.width
+        return self.table_params + self.width
+
+    @property
+    def table_params(self) -> int:
+        return self.vocab_size * self.layers * self.width
 
     def walk(self, todo: Pass, times: Number, gpus: Number = 1.0) -> Iterator[Kernel]:
         yield Matmul(todo.rows, self.hidden_size, self.layers * self.width, times=times, quantised=True)
