@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from sweep_reference import text_config
@@ -80,6 +81,14 @@ REDUCED_BY_TYPE: dict[str, dict[str, Any]] = {
     "deepseek_v32": {"index_topk": 5, "index_head_dim": 16, "index_n_heads": 3},
     "glm_moe_dsa": {"index_topk": 5, "index_head_dim": 16, "index_n_heads": 3},
     "hunyuan_v1_dense": {"head_dim": 16},
+    "hunyuan_v1_moe": {"head_dim": 16, "moe_topk": 2},
+    "granite_docling_text": {"hidden_size": 1024},
+    "deepseek_ocr2_text": {"mlp_layer_types": ["dense", *["sparse"] * 5], "num_experts_per_tok": 2},
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 8, "rope_theta": 10000.0},
+        "ffn_config": {"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "chameleon": {"vocabulary_map": {"<image>": 3}},
     "hunyuan_vl_text": {"head_dim": 16},
     "ministral": {"head_dim": 16},
     "nemotron": {"head_dim": 16, "num_key_value_heads": 2},
@@ -89,6 +98,10 @@ REDUCED_BY_TYPE: dict[str, dict[str, Any]] = {
     "cosmos3_edge_text": {"head_dim": 128},
 }
 """Further values, for types whose class's own do not go with the others."""
+BESIDE_BY_TYPE: dict[str, dict[str, Any]] = {
+    "granite4_vision": {"granite4_vision": {"deepstack_layer_map": [[-1, 0]], "spatial_target_layers": [1, 2, 3, 4]}}
+}
+"""Values beside a nested language model that its class cannot do without."""
 TIMES_MORE = 2
 """How often an unknown switch doubles a number in the turned configs."""
 
@@ -194,7 +207,7 @@ def default_config(model_type: str) -> Any:
 
 
 def reduced_config(model_type: str, changes: dict[str, Any] | None = None) -> Any:
-    """A small config of the type; towers stay as they are."""
+    """A small config of the type; towers stay as they are, but for their layers."""
     import transformers
 
     cls: Any = transformers.CONFIG_MAPPING[model_type]
@@ -214,7 +227,14 @@ def reduced_config(model_type: str, changes: dict[str, Any] | None = None) -> An
     if own is cls:
         return cls(**values)
     outer = {"tie_word_embeddings": values["tie_word_embeddings"]} if "tie_word_embeddings" in (changes or {}) else {}
-    return cls(text_config={"model_type": inner.model_type, **values}, **outer)
+    outer |= BESIDE_BY_TYPE.get(model_type, {})
+    found = cls(text_config={"model_type": inner.model_type, **values}, **outer)
+    tower = getattr(found, "vision_config", None)
+    for key in ("num_hidden_layers", "depth", "num_layers"):
+        if isinstance(getattr(tower, key, None), int):
+            with suppress(Exception):  # of a class in which layers are named one by one
+                setattr(tower, key, 2)
+    return found
 
 
 def _value(config: Any, key: str) -> Any:

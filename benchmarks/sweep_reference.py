@@ -37,7 +37,7 @@ def reference_params(model: Any) -> int:
     if head is None:  # a language model that is whole within the other keeps its head
         inner = getattr(model, "language_model", None)
         head = None if inner is None else inner.get_output_embeddings()
-    parts = [one for name, one in decoder.named_children() if name != "embed_tokens_extend"]
+    parts = [one for name, one in decoder.named_children() if name not in ("embed_tokens_extend", "vqmodel")]
     modules = [*parts, *([] if head is None else [head])]
     weights = [*decoder.parameters(recurse=False), *(one for part in modules for one in part.parameters())]
     return sum({id(weight): weight.numel() for weight in weights}.values())

@@ -80,6 +80,20 @@ KINDS: dict[str, tuple[str, Config]] = {
     "windows everywhere": ("mistral", WINDOW),
     "norms over all heads": ("olmo2", SIZES),
     "experts": ("mixtral", LOCAL),
+    "experts beside an MLP in every layer": ("hunyuan_v1_moe", {**SIZES, "num_experts": 4, "moe_topk": [2] * 6}),
+    "experts, nested sizes": (
+        "dbrx",
+        {
+            "d_model": 64,
+            "n_heads": 4,
+            "n_layers": 3,
+            "max_seq_len": 64,
+            "vocab_size": 200,
+            "pad_token_id": 0,
+            "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0},
+            "ffn_config": {"ffn_hidden_size": 24, "moe_num_experts": 4, "moe_top_k": 2},
+        },
+    ),
     "experts with biases, sinks": ("gpt_oss", {**LOCAL, "sliding_window": 4}),
     "experts and a shared one": ("qwen2_moe", {**EXPERTS, "shared_expert_intermediate_size": 40}),
     "experts in every other layer": ("qwen3_moe", {**EXPERTS, "decoder_sparse_step": 2}),
@@ -175,6 +189,7 @@ def made(model_type: str, config: Config) -> tuple[Any, Llm]:
     own = transformers.CONFIG_MAPPING[model_type](**config)
     own._experts_implementation = "eager"
     model = transformers.AutoModelForCausalLM.from_config(own, attn_implementation="eager").eval()
+    model.requires_grad_(False)  # values that are clamped in place have no gradient to be counted by
     return model, read_llm("small", {**config, "model_type": model_type})
 
 

@@ -29,7 +29,17 @@ __all__ = [
 
 def _further() -> None:
     """Readers of what the building blocks are not; loaded when one is asked for."""
-    from planner.parts.configs import gemma, hybrids, indexed, latent, linear, older, sparse, state_spaces  # noqa: F401
+    from planner.parts.configs import (  # noqa: F401
+        gemma,
+        hybrids,
+        indexed,
+        latent,
+        linear,
+        older,
+        sparse,
+        state_spaces,
+        uniform,
+    )
 
 
 LLM_READERS.fill_with(_further)

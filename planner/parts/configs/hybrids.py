@@ -174,9 +174,7 @@ def selective_layers(values: Values) -> list[Layer]:
 def jamba_layers(values: Values) -> list[Layer]:
     """Mamba, attention in every eighth layer; experts in every other."""
     hidden, layers = values.count("hidden_size"), values.count("num_hidden_layers")
-    (attention,) = AttentionRule(head_size=lambda v: v.count("hidden_size") // v.count("num_attention_heads")).blocks(
-        values, 1
-    )
+    (attention,) = AttentionRule().blocks(values, 1)
     mamba = Selective(
         hidden_size=hidden,
         kernel=values.count("mamba_d_conv"),

@@ -52,7 +52,13 @@ SUM = ("qk_head_dim",)
 NO_EXPERT_GAPS = (("moe_layer_freq", (None, 1)),)
 
 for name in ("deepseek_v2", "deepseek_v3", "mistral4"):
-    sparse(name, attention=LATENT, knows=("moe_layer_freq", "qk_head_dim"), must_be=NO_EXPERT_GAPS, **DEEPSEEK)
+    sparse(
+        name,
+        attention=LATENT,
+        knows=("moe_layer_freq", "qk_head_dim"),
+        must_be=(*NO_EXPERT_GAPS, ("mlp_bias", (None, False))),
+        **DEEPSEEK,
+    )
 sparse("glm4_moe_lite", attention=LATENT, knows=SUM, **{**DEEPSEEK, "dense": named_or_first(default=1)})
 sparse(
     "axk1",

@@ -20,6 +20,14 @@ def head_size(values: Values) -> int:
     return values.count("head_dim", shared) if values.reads("head_dim") else shared
 
 
+def undivided_head_size(values: Values) -> int:
+    """The width shared by the heads. Raises SpecError where the config gives another."""
+    shared = values.count("hidden_size") // values.count("num_attention_heads")
+    if values.get("head_dim") not in (None, shared):
+        raise values.wrong("head_dim", f"the width shared by the heads ({shared})")
+    return shared
+
+
 def kv_heads(values: Values) -> int:
     """`num_key_value_heads`, else as many as there are query heads."""
     return values.count("num_key_value_heads", values.count("num_attention_heads"))

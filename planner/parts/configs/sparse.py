@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from planner.parts.configs.layers import AttentionRule, LayeredReader, Mixing
 from planner.parts.configs.reader import LLM_READERS, Flag, Number, flag, number
-from planner.parts.configs.rules import BIAS, WHOLE, count_of, heads, mlp_width, product, query_width
+from planner.parts.configs.rules import (
+    BIAS,
+    WHOLE,
+    count_of,
+    heads,
+    mlp_width,
+    product,
+    query_width,
+    undivided_head_size,
+)
 from planner.parts.configs.values import Values
 from planner.parts.configs.windows import (
     all_but_every,
@@ -44,6 +54,13 @@ def named_or_first(key: str = "", default: int = 0) -> DenseRule:
         return [layer < dense for layer in range(layers)]
 
     return rule
+
+
+def named_alone(values: Values, layers: int) -> list[bool]:
+    """As `mlp_layer_types` says. Raises SpecError where it says nothing."""
+    if values.get("mlp_layer_types") is None:
+        raise values.wrong("mlp_layer_types", "a list: its class has no rule of its own")
+    return named_or_first()(values, layers)
 
 
 def every_nth(default_dense: tuple[int, ...] = ()) -> DenseRule:
@@ -156,7 +173,7 @@ sparse(
     attention=AttentionRule(qkv_bias=BIAS, o_bias=BIAS, qk_norm=True, windows=everywhere),
     dense=every_nth(),
 )
-sparse("olmoe", attention=NORMED_WHOLE, width=mlp_width)
+sparse("olmoe", attention=replace(NORMED_WHOLE, head_size=undivided_head_size), width=mlp_width)
 sparse("flex_olmo", attention=NORMED_WHOLE, width=mlp_width)
 sparse(
     "phimoe",
@@ -266,7 +283,7 @@ sparse(
 )
 sparse(
     "kolibri1",
-    attention=AttentionRule(qk_norm=True, windows=by_types_alone),
+    attention=AttentionRule(qk_norm=True, windows=all_but_every(5)),
     shared=count_of("shared_expert_intermediate_size"),
     norms=4,
 )
@@ -286,4 +303,14 @@ sparse(
     dense=named_or_first(),
     dense_width=lambda v: v.count("prefix_dense_intermediate_size", v.count("intermediate_size")),
     norms=1,
+)
+sparse(
+    "deepseek_ocr2_text",
+    attention=AttentionRule(
+        qkv_bias=BIAS, o_bias=BIAS, head_size=lambda v: v.count("hidden_size") // v.count("num_attention_heads")
+    ),
+    experts="n_routed_experts",
+    shared=product("n_shared_experts", "moe_intermediate_size"),
+    dense=named_alone,
+    must_be=(("mlp_bias", (None, False)),),
 )

@@ -51,6 +51,10 @@ class Values(Mapping[str, Any]):
         self.type = model_type or str(given.get("model_type") or "")
         self.known: ClassDefaults | None = class_defaults(self.type)
         self._fields = _to_fields(self.known) if self.known else {}
+        self.given_twice = {
+            field for key, field in self._fields.items() if {key, field} <= set(given) and given[key] != given[field]
+        }
+        """Fields that are given under two names with two values."""
         others = {self._fields[key]: value for key, value in given.items() if key in self._fields}
         self.given = {key: value for key, value in given.items() if key not in self._fields} | others
         self._all = {**(self.known.fields if self.known else {}), **self.given}
