@@ -38,6 +38,21 @@ def test_four_bits_with_a_scale_and_a_zero_for_each_group_of_128() -> None:
     ("given", "bits"),
     [
         ({"quant_method": "gptq", "bits": 4, "group_size": 32}, LINEAR * (4 + 20 / 32)),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 128}, LINEAR * (8 + 24 / 128)),
+        ({"load_in_8bit": True}, LINEAR * 8 + 28 * (3 * 3584 + 2 * 512 + 2 * 18944) * 32),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "ignore": ["lm_head"],
+                "config_groups": {
+                    "group_0": {
+                        "targets": ["Linear"],
+                        "weights": {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16},
+                    }
+                },
+            },
+            LINEAR * (4 + 8 / 16),
+        ),
         ({"quant_method": "fp8", "weight_block_size": [128, 128]}, LINEAR * (8 + 32 / 128**2)),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, LINEAR * (4 + 32 / 64)),
         (
@@ -78,12 +93,68 @@ def test_bits_of_other_methods(given: dict[str, Any], bits: float) -> None:
             {"quant_method": "awq", "bits": 4, "modules_to_not_convert": ["model.layers.0"]},
             "m: quantization_config leaves out 'model.layers.0' (modules_to_not_convert), whose size is not known",
         ),
+        (
+            {"quant_method": "fp8", "modules_to_not_convert": ["lm_head", "model.layers.0.mlp.gate_proj"]},
+            "m: quantization_config leaves out 'model.layers.0.mlp.gate_proj' (modules_to_not_convert), whose size",
+        ),
+        (
+            {"quant_method": "fp8", "ignored_layers": "lm_head"},
+            "m: expected ignored_layers of quantization_config to be",
+        ),
+        ({"quant_method": "gptq", "bits": 4, "lm_head": True}, "m: quantization_config quantises the output head"),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "float"}}},
+            },
+            "m: quantization_config quantises the output head ('lm_head' is not in its 'ignore')",
+        ),
     ],
 )
 def test_what_is_not_known_is_refused(given: dict[str, Any], text: str) -> None:
     with pytest.raises(SpecError) as caught:
         read_quantisation("m", {"quantization_config": given})
     assert str(caught.value).startswith(text)
+
+
+GPT_OSS_20B: dict[str, Any] = {
+    "model_type": "gpt_oss",
+    "num_hidden_layers": 24,
+    "num_local_experts": 32,
+    "num_experts_per_tok": 4,
+    "hidden_size": 2880,
+    "intermediate_size": 2880,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "vocab_size": 201088,
+    "quantization_config": {
+        "quant_method": "mxfp4",
+        "modules_to_not_convert": [
+            "model.layers.*.self_attn",
+            "model.layers.*.mlp.router",
+            "model.embed_tokens",
+            "lm_head",
+        ],
+    },
+}
+
+
+def test_experts_alone_in_mxfp4() -> None:
+    """17 bytes for 32 weights of an expert, 2 for any other: what the index of openai/gpt-oss-20b names."""
+    llm, found = read_llm("gpt-oss-20b", GPT_OSS_20B), read_quantisation("gpt-oss-20b", GPT_OSS_20B)
+    assert found is not None
+    experts = 24 * 32 * 3 * 2880 * 2880
+    assert found.weights_bytes(llm) == experts * 17 / 32 + 2 * (llm.params - experts) == 13_761_264_768
+
+
+@pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
+@pytest.mark.parametrize("place", ["text_config", "llm_config", "thinker_config"])
+def test_it_is_found_under_other_names_and_in_the_language_model(key: str, place: str) -> None:
+    given = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    expected = read_quantisation("m", {"quantization_config": given})
+    assert expected is not None
+    assert read_quantisation("m", {key: given}) == read_quantisation("m", {place: {key: given}}) == expected
 
 
 def test_a_quantised_checkpoint_is_priced_in_what_it_stores() -> None:

@@ -56,13 +56,6 @@ def named_or_first(key: str = "", default: int = 0) -> DenseRule:
     return rule
 
 
-def named_alone(values: Values, layers: int) -> list[bool]:
-    """As `mlp_layer_types` says. Raises SpecError where it says nothing."""
-    if values.get("mlp_layer_types") is None:
-        raise values.wrong("mlp_layer_types", "a list: its class has no rule of its own")
-    return named_or_first()(values, layers)
-
-
 def every_nth(default_dense: tuple[int, ...] = ()) -> DenseRule:
     """Experts in every `decoder_sparse_step`-th layer, but not in those that `mlp_only_layers` names."""
 
@@ -303,14 +296,4 @@ sparse(
     dense=named_or_first(),
     dense_width=lambda v: v.count("prefix_dense_intermediate_size", v.count("intermediate_size")),
     norms=1,
-)
-sparse(
-    "deepseek_ocr2_text",
-    attention=AttentionRule(
-        qkv_bias=BIAS, o_bias=BIAS, head_size=lambda v: v.count("hidden_size") // v.count("num_attention_heads")
-    ),
-    experts="n_routed_experts",
-    shared=product("n_shared_experts", "moe_intermediate_size"),
-    dense=named_alone,
-    must_be=(("mlp_bias", (None, False)),),
 )

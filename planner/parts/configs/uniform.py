@@ -1,5 +1,5 @@
-"""Mixtures of experts whose configs give a number for each layer (Hunyuan), or nest it (DBRX), by their classes in
-transformers (5.23)."""
+"""Mixtures of experts whose configs say something for each layer (Hunyuan, DeepSeek-OCR 2), or nest it (DBRX), by their
+classes in transformers (5.23)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from planner.parts.configs.layers import AttentionRule, LayeredReader
 from planner.parts.configs.reader import LLM_READERS
-from planner.parts.configs.rules import BIAS
+from planner.parts.configs.rules import BIAS, product
+from planner.parts.configs.sparse import named_or_first, sparse
 from planner.parts.configs.values import Values
 from planner.parts.llms import Experts, Layer
 
@@ -38,6 +39,13 @@ def hunyuan_layers(values: Values) -> list[Layer]:
         shared_width=width,
     )
     return [Layer(blocks=(attention, experts), vectors=2 * hidden)] * values.count("num_hidden_layers")
+
+
+def named_alone(values: Values, layers: int) -> list[bool]:
+    """As `mlp_layer_types` says. Raises SpecError where it says nothing."""
+    if values.get("mlp_layer_types") is None:
+        raise values.wrong("mlp_layer_types", "a list: its class has no rule of its own")
+    return named_or_first()(values, layers)
 
 
 DBRX_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -115,4 +123,14 @@ LLM_READERS.register(
         knows=("num_key_value_heads",),
         must_be=(("tie_word_embeddings", (None, False)),),
     )
+)
+sparse(
+    "deepseek_ocr2_text",
+    attention=AttentionRule(
+        qkv_bias=BIAS, o_bias=BIAS, head_size=lambda v: v.count("hidden_size") // v.count("num_attention_heads")
+    ),
+    experts="n_routed_experts",
+    shared=product("n_shared_experts", "moe_intermediate_size"),
+    dense=named_alone,
+    must_be=(("mlp_bias", (None, False)),),
 )
