@@ -24,13 +24,17 @@ from planner.parts.llms import (
 )
 
 LINEAR, CONVOLUTION = "linear_attention", "conv"
+FORMER = {"mamba": LINEAR, "attention": FULL}
+"""What older files call a layer."""
 
 
 def mixers(values: Values, other: str, attends: Callable[[int], bool]) -> list[bool]:
-    """Of each layer, whether it attends; by `layer_types`, else by the class's rule."""
+    """Of each layer, whether it attends; by `layer_types`, under new or former names, else by the class's rule."""
     layers = values.count("num_hidden_layers")
-    types = values.by_layer("layer_types", layers, (other, FULL))
-    return [one == FULL for one in types] if types else [attends(layer) for layer in range(layers)]
+    types = values.by_layer(
+        "layer_types", layers, (other, FULL, *(one for one in FORMER if FORMER[one] in (other, FULL)))
+    )
+    return [FORMER.get(one, one) == FULL for one in types] if types else [attends(layer) for layer in range(layers)]
 
 
 # ---- Qwen3-Next, Qwen3.5 ---------------------------------------------------------------------------------------------

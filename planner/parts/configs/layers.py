@@ -84,7 +84,7 @@ class LayeredReader(LlmReader):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return self.knows
+        return (*self.knows, *(key for key, _ in self.must_be))
 
     def read(self, config: Mapping[str, Any], labels: Labels) -> Layered:
         """A decoder. Raises SpecError for a value that is missing, no count, or not known."""

@@ -171,7 +171,7 @@ for reader in (
     LayeredReader(
         name="kimi_linear",
         layers=kimi_layers,
-        knows=(*SUM, "linear_attn_config", "first_k_dense_replace", "head_dim", "moe_layer_freq", "mla_use_nope"),
+        knows=(*SUM, "linear_attn_config", "first_k_dense_replace", "head_dim", "mla_use_nope"),
         must_be=(("moe_layer_freq", (None, 1)),),
     ),
     LayeredReader(

@@ -180,6 +180,7 @@ sparse(
     attention=AttentionRule(qkv_bias=BIAS, o_bias=BIAS, vectors=heads, windows=all_but_every(2)),
     expert_bias=True,
     router_vectors=count_of("num_local_experts"),
+    knows=("experts_per_token", "initial_context_length", "swiglu_limit"),
     **LOCAL,
 )
 sparse(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from planner.base.errors import SpecError
-from planner.parts.configs.hybrids import step_rank
+from planner.parts.configs.hybrids import FORMER, step_rank
 from planner.parts.configs.layers import AttentionRule, LayeredReader
 from planner.parts.configs.reader import LLM_READERS
 from planner.parts.configs.rules import BIAS
@@ -53,7 +53,6 @@ def falcon_mamba_layers(values: Values) -> list[Layer]:
 # ---- Nemotron-H ------------------------------------------------------------------------------------------------------
 
 LETTERS = {"M": "linear_attention", "E": "moe", "*": "full_attention", "-": "mlp"}
-OLDER = {"mamba": "linear_attention", "attention": "full_attention"}
 FORMER_KEYS = {
     "n_groups": "mamba_n_groups",
     "conv_kernel": "mamba_d_conv",
@@ -72,7 +71,7 @@ def nemotron_types(values: Values) -> list[str]:
             raise values.wrong("hybrid_override_pattern", f"a text of {' '.join(LETTERS)}, one for each layer")
     elif types is None:
         types = list(LETTERS.values())
-    known = [OLDER.get(str(one), str(one)) for one in types] if isinstance(types, list | tuple) else []
+    known = [FORMER.get(str(one), str(one)) for one in types] if isinstance(types, list | tuple) else []
     if not known or not set(known) <= set(LETTERS.values()):
         raise values.wrong("layers_block_type", f"a list of {', '.join(sorted(LETTERS.values()))}")
     return known
@@ -169,14 +168,23 @@ def falcon_h1_layers(values: Values) -> list[Layer]:
 
 for reader in (
     LayeredReader(
-        name="mamba2", layers=mamba2_layers, attends=False, knows=("intermediate_size", "d_inner", "norm_before_gate")
+        name="mamba2",
+        layers=mamba2_layers,
+        attends=False,
+        knows=("intermediate_size", "norm_before_gate"),
+        must_be=(("rms_norm", (None, True)),),
     ),
     LayeredReader(name="falcon_mamba", layers=falcon_mamba_layers, attends=False, knows=("intermediate_size",)),
     LayeredReader(
         name="nemotron_h",
         layers=nemotron_layers,
-        knows=(*FORMER_KEYS.values(), "mamba_expand", "num_hidden_layers", "hybrid_override_pattern"),
+        knows=(*FORMER_KEYS.values(), "mamba_expand", "num_hidden_layers", "attention_head_dim"),
     ),
-    LayeredReader(name="falcon_h1", layers=falcon_h1_layers, knows=("head_dim",)),
+    LayeredReader(
+        name="falcon_h1",
+        layers=falcon_h1_layers,
+        knows=("mlp_expansion_factor",),
+        must_be=(("mamba_use_mlp", (None, True)), ("attn_layer_indices", (None,))),
+    ),
 ):
     LLM_READERS.register(reader)

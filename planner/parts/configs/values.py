@@ -24,7 +24,8 @@ _SAYS_NOTHING_OF_SIZES = re.compile(
     r"|no_repeat_ngram_size|encoder_no_repeat_ngram_size|early_stopping|exponential_decay.*|begin_suppress.*|suppress.*"
     r"|forced_.*|is_decoder|is_encoder_decoder|decoder_start.*|onnx.*|attention_probs.*|hidden_act.*"
     r"|max_position_embeddings"
-    r"|norm_topk_prob|routed_scaling_factor|mtp_.*|num_nextn_predict_layers"
+    r"|norm_topk_prob|routed_scaling_factor|mtp_.*|num_nextn_predict_layers|use_grouped_topk"
+    r"|time_step_(min|max|floor|limit|scale|rank|init_scheme)"
     r"|attention_bias|mlp_bias|sliding_window|use_sliding_window|head_dim"
 )
 """Keys of configs that, where the class has no such field, say nothing of what it is made of: names, tokens, training,
