@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown, whole_number
-from planner.laws.beliefs import Points, Spread, believe, run_data
+from planner.laws.beliefs import Beliefs, Points, Spread, believe, run_data
 from planner.laws.combined import CombinedLaw, Law
 from planner.laws.gain import expected_gain, expected_least, expected_regret, inside, rivals
 
@@ -93,10 +93,17 @@ class Gains:
     log_det_gain: FloatArray
     measured: NDArray[np.bool_]
     """Whether the law rests on a run of this size and number of tokens."""
-    expected_regret_now: float
     pick: int
     """Position of the candidate with the least predicted error."""
     noise_sd: float
+    candidates: Beliefs
+    """What is believed of the candidates before it."""
+    seed: int = 0
+
+    @property
+    def expected_regret_now(self) -> float:
+        """Expected true error of the pick above that of the best candidate: no run can gain more."""
+        return expected_regret(self.candidates.errors, self.candidates.loadings, self.seed)
 
 
 def gains(
@@ -125,9 +132,10 @@ def gains(
         probability_pick_changes=changes,
         log_det_gain=beliefs.log_det_gain[count:],
         measured=np.array([_cell(n, t) in known for n, t in cell_names]),
-        expected_regret_now=expected_regret(errors, beliefs.loadings[:count], seed),
         pick=int(np.argmin(errors)),
         noise_sd=float(np.sqrt(beliefs.noise_variance)),
+        candidates=beliefs.only(np.arange(count)),
+        seed=seed,
     )
 
 

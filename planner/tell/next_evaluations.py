@@ -68,13 +68,7 @@ def cost_of(found: NextEvaluations, one: Evaluation) -> Line:
     """What an evaluation costs, with its unit."""
     if one.gpu_hours is None:
         return line(v.flops(one.flops, "FLOPs of an evaluation"), f" ({found.asked.convention} count)")
-    return line(gpu_hours(one.gpu_hours), " GPU-hours")
-
-
-def gpu_hours(value: float) -> Value:
-    """A number of GPU-hours to two or three digits."""
-    text = f"{value:.2g}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
-    return Value(text, value, "cost of an evaluation", "GPU-hours")
+    return line(v.gpu_hours(one.gpu_hours), " GPU-hours")
 
 
 def _now(found: NextEvaluations) -> Iterator[Block]:
@@ -143,7 +137,7 @@ def _ranked(found: NextEvaluations, shown: Sequence[Evaluation]) -> Iterator[Blo
             v.tokens(one.visual_tokens, "visual tokens per image"),
             _gain(one.expected_gain),
             v.share(one.probability_pick_changes, 1.0, "probability that the pick changes"),
-            v.flops(one.flops, "FLOPs of an evaluation") if one.gpu_hours is None else gpu_hours(one.gpu_hours),
+            v.flops(one.flops, "FLOPs of an evaluation") if one.gpu_hours is None else v.gpu_hours(one.gpu_hours),
         ]
         if priced and one.price is not None:
             cells.append(v.significant(one.price, "price of an evaluation"))

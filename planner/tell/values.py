@@ -89,6 +89,12 @@ def bandwidth(value: float, what: str) -> Value:
     return Value(format_bandwidth(value), value, what, "bytes/s")
 
 
+def gpu_hours(value: float) -> Value:
+    """A number of GPU-hours to two or three digits."""
+    text = f"{value:.2g}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+    return Value(text, value, "cost of an evaluation", "GPU-hours")
+
+
 def watts(value: float, what: str) -> Value:
     return Value(f"{value:.4g} W", value, what, "W")
 

@@ -20,12 +20,12 @@ from planner.laws.fitted import FittedLaw
 from planner.parts.released import find_checkpoint, published_files
 from planner.parts.released.select import family_of_released
 from planner.planning.result import Plan
+from planner.tell.asked import again
 from planner.tell.document import SHAPES, Chart, Paragraph, plain
 from planner.tell.plan import plan_story, print_plan
 from planner.tell.plan.frontier import frontier_chart
 from planner.tell.plan.sentences import heading
 from planner.tell.recommendation import tell
-from planner.tell.recommendation.reproduce import again
 
 REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200}
 

@@ -126,22 +126,6 @@ def rank_evaluations(
     )
 
 
-def first_evaluations(plan: Plan, count: int) -> tuple[Evaluation, ...]:
-    """What `rank_evaluations` says of a plan where nothing else is asked: the first of each of so many models.
-
-    Raises:
-        InputError, FitError: as `rank_evaluations`.
-    """
-    sets, questions = _questions(None, None)
-    ground = Ground.of(plan)
-    found = ground.gains(MODEL_SD, None, "all")
-    bill = ground.ways.bill(ground.can, questions, ground.plan.deployment.price_per_hour)
-    order = ground.order(found, bill, True)
-    _, first = np.unique(ground.owner[order], return_index=True)
-    names = tuple(one.name for one in sets)
-    return tuple(ground.evaluation(int(i), bill, found, names) for i in order[np.sort(first)[:count]])
-
-
 @dataclass(frozen=True, eq=False)
 class Ground:
     """What a plan picks from, and what could be evaluated.

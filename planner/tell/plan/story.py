@@ -9,6 +9,7 @@ from planner.planning.serving import serving, serving_room
 from planner.planning.transfer import not_known
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
+from planner.tell.plan.evaluate import evaluate_next
 from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
@@ -31,6 +32,7 @@ def plan_story(plan: Plan) -> Document:
             Section("costs", "What it costs", tuple(_costs(plan))),
             Section("limits", "What more would buy", (*_limits(plan), *pictures)),
             *_serving(plan),
+            *_evaluating(plan),
         ),
         opening_title="The pick",
         tone="" if not_known(plan.law, plan.tried.released) else "good",
@@ -94,6 +96,13 @@ def _serving(plan: Plan) -> Iterator[Section]:
     blocks = tuple(serving_blocks(plan))
     if blocks:
         yield Section("serving", "How to serve it", blocks)
+
+
+def _evaluating(plan: Plan) -> Iterator[Section]:
+    """What to evaluate first; nothing where the pick is to be trained."""
+    blocks = tuple(evaluate_next(plan))
+    if blocks:
+        yield Section("evaluating", "What to evaluate first", blocks)
 
 
 def serving_blocks(plan: Plan) -> Iterator[Block]:

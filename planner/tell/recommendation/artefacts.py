@@ -17,15 +17,9 @@ from planner.planning.candidate import Candidate
 from planner.planning.load_plan import PlanLike, as_plan
 from planner.planning.plan_file import HASH
 from planner.planning.result import Plan
+from planner.tell.asked import HARDWARE_FILE, PLAN_FILE, Again, again
 from planner.tell.document import visible
-from planner.tell.recommendation.reproduce import (
-    HARDWARE_FILE,
-    MODEL,
-    PLAN_FILE,
-    Again,
-    again,
-    build_command,
-)
+from planner.tell.recommendation.reproduce import MODEL, build_command
 from planner.tell.render.markdown import literal
 
 _SCRIPTS = ("serve.py", "load_test.py", "prompt_embeds_client.py")

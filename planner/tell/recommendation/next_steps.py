@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 import numpy as np
 
 from planner.base.errors import FitError, InputError
-from planner.laws.combined import CombinedLaw, Law, single_laws
+from planner.laws.combined import Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw
 from planner.planning.result import Plan
 from planner.planning.transfer import not_known
 from planner.tell import values as v
+from planner.tell.asked import rank_command
 from planner.tell.document import (
     Block,
     Bullets,
@@ -26,6 +26,7 @@ from planner.tell.document import (
     joined,
     line,
 )
+from planner.tell.plan.evaluate import evaluate_next
 from planner.tell.plan.sentences import named
 
 _TOP = 3
@@ -61,7 +62,7 @@ def next_steps(plan: Plan, verified: bool) -> Section:
     if not verified and best.released is None:
         items.append(line("Measure the speed and the memory of the pick: the commands stand above."))
     if best.released is not None:
-        return Section("next", "What to measure next", (Bullets((*items, *_evaluations(plan))),))
+        return Section("next", "What to measure next", (Bullets((*items, *_evaluations(plan))), *evaluate_next(plan)))
     if best.interval is not None:
         low, high = v.interval(*best.interval, "the predicted error"), _scatter(plan.law)
         items.append(
@@ -129,7 +130,7 @@ def _runs(plan: Plan) -> list[Block]:
             line("Runs to make next, by what they are expected to gain"), columns, tuple(rows), words=frozenset({""})
         ),
     ]
-    command = _command(plan)
+    command = rank_command(plan)
     return [*blocks, Command((command,), "Rank other runs")] if command else blocks
 
 
@@ -150,18 +151,3 @@ def _ranked(plan: Plan) -> NextRuns | None:
         return next_runs(law, (sizes, counts), cells, 6 * cells[0] * (cells[1] + text))
     except (FitError, InputError):
         return None
-
-
-def _command(plan: Plan) -> str | None:
-    """The verb that ranks other runs; it takes FLOPs alone, one compressor and one prompt order."""
-    law, tried = plan.law, plan.tried
-    single = all(len(one) == 1 for one in (tried.compressors, tried.prompt_orders, tried.towers))
-    if [one.limit.name for one in plan.limits] != ["flops"] or not single:
-        return None
-    if not law.name or isinstance(law, CombinedLaw):
-        return None
-    words = ["vlm-planner", "next-run", law.name, "--form", law.form, "--budget", f"{plan.limits[0].limit.value:.6g}"]
-    words += ["--query-tokens", str(plan.workload.query_tokens)]
-    words += ["--generated-tokens", str(plan.workload.generated_tokens)]
-    words += ["--compressor", tried.compressors[0].name, "--prompt-order", tried.prompt_orders[0]]
-    return shlex.join(words)

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from functools import partial
 
-from planner.base.errors import InputError
-from planner.costs.request import ROOFLINE
-from planner.costs.stages import Workload
-from planner.hardware import hardware_catalog
-from planner.laws.combined import MIX, CombinedLaw, Law
-from planner.laws.shipped import load_law, load_mix
-from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
-from planner.planning.limits import as_option, find_limit
 from planner.planning.plan_file import made_with
-from planner.planning.released_record import source_of
 from planner.planning.result import Plan
-from planner.planning.tried import Released, Tried
+from planner.tell.asked import PLAN_FILE, Again, tower_source
 from planner.tell.document import (
     Block,
     Bullets,
@@ -33,56 +21,8 @@ from planner.tell.document import (
 )
 from planner.tell.plan.story import serving_blocks
 
-PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 MODEL = "my-vlm"
 _SHA = Value("SHA-256", "SHA-256", "kind of a hash")
-
-
-@dataclass(frozen=True)
-class Again:
-    """How a plan is made again."""
-
-    command: str
-    files: tuple[str, ...]
-    """Files that the command reads and that `report --artefacts` writes."""
-    laws: Mapping[str, Law]
-    """What of them holds a law, by the file's name."""
-    missing: tuple[str, ...]
-    """What the plan's file does not hold, in sentences."""
-
-
-def again(plan: Plan) -> Again:
-    """The command, with every default spelled out."""
-    tried, load = plan.tried, plan.load
-    words, missing = ["vlm-planner", "plan"], []
-    for name, limit in plan.budget.limits.items():
-        words += as_option(find_limit(name), limit)
-    if load.requests > 1 or load.mean != load.tail:
-        words += ["--workload", "requests.csv"]
-        missing.append("the file of requests is not part of the plan: put the one that was planned for in its place")
-    else:
-        words += _workload(load.mean)
-    files: list[str] = []
-    laws: dict[str, Law] = {}
-    one_law = all(law is plan.law for law in plan.laws.values())
-    words += _law(plan.law, laws) if one_law else ["--law", _each_law(plan.laws, laws)]
-    files += laws
-    if tried.released is not None:
-        words += _released(tried.released, missing)
-        words += ["--convention", plan.budget.convention, *_deployment(plan, files)]
-        return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
-    words += _llms(tried)
-    words += ["--visual-tokens", ",".join(map(str, tried.visual_tokens))]
-    own = _tower_source(plan)
-    words += ["--vision", ",".join(own if own and one == plan.best.vision else one.name for one in tried.towers)]
-    words += ["--compressor", ",".join(one.name for one in tried.compressors)]
-    if plan.best.connector.name != DEFAULT_CONNECTOR:
-        words += ["--connector", plan.best.connector.name]
-    words += ["--prompt-order", ",".join(tried.prompt_orders)]
-    words += ["--convention", plan.budget.convention, *_deployment(plan, files)]
-    if any(one.name in tried.sources for one in tried.llms):
-        missing.append("a candidate came from a config.json of its own, which has to be where it was")
-    return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
 
 
 def reproduce(plan: Plan, found: Again, sha256: str) -> Section:
@@ -119,24 +59,10 @@ def get_command(plan: Plan) -> str:
 def build_command(plan: Plan) -> str:
     """From the plan to the model; parts that came from a config.json are named by it."""
     words = ["vlm-planner", "build", "--from", PLAN_FILE]
-    source, tower = plan.tried.sources.get(plan.best.llm.name), _tower_source(plan)
+    source, tower = plan.tried.sources.get(plan.best.llm.name), tower_source(plan)
     words += ["--llm-config", source] if source else []
     words += ["--vision", tower] if tower else []
     return shlex.join([*words, "-o", MODEL])
-
-
-def _tower_source(plan: Plan) -> str | None:
-    """The config.json of the pick's tower; None for one of the catalogue."""
-    return plan.tried.sources.get(plan.best.vision.name)
-
-
-def _workload(one: Workload) -> list[str]:
-    words = []
-    for item in fields(Workload):
-        number = getattr(one, item.name)
-        if item.default is MISSING or number != item.default:
-            words += [f"--{item.name.replace('_', '-')}", str(number)]
-    return words
 
 
 def measure_commands(plan: Plan) -> tuple[str, ...]:
@@ -148,99 +74,3 @@ def measure_commands(plan: Plan) -> tuple[str, ...]:
         f"vlm-planner verify {PLAN_FILE} -o verdict.json",
         f"vlm-planner report {PLAN_FILE} --verdict verdict.json -o recommendation.html",
     )
-
-
-def _each_law(laws: Mapping[str, Law], files: dict[str, Law]) -> str:
-    """ "quecc=reasoning,none=law-1.json": shipped laws by name, others as a file each."""
-    pairs = []
-    for compressor, law in laws.items():
-        name = law.name
-        if not _loads(partial(load_law, law.name), law):
-            known = next((file for file, one in files.items() if one is law), None)
-            name = known or f"law-{len(files) + 1}.json"
-            files[name] = law
-        pairs.append(f"{compressor}={name}")
-    return ",".join(pairs)
-
-
-def _law(law: Law, files: dict[str, Law]) -> list[str]:
-    """A shipped law by name, else its file."""
-    tries: list[tuple[list[str], Callable[[], Law]]] = []
-    if isinstance(law, CombinedLaw) and law.kind == MIX:
-        tries += [(["--mix", law.name, *form], _mix(law.name, form)) for form in ([], ["--form", "auto"])]
-    else:
-        tries.append((["--law", law.name, "--form", law.form], lambda: load_law(law.name, law.form)))
-    for words, load in tries:
-        if _loads(load, law):
-            return words
-    files[LAW_FILE] = law
-    return ["--law", LAW_FILE]
-
-
-def _loads(load: Callable[[], Law], law: Law) -> bool:
-    """Whether a name loads just this law."""
-    try:
-        return bool(law.name) and load().to_dict() == law.to_dict()
-    except (InputError, OSError):
-        return False
-
-
-def _mix(name: str, form: list[str]) -> Callable[[], Law]:
-    return lambda: load_mix(name, *form[1:])
-
-
-def _llms(tried: Tried) -> list[str]:
-    """Families by name where they are tried whole, else each model; a path where there was one."""
-    names = [one.name for one in tried.llms]
-    families = list(dict.fromkeys(family for name in names if (family := family_of(name))))
-    if families and not any(name in tried.sources for name in names):
-        whole = [one.name for one in find_llms(families)]
-        if whole == names:
-            return ["--llms", ",".join(families)]
-    words: list[str] = []
-    for name in names:
-        words += ["--llms", tried.sources.get(name, name)]
-    return words
-
-
-def _released(tried: Released, missing: list[str]) -> list[str]:
-    """The models as they were asked for, and the images."""
-    mix = tried.images
-    models = ",".join(tried.selection.asked or map(source_of, tried.selection.checkpoints))
-    if any(not one.hub_id for one in tried.selection.checkpoints):
-        missing.append("a candidate came from a folder of its own, which has to be where it was")
-    if tried.refused and not tried.selection.asked:
-        missing.append("models that were left out are not named again, so the hash is another one")
-    if mix.source:
-        missing.append("the file of image sizes is not part of the plan: it has to be where it was")
-        return ["--models", models, "--image", mix.source]
-    if len(set(mix.shares)) > 1:
-        missing.append("how often each image size comes in: give a CSV with a column count")
-    return ["--models", models, "--image", ",".join(map(str, mix.sizes))]
-
-
-def _plain(number: float) -> str:
-    return repr(int(number)) if float(number).is_integer() and number < 1e15 else repr(number)
-
-
-def _deployment(plan: Plan, files: list[str]) -> list[str]:
-    asked = plan.deployment
-    own = plan.tried.released is not None and plan.tried.released.own_dtype
-    words = [] if own else ["--precision", ",".join(asked.precisions)]
-    words += ["--tensor-parallel", ",".join(map(str, asked.tensor_parallel))]
-    words += ["--batch", ",".join(map(str, asked.batches))]
-    card = asked.hardware
-    if card is not None:
-        if hardware_catalog().get(card.name) == card:
-            words += ["--hardware", card.name]
-        else:
-            files.append(HARDWARE_FILE)
-            words += ["--hardware", HARDWARE_FILE]
-    for option, number in (("--gpus", asked.gpus), ("--price-per-hour", asked.price_per_hour)):
-        if number is not None:
-            words += [option, _plain(number)]
-    if asked.kv_precision is not None:
-        words += ["--kv-precision", asked.kv_precision]
-    if asked.latency_source != ROOFLINE:
-        words += ["--latency-source", asked.latency_source]
-    return words

@@ -15,6 +15,7 @@ from planner.bench.verdict import VERDICT_FILE, Verdict
 from planner.planning.load_plan import PlanLike, as_plan
 from planner.planning.plan_file import HASH, PLAN_FILE
 from planner.planning.result import Plan
+from planner.tell.asked import again
 from planner.tell.document import Document
 from planner.tell.recommendation.charts import charts
 from planner.tell.recommendation.costs import costs
@@ -22,7 +23,7 @@ from planner.tell.recommendation.judgement import Judgement
 from planner.tell.recommendation.measured import measured
 from planner.tell.recommendation.next_steps import assumptions, next_steps
 from planner.tell.recommendation.opening import heading, opening
-from planner.tell.recommendation.reproduce import again, measure_commands, reproduce
+from planner.tell.recommendation.reproduce import measure_commands, reproduce
 from planner.tell.recommendation.why import why
 
 TITLE = "Deployment recommendation"

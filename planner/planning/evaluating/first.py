@@ -1,0 +1,83 @@
+"""What to evaluate first of what a plan could pick, from its own table: nothing is costed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from planner.laws.beliefs import Spread
+from planner.laws.design import gains
+from planner.planning.distinct import distinct_rows
+from planner.planning.evaluating.benchmarks import BENCHMARKS, DEFAULT_BENCHMARK
+from planner.planning.evaluating.result import MODEL_SD
+from planner.planning.result import Plan
+from planner.planning.transfer import unmeasured
+
+_S_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class First:
+    """One evaluation of a candidate that keeps the limits."""
+
+    model: str
+    knob: str
+    """As it is typed; "" as published."""
+    visual_tokens: int
+    gpu_hours: float | None
+    """None without hardware."""
+    flops: float
+    expected_gain: float
+
+
+def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
+    """The evaluations that are expected to gain most for their cost, of different models that keep every limit.
+
+    As `rank_evaluations` ranks them where nothing else is asked, but of candidates of the plan alone, each in that of
+    the plan's ways to run that takes the fewest GPU-seconds. () of a plan without its table.
+
+    Raises:
+        InputError, FitError: a law that cannot say what a run would tell.
+    """
+    table, released = plan.all_candidates, plan.tried.released
+    if table is None or table.model_index is None or released is None:
+        return ()
+    rows = np.flatnonzero(table.fits)
+    rate = table.quantities.get("requests_per_second")
+    devices = table.tensor_parallel[rows]
+    if rate is None:
+        hours, cost = None, table.quantities["total_flops"][rows]
+    else:
+        replicas = 1 if plan.deployment.gpus is None else plan.deployment.gpus // devices
+        hours = cost = devices * replicas / rate[rows] / _S_PER_HOUR
+    rows_by_cost = np.argsort(cost, kind="stable")
+    owner, tokens = table.llm_index[rows][rows_by_cost], table.visual_tokens[rows][rows_by_cost]
+    first, _ = distinct_rows(owner, tokens)
+    chosen = rows_by_cost[first]
+    points = table.llm_params[rows][chosen], table.visual_tokens[rows][chosen]
+    unnamed = set(unmeasured([plan.law], released))
+    named = np.array([one.name not in unnamed for one in released.selection.checkpoints])
+    model = table.llm_index[rows][chosen]
+    offset = np.where(named[model], -1, model)
+    found = gains(plan.law, points, points, spread=Spread(MODEL_SD, np.concatenate([offset, offset])))
+    new = ~(found.measured & named[model])
+    questions = BENCHMARKS.find(DEFAULT_BENCHMARK).questions
+    told: dict[int, First] = {}
+    for i in np.argsort(-found.expected_gain / cost[chosen], kind="stable"):
+        if len(told) == count:
+            break
+        if not new[i] or int(model[i]) in told:
+            continue
+        row = int(rows[chosen[i]])
+        name: Mapping[str, str | None] = table.models[int(table.model_index[row])]
+        told[int(model[i])] = First(
+            model=str(name["model"]),
+            knob=name["knob"] or "",
+            visual_tokens=int(table.visual_tokens[row]),
+            gpu_hours=None if hours is None else float(questions * hours[chosen[i]]),
+            flops=float(questions * table.quantities["total_flops"][row]),
+            expected_gain=float(found.expected_gain[i]),
+        )
+    return tuple(told.values())

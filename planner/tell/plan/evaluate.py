@@ -1,0 +1,43 @@
+"""What to evaluate before a released model is chosen: what would tell most, and the command that ranks all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from planner.base.errors import FitError, InputError
+from planner.planning.evaluating.benchmarks import BENCHMARKS, DEFAULT_BENCHMARK
+from planner.planning.evaluating.first import First, first_evaluations
+from planner.planning.result import Plan
+from planner.tell import values as v
+from planner.tell.asked import rank_command
+from planner.tell.document import Block, Command, Line, Paragraph, foreign, joined, line
+
+COUNT = 3
+_NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point
+
+
+def evaluate_next(plan: Plan) -> Iterator[Block]:
+    """A sentence and a command; nothing where the pick is to be trained, or the law cannot say what would tell."""
+    if plan.tried.released is None:
+        return
+    try:
+        found = first_evaluations(plan, COUNT)
+    except (FitError, InputError):
+        return
+    told = [_evaluation(one) for one in found if one.expected_gain >= _NO_DIFFERENCE]
+    if told:
+        questions = BENCHMARKS.find(DEFAULT_BENCHMARK).questions
+        per = line("for ", v.count(questions, "questions of an evaluation"), " questions")
+        yield Paragraph(line("would tell most for their cost, ", per, ": evaluations of ", joined(told)))
+    if (command := rank_command(plan)) is not None and plan.law.n_runs:
+        yield Command((command,), "Rank evaluations by what they would tell")
+
+
+def _evaluation(one: First) -> Line:
+    name = foreign(one.model, "released model")
+    turned = line(" at ", foreign(one.knob, "knob")) if one.knob else ()
+    if one.gpu_hours is None:
+        cost = line(v.flops(one.flops, "FLOPs of an evaluation"))
+    else:
+        cost = line(v.gpu_hours(one.gpu_hours), " GPU-hours")
+    return line(name, turned, " (", cost, ")")
