@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import planner
 from planner.laws.design import next_runs
 from planner.laws.fitted import FittedLaw
 from planner.planning.evaluating.result import NextEvaluations
+from planner.tell.asked import rank_command
 
 REQUEST = ["--budget", "8TFLOPs", "--query-tokens", 50, "--generated-tokens", 32, "--prompt-order", "text-first"]
 COMMAND = ["next-run", "reasoning", "--llms", "qwen2.5", *REQUEST]
@@ -186,3 +188,33 @@ def test_what_belongs_to_evaluations_needs_models(run: Run, tmp_path: Path) -> N
         done = run(*COMMAND, *more)
         assert done.code == 2
         assert complaint in done.complaint
+
+
+@pytest.mark.parametrize(
+    ("verb", "first"),
+    [
+        (RELEASED[1:], "Qwen3-VL-30B-A3B-Instruct at max_pixels=65536"),
+        (["--models", "qwen2.5-vl", "--image", "640x480", "--budget", "20TFLOPs", *RELEASED[-4:]], "Qwen2.5-VL-"),
+    ],
+)
+def test_the_command_that_a_plan_prints_ranks_what_it_names(run: Run, verb: list[object], first: str) -> None:
+    out = run("plan", *verb).out
+    words = " ".join(out.split())
+    assert f"would tell most for their cost (900 questions of mmmu_val): evaluations of {first}" in words
+    (typed,) = [one.strip() for one in out.splitlines() if one.strip().startswith("vlm-planner next-run ")]
+    content = run(*shlex.split(typed)[1:], "--json").json
+    model, knob = content["next"][0]["model"], content["next"][0]["knob"]
+    assert f"evaluations of {model} at {knob['name']}={knob['value']} (" in words
+
+
+def test_the_command_of_a_recommendation_keeps_every_limit(run: Run, tmp_path: Path) -> None:
+    plan = planner.plan(
+        budget=planner.Budget(ttft="60 ms", memory="30 GiB"), hardware="l40s", llms="qwen2.5", batch=(1, 4),
+        query_tokens=50, generated_tokens=32,
+    )  # fmt: skip
+    typed = rank_command(plan)
+    assert typed is not None
+    content = run(*shlex.split(typed)[1:], "--json").json
+    assert content["budget"] == {"ttft_s": 0.06, "memory_bytes": 30 * 2**30}
+    assert content["pick"]["llm"] == plan.best.llm.name
+    assert content["pick"]["visual_tokens"] == plan.best.visual_tokens

@@ -16,6 +16,7 @@ from planner.laws.beliefs import believe
 from planner.laws.fitted import FittedLaw
 from planner.parts.released import find_checkpoint
 from planner.planning.evaluating.benchmarks import BENCHMARKS, Benchmark
+from planner.planning.evaluating.first import first_evaluations
 from planner.planning.evaluating.lmms_eval import evaluation_command
 from planner.planning.evaluating.rank import rank_evaluations
 from planner.planning.evaluating.result import MODEL_SD, Evaluation, NextEvaluations
@@ -288,3 +289,27 @@ def test_a_model_that_the_law_was_fitted_to_has_no_offset_from_it() -> None:
     spread = planner.next_run(other, budget=TTFT, model_sd=0.1, **asked)
     assert spread.expected_regret_now > 10 * spread.expected_regret_by_law
     assert spread.best.expected_gain > 10 * sure.best.expected_gain
+
+
+@pytest.mark.parametrize(
+    "budget", [TTFT, planner.Budget("20 TFLOPs"), planner.Budget(requests_per_second=2)], ids=["ttft", "flops", "rate"]
+)
+def test_a_plan_names_the_first_of_those_that_fit(budget: planner.Budget) -> None:
+    """From its own table, what `rank_evaluations` says of each model's best evaluation within the limits."""
+    plan = planner.plan(budget=budget, batch=1, **ASKED)
+    ranked = rank_evaluations(plan)
+    firsts: dict[str, Evaluation] = {}
+    for one in ranked.next:
+        if one.fits:
+            firsts.setdefault(one.model, one)
+    named = first_evaluations(plan, 3)
+    for got, one in zip(named, list(firsts.values())[:3], strict=True):
+        assert (got.model, got.knob, got.visual_tokens) == (one.model, one.setting, one.visual_tokens)
+        assert got.expected_gain == pytest.approx(one.expected_gain, rel=1e-9, abs=1e-15)
+        assert got.flops == pytest.approx(one.flops, rel=1e-12)
+        assert got.gpu_hours == pytest.approx(one.gpu_hours, rel=1e-12)
+
+
+def test_of_what_is_to_be_trained_or_read_from_a_file_nothing_is_named(tmp_path: Path) -> None:
+    assert first_evaluations(planner.plan(budget="2 TFLOPs", **REQUEST), 3) == ()
+    assert first_evaluations(load_plan(planner.plan(budget=TTFT, **ASKED).save(tmp_path / "plan.json")), 3) == ()

@@ -27,8 +27,10 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
     told = [_evaluation(one) for one in found if one.expected_gain >= _NO_DIFFERENCE]
     if told:
         questions = BENCHMARKS.find(DEFAULT_BENCHMARK).questions
-        per = line("for ", v.count(questions, "questions of an evaluation"), " questions")
-        yield Paragraph(line("would tell most for their cost, ", per, ": evaluations of ", joined(told)))
+        per = line(
+            v.count(questions, "questions of an evaluation"), " questions of ", foreign(DEFAULT_BENCHMARK, "benchmark")
+        )
+        yield Paragraph(line("would tell most for their cost (", per, "): evaluations of ", joined(told)))
     if (command := rank_command(plan)) is not None and plan.law.n_runs:
         yield Command((command,), "Rank evaluations by what they would tell")
 
