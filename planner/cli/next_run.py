@@ -27,6 +27,7 @@ from planner.cli.common import (
     show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
+from planner.cli.running import progress_bar
 from planner.laws.shipped import load_mix
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 from planner.planning.next_run import NextMeasurement
@@ -151,25 +152,27 @@ def next_run(
         "batch": None if batch is None else parse_counts(batch, "--batch"),
         "latency_source": latency_source,
     }
-    found = planner.next_run(
-        law if mix is None else load_mix(mix, form),
-        form=form if mix is None else None,
-        budget=planner.Budget(convention=convention, limits=limits),
-        workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
-        models=models,
-        image=image,
-        benchmark=benchmark,
-        samples=samples,
-        model_sd=model_sd,
-        sizes=None if sizes is None else parse_names(sizes),
-        visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
-        text_tokens=text_tokens,
-        criterion=criterion,
-        per_cost=per_cost,
-        noise_sd=noise,
-        together=together,
-        **own,
-    )
+    with progress_bar() as show:
+        show("ranking", 0, 1)
+        found = planner.next_run(
+            law if mix is None else load_mix(mix, form),
+            form=form if mix is None else None,
+            budget=planner.Budget(convention=convention, limits=limits),
+            workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+            models=models,
+            image=image,
+            benchmark=benchmark,
+            samples=samples,
+            model_sd=model_sd,
+            sizes=None if sizes is None else parse_names(sizes),
+            visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
+            text_tokens=text_tokens,
+            criterion=criterion,
+            per_cost=per_cost,
+            noise_sd=noise,
+            together=together,
+            **own,
+        )
     if isinstance(found, NextMeasurement):
         if as_json:
             print(json_text(found.to_dict(top or DEFAULT_TOP)))

@@ -27,7 +27,7 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown, whole_number
 from planner.laws.beliefs import Beliefs, Points, Spread, believe, run_data
 from planner.laws.combined import CombinedLaw, Law
-from planner.laws.gain import expected_gain, expected_least, expected_regret, inside, rivals
+from planner.laws.gain import expected_gain, expected_regret, inside, rivals
 
 FloatArray = NDArray[np.float64]
 
@@ -123,8 +123,10 @@ def gains(
     """
     points, count = _joined(candidates, cells)
     beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
-    errors, sd = beliefs.errors[:count], beliefs.sd[:count]
-    gain, changes = expected_gain(errors, beliefs.steps(slice(0, count), slice(count, None)), sd)
+    errors = beliefs.errors[:count]
+    few, split = (beliefs, count) if spread is None else _rivals_only(beliefs, count)
+    steps = few.steps(slice(0, split), slice(split, None))
+    gain, changes = expected_gain(few.errors[:split], steps, few.sd[:split])
     known = _measured(law)
     cell_names = zip(points[0][count:].tolist(), points[1][count:].tolist(), strict=True)
     return Gains(
@@ -235,24 +237,29 @@ def batch_of(
     points, split = _joined(candidates, cells)
     beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
     bounded = not inside(beliefs.errors[:split], beliefs.sd[:split])
-    if spread is not None and not bounded:
-        kept = rivals(beliefs.errors[:split], beliefs.loadings[:split])
-        beliefs, split = beliefs.only(np.concatenate([kept, np.arange(split, len(beliefs.errors))])), len(kept)
-    now = float(expected_least(beliefs.errors[:split], beliefs.sd[:split]))
+    if spread is not None:
+        beliefs, split = _rivals_only(beliefs, split)
     random = np.random.default_rng(seed)
-    samples = _BATCH_SAMPLES if spread is None and not bounded else _BATCH_SAMPLES // 4
+    samples = _BATCH_SAMPLES // (16 if bounded else 1 if spread is None else 4)
     errors = beliefs.errors[None, :split]  # what may be predicted once the runs chosen so far are known, (S, K)
-    chosen, total = [], []
+    chosen: list[int] = []
+    total: list[float] = []
     for _ in range(count):
         steps, sd = beliefs.steps(slice(0, split), slice(split, None)), beliefs.sd[:split]
         added, _ = expected_gain(errors[:, None], steps[None], sd)
         best = int(np.argmax(added.mean(axis=0)))
         chosen.append(best)
-        total.append(now - float(expected_least(errors, sd).mean()) + float(added[:, best].mean()))
+        total.append((total[-1] if total else 0.0) + float(added[:, best].mean()))
         half = random.standard_normal(samples // 2)
         errors = errors + np.concatenate([half, -half])[:, None] * steps[best]
         beliefs = beliefs.after(split + best)
     return tuple(chosen), tuple(total)
+
+
+def _rivals_only(beliefs: Beliefs, count: int) -> tuple[Beliefs, int]:
+    """The beliefs without those of the first `count` points that could never be picked, and how many are left."""
+    kept = rivals(beliefs.errors[:count], beliefs.loadings[:count])
+    return beliefs.only(np.concatenate([kept, np.arange(count, len(beliefs.errors))])), len(kept)
 
 
 def _joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatArray], int]:

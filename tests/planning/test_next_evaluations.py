@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200}
 ASKED: dict[str, Any] = {"models": "qwen3-vl", "image": "1024x768", "hardware": "h100-sxm", **REQUEST}
 TTFT = planner.Budget(ttft="40 ms")
 DRAWS = 40_000
+BENCHMARKS_FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 def planted(*names: str, tokens: tuple[float, ...] = (1.0, 16.0, 144.0)) -> FittedLaw:
@@ -313,3 +315,23 @@ def test_a_plan_names_the_first_of_those_that_fit(budget: planner.Budget) -> Non
 def test_of_what_is_to_be_trained_or_read_from_a_file_nothing_is_named(tmp_path: Path) -> None:
     assert first_evaluations(planner.plan(budget="2 TFLOPs", **REQUEST), 3) == ()
     assert first_evaluations(load_plan(planner.plan(budget=TTFT, **ASKED).save(tmp_path / "plan.json")), 3) == ()
+
+
+def test_the_default_offset_is_the_recorded_one() -> None:
+    recorded = json.loads((BENCHMARKS_FOLDER / "results" / "model_offsets.json").read_text("utf-8"))
+    assert recorded["model_sd"] == MODEL_SD
+    assert recorded["tasks"] == 32
+
+
+def test_offsets_that_are_planted_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """5,000 tasks of three models with offsets of 0.02 and noisy means of two token counts."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS_FOLDER))
+    from model_offsets import offset_variance
+
+    random = np.random.default_rng(2)
+    sizes, noise = np.array([2e9, 9e9, 27e9]), np.array([[0.003, 0.006], [0.01, 0.002], [0.005, 0.005]])
+    found = []
+    for _ in range(5000):
+        means = 0.9 - 0.02 * np.log(sizes) + 0.02 * random.standard_normal(3)
+        found.append(offset_variance(sizes, means[:, None] + noise * random.standard_normal((3, 2)), noise))
+    assert np.mean(found) == pytest.approx(0.02**2, abs=4 * np.std(found) / np.sqrt(5000))

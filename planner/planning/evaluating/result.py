@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 MODEL_SD = 0.015
 """Standard deviation of a model's own offset from a law, in error, where nobody says another.
 
-That of PaliGemma 2's three models about a line in ln N: over the 32 tasks of Table 13 of arXiv 2412.03555, 256 and 1024
-visual tokens together, the mean square of what the line leaves of each task's errors, less what the printed spread of
-five fine-tunings explains, is 0.0150^2. They share tower, data and recipe: other families may stand farther off.
+That of PaliGemma 2's three models about a line in ln N, over 32 tasks with five fine-tunings each (arXiv 2412.03555,
+Table 13): 0.0122 to 0.0174 with one standard error each way (benchmarks/model_offsets.py). They share tower, data and
+recipe: models of other families may stand farther off.
 """
 _PLAN = "_plan"
 MODEL_SD_SOURCE = "that of PaliGemma 2's models about a line in ln N"
