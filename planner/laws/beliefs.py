@@ -8,7 +8,7 @@ For every form that the runs allow, with its Akaike weight w, L holds sqrt(w) ti
 times their standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where
 forms drift apart, nobody knows.
 
-Models that others made stand above or below a law that was fitted to some: each by its own N(0, sd^2), the same for all
+Models that others made lie above or below a law that was fitted to some: each by its own N(0, sd^2), the same for all
 of its points. That is a column of L for each model, sd at its points.
 
 Letters: P points, C cells, K candidates.
@@ -40,7 +40,7 @@ _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone rea
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """How far models stand off a law."""
+    """How far models lie off a law."""
 
     sd: float
     """Standard deviation of a model's own offset in error; 0: all of them follow the law."""

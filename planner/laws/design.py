@@ -119,7 +119,7 @@ def gains(
     """What a run of each cell is expected to gain. Arguments and errors as `next_runs`.
 
     Args:
-        spread: how far models stand off the law, of candidates and cells, in this order; None: not at all.
+        spread: how far models lie off the law, of candidates and cells, in this order; None: not at all.
     """
     points, count = _joined(candidates, cells)
     beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)

@@ -121,7 +121,7 @@ def next_run(
 
     Without `models` these are training runs (size x visual tokens), and the pick is what to train. With `models` they
     are evaluations of released models (model x value of its knob), which cost inference alone, and the pick is one of
-    them. How far a released model stands off the law is not known before it is evaluated: `model_sd` says how far to
+    them. How far a released model lies off the law is not known before it is evaluated: `model_sd` says how far to
     expect.
 
     Args:

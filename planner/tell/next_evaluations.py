@@ -95,15 +95,13 @@ def _now(found: NextEvaluations) -> Iterator[Block]:
 
 
 def _spread(found: NextEvaluations) -> Line:
-    """How far models are taken to stand off the law."""
+    """How far models are taken to lie off the law."""
     if not found.model_sd:
-        return line(
-            "all released models follow the law: how far each stands off it is not known before it is evaluated"
-        )
+        return line("all released models follow the law: how far each lies off it is not known before it is evaluated")
     sd = v.significant(found.model_sd, "standard deviation of a model's offset from the law", "error")
     why = line("as given") if found.model_sd_given else line(foreign(MODEL_SD_SOURCE, "where it is from"))
-    return line("each released model stands off the law by an offset of its own, standard deviation ", sd,
-                " in error (", why, "); how far they do is not known before they are evaluated")  # fmt: skip
+    return line("each released model lies off the law by an offset of its own, with standard deviation ", sd,
+                " in error (", why, "); it is not known before the model is evaluated")  # fmt: skip
 
 
 def _evaluation(found: NextEvaluations) -> Line:
@@ -133,7 +131,7 @@ def _ranked(found: NextEvaluations, shown: Sequence[Evaluation]) -> Iterator[Blo
     for one in shown:
         cells: list[Inline] = [
             foreign(one.model, "released model", 40),
-            foreign(one.setting.replace("=", " = "), "knob", 40) if one.knob is not None else _AS_PUBLISHED,
+            foreign(one.setting, "knob", 40) if one.knob is not None else Value(_AS_PUBLISHED, "", "knob"),
             v.tokens(one.visual_tokens, "visual tokens per image"),
             _gain(one.expected_gain),
             v.share(one.probability_pick_changes, 1.0, "probability that the pick changes"),
@@ -146,11 +144,17 @@ def _ranked(found: NextEvaluations, shown: Sequence[Evaluation]) -> Iterator[Blo
     each = ", the best value of each model's knob" if len({one.model for one in shown}) > 1 else ""
     names = (*columns, *["price"] * priced)
     yield Table(
-        line(f"next evaluations by {by}{each}"), names, tuple(rows), words=frozenset({"knob"}), spare=("pick changes",)
+        line(f"next evaluations by {by}{each}"),
+        names,
+        tuple(rows),
+        words=frozenset({"model", "knob"}),
+        spare=("pick changes",),
+        names="model",
+        beneath="knob",
     )
     if beyond := [foreign(one.model, "released model") for one in shown if not one.fits]:
         told = joined(list(dict.fromkeys(beyond)), " and ")
-        yield Paragraph(line("not within the plan's limits, but telling of the law that the others follow: ", told))
+        yield Paragraph(line("outside the plan's limits, but informative about the law that the others follow: ", told))
     yield from _left_out(found)
     if found.together:
         gain = _gain(found.together_gain or 0.0)

@@ -122,7 +122,7 @@ def test_evaluations_as_people_read_them(run: Run) -> None:
     for told in (
         "picked now: Qwen3-VL-30B-A3B-Instruct at max_pixels=524288 with 494 visual tokens",
         "extrapolates: the law was fitted to models of Qwen1.5",
-        "assumes: each released model stands off the law by an offset of its own, standard deviation 0.015",
+        "assumes: each released model lies off the law by an offset of its own, with standard deviation 0.015",
         "an evaluation: 900 questions of mmmu_val",
         "next evaluations by expected gain for the cost, the best value of each model's knob",
         "2 evaluations at once: ",
@@ -200,11 +200,11 @@ def test_what_belongs_to_evaluations_needs_models(run: Run, tmp_path: Path) -> N
 def test_the_command_that_a_plan_prints_ranks_what_it_names(run: Run, verb: list[object], first: str) -> None:
     out = run("plan", *verb).out
     words = " ".join(out.split())
-    assert f"would tell most for their cost (900 questions of mmmu_val): evaluations of {first}" in words
+    assert f"most informative for their cost (900 questions of mmmu_val): evaluating {first}" in words
     (typed,) = [one.strip() for one in out.splitlines() if one.strip().startswith("vlm-planner next-run ")]
     content = run(*shlex.split(typed)[1:], "--json").json
     model, knob = content["next"][0]["model"], content["next"][0]["knob"]
-    assert f"evaluations of {model} at {knob['name']}={knob['value']} (" in words
+    assert f"evaluating {model} at {knob['name']}={knob['value']} (" in words
 
 
 def test_the_command_of_a_recommendation_keeps_every_limit(run: Run, tmp_path: Path) -> None:

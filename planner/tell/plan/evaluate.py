@@ -1,4 +1,4 @@
-"""What to evaluate before a released model is chosen: what would tell most, and the command that ranks all of it."""
+"""What to evaluate before a released model is chosen: the most informative, and the command that ranks all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point
 
 
 def evaluate_next(plan: Plan) -> Iterator[Block]:
-    """A sentence and a command; nothing where the pick is to be trained, or the law cannot say what would tell."""
+    """A sentence and a command; nothing where the pick is to be trained, or the law cannot say what is gained."""
     if plan.tried.released is None:
         return
     try:
@@ -30,9 +30,9 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
         per = line(
             v.count(questions, "questions of an evaluation"), " questions of ", foreign(DEFAULT_BENCHMARK, "benchmark")
         )
-        yield Paragraph(line("would tell most for their cost (", per, "): evaluations of ", joined(told)))
+        yield Paragraph(line("most informative for their cost (", per, "): evaluating ", joined(told)))
     if (command := rank_command(plan)) is not None and plan.law.n_runs:
-        yield Command((command,), "Rank evaluations by what they would tell")
+        yield Command((command,), "Rank all evaluations")
 
 
 def _evaluation(one: First) -> Line:
