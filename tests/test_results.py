@@ -49,7 +49,7 @@ SHOWN = {
     "holdout": "HoldOut(log-linear, 28 runs, 14 folds, 0 skipped)",
     "next run": "NextMeasurement(14B with 1 visual token, expected gain 5.86e-05)",
     "next evaluations": (
-        "NextEvaluations(Qwen3-VL-30B-A3B-Instruct at max_pixels=65536 with 54 visual tokens, expected gain 0.00119)"
+        "NextEvaluations(Qwen3-VL-30B-A3B-Instruct at max_pixels=65536 with 54 visual tokens, expected gain 0.000508)"
     ),
     "optimum": "ContinuousOptimum(8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %)",
 }

@@ -67,6 +67,13 @@ class Beliefs:
     """Of the measured error of one run of mean weight, about its expectation."""
     log_det_gain: FloatArray
     """By how much a run at each point raises log det of the information matrix, shape (P,)."""
+    sampling_variance: FloatArray | float = 0.0
+    """What the noise of a run at each point has more, as it is evaluated on few questions, shape (P,)."""
+
+    @property
+    def noise(self) -> FloatArray:
+        """Variance of a run's measured error at each point, (P,)."""
+        return np.broadcast_to(np.asarray(self.noise_variance + self.sampling_variance), self.errors.shape)
 
     @property
     def sd(self) -> FloatArray:
@@ -77,7 +84,7 @@ class Beliefs:
     def steps(self, candidates: slice, cells: slice) -> FloatArray:
         """b: by how much a run at each cell moves each candidate, per unit of z, shape (C, K)."""
         there = self.loadings[cells]
-        spread = np.sqrt(np.einsum("cr,cr->c", there, there) + self.noise_variance)
+        spread = np.sqrt(np.einsum("cr,cr->c", there, there) + self.noise[cells])
         b: FloatArray = there @ self.loadings[candidates].T / spread[:, None]
         return b
 
@@ -88,6 +95,7 @@ class Beliefs:
             errors=self.errors[positions],
             loadings=self.loadings[positions],
             log_det_gain=self.log_det_gain[positions],
+            sampling_variance=np.broadcast_to(self.sampling_variance, self.errors.shape)[positions],
         )
 
     def after(self, position: int) -> Beliefs:
@@ -96,15 +104,25 @@ class Beliefs:
         variance = float(there @ there)
         if variance == 0:
             return self
-        shrink = (1 - np.sqrt(self.noise_variance / (variance + self.noise_variance))) / variance
+        noise = float(self.noise[position])
+        shrink = (1 - np.sqrt(noise / (variance + noise))) / variance
         return replace(self, loadings=self.loadings - shrink * np.outer(self.loadings @ there, there))
 
 
 def believe(
-    law: Law, points: Points, *, forms: str = "all", noise_sd: float | None = None, spread: Spread | None = None
+    law: Law,
+    points: Points,
+    *,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    spread: Spread | None = None,
+    questions: int | None = None,
 ) -> Beliefs:
     """What a law says of the errors of points, and how sure it is. Arguments and errors as `design.gains`."""
     found = _believe(law, points, forms, noise_sd)
+    if questions is not None and noise_sd is None:
+        error = np.clip(found.errors, 0.0, 1.0)
+        found = replace(found, sampling_variance=error * (1 - error) / questions)
     if spread is None or not spread.sd:
         return found
     return replace(found, loadings=np.hstack([found.loadings, spread.columns()]))

@@ -96,6 +96,9 @@ class Gains:
     pick: int
     """Position of the candidate with the least predicted error."""
     noise_sd: float
+    """Of a run of the law."""
+    run_noise_sd: FloatArray
+    """Of a run of each cell, (C,)."""
     candidates: Beliefs
     """What is believed of the candidates before it."""
     seed: int = 0
@@ -114,15 +117,18 @@ def gains(
     forms: str = "all",
     noise_sd: float | None = None,
     spread: Spread | None = None,
+    questions: int | None = None,
     seed: int = 0,
 ) -> Gains:
     """What a run of each cell is expected to gain. Arguments and errors as `next_runs`.
 
     Args:
+        questions: that a run is evaluated on, each right or wrong: where `noise_sd` is not given, the draw of so many
+            adds e (1 - e) / questions to the variance that the fit left; None: adds nothing.
         spread: how far models lie off the law, of candidates and cells, in this order; None: not at all.
     """
     points, count = _joined(candidates, cells)
-    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions)
     errors = beliefs.errors[:count]
     few, split = (beliefs, count) if spread is None else _rivals_only(beliefs, count)
     steps = few.steps(slice(0, split), slice(split, None))
@@ -136,6 +142,7 @@ def gains(
         measured=np.array([_cell(n, t) in known for n, t in cell_names]),
         pick=int(np.argmin(errors)),
         noise_sd=float(np.sqrt(beliefs.noise_variance)),
+        run_noise_sd=np.sqrt(beliefs.noise[count:]),
         candidates=beliefs.only(np.arange(count)),
         seed=seed,
     )
@@ -227,6 +234,7 @@ def batch_of(
     forms: str = "all",
     noise_sd: float | None = None,
     spread: Spread | None = None,
+    questions: int | None = None,
     seed: int = 0,
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Positions of the cells to be run together, in the order in which they were chosen, and what they gain up to each.
@@ -235,7 +243,7 @@ def batch_of(
     """
     whole_number(count, "count", 1)
     points, split = _joined(candidates, cells)
-    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions)
     bounded = not inside(beliefs.errors[:split], beliefs.sd[:split])
     if spread is not None:
         beliefs, split = _rivals_only(beliefs, split)
@@ -247,7 +255,10 @@ def batch_of(
     for _ in range(count):
         steps, sd = beliefs.steps(slice(0, split), slice(split, None)), beliefs.sd[:split]
         added, _ = expected_gain(errors[:, None], steps[None], sd)
-        best = int(np.argmax(added.mean(axis=0)))
+        mean = added.mean(axis=0)
+        if questions is not None:
+            mean[chosen] = -np.inf  # the same questions again tell nothing new
+        best = int(np.argmax(mean))
         chosen.append(best)
         total.append((total[-1] if total else 0.0) + float(added[:, best].mean()))
         half = random.standard_normal(samples // 2)

@@ -143,7 +143,8 @@ def next_run(
         criterion: "regret" (error of the pick) or "d-optimal" (parameters).
         per_cost: whether to rank by gain for the cost: training FLOPs, by default no; GPU-hours of an evaluation, or
             its FLOPs without hardware, by default yes.
-        noise_sd: standard deviation of a run's error; that of the fit by default.
+        noise_sd: standard deviation of a run's error; by default that of the fit, of an evaluation together with the
+            draw of its questions, each right or wrong.
         together: also choose so many runs to be made at once.
         form: form of a shipped law.
         options: candidates of the pick and how they run, as `plan` takes them (llms, hardware, prompt_order, ...).

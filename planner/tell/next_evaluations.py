@@ -82,7 +82,7 @@ def _now(found: NextEvaluations) -> Iterator[Block]:
     yield Paragraph(_spread(found), "warn", "assumes")
     regret = v.significant(found.expected_regret_now, "expected regret of the pick", "error")
     by_law = v.significant(found.expected_regret_by_law, "expected regret of the pick by the law alone", "error")
-    noise = v.significant(found.noise_sd, "noise of an evaluation", "error")
+    noise = v.significant(max(one.noise_sd for one in found.next), "noise of an evaluation", "error")
     alone = line(", ", by_law, " if all models followed the law") if found.model_sd else ()
     yield Paragraph(
         line("expected regret of the pick: ", regret, " in error", alone, "; noise of an evaluation: ", noise)

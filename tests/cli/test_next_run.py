@@ -194,7 +194,7 @@ def test_what_belongs_to_evaluations_needs_models(run: Run, tmp_path: Path) -> N
     ("verb", "first"),
     [
         (RELEASED[1:], "Qwen3-VL-30B-A3B-Instruct at max_pixels=65536"),
-        (["--models", "qwen2.5-vl", "--image", "640x480", "--budget", "20TFLOPs", *RELEASED[-4:]], "Qwen2.5-VL-"),
+        (["--models", "released", "--image", "640x480", "--budget", "20TFLOPs", *RELEASED[-4:]], "Qwen3.5-397B-A17B"),
     ],
 )
 def test_the_command_that_a_plan_prints_ranks_what_it_names(run: Run, verb: list[object], first: str) -> None:

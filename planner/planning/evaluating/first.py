@@ -61,9 +61,10 @@ def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     named = np.array([one.name not in unnamed for one in released.selection.checkpoints])
     model = table.llm_index[rows][chosen]
     offset = np.where(named[model], -1, model)
-    found = gains(plan.law, points, points, spread=Spread(MODEL_SD, np.concatenate([offset, offset])))
-    new = ~(found.measured & named[model])
     questions = BENCHMARKS.find(DEFAULT_BENCHMARK).questions
+    spread = Spread(MODEL_SD, np.concatenate([offset, offset]))
+    found = gains(plan.law, points, points, spread=spread, questions=questions)
+    new = ~(found.measured & named[model])
     told: dict[int, First] = {}
     for i in np.argsort(-found.expected_gain / cost[chosen], kind="stable"):
         if len(told) == count:

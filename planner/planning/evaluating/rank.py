@@ -62,7 +62,8 @@ def rank_evaluations(
         samples: a number of questions instead.
         model_sd: standard deviation of a model's own offset from the law, in error; 0: all models follow the law. By
             default `MODEL_SD`.
-        noise_sd: standard deviation of an evaluation's error; that of the law's fit by default.
+        noise_sd: standard deviation of an evaluation's error; by default that of the law's fit and of the draw of the
+            questions together.
         per_cost: rank by gain for the GPU-hours, or the FLOPs without hardware; else by gain alone.
         together: also choose so many evaluations to be made at once, of different models.
         forms: "all" to believe in every form that the law's runs allow, "own" in the law's form alone.
@@ -76,7 +77,7 @@ def rank_evaluations(
     whole_number(together, "together", 1)
     ground = Ground.of(plan)
     made, law = ground.plan, ground.plan.law
-    found = ground.gains(sd, noise_sd, forms)
+    found = ground.gains(sd, noise_sd, forms, questions)
     bill = ground.ways.bill(ground.can, questions, made.deployment.price_per_hour)
     order = ground.order(found, bill, per_cost)
     names = tuple(one.name for one in sets)
@@ -95,9 +96,10 @@ def rank_evaluations(
             forms=forms,
             noise_sd=noise_sd,
             spread=ground.spread(sd, cells),
+            questions=questions,
         )
         chosen, total = tuple(int(one_each[i]) for i in positions), totals[-1]
-    by_law = ground.gains(0.0, noise_sd, forms) if sd else found
+    by_law = ground.gains(0.0, noise_sd, forms, questions) if sd else found
     return NextEvaluations.of_plan(
         made,
         next=ranked,
@@ -190,10 +192,17 @@ class Ground:
         known = self.named & bool(self.plan.law.llms)
         return Spread(sd, np.where(known[owner], -1, owner))
 
-    def gains(self, sd: float, noise_sd: float | None, forms: str) -> Gains:
+    def gains(self, sd: float, noise_sd: float | None, forms: str, questions: int) -> Gains:
         """What an evaluation of each cell is expected to gain."""
-        spread = self.spread(sd)
-        return gains(self.plan.law, self.candidates, self.cells, forms=forms, noise_sd=noise_sd, spread=spread)
+        return gains(
+            self.plan.law,
+            self.candidates,
+            self.cells,
+            forms=forms,
+            noise_sd=noise_sd,
+            spread=self.spread(sd),
+            questions=questions,
+        )
 
     def order(self, found: Gains, bill: Bill, per_cost: bool) -> NDArray[np.intp]:
         """Cells that the law has no run of, the most useful first. Raises InputError where there is none."""
@@ -221,6 +230,7 @@ class Ground:
             fits=bool(same.any()),
             precision=precision,
             tensor_parallel=devices,
+            noise_sd=float(found.run_noise_sd[i]),
             expected_gain=float(found.expected_gain[i]),
             probability_pick_changes=float(found.probability_pick_changes[i]),
             command=command,

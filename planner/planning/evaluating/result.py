@@ -62,6 +62,8 @@ class Evaluation:
     """None without a price per hour."""
     cost: Annotated[float, Number(0.0, above=True)]
     """What evaluations are ranked by: GPU-hours, or FLOPs without hardware."""
+    noise_sd: float
+    """Standard deviation of its measured error: that of the law's runs, and of the draw of its questions."""
     expected_gain: float
     """Expected fall of the true error of what is picked, a fraction like the error itself."""
     probability_pick_changes: float
@@ -169,7 +171,7 @@ class NextEvaluations(Result):
     model_sd_given: bool
     """Whether it was given; else it is `MODEL_SD`."""
     noise_sd: float
-    """Standard deviation of an evaluation's error about what it measures."""
+    """Standard deviation of a run of the law about what it measures, without the draw of an evaluation's questions."""
     asked: Asked
     law: LawHead
     left_out: LeftOut
