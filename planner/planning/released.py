@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Run
-from planner.costs.latency import Latency, VisionTimes, latency
+from planner.costs.latency import ROOFLINE, Latency, VisionTimes, latency
 from planner.costs.memory import memory
-from planner.costs.result import ROOFLINE
 from planner.costs.stages import Workload
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
