@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planner.laws.beliefs import Spread
-from planner.laws.design import gains
+from planner.laws.run_gains import gains
 from planner.planning.distinct import distinct_rows
 from planner.planning.evaluating.benchmarks import BENCHMARKS, DEFAULT_BENCHMARK
 from planner.planning.evaluating.result import MODEL_SD

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.laws.beliefs import Spread
-from planner.laws.design import Gains, batch_of, gains
+from planner.laws.run_gains import Gains, batch_of, gains
 from planner.parts.images.base import Setting
 from planner.planning.candidate import Candidate
 from planner.planning.evaluating.benchmarks import DEFAULT_BENCHMARK, Benchmark, find_benchmarks

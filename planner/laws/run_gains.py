@@ -1,0 +1,157 @@
+"""What a run of each cell is expected to gain, by what a law believes; and which runs are best made together.
+
+Letters: K candidates, C cells, P points, S samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base.errors import InputError
+from planner.base.quantities import whole_number
+from planner.laws.beliefs import Beliefs, Points, Spread, believe, run_data
+from planner.laws.combined import CombinedLaw, Law
+from planner.laws.gain import expected_gain, expected_regret, inside, rivals
+
+FloatArray = NDArray[np.float64]
+
+_BATCH_SAMPLES = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """What a run of each cell promises, each of shape (C,), and what is known before it."""
+
+    expected_gain: FloatArray
+    probability_pick_changes: FloatArray
+    log_det_gain: FloatArray
+    measured: NDArray[np.bool_]
+    """Whether the law rests on a run of this size and number of tokens."""
+    pick: int
+    """Position of the candidate with the least predicted error."""
+    noise_sd: float
+    """Of a run of the law."""
+    run_noise_sd: FloatArray
+    """Of a run of each cell, (C,)."""
+    candidates: Beliefs
+    """What is believed of the candidates before it."""
+    seed: int = 0
+
+    @property
+    def expected_regret_now(self) -> float:
+        """Expected true error of the pick above that of the best candidate: no run can gain more."""
+        return expected_regret(self.candidates.errors, self.candidates.loadings, self.seed)
+
+
+def gains(
+    law: Law,
+    candidates: Points,
+    cells: Points,
+    *,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    spread: Spread | None = None,
+    questions: int | None = None,
+    seed: int = 0,
+) -> Gains:
+    """What a run of each cell is expected to gain. Arguments and errors as `next_runs`.
+
+    Args:
+        questions: that a run is evaluated on, each right or wrong: where `noise_sd` is not given, the draw of so many
+            adds e (1 - e) / questions to the variance that the fit left; None: adds nothing.
+        spread: how far models lie off the law, of candidates and cells, in this order; None: not at all.
+    """
+    points, count = joined(candidates, cells)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions)
+    errors = beliefs.errors[:count]
+    few, split = (beliefs, count) if spread is None else _rivals_only(beliefs, count)
+    steps = few.steps(slice(0, split), slice(split, None))
+    gain, changes = expected_gain(few.errors[:split], steps, few.sd[:split])
+    known = _measured(law)
+    cell_names = zip(points[0][count:].tolist(), points[1][count:].tolist(), strict=True)
+    return Gains(
+        expected_gain=gain,
+        probability_pick_changes=changes,
+        log_det_gain=beliefs.log_det_gain[count:],
+        measured=np.array([_cell(n, t) in known for n, t in cell_names]),
+        pick=int(np.argmin(errors)),
+        noise_sd=float(np.sqrt(beliefs.noise_variance)),
+        run_noise_sd=np.sqrt(beliefs.noise[count:]),
+        candidates=beliefs.only(np.arange(count)),
+        seed=seed,
+    )
+
+
+def batch_of(
+    law: Law,
+    candidates: Points,
+    cells: Points,
+    count: int,
+    *,
+    forms: str = "all",
+    noise_sd: float | None = None,
+    spread: Spread | None = None,
+    questions: int | None = None,
+    seed: int = 0,
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Positions of the cells to be run together, in the order in which they were chosen, and what they gain up to each.
+
+    Arguments as `gains`.
+    """
+    whole_number(count, "count", 1)
+    points, split = joined(candidates, cells)
+    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions)
+    bounded = not inside(beliefs.errors[:split], beliefs.sd[:split])
+    if spread is not None:
+        beliefs, split = _rivals_only(beliefs, split)
+    random = np.random.default_rng(seed)
+    samples = _BATCH_SAMPLES // (16 if bounded else 1 if spread is None else 4)
+    errors = beliefs.errors[None, :split]  # what may be predicted once the runs chosen so far are known, (S, K)
+    chosen: list[int] = []
+    total: list[float] = []
+    for _ in range(count):
+        steps, sd = beliefs.steps(slice(0, split), slice(split, None)), beliefs.sd[:split]
+        added, _ = expected_gain(errors[:, None], steps[None], sd)
+        mean = added.mean(axis=0)
+        if questions is not None:
+            mean[chosen] = -np.inf  # the same questions again tell nothing new
+        best = int(np.argmax(mean))
+        chosen.append(best)
+        total.append((total[-1] if total else 0.0) + float(added[:, best].mean()))
+        half = random.standard_normal(samples // 2)
+        errors = errors + np.concatenate([half, -half])[:, None] * steps[best]
+        beliefs = beliefs.after(split + best)
+    return tuple(chosen), tuple(total)
+
+
+def _rivals_only(beliefs: Beliefs, count: int) -> tuple[Beliefs, int]:
+    """The beliefs without those of the first `count` points that could never be picked, and how many are left."""
+    kept = rivals(beliefs.errors[:count], beliefs.loadings[:count])
+    return beliefs.only(np.concatenate([kept, np.arange(count, len(beliefs.errors))])), len(kept)
+
+
+def joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatArray], int]:
+    """Candidates, then cells, as one list of points, and how many of them are candidates. Raises InputError."""
+    parts = []
+    for what, pair in (("candidates", candidates), ("cells", cells)):
+        n, t = np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, float)) for column in pair))
+        if n.ndim != 1 or not n.size:
+            raise InputError(f"{what}: expected one size and one token count for each of at least one, got {n.shape}")
+        parts.append((n, t))
+    return (np.concatenate([n for n, _ in parts]), np.concatenate([t for _, t in parts])), len(parts[0][0])
+
+
+def _measured(law: Law) -> set[tuple[str, str]]:
+    """The cells that the law rests on."""
+    if isinstance(law, CombinedLaw):
+        return set[tuple[str, str]]().union(*(_measured(member) for member in law.members))
+    data = run_data(law)
+    return {_cell(n * law.n_unit_params, t) for n, t in zip(data.n.tolist(), data.t.tolist(), strict=True)}
+
+
+def _cell(llm_params: float, visual_tokens: float) -> tuple[str, str]:
+    """A name for a cell, the same whatever the rounding of its size."""
+    return f"{llm_params:.6g}", f"{visual_tokens:.6g}"
