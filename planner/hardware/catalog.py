@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -98,6 +98,7 @@ def default_precision(card: Hardware | None) -> str:
     return "fp16" if "fp16" in card.flops_per_s else "fp32"
 
 
+@lru_cache
 def _key(name: str) -> str:
     """A name without what may be written in several ways."""
     name = name.strip()

@@ -12,7 +12,7 @@ Letters: K nodes (pairs of exponents), n runs, Q quantities; x, t centred logari
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,30 +155,39 @@ def extremes(
     shape = np.broadcast_shapes(g_a.shape, g_b.shape, g_d.shape, p.c11.shape)
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
     for face in p.faces:
-        slack = level - face.rss
-        inside = slack >= 0
+        inside = level - face.rss >= 0
         if not inside.any():
             continue
-        reach = np.sqrt(np.where(inside, slack, 0.0))
+        nodes = np.flatnonzero(inside)
+        some = partial(_some, nodes, len(inside))
+        l_a, l_b, l_d, m1, m2 = map(some, (g_a, g_b, g_d, p.m1, p.m2))
+        i11, i12, i22, rss = map(some, (face.i11, face.i12, face.i22, face.rss))
         # with D free and columns centred, q = h_A A + h_B B + g_D c0, and c0 = mean of y is independent of A and B
-        h_a, h_b = (g_a - g_d * p.m1, g_b - g_d * p.m2) if face.offset else (g_a, g_b)
-        da, db = face.i11 * h_a + face.i12 * h_b, face.i12 * h_a + face.i22 * h_b
-        dc = g_d / p.weight if face.offset else np.zeros(())
-        length = np.sqrt(np.maximum(h_a * da + h_b * db + g_d * dc, 0.0))
-        step = reach / np.where(length > 0, length, np.inf)
+        h_a, h_b = (l_a - l_d * m1, l_b - l_d * m2) if face.offset else (l_a, l_b)
+        da, db = i11 * h_a + i12 * h_b, i12 * h_a + i22 * h_b
+        dc = l_d / p.weight if face.offset else np.zeros(())
+        length = np.sqrt(np.maximum(h_a * da + h_b * db + l_d * dc, 0.0))
+        step = np.sqrt(level - rss) / np.where(length > 0, length, np.inf)
         to_a, to_b, to_c = step * da, step * db, step * dc
+        least, most = some(low), some(high)
         for move in (np.subtract, np.add):
-            a, b = move(face.a, to_a), move(face.b, to_b)
-            feasible = inside & (a >= 0) & (b >= 0)
-            value = g_a * a + g_b * b
+            a, b = move(some(face.a), to_a), move(some(face.b), to_b)
+            feasible = (a >= 0) & (b >= 0)
+            value = l_a * a + l_b * b
             if face.offset:
-                d = move(p.y_mean, to_c) - a * p.m1 - b * p.m2
+                d = move(p.y_mean, to_c) - a * m1 - b * m2
                 if p.bounded_offset:
                     feasible = feasible & (d >= 0)
-                value = value + g_d * d
-            low = np.minimum(low, np.where(feasible, value, np.inf))
-            high = np.maximum(high, np.where(feasible, value, -np.inf))
+                value = value + l_d * d
+            least = np.minimum(least, np.where(feasible, value, np.inf))
+            most = np.maximum(most, np.where(feasible, value, -np.inf))
+        low[..., nodes], high[..., nodes] = least, most
     return low, high
+
+
+def _some(nodes: NDArray[np.intp], count: int, values: FloatArray) -> FloatArray:
+    """Of values (..., K) those at some nodes; the values themselves where all are asked for, or one stands for all."""
+    return values if len(nodes) == count or values.shape[-1:] != (count,) else values.take(nodes, axis=-1)
 
 
 def ratio_extremes(p: Products, level: float) -> tuple[FloatArray, FloatArray]:

@@ -25,7 +25,7 @@ from planner.laws.profile.base import Interval, Profiler, fixed
 FloatArray = NDArray[np.float64]
 
 _FINE, _COARSE = 40, 32  # nodes along each axis of a cloud: of one that is zoomed into, of one for many predictions
-_AT_ONCE = 8192  # numbers in each of the arrays of a step over many predictions
+_AT_ONCE = 4096  # numbers in each of the arrays of a step over many predictions
 _AT_LIMIT = 1e-3  # relative: an end this near to the largest exponent is cut off by it
 _SEARCH_FLOOR = 1.1e-6  # exponents below it are not searched: an end there is cut off by zero
 
