@@ -55,17 +55,17 @@ def row(what: str, precision: tuple[str, ...] | None) -> dict[str, Any]:
     command = ["-m", "planner.cli", *COMMAND.split(), *TOKENS]
     command += [] if precision is None else ["--precision", ",".join(precision)]
     cold = np.array([(cpu_seconds(["-c", BARE], HERE), cpu_seconds(command, HERE)) for _ in range(REPEATS)])
-    found = {
+    warm_s, times_bare = float(np.median(warm)), float(np.median(cold[:, 1] / cold[:, 0]))
+    say(f"{what}: {1e3 * warm_s:.0f} ms warm, {times_bare:.2f} x bare cold")
+    return {
         "what": what,
         "candidates": candidates,
-        "warm_cpu_seconds_median": float(np.median(warm)),
+        "warm_cpu_seconds_median": warm_s,
         "warm_goal_s": WARM_GOAL_S,
         "cold_cpu_seconds_median": float(np.median(cold[:, 1])),
-        "cold_times_bare": float(np.median(cold[:, 1] / cold[:, 0])),
+        "cold_times_bare": times_bare,
         "cold_goal": COLD_GOAL,
     }
-    say(f"{what}: {1e3 * found['warm_cpu_seconds_median']:.0f} ms warm, {found['cold_times_bare']:.2f} x bare cold")
-    return found
 
 
 def main() -> None:
