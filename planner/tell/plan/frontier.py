@@ -190,11 +190,12 @@ def _legend(shapes: dict[str, str], marks: Iterable[Mark]) -> Iterator[tuple[str
     for name, shape in shapes.items():
         yield shape, line(foreign(name, "language model or family", _NAME_MAX))
     yield "ring", line("pick")
+    rings, standings = {one.ring for one in drawn}, {one.standing for one in drawn}
     for sign, told, seen in (
-        ("ring-tied", line("tied with the pick"), any(one.ring == "tied" for one in drawn)),
-        ("beside", line("others that fit"), any(one.standing == "beside" for one in drawn)),
-        ("next", line("next better"), any(one.standing == "next" for one in drawn)),
-        ("over", line("breaks a limit"), any(one.standing == "over" for one in drawn)),
+        ("ring-tied", line("tied with the pick"), "tied" in rings),
+        ("beside", line("others that fit"), "beside" in standings),
+        ("next", line("next better"), "next" in standings),
+        ("over", line("breaks a limit"), "over" in standings),
         ("hollow", line("outside of the law's data"), any(one.hollow for one in drawn)),
         ("bar", line(v.interval_title()), any(one.low is not None for one in drawn)),
     ):
