@@ -1,7 +1,8 @@
 """Records what the convolutional vision towers compute: FastViTHD (FastVLM) and MobileNetV5 (Gemma 3n).
 
-Their shapes stand in no config.json, so they are taken from timm, once: every matrix with its rows, inputs, outputs
-and count, every attention with its queries, keys and width, on an image of the tower's own size.
+Their shapes stand in no config.json, so they are taken from timm, once: every matrix with its rows, inputs, outputs,
+weights, count, values that it reads for a row and whether it is a depthwise convolution, every attention with its
+queries, keys, width, head size and count, on an image of the tower's own size.
 
     python -m venv /tmp/timm && /tmp/timm/bin/pip install torch==2.13.0 timm==1.0.31
     /tmp/timm/bin/python benchmarks/convolutional_towers.py     # writes planner/parts/encoders/convolutional.json
@@ -39,12 +40,12 @@ def main() -> None:
 
 
 def recorded(model: Any, side: int) -> dict[str, Any]:
-    """Matrices as [rows, k, n, weights, times] and attentions as [queries, keys, width, times]."""
+    """Matrices as [rows, k, n, weights, read, depthwise, times], attentions as [queries, keys, width, head, times]."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
     aten = torch.ops.aten
-    matrices: Counter[tuple[int, ...]] = Counter()
+    matrices: Counter[tuple[float, ...]] = Counter()
     products: list[tuple[int, int, int, int]] = []
 
     class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -53,10 +54,11 @@ def recorded(model: Any, side: int) -> dict[str, Any]:
             if func is aten.convolution.default:
                 weight = args[1]
                 k = weight.shape[1] * weight.shape[2] * weight.shape[3]
-                matrices[out.shape[2] * out.shape[3], k, weight.shape[0], weight.numel()] += 1
+                rows, depthwise = out.shape[2] * out.shape[3], int(weight.shape[1] == 1)
+                matrices[rows, k, weight.shape[0], weight.numel(), args[0].numel() / rows, depthwise] += 1
             elif func in (aten.mm.default, aten.addmm.default):
                 left, right = args[-2:]
-                matrices[left.shape[0], left.shape[1], right.shape[1], right.numel()] += 1
+                matrices[left.shape[0], left.shape[1], right.shape[1], right.numel(), left.shape[1], 0] += 1
             elif func is aten.bmm.default:
                 left, right = args
                 products.append((left.shape[0], left.shape[1], left.shape[2], right.shape[2]))
@@ -68,7 +70,7 @@ def recorded(model: Any, side: int) -> dict[str, Any]:
     for (heads, queries, size, keys), (_, _, back, out) in zip(products[::2], products[1::2], strict=True):
         if (back, out) != (keys, size):
             raise SystemExit(f"not an attention: {products}")
-        attentions[queries, keys, heads * size] += 1
+        attentions[queries, keys, heads * size, size] += 1
     return {
         "params": sum(one.numel() for one in model.parameters()),
         "matrices": [[*shape, times] for shape, times in matrices.items()],
@@ -78,8 +80,8 @@ def recorded(model: Any, side: int) -> dict[str, Any]:
 
 def flops(tower: dict[str, Any]) -> int:
     """Two for each multiply-add."""
-    matrices: int = sum(2 * rows * k * n * times for rows, k, n, _, times in tower["matrices"])
-    pairs: int = sum(4 * queries * keys * width * times for queries, keys, width, times in tower["attentions"])
+    matrices: int = sum(2 * rows * k * n * times for rows, k, n, *_, times in tower["matrices"])
+    pairs: int = sum(4 * queries * keys * width * times for queries, keys, width, _, times in tower["attentions"])
     return matrices + pairs
 
 

@@ -10,7 +10,8 @@ from environment import say
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
-from planner.costs.kernels import Rates, StageClock
+from planner.costs.kernels import StageClock
+from planner.costs.rates import Rates
 from planner.costs.silicon import Engine
 from planner.hardware import Hardware, find_hardware, hardware_catalog
 from planner.hardware.efficiency import CALIBRATED, SHARES, Efficiency, efficiency_of

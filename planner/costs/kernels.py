@@ -25,66 +25,19 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError, UnknownNameError
+from planner.base.errors import InputError
+from planner.costs.rates import Rates
+from planner.costs.uneven import computed_rows, product_peak, read_values
 from planner.hardware import Hardware
-from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, WEIGHT_ONLY, WEIGHT_PRECISIONS
+from planner.parts.walk import Matmul
 
 FloatArray = NDArray[np.float64]
 Number = FloatArray | float
 
-_INPUT_BYTES = {"fp32": 4.0, "fp8": 1.0, "int8": 1.0}
-_COMPUTED_AS = dict.fromkeys(WEIGHT_ONLY, "bf16")
-"""int4 and GGUF are weight-only; fp8 and int8 quantise what is multiplied too (w8a8)."""
+HEAD_STEP = 16
+"""Values that a matrix unit takes of a row at once in 16 bits (mma.m16n8k16): a head of 72 is computed as one of 80."""
 
 BOUNDS = ("compute", "bandwidth", "overhead", "interconnect")
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What a card does in one precision: peaks, and bytes of a value."""
-
-    hardware: Hardware
-    flops_per_s: float
-    """Dense peak of the weights' precision."""
-    attention_flops_per_s: float
-    """Of attention, which stays in 16 bits (fp32 with fp32 weights)."""
-    weight_bytes: float
-    input_bytes: float
-    output_bytes: float
-    kv_bytes: float
-
-    @classmethod
-    def of(cls, hardware: Hardware, precision: str, kv_precision: str | None = None) -> Rates:
-        """Raises UnknownNameError for no such precision, InputError for one that the card does not compute in."""
-        if precision not in WEIGHT_BYTES:
-            raise UnknownNameError("precision", precision, WEIGHT_BYTES)
-        output = "fp32" if precision == "fp32" else "bf16"
-        if kv_precision is not None and kv_precision not in KV_BYTES:
-            raise UnknownNameError("precision of a KV cache", kv_precision, KV_BYTES)
-        return cls(
-            hardware,
-            _peak(hardware, precision),
-            _peak(hardware, output),
-            WEIGHT_BYTES[precision],
-            _INPUT_BYTES.get(precision, 2.0),
-            WEIGHT_BYTES[output],
-            KV_BYTES[kv_precision or output],
-        )
-
-
-def _peak(hardware: Hardware, precision: str) -> float:
-    peak = _known_peak(hardware, precision)
-    if peak is None:
-        able = ", ".join(name for name in WEIGHT_PRECISIONS if _known_peak(hardware, name))
-        raise InputError(f"{hardware.title} does not compute in {precision}; it does in: {able}")
-    return peak
-
-
-def _known_peak(hardware: Hardware, precision: str) -> float | None:
-    """Of the precision that products run in; one 16-bit format stands for the other."""
-    computed_as = _COMPUTED_AS.get(precision, precision)
-    alike = {"bf16": "fp16", "fp16": "bf16"}.get(computed_as, computed_as)
-    return hardware.flops_per_s.get(computed_as) or hardware.flops_per_s.get(alike)
 
 
 @dataclass(frozen=True)
@@ -207,20 +160,29 @@ class StageClock:
             overhead=overhead,
         )
         if quantised:
-            moved = row_inputs * (r.output_bytes + r.input_bytes) * rows
-            seconds = moved / (bandwidth * e.elementwise_bandwidth)
-            overhead = launches * e.quantised_overhead_s
-            self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
+            self._quantise(row_inputs * (r.output_bytes + r.input_bytes) * rows, launches)
 
     def attention(
-        self, times: Number, rows: Number, pairs: Number, width: Number, kv_width: Number, qk_norm: Number = 0.0
+        self,
+        times: Number,
+        rows: Number,
+        pairs: Number,
+        width: Number,
+        kv_width: Number,
+        qk_norm: Number = 0.0,
+        head_size: Number | None = None,
     ) -> None:
-        """Attention of many new tokens, `pairs` pairs of a token and one that it attends to."""
+        """Attention of many new tokens, `pairs` pairs of a token and one that it attends to.
+
+        Matrix units take `HEAD_STEP` values of a head at a time: what a head is short of a multiple is computed too.
+        """
         r, card = self.rates, self.rates.hardware
         e = card.efficiency
         flops = 4.0 * times * width * pairs
         moved = times * (2 * width * r.output_bytes + 2 * kv_width * r.kv_bytes) * rows
         compute = flops / (r.attention_flops_per_s * e.attention_compute)
+        if head_size is not None:
+            compute = compute * (np.ceil(head_size / HEAD_STEP) * HEAD_STEP / head_size)
         bandwidth = moved / (card.bandwidth_bytes_per_s * e.attention_bandwidth)
         overhead = times * (e.attention_overhead_s + qk_norm * e.qk_norm_overhead_s)
         self._add(
@@ -231,6 +193,36 @@ class StageClock:
             bandwidth=bandwidth,
             overhead=overhead,
         )
+
+    def product(self, kernel: Matmul) -> None:
+        """A product of experts or a convolution; see `planner.costs.uneven`."""
+        r, card, e = self.rates, self.rates.hardware, self.rates.hardware.efficiency
+        quantised = r.input_bytes < r.output_bytes
+        share = e.quantised_compute if quantised else e.matmul_compute
+        rows, times, inputs = kernel.rows, kernel.times, read_values(kernel)
+        flops = 2.0 * kernel.k * kernel.n * times
+        weights = (kernel.k * kernel.n if kernel.touched is None else kernel.touched) * r.weight_bytes
+        moved = times * ((inputs * r.input_bytes + kernel.n * r.output_bytes) * rows + weights)
+        compute = flops * computed_rows(kernel) / (product_peak(r, kernel) * share)
+        bandwidth = moved / (card.bandwidth_bytes_per_s * e.matmul_bandwidth)
+        overhead = times * e.matmul_overhead_s
+        self._add(
+            seconds=_overlapping(compute, bandwidth, e.overlap) + overhead,
+            bytes=moved,
+            peak_s=flops * rows / product_peak(r, kernel),
+            compute=compute,
+            bandwidth=bandwidth,
+            overhead=overhead,
+        )
+        if quantised:
+            self._quantise(times * inputs * (r.output_bytes + r.input_bytes) * rows, times)
+
+    def _quantise(self, moved: Number, launches: Number) -> None:
+        """An element-wise kernel before each product, which quantises its inputs and moves so many bytes."""
+        card = self.rates.hardware
+        seconds = moved / (card.bandwidth_bytes_per_s * card.efficiency.elementwise_bandwidth)
+        overhead = launches * card.efficiency.quantised_overhead_s
+        self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
 
     def cache_read(self, times: Number, cached: Number, kv_width: Number) -> None:
         """A decode step's attention over `cached` tokens of all requests."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from planner.configuration import Run
-from planner.costs.kernels import Rates, StageClock, StageTime, summed
+from planner.costs.kernels import StageClock, StageTime, summed
+from planner.costs.rates import Rates
 from planner.hardware import Hardware
 from planner.parts.walk import (
     AllReduce,
@@ -64,7 +65,9 @@ class _Sums:
     _rest: list[Kernel] = field(default_factory=list)
 
     def add(self, kernel: Kernel) -> None:
-        if isinstance(kernel, Matmul):
+        if isinstance(kernel, Matmul) and not kernel.plain:
+            self._rest.append(kernel)
+        elif isinstance(kernel, Matmul):
             touched = () if kernel.touched is None else (kernel.touched,)
             _, matrices = self._products.setdefault(id(kernel.rows), (kernel.rows, []))
             matrices.append((kernel.times, kernel.k, kernel.n, *touched))
@@ -82,7 +85,10 @@ class _Sums:
         clock = StageClock(self.rates)
         for kernel in self._rest:
             if isinstance(kernel, Attention):
-                clock.attention(kernel.times, kernel.rows, kernel.pairs, kernel.width, kernel.kv_width, kernel.qk_norm)
+                seen = (kernel.times, kernel.rows, kernel.pairs, kernel.width, kernel.kv_width)
+                clock.attention(*seen, kernel.qk_norm, kernel.head_size)
+            elif isinstance(kernel, Matmul):
+                clock.product(kernel)
             elif isinstance(kernel, CacheRead):
                 clock.cache_read(kernel.times, kernel.tokens, kernel.kv_width)
             elif isinstance(kernel, State):

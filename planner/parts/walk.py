@@ -39,6 +39,17 @@ class Matmul:
     """Weights that are read for all rows together, of one of the `times`; None: k n."""
     unmasked_rows: Number | None = None
     """Rows that the implementation of transformers computes, where they are others."""
+    groups: Number | None = None
+    """Matrices of this shape that share the rows in one kernel, each with a part of them: the experts that are met."""
+    inputs: Number | None = None
+    """Values that are read for a row; None: k. Others for a convolution, whose windows overlap or skip."""
+    depthwise: bool = False
+    """Whether each output has inputs of its own, so that no matrix unit can multiply them."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one dense matrix product."""
+        return self.groups is None and self.inputs is None and not self.depthwise
 
     @property
     def stored_weights(self) -> Number:
@@ -64,6 +75,8 @@ class Attention:
     """Key/value heads x head size."""
     qk_norm: Number = 0.0
     """1 where queries and keys are normalised."""
+    head_size: Number | None = None
+    """Of a head, where kernels are to be timed with the width that they round it up to; None: as it is."""
 
     @classmethod
     def causal(
@@ -100,10 +113,12 @@ class Attention:
         )
 
     @classmethod
-    def bidirectional(cls, times: Number, sequences: Number, tokens: Number, width: Number) -> Attention:
+    def bidirectional(
+        cls, times: Number, sequences: Number, tokens: Number, width: Number, head_size: Number | None = None
+    ) -> Attention:
         """Every token sees every token of its sequence: S^2 pairs."""
         pairs = sequences * tokens * tokens
-        return cls(times, sequences * tokens, pairs, pairs, width, width)
+        return cls(times, sequences * tokens, pairs, pairs, width, width, head_size=head_size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

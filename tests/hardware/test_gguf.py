@@ -9,8 +9,8 @@ import pytest
 
 import planner
 from planner.configuration import Run
-from planner.costs.kernels import Rates
 from planner.costs.memory import weights_bytes
+from planner.costs.rates import Rates
 from planner.hardware import find_hardware
 from planner.hardware.gguf import BLOCK_BITS, GGUF_BITS, GGUF_TYPES, LAYER_WEIGHTS
 from planner.hardware.precision import WEIGHT_BYTES

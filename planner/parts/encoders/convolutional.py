@@ -1,7 +1,8 @@
 """FastViTHD (FastVLM) and MobileNetV5 (Gemma 3n): convolutional towers, by their recorded matrices and attentions.
 
 Their shapes stand in no config.json; benchmarks/convolutional_towers.py took them from timm. FastViTHD takes squares of
-other sides: its matrices have rows by the area, its attentions queries and keys by the area each.
+other sides: its matrices have rows by the area, its attentions queries and keys by the area each. A convolution
+reads each value of its input once; k is what one output's window holds.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class ConvolutionalEncoder(Encoder):
     stride: int
     """Pixels of a side of a feature, 0 where the features are always as many."""
     params: int
-    matrices: tuple[tuple[int, int, int, int, int], ...]
-    """(rows, k, n, weights, times)."""
-    attentions: tuple[tuple[int, int, int, int], ...]
-    """(queries, keys, width, times)."""
+    matrices: tuple[tuple[int, int, int, int, float, int, int], ...]
+    """(rows, k, n, weights, values read for a row, 1 if depthwise, times)."""
+    attentions: tuple[tuple[int, int, int, int, int], ...]
+    """(queries, keys, width, head size, times)."""
 
     @property
     def tower_params(self) -> int:
@@ -48,13 +49,16 @@ class ConvolutionalEncoder(Encoder):
 
     def tower_walk(self, seen: Seen, images: Number) -> Iterator[Kernel]:
         area = self.area(seen)
-        for rows, k, n, weights, times in self.matrices:
+        for rows, k, n, weights, read, depthwise, times in self.matrices:
             computed = images * (rows * area if rows > 1 else 1)  # one row: of an average over the whole image
-            yield Matmul(computed, k, n, times=times, stored=weights, touched=weights)
+            inputs = None if read == k else read
+            yield Matmul(
+                computed, k, n, times=times, stored=weights, touched=weights, inputs=inputs, depthwise=bool(depthwise)
+            )
             yield Elementwise(computed, times * 2 * n, launches=times)
-        for queries, keys, width, times in self.attentions:
+        for queries, keys, width, head, times in self.attentions:
             pairs = images * queries * keys * area * area
-            yield Attention(times, images * queries * area, pairs, pairs, width, width)
+            yield Attention(times, images * queries * area, pairs, pairs, width, width, head_size=head)
 
     def area(self, seen: Seen) -> float:
         """Of the square that is seen, over that of the recorded one."""
@@ -65,7 +69,7 @@ class ConvolutionalEncoder(Encoder):
 
     def activation_values(self, seen: Seen) -> int:
         """The widest layer's input and output, at the recorded strides."""
-        return round(self.area(seen) * max(rows * (k + 2 * n) for rows, k, n, _, _ in self.matrices))
+        return round(self.area(seen) * max(rows * (k + 2 * n) for rows, k, n, *_ in self.matrices))
 
 
 @cache

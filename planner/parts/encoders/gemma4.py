@@ -35,6 +35,7 @@ def _gemma4(parts: Parts) -> Encoder:
         bridge=Bridge(merge=vision.count("pooling_kernel_size") ** 2, steps=(Step(d, parts.llm_width),)),
         audio_params=gemma4_audio(parts),
         width=d,
+        heads=vision.count("num_attention_heads"),
         mlp=m,
         layers=layers,
         layers_run=layers,

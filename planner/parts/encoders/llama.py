@@ -33,6 +33,7 @@ def _llama4(parts: Parts) -> Encoder:
         name=parts.name,
         bridge=Bridge(merge=merge, steps=(Step(wide, inner), Step(inner, inner), Step(inner, parts.llm_width))),
         width=d,
+        heads=vision.count("num_attention_heads"),
         mlp=m,
         layers=layers,
         layers_run=layers,
@@ -62,7 +63,7 @@ class TilesTogether(TransformerEncoder):
         return self.tiles * (-(-self.tile_positions // PADDED_TO) * PADDED_TO)
 
     def attention(self, seen: Seen, images: Number) -> Iterator[Kernel]:
-        yield Attention.bidirectional(self.layers_run, images, self.positions(seen), self.width)
+        yield Attention.bidirectional(self.layers_run, images, self.positions(seen), self.width, self.head_size)
 
     def connector_walk(self, seen: Seen, images: Number) -> Iterator[Kernel]:
         yield from self.bridge.walk(images * self.tiles * self.tile_positions)
@@ -93,6 +94,7 @@ def _mllama(parts: Parts) -> Encoder:
         name=parts.name,
         bridge=Bridge(steps=(Step(out, parts.llm_width),), vectors=parts.llm_width),
         width=d,
+        heads=vision.count("attention_heads"),
         mlp=m,
         layers=local + deep,
         layers_run=local + deep,

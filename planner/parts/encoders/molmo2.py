@@ -92,6 +92,7 @@ def _read(parts: Parts) -> Encoder:
         name=parts.name,
         bridge=bridge,
         width=d,
+        heads=vision.count("num_attention_heads"),
         mlp=m,
         layers=layers,
         layers_run=max(one + 1 if one >= 0 else layers + 1 + one for one in used),

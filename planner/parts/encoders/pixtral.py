@@ -15,6 +15,7 @@ def pixtral_encoder(parts: Parts, bridge: Bridge) -> TransformerEncoder:
         name=parts.name,
         bridge=bridge,
         width=width,
+        heads=parts.vision.count("num_attention_heads"),
         mlp=parts.vision.count("intermediate_size"),
         layers=layers,
         layers_run=layers,

@@ -21,6 +21,7 @@ class _Shape:
     """What all of these towers share."""
 
     width: int
+    heads: int
     mlp: int
     layers: int
     patch: int
@@ -33,7 +34,11 @@ class _Shape:
         if width % vision_heads:
             raise SpecError(f"{vision.name}: its width {width} is not divided by its {vision_heads} heads")
         return cls(
-            width, vision.count("intermediate_size"), vision.count("num_hidden_layers"), side(vision, "patch_size")
+            width,
+            vision_heads,
+            vision.count("intermediate_size"),
+            vision.count("num_hidden_layers"),
+            side(vision, "patch_size"),
         )
 
 
@@ -50,6 +55,7 @@ def _tower(parts: Parts, bridge: Bridge, *, positions: int, layers_run: int | No
         name=parts.name,
         bridge=bridge,
         width=shape.width,
+        heads=shape.heads,
         mlp=shape.mlp,
         layers=shape.layers,
         layers_run=shape.layers if layers_run is None else layers_run,
@@ -95,6 +101,7 @@ def _clip(parts: Parts, bridge: Bridge) -> TransformerEncoder:
         name=parts.name,
         bridge=bridge,
         width=shape.width,
+        heads=shape.heads,
         mlp=shape.mlp,
         layers=shape.layers,
         layers_run=layers_up_to(parts, shape.layers),
@@ -194,6 +201,7 @@ def _internvl(parts: Parts) -> Encoder:
             vectors=2 * merge * d + 2 * llm,
         ),
         width=d,
+        heads=shape.heads,
         mlp=m,
         layers=shape.layers,
         layers_run=layers_up_to(parts, shape.layers),
@@ -225,6 +233,7 @@ def _phi4(parts: Parts) -> Encoder:
         bridge=Bridge(steps=(Step(d, llm), Step(llm, llm)), vectors=2 * llm + 2 * d),
         audio_params=phi4_audio(parts),
         width=d,
+        heads=shape.heads,
         mlp=m,
         layers=shape.layers,
         layers_run=shape.layers + 1 + used,

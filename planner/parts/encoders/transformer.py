@@ -20,6 +20,8 @@ class TransformerEncoder(Encoder):
     """A transformer as tower."""
 
     width: int
+    heads: int
+    """Of its attention, which share the width."""
     mlp: int
     layers: int
     """That are stored."""
@@ -43,6 +45,11 @@ class TransformerEncoder(Encoder):
     """Copies of the MLP's hidden layer that are alive at once; see `mlp_copies`."""
     kept: int = 0
     """Numbers of each position that stay alive beside, such as the features of other layers."""
+
+    @property
+    def head_size(self) -> int:
+        """Of a head."""
+        return self.width // self.heads
 
     @property
     def matrices(self) -> int:
@@ -81,7 +88,7 @@ class TransformerEncoder(Encoder):
         full = self.layers_run - self.windowed_layers
         for view in seen.views:
             s = view.rows * view.columns + seen.class_tokens
-            yield Attention.bidirectional(full, images * view.count, s, self.width)
+            yield Attention.bidirectional(full, images * view.count, s, self.width, self.head_size)
             if self.windowed_layers:
                 yield self._windows(view, images)
 
@@ -89,7 +96,8 @@ class TransformerEncoder(Encoder):
         """Windows at the edges are smaller: the sums over rows and columns of side^2 multiply."""
         pairs = images * view.count * _squares(view.rows, self.window) * _squares(view.columns, self.window)
         rows = images * view.patches
-        return Attention(self.windowed_layers, rows, pairs, pairs, self.width, self.width)
+        width = self.width
+        return Attention(self.windowed_layers, rows, pairs, pairs, width, width, head_size=self.head_size)
 
     def activation_values(self, seen: Seen) -> int:
         """The embedding, the residual before and after attention, the norm, and the copies of the MLP's hidden layer.

@@ -60,6 +60,11 @@ class Block(ABC):
     def moved_values(self, gpus: Number = 1.0) -> Number:
         """Numbers that the element-wise kernels between its products move for a token."""
 
+    @property
+    def extra_launches(self) -> int:
+        """Element-wise kernels beyond the three of a layer: its two norms and an activation."""
+        return 0
+
     @abstractmethod
     def alive_values(self, gpus: Number = 1.0) -> Number:
         """Numbers of a token that live at the same time in its widest moment, the residual and the norm left out."""

@@ -94,12 +94,18 @@ class Experts(Block):
                 quantised=True,
                 stored=self.experts * k * n,
                 touched=touched * k * n,
+                groups=touched,
                 unmasked_rows=todo.rows * self.experts if self.runs_all else None,
             )
 
     def moved_values(self, gpus: Number = 1.0) -> Number:
         routed = self.per_token * ((2 + self.gated) * self.width / gpus + 2 * self.hidden_size)
         return routed + (2 + self.gated) * self.shared_width / gpus + 2 * self.experts
+
+    @property
+    def extra_launches(self) -> int:
+        """The router's choice, the sort of tokens by expert, the weighted sum of what the experts give."""
+        return 3
 
     def alive_values(self, gpus: Number = 1.0) -> Number:
         routed = self.per_token * ((2 + self.gated) * self.width / gpus + self.hidden_size)

@@ -130,7 +130,8 @@ class Layered(Llm):
         h = self.hidden_size
         moved: Number = sum((count * (4.0 * h + block.moved_values(gpus)) for count, block in self.runs), 0.0)
         parts: Number = sum((count for count, _ in self.runs), 0.0)
-        yield Elementwise(todo.rows, moved, launches=1.5 * parts)
+        extra: Number = sum((count * block.extra_launches for count, block in self.runs if block.extra_launches), 0.0)
+        yield Elementwise(todo.rows, moved, launches=1.5 * parts + extra)
         yield Gather(todo.rows, h)
         yield AllReduce(todo.rows, h, gpus, times=parts + 1.0)
         if todo.logits:
