@@ -56,6 +56,33 @@ def test_the_pick_of_a_plan_is_verified_with_its_own_weights(run: Run, tmp_path:
     assert "the predictions held" in text and "not quite what is recommended" not in text
 
 
+@pytest.mark.slow
+def test_from_a_plan_to_a_better_one(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planned, measured in several shapes, calibrated, planned again with the profile, verified with it."""
+    monkeypatch.chdir(tmp_path)
+    for hub_id, name in (("Qwen/Qwen2.5-VL-3B-Instruct", "qwen"), ("HuggingFaceTB/SmolVLM-256M-Instruct", "smol")):
+        small_folder(hub_id, tmp_path / name)
+    asked = ("plan", "--models", "./qwen,./smol", "--image", "300x200", "--budget", "900MFLOPs", *REQUEST)
+    assert run(*asked, "--hardware", "cpu", "-o", "first.json").code == 0
+    first = planner.load_plan("first.json").best
+    assert first.latency is not None and first.latency.source == "roofline"
+    for options in (("qwen", "--image", "300x200"), ("smol", "--image", "300x200", "--knob", "longest_edge=512")):
+        assert (
+            run("measure", f"./{options[0]}", *options[1:], "--batch", "1,2", *REQUEST, *QUICK, "-o", "shapes").code
+            == 0
+        )
+    calibrated = run("calibrate", "--from", "shapes", "-o", "mine.json", "--json").json["calibration"]
+    assert {(one["llm"], one["image"]) for one in calibrated["shapes"]} == {
+        ("qwen", "300x200"),
+        ("smol", "300x200, longest_edge=512"),
+    }
+    assert run(*asked, "--hardware", "mine.json", "-o", "second.json").code == 0
+    second = planner.load_plan("second.json").best
+    assert second.latency is not None and second.latency.source == "calibrated"
+    verdict = run("verify", "second.json", "--tolerance", "any", *QUICK, "--json").json
+    assert verdict["passed"] and verdict["hardware"]["source"] == "calibrated"
+
+
 def test_what_a_released_pick_is_not_verified_with(run: Run, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     limits = ("--budget", "1TFLOPs", "--image", "300x200")

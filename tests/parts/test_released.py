@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from make.small import small_folder
 from parts.released import MODELS
 
 from planner.base.errors import InputError, SpecError, UnknownNameError
 from planner.parts.encoders import ENCODER_READERS
-from planner.parts.released import find_checkpoint, released_ids
+from planner.parts.released import find_checkpoint, find_checkpoints, released_ids
 
 BF16_BYTES = 2
 
@@ -105,3 +106,20 @@ def test_parameters_of_a_class_at_its_defaults(model_type: str, tmp_path: Path) 
         model = auto.from_config(config)
     counted = sum(one.numel() for one in {id(one): one for one in model.parameters()}.values())
     assert find_checkpoint(folder).params == counted
+
+
+def test_a_folder_here_is_not_taken_for_a_model_or_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is gone, it is a file that cannot be read; where families begin like it, which one is meant is asked."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "qwen"):
+        small_folder("Qwen/Qwen3-VL-2B-Instruct", Path(name))
+    found = find_checkpoint("mine")
+    assert (found.name, found.source) == ("mine", "./mine")
+    assert find_checkpoint(found.source) == found
+    Path("mine").rename("gone")
+    with pytest.raises(InputError, match=r"cannot read mine/config\.json: No such file"):
+        find_checkpoint(found.source)
+    with pytest.raises(InputError, match=r"'qwen' is a folder here and the beginning of families, such as qwen2-vl: "):
+        find_checkpoints("qwen")
+    assert [one.name for one in find_checkpoints("./qwen").checkpoints] == ["qwen"]
+    assert len(find_checkpoints("qwen2-vl").checkpoints) == 3

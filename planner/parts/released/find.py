@@ -17,6 +17,9 @@ from planner.parts.released.checkpoint import Checkpoint, read_checkpoint
 
 FILES = ("config.json", "preprocessor_config.json", "processor_config.json", "PROVENANCE.json")
 
+_OF_A_PATH = (".", "/", "~")
+"""How a path begins that is never the name of a model."""
+
 
 @cache
 def released_ids() -> tuple[str, ...]:
@@ -34,7 +37,7 @@ def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
     if isinstance(model, Checkpoint):
         return model
     path = Path(model)
-    if path.suffix == ".json" or path.is_dir() or os.fspath(model).startswith((".", "/", "~")):
+    if path.suffix == ".json" or path.is_dir() or os.fspath(model).startswith(_OF_A_PATH):
         return _from_folder(path)
     wanted = os.fspath(model).lower()
     for hub_id in released_ids():
@@ -89,7 +92,10 @@ def read_folder(path: Path) -> tuple[str, Mapping[str, Any], str]:
     file = path if path.suffix == ".json" else path / "config.json"
     config = _read(file)
     name = str(config.get("_name_or_path") or "") or file.parent.resolve().name
-    return name.rstrip("/").rpartition("/")[2], config, str(path)
+    source = str(path)  # without "./" the name of a folder would be looked for among models, once it is gone
+    if path.suffix != ".json" and not path.is_absolute() and not source.startswith(_OF_A_PATH):
+        source = f"./{source}"
+    return name.rstrip("/").rpartition("/")[2], config, source
 
 
 def _read(path: Path) -> Mapping[str, Any]:

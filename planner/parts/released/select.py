@@ -118,7 +118,8 @@ def _entries(models: Models) -> list[str | os.PathLike[str] | Checkpoint]:
 
 
 def _family(entry: str | os.PathLike[str] | Checkpoint) -> tuple[str, ...] | None:
-    """Hub ids of a family, None for what names one model. Raises UnknownNameError for what is neither."""
+    """Hub ids of a family, None for what names one model. Raises UnknownNameError for what is neither,
+    InputError for what may be either."""
     if not isinstance(entry, str):
         return None
     if entry.lower() == ALL:
@@ -127,6 +128,11 @@ def _family(entry: str | os.PathLike[str] | Checkpoint) -> tuple[str, ...] | Non
     if any(entry.lower() in (one.lower(), one.lower().partition("/")[2]) for one in ids):
         return None
     members = tuple(one for one in ids if family_of_released(one).startswith(entry.lower()))
+    if members and entry.lower() not in map(family_of_released, members) and (Path(entry) / "config.json").is_file():
+        raise InputError(
+            f"models: {shown(entry)} is a folder here and the beginning of families, such as "
+            f"{family_of_released(members[0])}: write ./{entry} for the folder, or a family in full"
+        )
     if members:
         return members
     if entry.startswith((".", "/", "~")) or entry.endswith(".json") or Path(entry).is_dir():
