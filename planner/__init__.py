@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from planner.bench.grid import verify_grid as verify_grid
     from planner.bench.measure import measure as measure
     from planner.bench.measurement import Measurement as Measurement
+    from planner.bench.released import measure_released as measure_released
     from planner.bench.verdict import Verdict as Verdict
     from planner.bench.verify import verify as verify
+    from planner.configuration import ReleasedModel as ReleasedModel
     from planner.costs.request import RequestCost as RequestCost
     from planner.costs.request import released_cost as released_cost
     from planner.costs.request import request_cost as cost
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from planner.laws.shipped import load_law as load_law
     from planner.laws.shipped import load_mix as load_mix
     from planner.laws.shipped import shipped_names as shipped_names
+    from planner.make.released import build_released as build_released
     from planner.parts.catalog import find_llms as find_llms
     from planner.parts.catalog import find_vision as find_vision
     from planner.parts.catalog import llm_catalog as llm_catalog
@@ -131,6 +134,7 @@ __all__ = [
     "Plan",
     "PlannerError",
     "QuantityError",
+    "ReleasedModel",
     "RequestCost",
     "Runs",
     "RunsError",
@@ -140,6 +144,7 @@ __all__ = [
     "Workload",
     "ask",
     "build",
+    "build_released",
     "calibrate",
     "compare",
     "cost",
@@ -167,6 +172,7 @@ __all__ = [
     "make_recipe",
     "measure",
     "measure_device",
+    "measure_released",
     "next_run",
     "open_explorer",
     "optimum",
@@ -211,6 +217,7 @@ _WHERE = {
     "Plan": "planner.planning.result",
     "PlannerError": "planner.base.errors",
     "QuantityError": "planner.base.errors",
+    "ReleasedModel": "planner.configuration",
     "RequestCost": "planner.costs.request",
     "Runs": "planner.runs",
     "RunsError": "planner.base.errors",
@@ -220,6 +227,7 @@ _WHERE = {
     "Workload": "planner.costs.stages",
     "ask": "planner.vlm.answering:answer",
     "build": "planner.vlm.build",
+    "build_released": "planner.make.released",
     "calibrate": "planner.bench.calibrate",
     "compare": "planner.laws.compare",
     "cost": "planner.costs.request:request_cost",
@@ -242,6 +250,7 @@ _WHERE = {
     "load_plan": "planner.planning.load_plan",
     "make_recipe": "planner.vlm.recipe",
     "measure": "planner.bench.measure",
+    "measure_released": "planner.bench.released",
     "measure_device": "planner.bench.calibration.take",
     "next_run": "planner.planning.next_run",
     "open_explorer": "planner.explore.open",
@@ -374,7 +383,7 @@ if not TYPE_CHECKING:  # type checkers read the imports above, so that they know
                 raise
             from planner.base.errors import InputError
 
-            heavy = module.startswith(("planner.vlm", "planner.bench"))
+            heavy = module.startswith(("planner.vlm", "planner.make", "planner.bench"))
             what, extra = ("torch and transformers", "[vlm]") if heavy else (missing, "")
             which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
             raise InputError(f"{name} needs {what}: pip install 'vlm-planner{extra}'{which}") from None

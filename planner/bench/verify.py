@@ -53,7 +53,7 @@ def verify(
     """Builds the pick with random weights, unless a model is given, measures it, and judges the plan's numbers.
 
     Args:
-        model: of `build`, on the device where it is to be measured; None to build it here.
+        model: of `build` or `build_released`, on the device where it is to be measured; None to build it here.
         plan: a plan, its dictionary or file; the pick is verified, be it of parts or a released model.
         weights: of a model that is built here: "random"; a folder that `build` wrote; of a released model also a folder
             with its safetensors, or "pretrained", from the hub.

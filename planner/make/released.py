@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from planner.base.quantities import format_bytes, shown
 from planner.configuration import ReleasedModel
 from planner.make.pixels import PIXEL_MAKERS
 from planner.make.vision import connector_modules
-from planner.parts.released import Checkpoint, published_files
+from planner.parts.released import Checkpoint, find_checkpoint, published_files
 from planner.vlm.build import Progress, free_bytes, read_device, read_dtype
 from planner.vlm.materialise import seeded
 from planner.vlm.weights import PRETRAINED, RANDOM
@@ -47,7 +48,7 @@ def config_of(model: Checkpoint | ReleasedModel) -> PreTrainedConfig:
 
 
 def build_released(
-    model: Checkpoint | ReleasedModel,
+    model: str | os.PathLike[str] | Checkpoint | ReleasedModel,
     *,
     weights: str = RANDOM,
     dtype: str | torch.dtype | None = None,
@@ -58,7 +59,8 @@ def build_released(
     """The true architecture of a released model, by transformers, without code from elsewhere.
 
     Args:
-        model: a checkpoint, or one with its knobs turned (some stand in the config).
+        model: hub id, folder, config.json or checkpoint; or one with its knobs turned (some stand in the config), such
+            as `plan.best.released`.
         weights: "random"; "pretrained", from the hub; or a folder with the model's safetensors.
         dtype: "bf16", "fp16", "fp32" or a torch dtype; by default the one that its files name.
         device: any; "meta" gives all shapes and no weights.
@@ -72,9 +74,10 @@ def build_released(
         InputError: an architecture or weights that cannot be built or loaded here.
         MeasurementError: too little free memory.
     """
-    checkpoint = model if isinstance(model, Checkpoint) else model.checkpoint
+    chosen = model if isinstance(model, ReleasedModel) else find_checkpoint(model)
+    checkpoint = chosen.checkpoint if isinstance(chosen, ReleasedModel) else chosen
     kind, place = read_dtype(dtype or checkpoint.dtype), read_device(device)
-    config = config_of(model)
+    config = config_of(chosen)
     shell = _shell(checkpoint, config, kind)
     if place.type == "meta":
         if weights != RANDOM:

@@ -219,7 +219,10 @@ def _picked(candidate: Picked | None, known: Set[str]) -> Mapping[str, Any]:
 
 def _exists(model: str) -> str:
     """Why a released model is not made of parts, in a sentence."""
-    return f"the plan's pick is the released model {model}: make its true architecture with build --model {model}"
+    return (
+        f"the plan's pick is the released model {model}, which is not made of parts: "
+        "build_released(plan.best.released) makes its true architecture"
+    )
 
 
 def _sources(plan: Mapping[str, Any], known: Set[str]) -> dict[str, str]:

@@ -198,8 +198,14 @@ def test_a_model_with_its_own_weights_is_measured_as_it_is(tmp_path: Path) -> No
     loaded = as_planned(picked).load(str(made), "cpu")
     own = build_released(released).state_dict()
     assert all(torch.equal(own[name], value) for name, value in loaded.state_dict().items())
-    verdict = verify(loaded, picked, seconds=0.01)
+    verdict = planner.verify(loaded, picked, seconds=0.01)
     assert verdict.check("params").error == 0 and verdict.check("flops_prefill").error == 0
+    again = planner.build_released(str(made), weights=str(made))
+    assert picked.best.released is not None
+    alone = planner.measure_released(again, picked.best.released, REQUEST, **QUICK)
+    assert (alone.flops, alone.model) == (verdict.measurement.flops, verdict.measurement.model)
+    with pytest.raises(InputError, match=r"which is not made of parts: build_released\(plan.best.released\) makes its"):
+        planner.build(picked)
     other = ReleasedModel.of_checkpoint(small_folder("google/paligemma-3b-pt-224", tmp_path / "other"), "300x200")
     wrong = save_released(build_released(other), other.checkpoint, tmp_path / "wrong")
     with pytest.raises(InputError, match="holds another model than it: "):
