@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, MeasurementError
 from planner.base.quantities import format_bytes, format_flops, format_seconds, shown
 from planner.bench.measurement import EAGER, Measurement
-from planner.bench.methods import AUTO
+from planner.bench.methods import AUTO, fits
 from planner.bench.place import measurable_device
 from planner.bench.planned import Planned, stale_numbers
 from planner.bench.ranks import world_size
@@ -71,8 +71,15 @@ class ExpectedReleased(Planned):
         options: dict[str, Any] = {"mode": mode, "seconds": seconds, "seed": seed, "progress": progress}
         if model is not None:
             return measure_released(model, self.released, self.workload, batch=self.batch, **options)
-        place = None if device is None else str(device)
-        options |= {"precision": self.precision, "device": place, "method": method}
+        place = measurable_device(device)
+        if not fits(self, place):
+            needed = self.memory(self.workload.generated_tokens)
+            peak = format_bytes(float(needed.peak - needed.reserve))
+            raise MeasurementError(
+                f"{self.released} at batch {self.batch} needs about {peak} at its peak, more than {place} has "
+                "free with a margin: plan a smaller batch, image or model, or another precision"
+            )
+        options |= {"precision": self.precision, "device": str(place), "method": method}
         (found,) = sweep_released(self.released, [self.batch], self.workload, **options)
         return found
 

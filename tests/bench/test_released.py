@@ -11,7 +11,7 @@ import torch
 from make.small import EACH, KNOBS, small_folder
 
 import planner
-from planner.base.errors import InputError
+from planner.base.errors import InputError, MeasurementError
 from planner.bench.expected import as_planned
 from planner.bench.expected_released import ExpectedReleased
 from planner.bench.measurement import Ceilings, Measurement
@@ -222,3 +222,10 @@ def test_what_is_not_verified_of_a_plan_is_said(tmp_path: Path) -> None:
         verify(None, planned(folder), mode="static")
     with pytest.raises(InputError, match="weights: a model is given, which has its own"):
         verify(object(), planned(folder), weights="pretrained")
+
+
+def test_what_does_not_fit_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that runs out of memory ends the process: it is said before."""
+    monkeypatch.setattr("planner.bench.methods.free_bytes", lambda device: 10**6)
+    with pytest.raises(MeasurementError, match=r"at batch 1 needs about .* at its peak, more than cpu has free"):
+        verify(None, planned(small_folder("google/paligemma2-3b-pt-224", tmp_path / "it")), device="cpu")
