@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from planner.bench.released import measure_released as measure_released
     from planner.bench.verdict import Verdict as Verdict
     from planner.bench.verify import verify as verify
-    from planner.configuration import ReleasedModel as ReleasedModel
+    from planner.configuration.released import ReleasedModel as ReleasedModel
     from planner.costs.request import RequestCost as RequestCost
     from planner.costs.request import released_cost as released_cost
     from planner.costs.request import request_cost as cost
@@ -217,7 +217,7 @@ _WHERE = {
     "Plan": "planner.planning.result",
     "PlannerError": "planner.base.errors",
     "QuantityError": "planner.base.errors",
-    "ReleasedModel": "planner.configuration",
+    "ReleasedModel": "planner.configuration.released",
     "RequestCost": "planner.costs.request",
     "Runs": "planner.runs",
     "RunsError": "planner.base.errors",
