@@ -99,6 +99,9 @@ if TYPE_CHECKING:
     from planner.runs import read_runs as read_runs
     from planner.runs import validate as validate
     from planner.runs import write_runs as write_runs
+    from planner.runs.results import Imported as Imported
+    from planner.runs.results import import_results as import_results
+    from planner.runs.results import results_skeleton as results_skeleton
     from planner.tell.plots.frontier import frontier as plot_frontier
     from planner.tell.plots.law import law_over_flops as plot_law
     from planner.tell.plots.law import residuals as plot_residuals
@@ -123,6 +126,7 @@ __all__ = [
     "FittedLaw",
     "Hardware",
     "ImageMix",
+    "Imported",
     "InputError",
     "JointFit",
     "LawFileError",
@@ -159,6 +163,7 @@ __all__ = [
     "fit_joint",
     "hardware_catalog",
     "holdout",
+    "import_results",
     "intervals",
     "llm_catalog",
     "load_hardware",
@@ -187,6 +192,7 @@ __all__ = [
     "released_ids",
     "replan",
     "request_flops",
+    "results_skeleton",
     "save_model",
     "shipped_names",
     "validate",
@@ -261,6 +267,9 @@ _WHERE = {
     "plot_profiles": "planner.tell.plots.profiles:profiles",
     "plot_residuals": "planner.tell.plots.law:residuals",
     "read_runs": "planner.runs",
+    "Imported": "planner.runs.results",
+    "import_results": "planner.runs.results",
+    "results_skeleton": "planner.runs.results",
     "register": "planner.base.registry",
     "replan": "planner.planning.load_plan",
     "released_cost": "planner.costs.request",

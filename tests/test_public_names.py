@@ -29,6 +29,7 @@ VERBS = {
     "fit": "fit",
     "hardware": "hardware_catalog",
     "holdout": "holdout",
+    "import": "import_results",
     "measure": "measure",
     "next-run": "next_run",
     "optimum": "optimum",

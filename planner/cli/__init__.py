@@ -32,6 +32,7 @@ VERBS = {
     "doctor": "doctor",
     "explore": "explore",
     "hardware": "hardware",
+    "import": "importing",
     "fit": "laws",
     "show": "laws",
     "build": "models",

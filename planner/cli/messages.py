@@ -11,7 +11,11 @@ import typer
 from planner.base.errors import near_names
 from planner.cli.common import app
 
-IN_COMMANDS = {"overwrite=True": "--force", "planner.write_report": "vlm-planner report"}
+IN_COMMANDS = {
+    "overwrite=True": "--force",
+    "results_skeleton": "vlm-planner import --list",
+    "planner.write_report": "vlm-planner report",
+}
 """What Python calls otherwise than the command line does."""
 UsageError: Any = typer.BadParameter.__base__
 """What typer raises for a command line that it cannot read."""

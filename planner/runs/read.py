@@ -44,7 +44,7 @@ def read_runs(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> Runs:
     """
     if isinstance(table, Runs):
         return table
-    return _checked(sheet_of(table))
+    return read_sheet(sheet_of(table))
 
 
 def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, 
     return read_runs(table).remarks
 
 
-def _checked(sheet: Sheet) -> Runs:
+def read_sheet(sheet: Sheet) -> Runs:
     """Build `Runs` from raw cells, or say in one sentence which cell is wrong."""
     columns, origin = sheet.columns, sheet.origin
 

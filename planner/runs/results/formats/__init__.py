@@ -1,0 +1,1 @@
+"""Formats of evaluation results, one file each."""
