@@ -9,7 +9,6 @@ from planner.planning.serving import serving, serving_room
 from planner.planning.transfer import not_known
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
-from planner.tell.plan.evaluate import evaluate_next
 from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
@@ -100,6 +99,10 @@ def _serving(plan: Plan) -> Iterator[Section]:
 
 def _evaluating(plan: Plan) -> Iterator[Section]:
     """What to evaluate first; nothing where the pick is to be trained."""
+    if plan.tried.released is None:
+        return
+    from planner.tell.plan.evaluate import evaluate_next  # only plans among released models pay for its import
+
     blocks = tuple(evaluate_next(plan))
     if blocks:
         yield Section("evaluating", "What to evaluate first", blocks)
