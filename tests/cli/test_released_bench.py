@@ -108,7 +108,7 @@ def test_what_a_released_pick_is_not_verified_with(run: Run, tmp_path: Path) -> 
         (("measure", "Qwen3-VL-2B-Instruct", "--image", "9x9", "--vision", "SigLIP-B/16-224"), "brings its own"),
         (("measure", "Qwen3-VL-2B-Instruct", "--image", "99x99", "--mode", "static"), "in the mode eager"),
         (("measure", "Qwen3-VL-2B-Instrukt", "--image", "99x99"), "did you mean 'Qwen/Qwen3-VL-2B-Instruct'"),
-        (("measure", "FastVLM-0.5B", "--image", "99x99"), "no image inputs can be made for the model type fast_vlm"),
+        (("measure", "FastVLM-0.5B", "--image", "99x99"), "FastVLM-0.5B cannot be run here: "),
         (("verify",), "name what to verify: a plan that plan -o wrote, or --model HUB_ID"),
         (("verify", "--model", "Qwen3-VL-2B-Instruct"), "--image is missing"),
         (("verify", "--model", "Qwen3-VL-2B-Instruct", "--image", "9x9", "--grid", "cells"), "--grid goes with a plan"),
