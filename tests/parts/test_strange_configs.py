@@ -109,3 +109,18 @@ def test_an_output_head_of_another_size_is_refused() -> None:
     assert str(caught.value) == (
         "m: the output head's 'vocab_size' of 208 is not the language model's of 200, so its cost cannot be counted"
     )
+
+
+@pytest.mark.parametrize("value", [True, 5, "x", {"a": 1}, [[1]]])
+@pytest.mark.parametrize(
+    ("model_type", "key"),
+    [
+        ("lfm2", "full_attn_idxs"),
+        ("bamba", "attn_layer_indices"),
+        ("llama4_text", "moe_layers"),
+        ("llama4_text", "no_rope_layers"),
+    ],
+)
+def test_places_of_layers_are_a_list(model_type: str, key: str, value: Any) -> None:
+    with pytest.raises(SpecError, match=f"^m: expected '{key}' to be a list of whole numbers"):
+        read_llm("m", {"model_type": model_type, key: value})

@@ -178,11 +178,12 @@ def llama4_layers(values: Values) -> list[Layer]:
     """Attention in chunks or over all tokens; experts with a shared one, or an MLP."""
     hidden, layers = values.count("hidden_size"), values.count("num_hidden_layers")
     interval, step = values.count("no_rope_layer_interval", 4), values.count("interleave_moe_layer_step")
-    no_rope = values.get("no_rope_layers") or [int((layer + 1) % interval != 0) for layer in range(layers)]
+    given = None if values.get("no_rope_layers") == [] else values.whole_numbers("no_rope_layers", layers)
+    no_rope = given or [int((layer + 1) % interval != 0) for layer in range(layers)]
     types = values.by_layer("layer_types", layers, ("chunked_attention", FULL))
     chunked = [one != FULL for one in types] if types else [bool(one) for one in no_rope]
-    sparse = values.get("moe_layers")
-    sparse = range(step - 1, layers, step) if sparse is None else sparse
+    sparse = values.whole_numbers("moe_layers")
+    routed = range(step - 1, layers, step) if sparse is None else sparse
     (attention,) = AttentionRule(qkv_bias=BIAS, o_bias=BIAS).blocks(values, 1)
     chunk = float(values.count("attention_chunk_size")) if any(chunked) else None
     experts = Experts(
@@ -198,7 +199,7 @@ def llama4_layers(values: Values) -> list[Layer]:
         Layer(
             blocks=(
                 replace(attention, window=chunk, chunked=True) if chunked[layer] else attention,
-                experts if layer in sparse else mlp,
+                experts if layer in routed else mlp,
             ),
             vectors=2 * hidden,
         )

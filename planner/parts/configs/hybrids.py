@@ -122,7 +122,7 @@ def lfm2_layers(feed_forwards: Callable[[Values], list[Block]]) -> Callable[[Val
         convolution = ShortConvolution(
             hidden_size=hidden, kernel=values.count("conv_L_cache"), bias=values.flag("conv_bias")
         )
-        named = values.get("full_attn_idxs")
+        named = values.whole_numbers("full_attn_idxs")
         attends = mixers(values, CONVOLUTION, lambda layer: named is None or layer in named)
         return [
             Layer(blocks=(attention if full else convolution, behind), vectors=2 * hidden)
@@ -229,7 +229,7 @@ def bamba_layers(values: Values) -> list[Layer]:
     """Mamba 2, and attention in the layers that the config names."""
     hidden = values.count("hidden_size")
     (attention,) = AttentionRule(qkv_bias=BIAS, o_bias=BIAS).blocks(values, 1)
-    named = values.get("attn_layer_indices") or ()
+    named = values.whole_numbers("attn_layer_indices") or ()
     mlp = Mlp(hidden_size=hidden, width=values.count("intermediate_size"), bias=values.flag("mlp_bias"))
     return [
         Layer(blocks=(attention if layer in named else headed(values), mlp), vectors=2 * hidden)

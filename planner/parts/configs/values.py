@@ -169,6 +169,17 @@ class Values(Mapping[str, Any]):
             raise self.wrong(key, "a number")
         return float(value)
 
+    def whole_numbers(self, key: str, length: int | None = None) -> list[int] | None:
+        """A list of whole numbers, such as places of layers; None where there is none. Raises SpecError."""
+        value = self.get(key)
+        if value is None:
+            return None
+        whole = isinstance(value, list | tuple) and all(isinstance(one, int) for one in value)
+        if not whole or (length is not None and len(value) != length):
+            each = "" if length is None else f", one for each of {length} layers"
+            raise self.wrong(key, f"a list of whole numbers{each}")
+        return list(value)
+
     def by_layer(self, key: str, layers: int, allowed: Sequence[str]) -> list[str] | None:
         """A list with one of the `allowed` texts for each layer; None where there is none. Raises SpecError."""
         value = self.get(key)
