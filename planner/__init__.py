@@ -96,12 +96,12 @@ if TYPE_CHECKING:
     from planner.planning.result import Plan as Plan
     from planner.planning.search import plan as plan
     from planner.runs import Runs as Runs
+    from planner.runs import mean_over_tasks as mean_over_tasks
     from planner.runs import read_runs as read_runs
     from planner.runs import validate as validate
     from planner.runs import write_runs as write_runs
     from planner.runs.results import Imported as Imported
     from planner.runs.results import import_results as import_results
-    from planner.runs.results import results_skeleton as results_skeleton
     from planner.tell.plots.frontier import frontier as plot_frontier
     from planner.tell.plots.law import law_over_flops as plot_law
     from planner.tell.plots.law import residuals as plot_residuals
@@ -175,6 +175,7 @@ __all__ = [
     "load_plan",
     "load_verdict",
     "make_recipe",
+    "mean_over_tasks",
     "measure",
     "measure_device",
     "measure_released",
@@ -192,7 +193,6 @@ __all__ = [
     "released_ids",
     "replan",
     "request_flops",
-    "results_skeleton",
     "save_model",
     "shipped_names",
     "validate",
@@ -266,10 +266,10 @@ _WHERE = {
     "plot_law": "planner.tell.plots.law:law_over_flops",
     "plot_profiles": "planner.tell.plots.profiles:profiles",
     "plot_residuals": "planner.tell.plots.law:residuals",
+    "mean_over_tasks": "planner.runs",
     "read_runs": "planner.runs",
     "Imported": "planner.runs.results",
     "import_results": "planner.runs.results",
-    "results_skeleton": "planner.runs.results",
     "register": "planner.base.registry",
     "replan": "planner.planning.load_plan",
     "released_cost": "planner.costs.request",

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-import planner
 from planner.base.errors import InputError
 from planner.base.files import check_target, write_text
 from planner.base.suffix import has_suffix, wrong_suffix
 from planner.cli import result_options as options
 from planner.cli.common import Force, Json, app, json_text, show_story
+from planner.runs.results import results_skeleton
 
 
 @app.command("import")
@@ -44,7 +44,7 @@ def import_(
     if output is not None:
         _check_table(output, force)
     if list_models:
-        text = planner.results_skeleton(paths, format=format)
+        text = results_skeleton(paths, format=format)
         if output is None:
             print(text, end="")
             return

@@ -12,6 +12,7 @@ import typer
 import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
+from planner.cli import result_options as options
 from planner.cli.common import Force, FormName, Json, app, check_output, json_text, show_story
 from planner.laws.combined import AUTO, Law, fit_average
 from planner.laws.fitted import LOSSES, FittedLaw
@@ -27,7 +28,7 @@ Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile i
 
 @app.command()
 def fit(
-    runs: Annotated[str, typer.Argument(help="CSV of measured runs: llm, llm_params, visual_tokens, error or score.")],
+    runs: options.RunsPaths,
     form: Annotated[str, typer.Option(help="additive, multiplicative, log-linear or auto.")] = DEFAULT_FORM,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the law to this JSON file.")] = None,
     task: Annotated[str | None, typer.Option(help="Use only the runs of this task.")] = None,
@@ -42,6 +43,18 @@ def fit(
     ] = None,
     shared: Annotated[str, typer.Option(help="With --by: parameters that all groups share, as alpha,D.")] = "",
     group: Annotated[str | None, typer.Option(help="With --by: the group whose law is shown and written.")] = None,
+    map: options.ColumnMap = None,
+    cell: options.Cell = None,
+    cells: options.CellMap = None,
+    tasks: options.Tasks = "",
+    suite: options.SuiteName = None,
+    metric: options.Metric = None,
+    scale: options.Scale = None,
+    mean: options.Mean = None,
+    chance: options.Chance = False,
+    chance_level: options.ChanceLevel = None,
+    duplicates: options.Duplicates = "latest",
+    format: options.FormatName = "auto",
     intervals: Intervals = False,
     force: Force = False,
     as_json: Json = False,
@@ -55,15 +68,19 @@ def fit(
         raise InputError("--shared and --group need --by: the column that names the groups, such as --by compressor")
     if by is not None and output is not None and group is None:
         raise InputError("-o writes one law: name its group with --group")
-    table = planner.read_runs(runs).select(task=task, compressor=compressor)
+    said = options.ResultOptions(
+        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
+    )
+    table = options.read_table(runs, said, map).select(task=task, compressor=compressor)
+    table = options.one_task(table, by)
     if form == AUTO and (fix or tie or by or loss != "least-squares"):
         raise InputError("--form auto takes least squares of all forms: leave out --fix, --tie, --by and --loss")
     params = _parameters(form, fix or [], tie or [])
     law: Law
     if form == AUTO:
-        law = fit_average(table, weights=weights, name=name or Path(runs).stem)
+        law = fit_average(table, weights=weights, name=name or Path(runs[0]).stem)
     elif by is None:
-        law = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name or Path(runs).stem)
+        law = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name or Path(runs[0]).stem)
     else:
         parts = [part.strip() for part in shared.split(",") if part.strip()]
         if params is not None or loss != LOSSES[0]:

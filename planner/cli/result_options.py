@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from planner.base.errors import InputError
+import planner
+from planner.base.errors import InputError, RunsError
 from planner.base.quantities import shown
+from planner.runs.read import full_marks
 from planner.runs.results import Imported, import_results
+from planner.runs.results.combine import COMMON, MEANS, check_choice
+from planner.runs.results.importing import suggest
+from planner.runs.tasks import mixed, task_names
 
 T = TypeVar("T")
 
@@ -31,7 +37,11 @@ Metric = Annotated[
 ]
 Scale = Annotated[
     list[str] | None,
-    typer.Option("--scale", help="Full mark of a task's metric, as my_task=100; repeatable.", metavar="TASK=MARK"),
+    typer.Option(
+        "--scale",
+        help="Full mark of a task, as my_task=100; of a table's scores: percent, mme, 100.",
+        metavar="TASK=MARK",
+    ),
 ]
 Mean = Annotated[
     str | None,
@@ -48,6 +58,14 @@ Duplicates = Annotated[
     str, typer.Option("--duplicates", help="Several results of one cell and task: latest, mean, seed or error.")
 ]
 FormatName = Annotated[str, typer.Option("--format", help="Format of the results; auto: each file says it itself.")]
+RunsPaths = Annotated[
+    list[str],
+    typer.Argument(metavar="RUNS...", help="Table of measured runs; with --cell or --cells: evaluation results."),
+]
+ColumnMap = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="Header of a column, as visual_tokens=budget; repeatable.", metavar="COLUMN=HEADER"),
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,15 @@ class ResultOptions:
         """Whether evaluation results are meant, not a table of runs."""
         return self.cell is not None or self.cells is not None
 
+    def marks(self) -> dict[str, float]:
+        """Full marks by task; under "" that of all scores of a table. Raises InputError."""
+        named = [text for text in self.scale or () if "=" in text]
+        bare = dict.fromkeys([""], next((text for text in self.scale or () if "=" not in text), ""))
+        bare = {task: text for task, text in bare.items() if text}
+        if bare and self.names_cells:
+            raise InputError(f"--scale: expected my_task=100 or the like, got {shown(bare[''])}")
+        return full_marks(pairs(named, "--scale", "my_task=100", str) | bare)
+
     def read(self, paths: Sequence[str]) -> Imported:
         """Import results as the options say."""
         return import_results(
@@ -80,13 +107,61 @@ class ResultOptions:
             tasks=[part.strip() for part in self.tasks.split(",") if part.strip()],
             suite=self.suite,
             metric=pairs(self.metric, "--metric", "pope=f1", str),
-            scale=pairs(self.scale, "--scale", "my_task=100", number),
+            scale=self.marks(),
             mean=self.mean or "common",
             chance=self.chance,
             chance_level=pairs(self.chance_level, "--chance-level", "my_task=0.25", number),
             duplicates=self.duplicates,
             format=self.format,
         )
+
+
+def read_table(paths: Sequence[str], said: ResultOptions, map: Sequence[str] | None) -> planner.Runs:
+    """Measured runs from one table, or from evaluation results where the options name their cells.
+
+    Raises:
+        InputError: options of results with a table, or results without --cell and --cells.
+        RunsError: as `read_runs` and `import_results`.
+    """
+    if said.names_cells:
+        return said.read(paths).runs
+    given = {
+        "--suite": said.suite,
+        "--metric": said.metric,
+        "--chance": said.chance,
+        "--chance-level": said.chance_level,
+    }
+    given["--duplicates"], given["--format"] = said.duplicates != "latest", said.format != "auto"
+    wrong = next((option for option, value in given.items() if value), None)
+    results = wrong is None and (len(paths) > 1 or Path(paths[0]).is_dir() or bool(suggest(paths)))
+    if wrong or results:
+        what = f"{wrong} is for evaluation results, so" if wrong else f"{paths[0]}: evaluation results"
+        raise InputError(
+            f"{what} need --cell or --cells, which say the LLM and visual tokens of each model, as "
+            r"--cell 'llava-(?P<llm>.+)-tp(?P<tokens>\d+)'"
+        )
+    if said.mean is not None:
+        check_choice("mean of tasks", said.mean, MEANS)
+    marks = said.marks()
+    table = planner.read_runs(paths[0], map=pairs(map, "--map", "visual_tokens=budget", str), scale=marks)
+    wanted = [part.strip() for part in said.tasks.split(",") if part.strip()]
+    if wanted:
+        there = [name.lower() for name in table.task or ()]
+        for name in wanted:
+            table.select(task=name)  # says which tasks there are
+        table = table.take([i for i, name in enumerate(there) if name in {one.lower() for one in wanted}])
+    return planner.mean_over_tasks(table) if said.mean == COMMON else table
+
+
+def one_task(table: planner.Runs, by: str | None = None) -> planner.Runs:
+    """The same runs. Raises RunsError where they are of several tasks and no option says what to do with them."""
+    names = task_names(table)
+    if len(names) > 1 and by is None:
+        raise RunsError(
+            f"the runs are of {mixed(names)}, which are not pooled: choose one with --task, their mean "
+            "with --mean common, or fit them apart with fit --by task"
+        )
+    return table
 
 
 def pairs(texts: Sequence[str] | None, option: str, example: str, convert: Callable[[str], T]) -> dict[str, T]:
@@ -104,5 +179,5 @@ def pairs(texts: Sequence[str] | None, option: str, example: str, convert: Calla
 
 
 def number(text: str) -> float:
-    """A plain number; "percent" stands for 100. Raises ValueError."""
-    return 100.0 if text == "percent" else float(text)
+    """A plain number. Raises ValueError."""
+    return float(text)

@@ -8,12 +8,12 @@ import typer
 
 import planner
 from planner.base.errors import FitError
+from planner.cli import result_options as options
 from planner.cli.common import Json, app, json_text, show_story
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
 from planner.laws.forms import DEFAULT_FORM, FORMS
 
-RunsFile = Annotated[str, typer.Argument(help="CSV of measured runs: llm, llm_params, visual_tokens, error or score.")]
 Task = Annotated[str | None, typer.Option(help="Use only the runs of this task.")]
 Compressor = Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")]
 Weights = Annotated[str, typer.Option(help="auto, equal, error_se or samples.")]
@@ -21,14 +21,29 @@ Weights = Annotated[str, typer.Option(help="auto, equal, error_se or samples.")]
 
 @app.command()
 def compare(
-    runs: RunsFile,
+    runs: options.RunsPaths,
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",
+    map: options.ColumnMap = None,
+    cell: options.Cell = None,
+    cells: options.CellMap = None,
+    tasks: options.Tasks = "",
+    suite: options.SuiteName = None,
+    metric: options.Metric = None,
+    scale: options.Scale = None,
+    mean: options.Mean = None,
+    chance: options.Chance = False,
+    chance_level: options.ChanceLevel = None,
+    duplicates: options.Duplicates = "latest",
+    format: options.FormatName = "auto",
     as_json: Json = False,
 ) -> None:
     """Compare the forms of the law on measured runs by AICc, each also without D."""
-    table = planner.read_runs(runs).select(task=task, compressor=compressor)
+    said = options.ResultOptions(
+        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
+    )
+    table = options.one_task(options.read_table(runs, said, map).select(task=task, compressor=compressor))
     rows = forms_compared.compare(table, weights=weights)
     fitted = {row.law.form for row in rows}
     not_compared = {form: _why_not(table, form, weights) for form in FORMS.names() if form not in fitted}
@@ -42,15 +57,30 @@ def compare(
 
 @app.command()
 def holdout(
-    runs: RunsFile,
+    runs: options.RunsPaths,
     form: Annotated[str, typer.Option(help="additive, multiplicative or log-linear.")] = DEFAULT_FORM,
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",
+    map: options.ColumnMap = None,
+    cell: options.Cell = None,
+    cells: options.CellMap = None,
+    tasks: options.Tasks = "",
+    suite: options.SuiteName = None,
+    metric: options.Metric = None,
+    scale: options.Scale = None,
+    mean: options.Mean = None,
+    chance: options.Chance = False,
+    chance_level: options.ChanceLevel = None,
+    duplicates: options.Duplicates = "latest",
+    format: options.FormatName = "auto",
     as_json: Json = False,
 ) -> None:
     """Fit the law to parts of the runs and score it on the rest, beside simple baselines."""
-    table = planner.read_runs(runs).select(task=task, compressor=compressor)
+    said = options.ResultOptions(
+        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
+    )
+    table = options.one_task(options.read_table(runs, said, map).select(task=task, compressor=compressor))
     result = held.hold_out(table, form, weights=weights)
     from planner.tell.holdout import holdout_dict, holdout_story, identified_by
 

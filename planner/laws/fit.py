@@ -22,6 +22,7 @@ from planner.laws.levels import check_levels
 from planner.laws.remarks import distinct, outlier, pooled
 from planner.laws.weighting import run_weights
 from planner.runs import Runs, read_runs
+from planner.runs.tasks import refuse_mixed_tasks
 
 if TYPE_CHECKING:
     import lmfit
@@ -77,6 +78,7 @@ def fit(
             "by= and shared=: fit fits all runs as one; call planner.fit_joint(runs, form, by=..., shared=...) to fit "
             "groups of runs together"
         )
+    refuse_mixed_tasks(table)
     shape = get_form(form)
     for what, value, known in (("weighting", weights, ("auto", *WEIGHTINGS)), ("loss", loss, LOSSES)):
         if value not in known:

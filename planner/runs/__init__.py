@@ -14,6 +14,17 @@
 
 from planner.runs.read import read_runs, validate
 from planner.runs.table import COLUMNS, OPTIONAL_NUMBERS, OPTIONAL_TEXTS, REQUIRED, Runs
+from planner.runs.tasks import mean_over_tasks
 from planner.runs.write import write_runs
 
-__all__ = ["COLUMNS", "OPTIONAL_NUMBERS", "OPTIONAL_TEXTS", "REQUIRED", "Runs", "read_runs", "validate", "write_runs"]
+__all__ = [
+    "COLUMNS",
+    "OPTIONAL_NUMBERS",
+    "OPTIONAL_TEXTS",
+    "REQUIRED",
+    "Runs",
+    "mean_over_tasks",
+    "read_runs",
+    "validate",
+    "write_runs",
+]

@@ -24,7 +24,9 @@ from planner.runs.cells import (
     number_hint,
     params,
 )
+from planner.runs.full_marks import MARKS
 from planner.runs.importers import Sheet, sheet_of
+from planner.runs.layout import arranged
 from planner.runs.table import COLUMNS, OPTIONAL_TEXTS, REQUIRED, Runs
 
 if TYPE_CHECKING:
@@ -33,18 +35,32 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)([BMbm])(?![A-Za-z0-9])")  # a size in a model's name
+_SHOWN_MAX = 8  # wrong cells that a message lists
 _CELL = ("llm", "visual_tokens", "task", "compressor", "text_tokens", "seed")  # what makes two rows the same run
 
 
-def read_runs(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> Runs:
-    """Read and check measured runs from a CSV file (UTF-8), a DataFrame, or what a registered importer takes.
+def read_runs(
+    table: str | os.PathLike[str] | pd.DataFrame | Runs,
+    *,
+    map: Mapping[str, str] | None = None,
+    scale: float | str | Mapping[str, float | str] | None = None,
+) -> Runs:
+    """Read and check measured runs from a file, a DataFrame, or what a registered importer takes.
+
+    Headers that are usual elsewhere are read too, as are wide tables and percentages; `Runs.remarks` says how.
+
+    Args:
+        table: the path of a CSV file in UTF-8, or of another table; a DataFrame; runs that were read already.
+        map: header by column, where it does not say itself: {"visual_tokens": "budget"}. The cells of a wide table are
+            called "values".
+        scale: full mark of the scores: 100, "percent", "mme"; or by task: {"mme": 2800}.
 
     Raises:
         RunsError: one sentence with the row and the column that cannot be used, and what to do.
     """
     if isinstance(table, Runs):
         return table
-    return read_sheet(sheet_of(table))
+    return read_sheet(sheet_of(table), map, full_marks(scale))
 
 
 def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, ...]:
@@ -56,8 +72,9 @@ def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, 
     return read_runs(table).remarks
 
 
-def read_sheet(sheet: Sheet) -> Runs:
-    """Build `Runs` from raw cells, or say in one sentence which cell is wrong."""
+def read_sheet(sheet: Sheet, map: Mapping[str, str] | None = None, scale: Mapping[str, float] | None = None) -> Runs:
+    """Build `Runs` from raw cells, or say in one sentence which cells are wrong."""
+    sheet, arrangements = arranged(sheet, map, scale)
     columns, origin = sheet.columns, sheet.origin
 
     def row_name(i: int) -> str:
@@ -68,24 +85,29 @@ def read_sheet(sheet: Sheet) -> Runs:
     if count == 0:
         raise RunsError(f"{origin} has a header but no runs; expected one line per run")
     unused = [name for name in columns if name not in COLUMNS]
-    remarks = [f"columns not used: {', '.join(unused)}"] if unused else []
+    remarks = [*arrangements, *([f"columns not used: {', '.join(unused)}"] if unused else [])]
 
     def cell_error(i: int, column: str, problem: str) -> RunsError:
         return RunsError(f"{origin}, {row_name(i)}, column {column}: {problem}", row=row_name(i), column=column)
 
+    problems: list[RunsError] = []
+
     def numbers(column: str, check: Callable[[float], str | None], convert: Callable[[Any], float]) -> FloatArray:
         out = np.empty(count)
         for i, cell in enumerate(columns[column]):
+            problem, out[i] = "", math.nan
             if cell is None:
-                raise cell_error(i, column, "the cell is empty; fill it or remove the row")
-            try:
-                out[i] = convert(cell)
-            except (TypeError, ValueError):
-                raise cell_error(i, column, f"{shown(cell)} is not a number{number_hint(column, cell)}") from None
-            finite = math.isfinite(out[i])
-            problem = check(float(out[i])) if finite else "is not finite; fill in the number or remove the row"
+                problem = "the cell is empty; fill it or remove the row"
+            else:
+                try:
+                    out[i] = convert(cell)
+                    finite = math.isfinite(out[i])
+                    wrong = check(float(out[i])) if finite else "is not finite; fill in the number or remove the row"
+                    problem = f"{shown(cell)} {wrong}" if wrong else ""
+                except (TypeError, ValueError):
+                    problem = f"{shown(cell)} is not a number{number_hint(column, cell)}"
             if problem:
-                raise cell_error(i, column, f"{shown(cell)} {problem}")
+                problems.append(cell_error(i, column, problem))
         return out
 
     def texts(column: str) -> tuple[str, ...]:
@@ -94,7 +116,7 @@ def read_sheet(sheet: Sheet) -> Runs:
     llm = texts("llm")
     for i, name in enumerate(llm):
         if not name:
-            raise cell_error(i, "llm", "the cell is empty; name the language model")
+            problems.append(cell_error(i, "llm", "the cell is empty; name the language model"))
     metric = "error" if "error" in columns else "score"
     value = numbers(metric, check_fraction(metric), number)
     runs = Runs(
@@ -107,6 +129,8 @@ def read_sheet(sheet: Sheet) -> Runs:
         text_tokens=numbers("text_tokens", check_not_negative, number) if "text_tokens" in columns else None,
         **{name: texts(name) for name in OPTIONAL_TEXTS if name in columns},
     )
+    if problems:
+        raise _all(problems, origin)
     _check_sizes_agree(runs, cell_error)
     remarks += _sizes_unlike_names(runs)
     keep = _check_duplicates(runs, cell_error, row_name)
@@ -116,6 +140,32 @@ def read_sheet(sheet: Sheet) -> Runs:
         remarks.append(f"{dropped} {rows} another one exactly and {end} once")
         runs = runs.take(keep)
     return replace(runs, remarks=tuple(remarks))
+
+
+def full_marks(scale: float | str | Mapping[str, float | str] | None) -> dict[str, float]:
+    """Full marks by task, "" for all. Raises RunsError for what is no mark."""
+    if scale is None:
+        return {}
+    found: dict[str, float] = {}
+    for task, mark in (scale if isinstance(scale, Mapping) else {"": scale}).items():
+        try:
+            value = MARKS[mark.lower()] if isinstance(mark, str) and mark.lower() in MARKS else float(mark)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise RunsError(f"scale: expected a full mark such as 100 or one of {', '.join(MARKS)}, got {shown(mark)}")
+        found[task] = value
+    return found
+
+
+def _all(problems: list[RunsError], origin: str) -> RunsError:
+    """One error for all cells that are wrong; the first is told in full."""
+    first = problems[0]
+    if len(problems) == 1:
+        return first
+    others = [str(problem).removeprefix(f"{origin}, ").partition(";")[0] for problem in problems[1:_SHOWN_MAX]]
+    more = f" and {len(problems) - _SHOWN_MAX} more" if len(problems) > _SHOWN_MAX else ""
+    return RunsError(f"{first}; also: {'; '.join(others)}{more}", row=first.row, column=first.column)
 
 
 def _check_header(columns: Mapping[str, list[Any]], origin: str) -> None:

@@ -270,11 +270,11 @@ def test_what_is_printed_fits_80_columns(
 @pytest.mark.parametrize("verb", VERBS)
 def test_names_in_runs_are_shown_as_text(run: Run, runs: Path, tmp_path: Path, verb: str) -> None:
     frame = pd.read_csv(runs, keep_default_na=False)
-    frame["task"] = ["[bold]x[/bold]", "[/y]", "a\x1b[31m", "模型" * 60] * 7
+    frame["compressor"] = ["[bold]x[/bold]", "[/y]", "a\x1b[31m", "模型" * 60] * 7
     frame["[link=https://a.b]c[/link]"] = "x"
     done = run(verb, write(tmp_path, frame))
     assert (done.code, done.err) == (0, "")
-    assert "4 tasks fitted as one: [bold]x[/bold], [/y], a" in done.words
+    assert "4 compressors fitted as one: [bold]x[/bold], [/y], a" in done.words
     assert "columns not used: [link=https://a.b]c[/link]" in done.words
     assert "\x1b" not in done.out
     assert [line for line in done.out.splitlines() if cell_len(line) > 80] == []

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import planner
-from planner.base.errors import FitError
+from planner.base.errors import FitError, RunsError
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED
 from planner.laws.forms import FORMS, get_form
 from planner.runs import Runs
@@ -256,10 +256,17 @@ def test_huber_minimises_its_own_objective(reasoning: Runs) -> None:
         assert objective(trial) >= best * (1 - 1e-9)
 
 
-def test_pooled_tasks_and_compressors_are_remarked() -> None:
+def test_pooled_compressors_are_remarked() -> None:
+    table = planted_runs({"A": 0.3, "alpha": 0.3, "B": 0.2, "beta": 0.2, "D": 0.1})
+    table["compressor"] = ["quecc", "tokenpacker"] * 14
+    assert planner.fit(table).remarks == ("2 compressors fitted as one: quecc, tokenpacker",)
+
+
+def test_mixed_tasks_are_never_pooled() -> None:
     table = planted_runs({"A": 0.3, "alpha": 0.3, "B": 0.2, "beta": 0.2, "D": 0.1})
     table["task"] = ["GQA", "POPE"] * 14
-    assert planner.fit(table).remarks == ("2 tasks fitted as one: GQA, POPE",)
+    with pytest.raises(RunsError, match=r"^the runs are of 2 tasks \(GQA, POPE\), which are not pooled: "):
+        planner.fit(table)
 
 
 def test_the_law_knows_what_it_was_fitted_to(reasoning: Runs) -> None:

@@ -10,7 +10,7 @@ from runs.evaluated import CELL, GRID, accuracy, harness, kit
 
 import planner
 from planner.base.errors import InputError, RunsError, UnknownNameError
-from planner.runs.results import Imported
+from planner.runs.results import Imported, results_skeleton
 
 
 def lmms(folder: Path, **further: dict[str, Any]) -> Path:
@@ -155,7 +155,7 @@ def test_tokens_may_hide_in_the_arguments(tmp_path: Path) -> None:
         )
     found = planner.import_results(tmp_path, cell=r"v1\.5-(?P<llm>\w+),.*scale=(?P<tokens>\d+)")
     assert found.runs.visual_tokens.tolist() == [36, 144]
-    lines = planner.results_skeleton(tmp_path).splitlines()
+    lines = results_skeleton(tmp_path).splitlines()
     assert lines[0] == "model,llm,llm_params,visual_tokens,compressor"
     assert sorted(lines[1:])[0] == "liuhaotian/llava-v1.5-7b [matryoshka_vis_token_scale=144],,,,"
     cells = tmp_path / "map.csv"

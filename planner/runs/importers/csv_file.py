@@ -1,4 +1,4 @@
-"""Measured runs from a CSV file: a header line, and one line for each run."""
+"""Measured runs from a CSV file: a header line, and one line for each run; separated by commas, tabs or semicolons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CsvFile(Importer):
         return isinstance(source, str | os.PathLike)
 
     def is_sure(self, source: Any) -> bool:
-        return Path(source).suffix.lower() == ".csv"
+        return Path(source).suffix.lower() in (".csv", ".tsv")
 
     def read(self, source: Any) -> Sheet:
         path = Path(source)
@@ -40,7 +40,8 @@ class CsvFile(Importer):
             ) from None
         if "\0" in text:
             raise RunsError(f"{path.name}: holds NUL bytes, so it is no text file; save it as CSV in UTF-8")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        separator = _separator(text)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
         rows: list[tuple[int, list[str]]] = []
         try:
             for cells in reader:
@@ -62,4 +63,11 @@ class CsvFile(Importer):
                     row=f"line {line}",
                 )
         columns = {name: [stripped(cells[i]) for _, cells in rows[1:]] for i, name in enumerate(header)}
-        return Sheet(columns, path.name, [f"line {line}" for line, _ in rows[1:]])
+        return Sheet(columns, path.name, [f"line {line}" for line, _ in rows[1:]], separator == ";")
+
+
+def _separator(text: str) -> str:
+    """What stands between the columns of the first line that is not empty."""
+    first = next((line for line in text.splitlines() if line.strip(",;\t ")), "")
+    counts = {mark: first.count(mark) for mark in (",", ";", "\t")}
+    return max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","

@@ -20,6 +20,8 @@ class Sheet:
     """What the table is called in messages: a file's name."""
     rows: Sequence[str]
     """What each row is called in messages: "line 7"."""
+    decimal_comma: bool = False
+    """Whether a comma in a number is its decimal point: in files whose columns are separated by semicolons."""
 
 
 def refuse_twins(names: Sequence[str], origin: str) -> None:

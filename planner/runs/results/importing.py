@@ -258,8 +258,8 @@ def _from_chance(value: Value, levels: Mapping[str, float]) -> Value:
 
 def suggest(paths: Iterable[str]) -> str:
     """The name of the format of the first file that a tool wrote, "" where none did."""
-    for root in paths:
-        for file in files_under(Path(root)):
+    for root in map(Path, paths):
+        for file in files_under(root) if root.exists() else ():
             kind = format_of(file)
             if kind is not None:
                 return kind.name
