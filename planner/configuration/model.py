@@ -113,8 +113,9 @@ class Model:
         """Visual tokens that stand beside it, for layers that attend to them."""
         return self.visual_tokens if self.llm.images_beside else 0
 
-    def stored_llm_bytes(self, precision: str) -> float | None:
-        """Bytes of the language model's weights as a checkpoint stores them in that precision; None where none does."""
+    def stored_llm_bytes(self, precision: str) -> Number | None:
+        """Bytes of the language model's weights as a checkpoint stores them in that precision; None where none does,
+        and NaN in a column's rows of those that do not."""
         return None
 
     def encode(self, images: Number) -> Walk:

@@ -116,9 +116,7 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
     llm, images = model.llm, workload.images if model.has_images else 0
     tokens = passes(model, workload).tokens
     v = np.asarray(model.visual_tokens, float)
-    stored = model.stored_llm_bytes(run.precision)
-    llm_bytes = weights_bytes(llm, run.precision) if stored is None else stored
-    weights = llm_bytes / devices + wide * (model.tower.params_run + model.beside_params)
+    weights = _llm_bytes(model, run.precision) / devices + wide * (model.tower.params_run + model.beside_params)
     before, after_prefill, at_end = _held(llm.caches(devices), tokens, kv_bytes(run))
     encoder = wide * images * model.tower.activation_values(model.compressor.feature_layers)
     beside = model.connector.activation_values(v, model.tower.hidden_size, llm.hidden_size)
@@ -156,6 +154,17 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
         peak_stage=full(peak_stage),
         peak_kv_cache=full(b * at_peak),
     )
+
+
+def _llm_bytes(model: Model, precision: str) -> Number:
+    """Of the language model's weights: as its checkpoint stores them, else by the precision."""
+    stored = model.stored_llm_bytes(precision)
+    if stored is None:
+        return weights_bytes(model.llm, precision)
+    if not np.isnan(stored).any():
+        return stored
+    found: Number = np.where(np.isnan(stored), weights_bytes(model.llm, precision), stored)
+    return found
 
 
 def kv_bytes(run: Run) -> float:

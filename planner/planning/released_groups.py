@@ -14,7 +14,7 @@ from planner.parts.images import ImageMix
 from planner.parts.llms import stacks
 from planner.planning.blocks import FloatArray
 from planner.planning.released_cells import Cell, rounded_up
-from planner.planning.released_vision import ModelColumn, Vision
+from planner.planning.released_vision import ModelColumn, Vision, stored_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,9 @@ class SideBySide:
         for members, llm in stacks([cell.checkpoint.llm for cell in chosen]):
             among = [own[i] for i in members]
             sides = vision.tower.only(among), vision.connector.only(among)
-            usual = ModelColumn.seeing(llm, *sides, *mean_tokens[:, members])
-            tail = ModelColumn.seeing(llm, *sides, *long_tokens[:, members])
+            stored = stored_bytes([chosen[i].checkpoint for i in members])
+            usual = ModelColumn.seeing(llm, *sides, *mean_tokens[:, members], stored)
+            tail = ModelColumn.seeing(llm, *sides, *long_tokens[:, members], stored)
             counted = flops(usual, load.mean, convention, vision.counted.only(among))
             groups.append(Group(members, among, usual, tail, counted))
         sizes = np.array([[cell.checkpoint.llm.nominal_params] for cell in chosen], float)

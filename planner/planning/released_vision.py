@@ -5,7 +5,7 @@ Encoders that run the same kernels in other sizes (`planner.parts.columns.alike`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -23,7 +23,7 @@ from planner.parts.compressors import Compressor
 from planner.parts.encoders import Encoder
 from planner.parts.images import ImageMix, Seen
 from planner.parts.llms import Llm
-from planner.parts.released import OwnConnector, SeenTower, nothing_after
+from planner.parts.released import Checkpoint, OwnConnector, SeenTower, nothing_after
 from planner.parts.towers import Tower
 from planner.parts.walk import Kernel, Number, Walk
 from planner.planning.blocks import FloatArray
@@ -205,12 +205,20 @@ class ModelColumn(Model):
 
     beside: FloatArray
     """Tokens beside the sequence, per image."""
+    stored: Mapping[str, FloatArray]
+    """Bytes of the language models whose checkpoints are quantised, by their precision; (models, 1), NaN of others."""
 
     @classmethod
     def seeing(
-        cls, llm: Llm, tower: TowerColumn, connector: ConnectorColumn, tokens: FloatArray, beside: FloatArray
+        cls,
+        llm: Llm,
+        tower: TowerColumn,
+        connector: ConnectorColumn,
+        tokens: FloatArray,
+        beside: FloatArray,
+        stored: Mapping[str, FloatArray],
     ) -> Self:
-        """Of so many tokens in and beside the prompt, for each image; (models,) both."""
+        """Of so many tokens in and beside the prompt, for each image, (models,) both; `stored` by `stored_bytes`."""
         return cls(
             llm=llm,
             tower=tower,
@@ -218,6 +226,7 @@ class ModelColumn(Model):
             visual_tokens=tokens.reshape(-1, 1),
             connector=nothing_after(),
             beside=beside.reshape(-1, 1),
+            stored=stored,
         )
 
     @property
@@ -227,6 +236,19 @@ class ModelColumn(Model):
     @property
     def beside_tokens(self) -> Number:
         return self.beside
+
+    def stored_llm_bytes(self, precision: str) -> Number | None:
+        return self.stored.get(precision)
+
+
+def stored_bytes(checkpoints: Sequence[Checkpoint]) -> dict[str, FloatArray]:
+    """Bytes of the language models as quantised checkpoints store them, by precision; (models, 1), NaN of others."""
+    found: dict[str, FloatArray] = {}
+    for position, one in enumerate(checkpoints):
+        if one.quantisation is not None:
+            column = found.setdefault(one.quantisation.precision, np.full((len(checkpoints), 1), np.nan))
+            column[position] = one.quantisation.weights_bytes(one.llm)
+    return found
 
 
 @dataclass(eq=False)
