@@ -25,8 +25,8 @@ class Run:
     """None: no times."""
     precision: str = "bf16"
     """Of the LLM's matrices: fp32, bf16, fp16, fp8 and int8 (w8a8: inputs are quantised too, products run in that
-    precision), int4 (weight-only, groups of 128, products in bf16), or the type of a GGUF file (Q4_K_M, Q8_0, ...:
-    weight-only too)."""
+    precision), w8a16 and int4 (8 and 4 bits, weight-only: groups of 128, products in bf16), or the type of a GGUF file
+    (Q4_K_M, Q8_0, ...: weight-only too)."""
     kv_precision: str | None = None
     """Of the KV cache; None: that of what is not quantised."""
     batch: Number = 1

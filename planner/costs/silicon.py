@@ -50,7 +50,7 @@ SYSTEMS = {
 }
 """Of each card with data: the package's name, and the engine whose kernels stand for it. SGLang, because its tables
 hold models without grouped queries too (Vicuna, Qwen1.5), which vLLM's extrapolate."""
-_WEIGHTS = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "sq", "int4": "int4_wo"}
+_WEIGHTS = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "sq", "w8a16": "int8_wo", "int4": "int4_wo"}
 _KV = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "int8"}
 _ELEMENTWISE = ("embedding", "add_norm_1", "add_norm_2", "act_gate", "p2p")
 

@@ -1,8 +1,9 @@
 """How many bytes a number takes: of weights, of the KV cache, of what is not quantised.
 
 Quantisers leave embeddings, output head, norms, biases, tower and compressor in 16 bits: only the matrices of the
-decoder's layers take the low precision (GGUF files quantise embeddings and head too: see `gguf`). int4 adds one 16-bit
-scale for a group of 128 weights; the scales of fp8 and int8, one for a row at most, are below .1 % and left out.
+decoder's layers take the low precision (GGUF files quantise embeddings and head too: see `gguf`). int4 and w8a16 add
+one 16-bit scale for a group of 128 weights; the scales of fp8 and int8, one for a row at most, are below .1 % and left
+out.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ from planner.base.errors import UnknownNameError
 from planner.hardware.gguf import GGUF_BITS
 
 GROUP_SIZE = 128
-"""Weights that share a scale in int4."""
-_SERVED = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5 + 2.0 / GROUP_SIZE}
-WEIGHT_BYTES = {**_SERVED, **{name: bits / 8 for name, bits in GGUF_BITS.items()}}
+"""Weights that share a scale in int4 and w8a16."""
+_SCALE = 2.0 / GROUP_SIZE
+_SERVED = {
+    "fp32": 4.0,
+    "bf16": 2.0,
+    "fp16": 2.0,
+    "fp8": 1.0,
+    "int8": 1.0,
+    "int4": 0.5 + _SCALE,
+}
+_STORED = {"w8a16": 1.0 + _SCALE}
+"""Those that checkpoints are stored in, and to which no engine quantises weights while it loads them."""
+WEIGHT_BYTES = {**_SERVED, **_STORED, **{name: bits / 8 for name, bits in GGUF_BITS.items()}}
 """Of one weight of the decoder's matrices, scales included; those of GGUF files (Q4_K_M, ...) come last."""
 WEIGHT_PRECISIONS = tuple(_SERVED)
 """Those that serving engines for GPUs know."""
-WEIGHT_ONLY = ("int4", *GGUF_BITS)
+WEIGHT_ONLY = ("int4", *_STORED, *GGUF_BITS)
 """Those in which weights are stored only: products run in 16 bits."""
 KV_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 """Of one number in the KV cache."""

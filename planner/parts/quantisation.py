@@ -9,8 +9,10 @@
     compressed-tensors    4 or 8 bits  a 16-bit scale for each group or output; a zero of as many bits where asymmetric
                           4-bit float  an 8-bit scale for each group of inputs (NVFP4: 16, MXFP4: 32)
 
-Embeddings, norms, biases, routers, towers and the output head stay in 16 bits; a config that quantises the head is
-refused. Scales are counted for whole matrices: a block that a matrix does not fill counts as the part that it fills.
+Weights of 8 bits beside inputs of 16 (gptq; compressed-tensors without input_activations) are w8a16: their products run
+in 16 bits, as those of weights of 4 bits do. Embeddings, norms, biases, routers, towers and the output head stay in 16
+bits; a config that quantises the head is refused. Scales are counted for whole matrices: a block that a matrix does not
+fill counts as the part that it fills.
 """
 
 from __future__ import annotations
@@ -118,7 +120,8 @@ def _grouped(name: str, given: Mapping[str, Any]) -> Quantisation:
     group = given.get("group_size", given.get("q_group_size", 128))
     if isinstance(group, bool) or not isinstance(group, int):
         raise SpecError(f"{name}: expected group_size of quantization_config to be a whole number, got {shown(group)}")
-    return Quantisation(str(given["quant_method"]), f"int{bits}", bits, (max(group, 0), 1), 16.0 + bits)
+    precision = "int4" if bits == 4 else "w8a16"
+    return Quantisation(str(given["quant_method"]), precision, bits, (max(group, 0), 1), 16.0 + bits)
 
 
 def _mxfp4(name: str, given: Mapping[str, Any]) -> Quantisation:
@@ -157,6 +160,8 @@ def _compressed(name: str, given: Mapping[str, Any]) -> Quantisation:
             raise SpecError(f"{name}: weights in floats of 4 bits are known in groups of 16 or 32 alone")
         return Quantisation("compressed-tensors", "int4", 4, (int(weights["group_size"]), 1), 8.0)
     precision = "int4" if bits == 4 else "fp8" if floating else "int8"
+    if bits == 8 and kinds[0].get("input_activations") is None:
+        precision = "w8a16"
     zero = 0.0 if weights.get("symmetric", True) else float(bits)
     group = weights.get("group_size") if weights.get("strategy") == "group" else 0
     return Quantisation("compressed-tensors", precision, bits, (int(group or 0), 1), 16.0 + zero)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 
 from planner.base.errors import SpecError
 from planner.configuration import ReleasedModel, Run
+from planner.costs.latency import latency
 from planner.costs.memory import memory
+from planner.costs.rates import Rates
 from planner.costs.stages import Workload
+from planner.hardware import find_hardware
 from planner.parts.configs import read_llm
 from planner.parts.quantisation import read_quantisation
 from planner.parts.released.checkpoint import read_checkpoint
@@ -164,6 +168,44 @@ def test_a_quantised_checkpoint_is_priced_in_what_it_stores() -> None:
     sizes = memory(model, Workload(10, 1, images=0), Run(precision="int4")).at()
     assert sizes.weights == stored(PUBLISHED["quantization_config"])
     assert memory(model, Workload(10, 1, images=0), Run(precision="bf16")).at().weights == 2 * ALL
+
+
+def groups(weights: dict[str, Any], inputs: dict[str, Any] | None) -> dict[str, Any]:
+    one = {"targets": ["Linear"], "weights": weights, "input_activations": inputs}
+    return {"quant_method": "compressed-tensors", "ignore": ["lm_head"], "config_groups": {"group_0": one}}
+
+
+@pytest.mark.parametrize(
+    ("given", "precision"),
+    [
+        ({"quant_method": "gptq", "bits": 8, "group_size": 128}, "w8a16"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "int4"),
+        ({"load_in_8bit": True}, "int8"),
+        (groups({"num_bits": 8, "type": "int"}, None), "w8a16"),
+        (groups({"num_bits": 8, "type": "int"}, {"num_bits": 8, "type": "int"}), "int8"),
+        (groups({"num_bits": 8, "type": "float"}, None), "w8a16"),
+        (groups({"num_bits": 8, "type": "float"}, {"num_bits": 8, "type": "float"}), "fp8"),
+    ],
+)
+def test_products_run_in_8_bits_where_inputs_are_quantised_too(given: dict[str, Any], precision: str) -> None:
+    found = read_quantisation("m", {"quantization_config": given})
+    assert found is not None
+    assert found.precision == precision
+
+
+def test_weights_alone_in_8_bits_compute_as_16_bits_do() -> None:
+    """At the peak of bf16, as int4, with inputs of 2 bytes; only the weights are fewer bytes."""
+    card = find_hardware("h100-sxm")
+    one, wide = Rates.of(card, "w8a16"), Rates.of(card, "bf16")
+    assert one == replace(wide, weight_bytes=1 + 2 / 128)
+    given = {**PUBLISHED, "quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": 128}}
+    found = read_checkpoint("gptq", given)
+    assert found.dtype == "w8a16"
+    model, load = ReleasedModel.of_checkpoint(found, None), Workload(4000, 2, images=0)
+    times = {name: latency(model, load, Run(card, name)) for name in ("bf16", "w8a16", "int8", "int4")}
+    assert float(times["w8a16"].ttft_s) == pytest.approx(float(times["bf16"].ttft_s), rel=0.03)
+    assert times["int8"].ttft_s < 0.8 * times["w8a16"].ttft_s
+    assert times["int4"].tpot_s < times["w8a16"].tpot_s < times["bf16"].tpot_s
 
 
 def test_nothing_is_said_of_a_plain_checkpoint() -> None:
