@@ -9,7 +9,7 @@ How far the computing and the memory traffic of a kernel overlap is a number of 
 A batch of requests runs together, with equal tokens each: every time is that of the whole batch. With tensor parallel n
 the decoder and the output head are split over n GPUs, with two all-reduces a layer and one behind the embedding; tower
 and compressor run on one GPU. Tower, compressor and output head stay in 16 bits when the decoder's weights are
-quantised (fp32 with fp32 weights).
+quantised (fp32 with fp32 weights), the head but in a GGUF file, whose own type it has.
 
 Which kernels a stage runs is said by the parts (`planner.parts.walk`); here they are put together.
 """
@@ -30,6 +30,7 @@ from planner.costs.seconds import Clocks
 from planner.costs.stages import Workload, passes
 from planner.hardware import Hardware
 from planner.hardware.efficiency import DEFAULT
+from planner.parts.llms import Llm
 from planner.parts.walk import Pass
 
 FloatArray = NDArray[np.float64]
@@ -140,7 +141,7 @@ def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | No
     Raises:
         InputError: no hardware, or a precision that the card does not compute in.
     """
-    card, clocks = _clocks(run)
+    card, clocks = _clocks(run, model.llm)
     batch, gpus = np.asarray(run.batch, float), np.asarray(run.tensor_parallel, float)
     todo = passes(model, workload, batch)
     encoder, compressor = vision or vision_times(model, workload, run)
@@ -173,10 +174,10 @@ def vision_times(model: Model, workload: Workload, run: Run) -> VisionTimes:
     return clocks.time(model.encode(images)), clocks.time(model.compress(images))
 
 
-def _clocks(run: Run) -> tuple[Hardware, Clocks]:
+def _clocks(run: Run, llm: Llm | None = None) -> tuple[Hardware, Clocks]:
     if run.hardware is None:
         raise InputError("times need hardware: give the run an accelerator, such as l4")
-    return run.hardware, Clocks.of(run.hardware, run)
+    return run.hardware, Clocks.of(run.hardware, run, llm)
 
 
 def speed_limit_tokens(model: Model, workload: Workload, run: Run, *, saving: float = 0.05) -> NDArray[np.int64] | int:

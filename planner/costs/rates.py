@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.hardware import Hardware
 from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, WEIGHT_ONLY, WEIGHT_PRECISIONS
+from planner.parts.walk import Number
 
 _INPUT_BYTES = {"fp32": 4.0, "fp8": 1.0, "int8": 1.0}
 _COMPUTED_AS = dict.fromkeys(WEIGHT_ONLY, "bf16")
-"""int4 and GGUF are weight-only; fp8 and int8 quantise what is multiplied too (w8a8)."""
+"""w8a16, int4 and GGUF are weight-only; fp8 and int8 quantise what is multiplied too (w8a8)."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Rates:
     """Dense peak of the weights' precision."""
     attention_flops_per_s: float
     """Of attention, which stays in 16 bits (fp32 with fp32 weights)."""
-    weight_bytes: float
+    weight_bytes: Number
+    """Of one weight; a column for many models whose GGUF files differ."""
     input_bytes: float
     output_bytes: float
     kv_bytes: float

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from planner.configuration import Run
 from planner.costs.kernels import StageClock, StageTime, summed
 from planner.costs.rates import Rates
 from planner.hardware import Hardware
+from planner.hardware.gguf import GGUF_TYPES
+from planner.parts.llms import Llm
 from planner.parts.walk import (
     AllReduce,
     Attention,
@@ -28,15 +30,22 @@ class Clocks:
 
     quantised: Rates
     wide: Rates
+    head: Rates
+    """Of the output head: wide too, but in a GGUF file."""
 
     @classmethod
-    def of(cls, hardware: Hardware, run: Run) -> Clocks:
-        """Raises InputError for a precision that the card does not compute in."""
-        wide = "fp32" if run.precision == "fp32" else "bf16"
-        return cls(
-            Rates.of(hardware, run.precision, run.kv_precision),
-            Rates.of(hardware, wide, run.kv_precision),
-        )
+    def of(cls, hardware: Hardware, run: Run, llm: Llm | None = None) -> Clocks:
+        """Of a run of a language model; None: of what has no GGUF file, as the vision side.
+
+        Raises InputError for a precision that the card does not compute in.
+        """
+        name = "fp32" if run.precision == "fp32" else "bf16"
+        own, wide = (Rates.of(hardware, one, run.kv_precision) for one in (run.precision, name))
+        file = GGUF_TYPES.get(run.precision)
+        if llm is None or file is None:
+            return cls(own, wide, wide)
+        matrices, head = file.matrix_bits(llm) / 8, file.head_bits(llm) / 8
+        return cls(replace(own, weight_bytes=matrices), wide, replace(wide, weight_bytes=head))
 
     def time(self, walk: Walk) -> StageTime:
         """Seconds of a walk.
@@ -45,14 +54,17 @@ class Clocks:
         a kernel without weights goes with the first product of the walk.
         """
         kernels = list(walk)
-        first = next((kernel.quantised for kernel in kernels if isinstance(kernel, Matmul)), False)
-        sums = {first: _Sums(self.quantised if first else self.wide)}
+        first = next((self._rates(kernel) for kernel in kernels if isinstance(kernel, Matmul)), self.wide)
+        sums = {id(first): _Sums(first)}
         for kernel in kernels:
-            apart = kernel.quantised if isinstance(kernel, Matmul) else first
-            if apart not in sums:
-                sums[apart] = _Sums(self.quantised if apart else self.wide)
-            sums[apart].add(kernel)
+            rates = self._rates(kernel) if isinstance(kernel, Matmul) else first
+            sums.setdefault(id(rates), _Sums(rates)).add(kernel)
         return summed([one.stage() for one in sums.values()])
+
+    def _rates(self, product: Matmul) -> Rates:
+        if product.quantised:
+            return self.quantised
+        return self.head if product.head else self.wide
 
 
 @dataclass

@@ -80,7 +80,7 @@ class CountedLlm(Llm):
             )
         yield from self._beside_matrices(todo, growth)
         if todo.logits:
-            yield Matmul(todo.logit_rows, self.hidden_size, self.vocab_size)
+            yield Matmul(todo.logit_rows, self.hidden_size, self.vocab_size, head=True)
 
     def _beside_matrices(self, todo: Pass, growth: Growth) -> Iterator[Kernel]:
         """Attention, and what else a token costs: states, convolutions."""

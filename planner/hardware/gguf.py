@@ -17,11 +17,12 @@ A file is "mostly" of a type (`llama_tensor_get_type_impl` in src/llama-quant.cp
 
 How much of a layer attn_v and ffn_down are is taken from Llama 3.1 8B, 28.8 %; others have 27 to 34 %, which moves a
 file by about 1 %. Fused attention matrices (Q5_K in a Q4_K_M file) and mixtures of 8 experts (attn_v in Q8_0) are
-counted as any other. Products run in 16 bits; times are of the matrices' bits, with embeddings and head in 16.
+counted as any other. Products run in 16 bits; times read matrices and head in the bits that the file holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,18 +86,36 @@ class GgufType:
         """Bytes of a language model's weights in such a file; a column where the model stands for many."""
         quantised: Number = 0.0
         bits: Number = 0.0
-        for kernel in llm.walk(Pass(1.0, 1.0)):
-            if isinstance(kernel, Matmul) and kernel.quantised:
-                each = row_bits(self.base, kernel.k)
-                if self.raised:
-                    each = each * (1 - RAISED_SHARE) + row_bits(self.raised, kernel.k) * RAISED_SHARE
-                quantised = quantised + kernel.stored_weights
-                bits = bits + kernel.stored_weights * each
+        for weights, each in self._matrices(llm):
+            quantised = quantised + weights
+            bits = bits + weights * each
         head, tables = llm.head_params, llm.table_params
         in_head, in_base = row_bits(self.head, llm.hidden_size), row_bits(self.base, llm.hidden_size)
         bits = bits + head * in_head + tables * np.where(np.asarray(head) > 0, in_base, in_head)
         beside: Number = np.maximum(llm.params - quantised - head - tables, 0.0)
         return (bits + VECTOR_BITS * beside) / 8
+
+    def matrix_bits(self, llm: Llm) -> Number:
+        """Of one weight of a language model's matrices, in the mean; `bits` where all rows are whole blocks."""
+        stored: Number = 0.0
+        beyond: Number = 0.0
+        for weights, each in self._matrices(llm):
+            stored = stored + weights
+            beyond = beyond + weights * (each - self.bits)
+        return self.bits + beyond / np.maximum(stored, 1.0)
+
+    def head_bits(self, llm: Llm) -> Number:
+        """Of one weight of its output head, which may be the table of tokens."""
+        return row_bits(self.head, llm.hidden_size)
+
+    def _matrices(self, llm: Llm) -> Iterator[tuple[Number, Number]]:
+        """Weights of each kind of matrix in its layers, and the bits of one."""
+        for kernel in llm.walk(Pass(1.0, 1.0)):
+            if isinstance(kernel, Matmul) and kernel.quantised:
+                each = row_bits(self.base, kernel.k)
+                if self.raised:
+                    each = each * (1 - RAISED_SHARE) + row_bits(self.raised, kernel.k) * RAISED_SHARE
+                yield kernel.stored_weights, each
 
 
 GGUF_TYPES = {

@@ -43,6 +43,8 @@ class Matmul:
     """Matrices of this shape that share the rows in one kernel, each with a part of them: the experts that are met."""
     inputs: Number | None = None
     """Values that are read for a row; None: k. Others for a convolution, whose windows overlap or skip."""
+    head: bool = False
+    """Whether it is the output head, which stays in 16 bits with the embeddings, in GGUF files alone it does not."""
     depthwise: bool = False
     """Whether each output has inputs of its own, so that no matrix unit can multiply them."""
 

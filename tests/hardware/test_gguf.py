@@ -11,12 +11,14 @@ import planner
 from planner.configuration import Run
 from planner.costs.memory import weights_bytes
 from planner.costs.rates import Rates
+from planner.costs.seconds import Clocks
 from planner.hardware import find_hardware
 from planner.hardware.gguf import BLOCK_BITS, GGUF_BITS, GGUF_TYPES, LAYER_WEIGHTS
 from planner.hardware.precision import WEIGHT_BYTES
 from planner.parts.catalog import llm_catalog
 from planner.parts.llms import stacks
 from planner.parts.released import find_checkpoint, released_ids
+from planner.parts.walk import Pass
 
 EMBEDDED = 128256 * 4096
 """Weights of the embeddings, and again of the output head."""
@@ -24,6 +26,8 @@ PRINTED = {"Q4_K_M": 4.8944, "Q5_K_S": 5.5704, "Q5_K_M": 5.7036, "Q6_K": 6.5633,
 """Bits per weight, tools/quantize/README.md of llama.cpp."""
 HEAD = {"Q8_0": "Q8_0"}
 """Type of the output head, Q6_K where nothing else is said; embeddings have the file's base type."""
+STEP = Pass(1.0, 1.0, 100.0, logits=True, step=True)
+"""One token behind 100."""
 
 
 @pytest.mark.parametrize(("name", "bits"), PRINTED.items())
@@ -131,3 +135,44 @@ def test_a_table_for_each_layer_is_quantised_too() -> None:
     assert own == 262_144 * 30 * 256
     assert llm.head_params == 0
     assert float(weights_bytes(llm, "Q8_0")) < 1.1 * llm.params
+
+
+# ---- what a step reads -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["Q4_0", "Q4_K_M", "Q5_K_S", "Q8_0"])
+@pytest.mark.parametrize("name", ["Qwen2.5-0.5B", "Qwen2.5-1.5B", "Llama-3.2-1B"])
+def test_a_step_reads_what_the_file_holds(name: str, kind: str) -> None:
+    """All matrices and the head, which is the table of tokens here; only vectors, 4 bytes in the file, are no product.
+    Rows of Qwen2.5-0.5B, 896 and 4864 long, are of no whole blocks of 256."""
+    llm, card = llm_catalog()[name], find_hardware("apple-m4-max")
+    assert llm.head_params == 0
+    read = {
+        one: float(Clocks.of(card, Run(card, one, "fp16"), llm).time(llm.walk(STEP)).bytes) for one in ("bf16", kind)
+    }
+    vectors = llm.params - llm.linear_params - llm.table_params
+    saved = float(weights_bytes(llm, "bf16")) - float(weights_bytes(llm, kind)) + 2 * vectors
+    assert read["bf16"] - read[kind] == pytest.approx(saved, rel=1e-9)
+
+
+def test_a_head_of_its_own_is_read_and_the_table_is_not() -> None:
+    llm, card = llm_catalog()["Qwen2.5-7B"], find_hardware("apple-m4-max")
+    wide, narrow = (
+        float(Clocks.of(card, Run(card, one, "fp16"), llm).time(llm.walk(STEP)).bytes) for one in ("bf16", "Q4_K_M")
+    )
+    matrices, head = llm.linear_params * (2 - GGUF_BITS["Q4_K_M"] / 8), llm.head_params * (2 - 210 / 256)
+    assert wide - narrow == pytest.approx(matrices + head, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", GGUF_TYPES)
+def test_many_models_at_once_are_read_as_each_is(kind: str) -> None:
+    file, llms = GGUF_TYPES[kind], [find_checkpoint(hub_id).llm for hub_id in released_ids()]
+    for members, stack in stacks(llms):
+        for bits in (file.matrix_bits, file.head_bits):
+            whole = np.broadcast_to(np.asarray(bits(stack)), (len(members), 1))[:, 0]
+            assert whole.tolist() == pytest.approx([float(bits(llms[i])) for i in members], rel=1e-12)
+
+
+def test_whole_blocks_have_the_bits_of_the_type_to_the_last_digit() -> None:
+    llm = llm_catalog()["Llama-3.1-8B"]
+    assert {name: one.matrix_bits(llm) for name, one in GGUF_TYPES.items()} == GGUF_BITS

@@ -169,7 +169,7 @@ class Dense(Llm):
         yield Gather(rows, h)
         yield AllReduce(rows, h, gpus, times=2.0 * layers + 1)
         if todo.logits:
-            yield Matmul(todo.logit_rows, h, self.vocab_size / gpus)
+            yield Matmul(todo.logit_rows, h, self.vocab_size / gpus, head=True)
 
     def caches(self, gpus: Number = 1.0) -> tuple[Cache, ...]:
         """Keys and values of each layer; a GPU holds at least one key/value head."""

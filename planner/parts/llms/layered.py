@@ -135,7 +135,7 @@ class Layered(Llm):
         yield Gather(todo.rows, h)
         yield AllReduce(todo.rows, h, gpus, times=parts + 1.0)
         if todo.logits:
-            yield Matmul(todo.logit_rows, h, self.vocab_size / gpus)
+            yield Matmul(todo.logit_rows, h, self.vocab_size / gpus, head=True)
 
     def _layers(self, todo: Pass, gpus: Number) -> Iterator[Kernel]:
         for count, block in self.runs:
