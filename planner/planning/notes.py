@@ -12,6 +12,7 @@ from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
+from planner.planning.serving import unserved
 from planner.planning.transfer import not_known
 from planner.planning.tried import Released
 
@@ -57,6 +58,7 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
         out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
     if best.precision not in _MEASURED_PRECISIONS:
         out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
+    out += unserved(best, workload.images)
     if best.latency is not None and best.latency.source == TRANSFERRED:
         out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
     if workload.images > 1:

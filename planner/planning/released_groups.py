@@ -66,8 +66,8 @@ class SideBySide:
             among = [own[i] for i in members]
             sides = vision.tower.only(among), vision.connector.only(among)
             stored = stored_bytes([chosen[i].checkpoint for i in members])
-            usual = ModelColumn.seeing(llm, *sides, *mean_tokens[:, members], stored)
-            tail = ModelColumn.seeing(llm, *sides, *long_tokens[:, members], stored)
+            usual = ModelColumn.seeing(llm, *sides, *mean_tokens[:, members], stored=stored)
+            tail = ModelColumn.seeing(llm, *sides, *long_tokens[:, members], stored=stored)
             counted = flops(usual, load.mean, convention, vision.counted.only(among))
             groups.append(Group(members, among, usual, tail, counted))
         sizes = np.array([[cell.checkpoint.llm.nominal_params] for cell in chosen], float)

@@ -216,6 +216,7 @@ class ModelColumn(Model):
         connector: ConnectorColumn,
         tokens: FloatArray,
         beside: FloatArray,
+        *,
         stored: Mapping[str, FloatArray],
     ) -> Self:
         """Of so many tokens in and beside the prompt, for each image, (models,) both; `stored` by `stored_bytes`."""

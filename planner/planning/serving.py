@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
     from planner.engines import EngineCommand, Held, Room
+    from planner.planning.candidate import Candidate
     from planner.planning.result import Plan
 
 
@@ -36,6 +38,30 @@ def serving_room(plan: Plan) -> Room | None:
     from planner.engines import room_for
 
     return room_for(best.released, load.longest or load.tail, released.images.sizes)
+
+
+def unserved(best: Candidate, images: int) -> tuple[str, ...]:
+    """What has to hold where no engine serves the pick in its precision, in a sentence; () where one does."""
+    model = best.released
+    if model is None:
+        return ()
+    from planner.engines import engine_commands
+
+    def titles(precision: str, served: bool) -> str:
+        """Of the engines that serve it, or do not."""
+        commands = engine_commands(model, replace(best.run(None), precision=precision), None, images)
+        return ", ".join(one.title for one in commands if (one.command is not None) == served)
+
+    if titles(best.precision, True):
+        return ()
+    checkpoint = model.checkpoint
+    asked, own = titles(best.precision, False), titles(checkpoint.dtype, True)
+    if best.precision == checkpoint.dtype or not own:
+        return (f"an engine serves {checkpoint.name} as planned: {asked}, as known here, do not",)
+    return (
+        f"weights of {checkpoint.name} in {best.precision} can be found and served: {asked}, as known here, do not "
+        f"make them from the released ones; in {checkpoint.dtype} {own} serve{'' if ',' in own else 's'} it",
+    )
 
 
 def _held(plan: Plan) -> Held | None:

@@ -279,3 +279,36 @@ def test_frame_names_each_model_its_knob_and_its_interval(tmp_path: Path) -> Non
         law, models=models, budget=Budget(ttft="40 ms"), hardware="h100-sxm", image="1024x768", **REQUEST
     )
     assert not {"error_low", "error_high", "probability_best"} & set(others.to_frame().columns)
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "said"),
+    [
+        (
+            "google/gemma-4-26B-A4B-it",
+            "int4",
+            "weights of gemma-4-26B-A4B-it in int4 can be found and served: vLLM, SGLang, llama.cpp, as known here, do "
+            "not make them from the released ones; in bf16 vLLM, SGLang, llama.cpp serve it",
+        ),
+        ("google/gemma-4-26B-A4B-it", "Q4_K_M", None),
+        ("google/gemma-4-26B-A4B-it", "fp8", None),
+        (
+            "KamilaMila/FastVLM-7B",
+            "bf16",
+            "an engine serves FastVLM-7B as planned: vLLM, SGLang, llama.cpp, as known here, do not",
+        ),
+    ],
+)
+def test_a_plan_says_where_no_engine_serves_its_pick(model: str, precision: str, said: str | None) -> None:
+    found = planner.plan(
+        models=model,
+        image="1024x768",
+        query_tokens=50,
+        generated_tokens=32,
+        hardware="h100-sxm",
+        precision=precision,
+        budget=planner.Budget(ttft=1.0),
+    )
+    told = [one for one in found.assumptions if "as known here" in one]
+    assert told == ([] if said is None else [said])
+    assert [one for one in found.to_dict()["assumptions"] if "as known here" in one] == told
