@@ -167,13 +167,16 @@ def refuse_parts(parts: dict[str, Any]) -> None:
 
 
 def parse_knobs(given: list[str] | None) -> dict[str, object]:
-    """ "NAME=VALUE" of each. Raises InputError."""
+    """ "NAME=VALUE" of each. Raises InputError, also for two values of one knob."""
     found: dict[str, object] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise InputError(f"--knob: expected NAME=VALUE, such as max_pixels=401408, got {text!r}")
-        found[name.strip()] = value.strip()
+        name, value = name.strip(), value.strip()
+        if found.get(name, value) != value:
+            raise InputError(f"--knob: expected one value of {name}, got {found[name]!r} and {value!r}")
+        found[name] = value
     return found
 
 

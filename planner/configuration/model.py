@@ -225,6 +225,6 @@ def cannot_make(compressor: Compressor, tower: Tower, visual_tokens: int) -> str
 def cannot_share(llm: Llm, gpus: int) -> str:
     """Why so many GPUs cannot share a language model, in a sentence."""
     return (
-        f"{llm.name} has {llm.obstacle(gpus)}, which {gpus} GPUs cannot share evenly; expected tensor_parallel to "
-        "divide them"
+        f"tensor_parallel: {llm.name} has {llm.obstacle(gpus)}, which {gpus} GPUs cannot share evenly; expected a "
+        "number that divides them"
     )

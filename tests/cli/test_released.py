@@ -107,6 +107,19 @@ def test_more_than_the_context_is_said(run: Run) -> None:
         (("Qwen3-VL-8B-Instruct", "--image", "1024"), "such as 1024x768"),
         (("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--knob", "max_pixel=3"), "max_pixels"),
         (("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--knob", "max_pixels"), "expected NAME=VALUE"),
+        (
+            ("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--knob", "max_pixels=1024", "--knob", "max_pixels=2048"),
+            "--knob: expected one value of max_pixels, got '1024' and '2048'",
+        ),
+        (
+            ("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--knob", "max_pixels=1024", "--knob", "longest_edge=2048"),
+            "max_pixels: expected one value, got 1024 and 2048 (longest_edge is another name of the same knob)",
+        ),
+        (
+            ("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--tensor-parallel", 3),
+            "--tensor-parallel: Qwen3-VL-8B-Instruct has 32 heads, which 3 GPUs cannot share evenly; expected a number "
+            "that divides them",
+        ),
         (("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--vision", "SigLIP-B/16-224"), "brings its own"),
         (("Qwen2.5-7B", "--visual-tokens", 16, "--knob", "max_pixels=3"), "--knob turns a released model's"),
         (("Qwen3-VL-8B-Instruct", "--image", "1x900"), "which the processor refuses"),

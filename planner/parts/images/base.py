@@ -184,11 +184,17 @@ class ImageRule(ABC):
         return value
 
     def turned(self, settings: Mapping[str, object]) -> ImageRule:
-        """The rule with knobs turned. Raises UnknownNameError, InputError."""
+        """The rule with knobs turned. Raises UnknownNameError, and InputError for a wrong value or two for one knob."""
         found: dict[str, Any] = {}
         for name, value in settings.items():
             knob = self.knob(name)
-            found[knob.name] = knob.parse(value)
+            parsed = knob.parse(value)
+            if found.get(knob.name, parsed) != parsed:
+                raise InputError(
+                    f"{knob.name}: expected one value, got {shown(found[knob.name])} and {shown(parsed)} ({name} is "
+                    "another name of the same knob)"
+                )
+            found[knob.name] = parsed
         return replace(self, **found) if found else self
 
     def to_dict(self) -> dict[str, Any]:
