@@ -24,6 +24,7 @@ from planner.bench.grid_verdict import GridVerdict
 from planner.bench.measurement import Measurement
 from planner.bench.samples import Samples
 from planner.bench.verdict import Verdict
+from planner.costs.kernels import StageTime
 from planner.costs.latency import LATENCY_STAGES, Latency
 from planner.costs.memory import Memory
 from planner.costs.stages import STAGES, Workload
@@ -301,7 +302,11 @@ SPECIAL: dict[Any, Any] = {
     GridVerdict: {"cells": lambda: several(made(Verdict), least=1)},
     Dense: _dense,
     CandidateRecord: {"quantities": _quantities},
-    Latency: {"sources": lambda: st.fixed_dictionaries(dict.fromkeys(LATENCY_STAGES, TEXTS))},
+    StageTime: {"seconds": lambda: POSITIVES | st.just(0.0)},
+    Latency: {
+        "sources": lambda: st.fixed_dictionaries(dict.fromkeys(LATENCY_STAGES, TEXTS)),
+        "prefill": lambda: made(StageTime, seconds=POSITIVES),  # no request is answered in no time
+    },
     Memory: {"peak_stage": lambda: st.sampled_from([float(place) for place in range(len(STAGES))])},
 }
 """Class -> how some of its fields are made, or what makes it."""

@@ -19,6 +19,7 @@ from planner.base.file_format import content_hash
 from planner.bench.calibration.result import Calibration
 from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
+from planner.costs.latency import LATENCY_STAGES
 from planner.hardware import Hardware
 from planner.laws.combined import read_law
 from planner.planning.candidate import Candidate, SlackOfPick
@@ -196,6 +197,22 @@ def test_a_file_that_is_cut_off_is_one_sentence(name: str, tmp_path: Path) -> No
     for length in [0, 1, len(text) - 1, *(chance.randrange(len(text)) for _ in range(10))]:
         file.write_text(text[:length], encoding="utf-8")
         assert not_loaded(KINDS[name], file)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_a_plan_whose_request_takes_no_time_is_one_sentence(seconds: float, tmp_path: Path) -> None:
+    changed = loaded("plan-limits.json").to_dict()
+    times = changed["best"]["latency"]
+    for stage in LATENCY_STAGES:
+        times[stage]["seconds"] = seconds
+    changed[HASH] = content_hash(changed, HASH)
+    file = tmp_path / "damaged.json"
+    file.write_text(json.dumps(changed), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"^damaged\.json is damaged: best\.latency: .*expected .*, got -?[01]"
+    ) as caught:
+        load_plan(file)
+    assert "\n" not in str(caught.value)
 
 
 def not_loaded(kind: Kind, file: Path) -> bool:

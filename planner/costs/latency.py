@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,17 @@ class Latency:
     "transferred" (fitted to a similar one), or a tag of `planner.costs.silicon`."""
     shape: tuple[int, ...] = ()
     """Of the candidates; () for one."""
+
+    @classmethod
+    def restored(cls, **fields: Any) -> Latency:
+        """Times that were read from a file. Raises InputError for a negative time, and where no stage takes any."""
+        found = cls(**fields)
+        for name in LATENCY_STAGES:
+            if np.any(getattr(found, name).seconds < 0):
+                raise InputError(f"{name}: expected seconds from 0 on, got {getattr(found, name).seconds}")
+        if np.any(found.request_s == 0):
+            raise InputError("expected a request that takes time, got 0 seconds for every stage")
+        return found
 
     @property
     def source(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support import Run
-from tell.told import OLD, grid, measurement, unsteady
+from tell.told import OLD, grid, measurement, thing, unsteady
 
 import planner
 from planner.bench.calibration.result import Calibration
@@ -28,7 +28,7 @@ LOADED: dict[str, Callable[[Path], Any]] = {
     "plan-traffic.json": planner.load_plan,
     "verdict.json": planner.load_verdict,
 }
-ANY = "a plan, a verdict, a measurement, a calibration, a law or a hardware profile that vlm-planner wrote"
+ANY = "a plan, a verdict, a measurement, a calibration, a law, evaluations or a hardware profile that vlm-planner wrote"
 
 
 @pytest.mark.parametrize("name", LOADED)
@@ -48,9 +48,15 @@ def test_a_neighbourhood_is_told(run: Run, tmp_path: Path) -> None:
     assert run("report", file, "--json").json["verdict"] == json.loads(json.dumps(grid().to_dict()))
 
 
+def test_evaluations_are_told(run: Run, tmp_path: Path) -> None:
+    found = thing("next evaluations by FLOPs")
+    told = run("report", found.save(tmp_path / "next.json"), "--json").json["next_evaluations"]
+    assert told == json.loads(json.dumps(found.to_dict(top=5)))
+
+
 def test_every_kind_of_file_is_read() -> None:
     names = {json.loads((OLD / name).read_text("utf-8"))["format"] for name in LOADED}
-    assert names | {"vlm-planner grid"} == {one.name for one in FORMATS}
+    assert names | {"vlm-planner grid", "vlm-planner evaluations"} == {one.name for one in FORMATS}
 
 
 def test_measurements_are_told_together_from_files_and_from_their_folder(run: Run, tmp_path: Path) -> None:

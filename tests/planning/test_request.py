@@ -17,11 +17,17 @@ def test_budget_reads_numbers_and_texts(given: float | str) -> None:
     assert as_budget(given, "paper") == Budget(2e12, "paper")
 
 
-@pytest.mark.parametrize("given", [0, -1.0, float("nan"), float("inf"), "2 TFLOPS/s", "much", True, None])
+@pytest.mark.parametrize("given", [0, -1.0, float("nan"), float("inf"), "2 TFLOPS/s", "much", True])
 def test_budget_that_is_no_amount_is_refused(given: object) -> None:
     with pytest.raises(QuantityError, match=r"^budget: expected a positive number of FLOPs such as ") as caught:
         Budget(given)  # type: ignore[arg-type]
     assert repr(given) in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{}, {"flops": None}, {"ttft": None, "memory": None}])
+def test_budget_without_a_limit_is_refused(given: dict[str, None]) -> None:
+    with pytest.raises(QuantityError, match=r"^Budget: expected at least one limit, got none: FLOPs of one request, "):
+        Budget(**given)  # type: ignore[arg-type]
 
 
 def test_budget_of_an_unknown_convention_is_refused() -> None:

@@ -221,6 +221,14 @@ def find_limit(key: object) -> LimitKind:
 
 def limits_in_unit_of(value: object) -> tuple[LimitKind, ...]:
     """The kinds that read a text with a unit, such as "150 ms"; () of a text that has none, and of what is no text."""
-    if not isinstance(value, str) or value.strip()[-1:].isdigit():
+    if not isinstance(value, str) or _has_no_unit(value):
         return ()
     return tuple(kind for kind in LIMITS if kind.reads(value) is not None)
+
+
+def _has_no_unit(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
