@@ -553,7 +553,8 @@ FRAMES = [
         "no table at all",
         lambda _: planner.read_runs([("a", 1e9, 1, 0.5)]),
         RunsError,
-        "runs: expected the path of a CSV file or a DataFrame, got list",
+        "runs: expected the path of a CSV file, a DataFrame, a table of polars or pyarrow, the path of an .xlsx file, "
+        "the path of a LaTeX file or the path of a Markdown file, got list",
     ),
 ]
 

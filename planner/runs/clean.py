@@ -31,10 +31,21 @@ def plain_text(cell: Any) -> Any:
         if not count:
             break
     text = _DROPPED.sub("", text).replace("\\%", "%").replace("\\_", "_").replace("\\&", "&").replace("\\#", "#")
-    text = text.strip().strip("{}").strip()
+    if "\\" in cell:
+        text = text.replace("{", "").replace("}", "")
+    text = text.strip()
     if len(text) > 2 and text[0] == text[-1] == "*":
         text = text[1:-1].strip()
     return text or None
+
+
+def plain_name(cell: Any) -> Any:
+    """A name without the emphasis around it; what stands inside, such as a double underscore, is part of it."""
+    if isinstance(cell, str) and "\\" in cell:
+        return plain_text(cell)
+    if isinstance(cell, str) and len(cell) > 4 and cell.startswith("**") and cell.endswith("**"):
+        return cell[2:-2].strip() or None
+    return cell
 
 
 def number_text(cell: Any, decimal_comma: bool = False) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from planner.base.errors import QuantityError
 from planner.base.quantities import format_params, parse_params
 from planner.runs.benchmarks import is_average, is_benchmark
-from planner.runs.clean import as_float, is_percent, number_text, plain_text
+from planner.runs.clean import as_float, is_percent, number_text, plain_name
 from planner.runs.full_marks import fractions
 from planner.runs.headers import VALUES, header_of, mapped
 from planner.runs.importers.sheet import Sheet
@@ -25,7 +25,7 @@ _NUMBERS = (*REQUIRED[1:], "error", "score", *OPTIONAL_NUMBERS)
 
 
 @dataclass
-class _Table:
+class RawTable:
     """Columns of raw cells, while they are put in order."""
 
     columns: dict[str, list[Any]]
@@ -52,7 +52,7 @@ def arranged(
     Raises:
         RunsError: a mapped header that is not there, two headers for one column, scores of unknown scale.
     """
-    table = _Table({name: list(cells) for name, cells in sheet.columns.items()}, list(sheet.rows))
+    table = RawTable({name: list(cells) for name, cells in sheet.columns.items()}, list(sheet.rows))
     found = mapped(list(table.columns), given or {}, sheet.origin)
     as_error = (given or {}).get("error") == VALUES
     used = dict(found.columns)
@@ -62,13 +62,13 @@ def arranged(
     ours: dict[str, list[Any]] = {}
     for name, header in used.items():
         clean = [
-            number_text(cell, sheet.decimal_comma) if name in _NUMBERS else plain_text(cell)
+            number_text(cell, sheet.decimal_comma) if name in _NUMBERS else plain_name(cell)
             for cell in table.columns[header]
         ]
         ours[name] = _parameters(clean, found.units.get(name, "")) if name == "llm_params" else clean
     rest = {name: table.columns[name] for name in others}
     table.columns = ours | rest
-    _drop_averages(table, "llm" if "llm" in ours else None)
+    drop_averages(table, "llm" if "llm" in ours else None)
     if "llm" not in table.columns and used.get("llm_params", "llm_params") != "llm_params":
         table.columns["llm"] = [_named(cell) for cell in table.columns["llm_params"]]
         table.notes.append("no column names the LLM: runs of one size count as one LLM")
@@ -76,7 +76,7 @@ def arranged(
     if metric is None:
         _melt(table, others, as_error, scale or {}, sheet)
     else:
-        _drop_relative(table, [metric])
+        drop_relative(table, [metric])
         _scaled(table, metric, found.units.get(metric, ""), scale or {}, sheet.origin)
     _name_sizes(table)
     return Sheet(table.columns, sheet.origin, table.rows, sheet.decimal_comma), tuple(table.notes)
@@ -95,7 +95,7 @@ def _parameters(cells: list[Any], unit: str) -> list[Any]:
     return out
 
 
-def _name_sizes(table: _Table) -> None:
+def _name_sizes(table: RawTable) -> None:
     """Where one name stands for many sizes it is that of a family: the size becomes part of the name."""
     names, sizes = table.columns.get("llm"), table.columns.get("llm_params")
     if not names or not sizes or len(set(names)) > 1 or names[0] is None or len(set(map(_named, sizes))) < _FAMILY_MIN:
@@ -112,7 +112,7 @@ def _named(size: Any) -> Any:
         return None
 
 
-def _drop_averages(table: _Table, label: str | None) -> None:
+def drop_averages(table: RawTable, label: str | None) -> None:
     """Rows that are averages or differences of others."""
     if label is None:
         return
@@ -125,7 +125,7 @@ def _drop_averages(table: _Table, label: str | None) -> None:
     table.notes.append(f"rows of averages left out: {', '.join(dict.fromkeys(dropped))}")
 
 
-def _drop_relative(table: _Table, names: Sequence[str]) -> None:
+def drop_relative(table: RawTable, names: Sequence[str]) -> None:
     """Rows of percentages among rows without: shares of another row's scores, such as a "100 %" row."""
     signs = [[is_percent(number_text(table.columns[name][i])) for name in names] for i in range(len(table.rows))]
     share = [all(row) for row in signs]
@@ -142,7 +142,7 @@ def _drop_relative(table: _Table, names: Sequence[str]) -> None:
     table.notes.append(f"rows of percentages of another row left out: {', '.join(dropped[:6])}")
 
 
-def _melt(table: _Table, others: Sequence[str], as_error: bool, scale: Mapping[str, float], sheet: Sheet) -> None:
+def _melt(table: RawTable, others: Sequence[str], as_error: bool, scale: Mapping[str, float], sheet: Sheet) -> None:
     """A wide table: one column for each number of tokens, or for each task."""
     tokens = {
         name: found[1].replace("_", ".") for name in others if (found := _TOKENS_HEADER.fullmatch(header_of(name).key))
@@ -164,7 +164,7 @@ def _melt(table: _Table, others: Sequence[str], as_error: bool, scale: Mapping[s
         table.notes.append(f"averages left out: {', '.join(averages)}")
         for name in averages:
             del table.columns[name]
-    _drop_relative(table, list(tasks))
+    drop_relative(table, list(tasks))
     for name in tasks:
         unit = header_of(name).unit
         read = fractions(
@@ -181,7 +181,7 @@ def _melt(table: _Table, others: Sequence[str], as_error: bool, scale: Mapping[s
     _stack(table, tasks, "task", "score", sheet)
 
 
-def _stack(table: _Table, titles: Mapping[str, str], under: str, value: str, sheet: Sheet) -> None:
+def _stack(table: RawTable, titles: Mapping[str, str], under: str, value: str, sheet: Sheet) -> None:
     """Several columns as one, with their titles in another; cells without a value make no row, and are named."""
     kept = [name for name in table.columns if name not in titles]
     columns: dict[str, list[Any]] = {name: [] for name in (*kept, under, value)}
@@ -203,7 +203,7 @@ def _stack(table: _Table, titles: Mapping[str, str], under: str, value: str, she
         table.notes.append(f"no result in {'; '.join(gaps[:6])}{f' and {len(gaps) - 6} more' if len(gaps) > 6 else ''}")
 
 
-def _scaled(table: _Table, metric: str, unit: str, scale: Mapping[str, float], origin: str) -> None:
+def _scaled(table: RawTable, metric: str, unit: str, scale: Mapping[str, float], origin: str) -> None:
     """Scores or errors as fractions, task by task where a column names tasks."""
     tasks = table.columns.get("task") or [None] * len(table.rows)
     cells = table.columns[metric]

@@ -72,7 +72,10 @@ def test_its_rows_are_named_in_messages(table: Path) -> None:
 
 
 def test_what_no_importer_accepts_is_refused_with_what_there_is() -> None:
-    expected = "runs: expected the path of a CSV file, a DataFrame or the path of a Markdown file, got int"
+    expected = (
+        "runs: expected the path of a CSV file, a DataFrame, a table of polars or pyarrow, the path of an .xlsx file, "
+        "the path of a LaTeX file, the path of a Markdown file or the path of a Markdown file, got int"
+    )
     with pytest.raises(RunsError) as caught:
         planner.read_runs(7)
     assert str(caught.value) == expected

@@ -172,3 +172,9 @@ def test_rows_of_shares_and_averages_are_no_runs(tmp_path: Path) -> None:
         "TextVQA scores from 55.5 to 58.2 are read as percent",
     )
     assert runs.error.tolist() == pytest.approx([0.381, 0.424, 1 - 1862 / 2800, 1 - 1690 / 2800, 0.418, 0.445])
+
+
+def test_names_are_kept_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("llm,llm_params,visual_tokens,error\nme__llava_$7b,7B,1,0.3\n**bold**,8B,4,0.2\n")
+    assert planner.read_runs(path).llm == ("me__llava_$7b", "bold")

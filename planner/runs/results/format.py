@@ -21,6 +21,8 @@ class ResultFormat(ABC):
     """Of the format, such as "lmms-eval"."""
     takes: str
     """The files that it reads, in words."""
+    by_a_tool: bool = True
+    """Whether only an evaluation tool writes such a file: a table may be one of measured runs as well."""
     rules: tuple[Rule, ...] = ()
     """Scales by task, the first that matches holds; a task without one is not read unless its full mark is named."""
 

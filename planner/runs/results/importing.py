@@ -230,6 +230,8 @@ def _values(
                 raise RunsError(f"{reading.file}, task {reading.task}: {problem}") from None
             dropped[reading.task, str(problem)] = None
     notes += [f"{task} left out: {why}" for task, why in dropped]
+    used = {value.task for value in values}
+    notes += dict.fromkeys(reading.note for reading, _, _ in placed if reading.note and reading.task in used)
     if not values:
         raise RunsError(f"no task can be used: {'; '.join(f'{task}: {why}' for task, why in list(dropped)[:3])}")
     return values
@@ -261,6 +263,6 @@ def suggest(paths: Iterable[str]) -> str:
     for root in map(Path, paths):
         for file in files_under(root) if root.exists() else ():
             kind = format_of(file)
-            if kind is not None:
+            if kind is not None and (kind.by_a_tool or root.is_dir()):
                 return kind.name
     return ""

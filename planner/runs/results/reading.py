@@ -34,6 +34,10 @@ class Reading:
     """Language model inside, where the file names it: "Qwen2.5-7B"."""
     seed: str = ""
     """Seed of a repetition, where the file says it."""
+    full_mark: float | None = None
+    """Full mark of its one metric, where the file itself says it: a table of percentages does."""
+    note: str = ""
+    """How the value was read, where it could be meant otherwise."""
     unread: tuple[str, ...] = ()
     """Metrics that hold no number, with what they hold."""
 

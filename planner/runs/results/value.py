@@ -67,6 +67,7 @@ def take(reading: Reading, cell: Cell, rules: Sequence[Rule], wanted: str | None
         RunsError: the value is above its full mark or below 0.
     """
     rule = rule_for(rules, reading.task)
+    mark = mark if mark is not None else reading.full_mark
     metric = _wanted(reading, wanted) if wanted is not None else _default(reading, rule, mark)
     if mark is None:
         if rule is None or (not rule.metrics and not rule.marks):

@@ -48,7 +48,13 @@ class VlmEvalKit(ResultFormat):
     rules = RULES
 
     def accepts(self, file: ResultFile) -> bool:
-        return file.path.suffix.lower() in (".csv", ".json", ".xlsx") and _ENDS.match(file.path.stem) is not None
+        found = _ENDS.match(file.path.stem)
+        if file.path.suffix.lower() not in (".csv", ".json", ".xlsx") or found is None:
+            return False
+        try:
+            return bool(_split(found["head"], file))
+        except RunsError:
+            return False
 
     def read(self, file: ResultFile) -> list[Reading]:
         found = _ENDS.match(file.path.stem)
