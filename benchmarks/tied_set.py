@@ -25,7 +25,7 @@ from planner.costs.request import request_flops
 from planner.costs.stages import Workload
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, get_form
-from planner.laws.uncertainty import uncertainty
+from planner.laws.uncertainty import Asked, uncertainty
 from planner.parts.catalog import DEFAULT_VISION, find_compressor, find_llms, find_vision
 from planner.parts.llms import stacked
 from planner.runs import Runs
@@ -96,7 +96,8 @@ def measure(form: str, data_sets: int) -> list[dict[str, Any]]:
                 known = uncertainty(law)
                 assert known is not None
                 pick = int(np.argmin(law.predict(sizes[fits], tokens[fits])))
-                tied = known.not_worse(sizes[fits], tokens[fits], (float(sizes[fits][pick]), float(tokens[fits][pick])))
+                names = np.full(len(sizes[fits]), "")
+                tied = known.ask(Asked(sizes[fits], tokens[fits], names, pick)).not_worse
                 held.append(bool(tied[good].any()))
                 counts.append(int(tied.sum()))
             row[f"coverage, fitted in {name}"] = float(np.mean(held))

@@ -1,6 +1,6 @@
 """Work out what plans ask of the shipped laws: python -m fitted_laws.make_known [--check]
 
-Writes known/, one file for each set of runs (see planner/laws/known.py), where its numbers have changed by more than
+Writes known/, two files for each set of runs (see planner/laws/known.py), where its numbers have changed by more than
 rounding (`agree`). With --check it writes nothing and fails where they have: a form, a fit or a draw is another one.
 """
 
@@ -15,18 +15,18 @@ import numpy as np
 
 from fitted_laws.agree import same
 from planner.base.files import file_text
-from planner.laws.combined import CombinedLaw, averaged
+from planner.laws.averaging import averaged
+from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
-from planner.laws.known import FILE_FORMAT, FOLDER, FORMAT_VERSION, computed, file_name
+from planner.laws.known import FILE_FORMAT, FOLDER, FORMAT_VERSION, computed, files_of
 from planner.laws.shipped import load_law, shipped_names
-from planner.laws.uncertainty import uncertainty
-from planner.planning.doubt import DRAWS
+from planner.laws.uncertainty import Asked, uncertainty
 
 HERE = Path(__file__).parent / FOLDER
 INDEX = "index.json"
 
 
-def make_known() -> dict[str, dict[str, Any]]:
+def make_known() -> dict[str, Any]:
     """Every file by name: what plans with one law, of each form and of the average of the forms, ask for."""
     with computed() as recorded:
         for name, form in shipped_names():
@@ -36,10 +36,11 @@ def make_known() -> dict[str, dict[str, Any]]:
                 _ask(new)
                 _ask(averaged(new))
     files = {
-        file_name(runs): {"format": FILE_FORMAT, "format_version": FORMAT_VERSION, "entries": entries}
-        for runs, entries in recorded.items()
+        name: {"format": FILE_FORMAT, "format_version": FORMAT_VERSION, "entries": entries}
+        for runs, known in recorded.items()
+        for name, entries in files_of(runs, known).items()
     }
-    return {INDEX: {runs: file_name(runs) for runs in recorded}, **files}
+    return {INDEX: {"runs": sorted(recorded)}, **files}
 
 
 def _ask(law: FittedLaw | CombinedLaw) -> None:
@@ -47,10 +48,7 @@ def _ask(law: FittedLaw | CombinedLaw) -> None:
     about = uncertainty(law)
     if about is None:
         return
-    n, t = np.array([7e9]), np.array([16.0])
-    about.intervals(n, t)
-    about.not_worse(n, t, (4e9, 36.0))
-    about.draws(n, t, DRAWS)
+    about.ask(Asked(np.array([7e9, 4e9]), np.array([16.0, 36.0]), np.array(["", ""]), reference=1))
 
 
 def main(check: bool) -> int:

@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from planner.hardware import Hardware as Hardware
     from planner.hardware import find_hardware as find_hardware
     from planner.hardware import hardware_catalog as hardware_catalog
+    from planner.laws.averaging import fit_average as fit_average
     from planner.laws.combined import CombinedLaw as CombinedLaw
-    from planner.laws.combined import fit_average as fit_average
     from planner.laws.compare import compare as compare
     from planner.laws.fit import fit as fit
     from planner.laws.fitted import FittedLaw as FittedLaw
@@ -243,7 +243,7 @@ _WHERE = {
     "find_llms": "planner.parts.catalog",
     "find_vision": "planner.parts.catalog",
     "fit": "planner.laws.fit",
-    "fit_average": "planner.laws.combined",
+    "fit_average": "planner.laws.averaging",
     "fit_joint": "planner.laws.joint",
     "hardware_catalog": "planner.hardware",
     "holdout": "planner.laws.holdout:hold_out",

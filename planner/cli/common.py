@@ -37,7 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output file.")]
 Law = Annotated[str, typer.Option(help="Shipped law, as the catalog lists them, or the path of a law file.")]
 FormName = Annotated[
-    str | None, typer.Option(help="Form of a shipped law: additive, multiplicative, log-linear or auto.")
+    str | None, typer.Option(help="One form of the law alone: additive, log-linear, ...; by default all forms (auto).")
 ]
 _FLOPS = LIMITS.find("flops")
 

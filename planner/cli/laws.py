@@ -14,7 +14,8 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.cli import result_options as options
 from planner.cli.common import Force, FormName, Json, app, check_output, json_text, show_story
-from planner.laws.combined import AUTO, Law, fit_average
+from planner.laws.averaging import fit_average
+from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import LOSSES, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import identifiable

@@ -156,7 +156,7 @@ def next_run(
         show("ranking", 0, 1)
         found = planner.next_run(
             law if mix is None else load_mix(mix, form),
-            form=form if mix is None else None,
+            form=form,
             budget=planner.Budget(convention=convention, limits=limits),
             workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
             models=models,

@@ -107,7 +107,7 @@ def plot(
             raise InputError(f"plot frontier needs what plan needs: give {', '.join(missing)} too")
         picked = planner.plan(
             law if mix is None else load_mix(mix, form),
-            form=form if mix is None else None,
+            form=form,
             budget=planner.Budget(convention="full" if convention is None else convention, limits=limits),
             query_tokens=query_tokens,
             generated_tokens=generated_tokens,

@@ -103,7 +103,7 @@ def plan(
         raise InputError(NO_LIMIT)
     result = planner.plan(
         _law(law) if mix is None else load_mix(mix, form),
-        form=form if mix is None else None,
+        form=form,
         budget=planner.Budget(convention=convention, limits=limits),
         workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
         models=models,

@@ -4,9 +4,10 @@ Around a fit, the errors of any configurations are taken as jointly Gaussian, in
 
     errors = predictions + L u,   L (points, columns)
 
-For every form that the runs allow, with its Akaike weight w, L holds sqrt(w) times (i) the gradient in its parameters
-times their standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where
-forms drift apart, nobody knows.
+Of an average of forms the columns of L are draws of its belief (`planner.laws.belief`). Of one form's law, for every
+form that the runs allow, with its Akaike weight w, L holds sqrt(w) times (i) the gradient in its parameters times their
+standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where forms drift
+apart, nobody knows.
 
 Models that others made lie above or below a law that was fitted to some: each by its own N(0, sd^2), the same for all
 of its points. That is a column of L for each model, sd at its points.
@@ -16,6 +17,7 @@ Letters: P points, C cells, K candidates.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +29,7 @@ from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.runs_belief import belief_of, can_be_believed, sized_points
 
 FloatArray = NDArray[np.float64]
 Points = tuple[ArrayLike, ArrayLike]
@@ -35,6 +38,7 @@ Points = tuple[ArrayLike, ArrayLike]
 FORMS_TRUSTED = ("all", "own")
 
 _PRIOR_SD = 1.0  # of every parameter, in its usual size: it keeps flat directions finite
+_DRAWS = 1000  # of the belief over all forms
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
@@ -145,6 +149,8 @@ def _believe(law: Law, points: Points, forms: str, noise_sd: float | None) -> Be
             else sum(w**2 * task.noise_variance for w, task in zip(law.weights, tasks, strict=True)),
             log_det_gain=np.sum([task.log_det_gain for task in tasks], axis=0),
         )
+    if isinstance(law, CombinedLaw) and can_be_believed(law.runs_of):
+        return _of_all_forms(law, n, t, noise_sd)
     own = np.atleast_1d(law.predict(n, t))
     shares = _shares(law, forms)
     noises = {one.form: _noise_variance(one) if noise_sd is None else noise_sd**2 for one, _ in shares}
@@ -153,13 +159,37 @@ def _believe(law: Law, points: Points, forms: str, noise_sd: float | None) -> Be
         apart = np.atleast_1d(one.predict(n, t)) - own
         sure = _loadings(one, n, t, noises[one.form], hold_bounds=True)
         blocks.append(np.sqrt(share) * np.column_stack([sure, apart]))
-    information = np.zeros(len(own))
-    for one, share in shares if isinstance(law, CombinedLaw) else [(law, 1.0)]:
+    weights = shares if isinstance(law, CombinedLaw) else [(law, 1.0)]
+    noise_variance = sum(share * noises[one.form] for one, share in shares)
+    return Beliefs(own, np.hstack(blocks), noise_variance, _information(weights, noises, n, t))
+
+
+def _of_all_forms(law: CombinedLaw, n: FloatArray, t: FloatArray, noise_sd: float | None) -> Beliefs:
+    """What the belief over all forms says: its draws are the columns. A size that was measured is that model."""
+    known, runs = belief_of(law.runs_of), law.runs_of
+    points = sized_points(runs, n, t)
+    draws = known.draws(points, _DRAWS)
+    noise_variance = (known.noise_sd() if noise_sd is None else noise_sd) ** 2
+    shares = _shares(law, "all")
+    noises = {one.form: noise_variance for one, _ in shares}
+    return Beliefs(
+        errors=known.expected(points),
+        loadings=(draws - draws.mean(axis=0)).T / np.sqrt(_DRAWS - 1),
+        noise_variance=noise_variance,
+        log_det_gain=_information(shares, noises, n, t),
+    )
+
+
+def _information(
+    shares: list[tuple[FittedLaw, float]], noises: Mapping[str, float], n: FloatArray, t: FloatArray
+) -> FloatArray:
+    """By how much a run at each point raises log det of the information matrix, shape (P,)."""
+    found = np.zeros(len(n))
+    for one, share in shares:
         noise = noises.get(one.form) or _noise_variance(one)
         free = _loadings(one, n, t, noise, hold_bounds=False)
-        information += share * np.log1p(np.einsum("pr,pr->p", free, free) / noise)
-    noise_variance = sum(share * noises[one.form] for one, share in shares)
-    return Beliefs(own, np.hstack(blocks), noise_variance, information)
+        found += share * np.log1p(np.einsum("pr,pr->p", free, free) / noise)
+    return found
 
 
 def _loadings(law: FittedLaw, n: FloatArray, t: FloatArray, noise_variance: float, hold_bounds: bool) -> FloatArray:

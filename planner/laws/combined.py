@@ -1,6 +1,6 @@
-"""Laws made of laws: forms averaged by their evidence, and mixes of tasks.
+"""Laws made of laws: averages of forms, and mixes of tasks.
 
-average   several forms fitted to the same runs; the error is their mean, weighted by Akaike weights
+average   several forms fitted to the same runs, and what they leave out: the error is what is to be expected of all
 mix       laws of different tasks; the error is their mean, weighted by the share of each task in the workload
 """
 
@@ -22,10 +22,9 @@ from planner.base.place import Place
 from planner.base.quantities import format_percent
 from planner.base.result import Result, above
 from planner.base.stored import Choice
-from planner.laws.compare import FormEvidence, compare, evidence, other_forms
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, LAW_FILE, NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms.latex import weighted_sum
-from planner.runs import Runs, read_runs
+from planner.laws.runs_belief import can_be_believed, expected_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,6 @@ FloatArray = NDArray[np.float64]
 AVERAGE, MIX = "average", "mix"
 AUTO: Final = "auto"
 """The form of an average: what the runs speak for."""
-_NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +73,9 @@ class CombinedLaw(Result):
 
     @property
     def status(self) -> str:
-        """The worst status among the members."""
+        """Of an average that of its likeliest form, of a mix the worst of its tasks."""
+        if self.kind == AVERAGE:
+            return self._likeliest.status
         statuses = [member.status for member in self.members]
         order = (NOT_IDENTIFIED, AT_A_BOUND, CONVERGED)
         return next((status for status in order if status in statuses), statuses[0])
@@ -87,6 +87,8 @@ class CombinedLaw(Result):
 
     @property
     def at_bound(self) -> tuple[str, ...]:
+        if self.kind == AVERAGE:
+            return self._likeliest.at_bound
         return tuple(dict.fromkeys(name for member in self.members for name in member.at_bound))
 
     @property
@@ -120,10 +122,27 @@ class CombinedLaw(Result):
     def constraints(self) -> Mapping[str, Mapping[str, Any]]:
         return {}
 
-    def predict(self, llm_params: ArrayLike, visual_tokens: ArrayLike) -> float | FloatArray:
-        """The weighted mean of the members' errors; as `FittedLaw.predict`."""
+    @property
+    def _likeliest(self) -> Law:
+        return self.members[int(np.argmax(self.weights))]
+
+    @property
+    def runs_of(self) -> FittedLaw:
+        """Of an average, a member that has its runs: those of all members are the same."""
+        return next(member for member in self.members if isinstance(member, FittedLaw))
+
+    def predict(
+        self, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None = None
+    ) -> float | FloatArray:
+        """The error to be expected; as `FittedLaw.predict`.
+
+        Of an average, over all forms and what they leave out (`planner.laws.belief`): models of one size may differ,
+        and a model that was measured is known by its name. Of a mix, the weighted mean of its tasks.
+        """
+        if self.kind == AVERAGE and can_be_believed(self.runs_of):
+            return expected_error(self.runs_of, llm_params, visual_tokens, llm)
         parts = [
-            weight * law.predict(llm_params, visual_tokens)
+            weight * law.predict(llm_params, visual_tokens, llm)
             for weight, law in zip(self.weights, self.members, strict=True)
         ]
         return sum(parts[1:], parts[0])
@@ -150,7 +169,7 @@ class CombinedLaw(Result):
         return above().picture_of(self, query_tokens=query_tokens, generated_tokens=generated_tokens, bands=bands)
 
     def to_latex(self, digits: int = 4) -> str:
-        """The weighted sum of the members' formulas; as `FittedLaw.to_latex`. Raises InputError for two units of N."""
+        """The weighted sum of the formulas, without what forms leave out. Raises InputError for two units of N."""
         return weighted_sum(self.weights, [member.to_latex(digits) for member in self.members], digits)
 
     def to_frame(self) -> pd.DataFrame:
@@ -199,44 +218,6 @@ def single_laws(law: Law) -> tuple[FittedLaw, ...]:
     return tuple(one for member in law.members for one in single_laws(member))
 
 
-def fit_average(runs: Runs | pd.DataFrame | str, *, weights: str = "auto", name: str = "") -> CombinedLaw:
-    """All forms fitted to the same runs, averaged by their Akaike weights; on the command line `fit --form auto`.
-
-    Args:
-        runs: as `read_runs` takes them.
-        weights: as for `fit`.
-        name: what the law is to be called.
-
-    Raises:
-        RunsError: the table is bad.
-        FitError: the runs do not allow a fit of any form.
-    """
-    return _average(compare(read_runs(runs), weights=weights, name=name), name)
-
-
-def averaged(law: FittedLaw) -> CombinedLaw:
-    """A fitted law and the other forms on the same runs, averaged by their Akaike weights.
-
-    Raises:
-        InputError: a law that was given or has constraints: there is nothing to average it with.
-    """
-    laws = other_forms(law)
-    if len(laws) == 1:
-        raise InputError(
-            "form 'auto' needs a law that was fitted freely to runs: this one was given or has constraints"
-        )
-    return _average(evidence(laws), law.name)
-
-
-def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
-    """A mix of tasks: {name: (law, share)}. Raises InputError for a share that is not above 0."""
-    laws = tuple(law for law, _ in shares.values())
-    weights = tuple(share for _, share in shares.values())
-    total = sum(weights) or 1.0
-    named = ",".join(f"{name}={share / total:.3g}" for name, (_, share) in shares.items())
-    return CombinedLaw(MIX, laws, weights, named)
-
-
 def read_law(path: str | os.PathLike[str]) -> Law:
     """A law file of either kind. Raises LawFileError."""
     return law_from_dict(read_json(path, LAW_FILE.expected, LawFileError), file_name(path))
@@ -247,11 +228,6 @@ def law_from_dict(content: Any, origin: str = "the law") -> Law:
     form = COMBINED_LAW_FILE if COMBINED_LAW_FILE.speaks_of(content) else LAW_FILE
     law: Law = form.from_dict(content, origin)
     return law
-
-
-def _average(rows: tuple[FormEvidence, ...], name: str) -> CombinedLaw:
-    kept = [row for row in rows if row.weight > _NEGLIGIBLE]
-    return CombinedLaw(AVERAGE, tuple(row.law for row in kept), tuple(row.weight for row in kept), name)
 
 
 def _part(law: CombinedLaw, i: int) -> str:

@@ -9,7 +9,7 @@ the evidence is shared.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -116,7 +116,10 @@ def other_forms(law: FittedLaw) -> list[FittedLaw]:
 
 
 def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
-    return known_law(law, f"beside {form}", lambda: _refit(law, data, form))
+    """What was measured, and on what, is said by the law itself: the same runs may go by other names elsewhere."""
+    again = known_law(law, f"beside {form}", lambda: _refit(law, data, form))
+    facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
+    return replace(again, **facts, weighting=law.weighting)
 
 
 def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
@@ -127,9 +130,7 @@ def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
         error=data.y,
         error_se=1 / np.sqrt(data.weights),
     )
-    again = fit(runs, form, weights="error_se", n_unit_params=law.n_unit_params)
-    facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
-    return FittedLaw(**({**vars(again)} | facts | {"weighting": law.weighting}))
+    return fit(runs, form, weights="error_se", n_unit_params=law.n_unit_params)
 
 
 def _rss_of(variant: Variant, law: FittedLaw, rss: float) -> float:

@@ -134,12 +134,15 @@ class FittedLaw(Result):
         advice = "the parameters were given, not fitted here: nothing is known of how well they are determined"
         return cls(form=form, params=params, **({"advice": advice} | facts))
 
-    def predict(self, llm_params: ArrayLike, visual_tokens: ArrayLike) -> float | FloatArray:
+    def predict(
+        self, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None = None
+    ) -> float | FloatArray:
         """The error, between 0 and 1, at LLM sizes (in parameters) and visual tokens per image.
 
         Args:
             llm_params: nominal sizes in parameters (7e9), any shape.
             visual_tokens: above zero, any shape that broadcasts against `llm_params`.
+            llm: names of the language models: one form alone says the same of all models of a size.
 
         Returns:
             A float for two scalars, else an array of the broadcast shape.
@@ -147,13 +150,19 @@ class FittedLaw(Result):
         Raises:
             InputError: a size or a count that is not positive: a power law says nothing of zero tokens.
         """
+        self.check_points(llm_params, visual_tokens)
         n, t = np.asarray(llm_params, float), np.asarray(visual_tokens, float)
-        for name, values in (("llm_params", n), ("visual_tokens", t)):
+        error = get_form(self.form).value(self.params, n / self.n_unit_params, t)
+        return float(error) if np.ndim(error) == 0 else error
+
+    @staticmethod
+    def check_points(llm_params: ArrayLike, visual_tokens: ArrayLike) -> None:
+        """Raises InputError for a size or a count that is not positive."""
+        for name, given in (("llm_params", llm_params), ("visual_tokens", visual_tokens)):
+            values = np.asarray(given, float)
             wrong = values[~(np.isfinite(values) & (values > 0))]
             if wrong.size:
                 raise InputError(f"{name}: expected finite numbers above 0, got {shown(wrong.flat[0])}")
-        error = get_form(self.form).value(self.params, n / self.n_unit_params, t)
-        return float(error) if np.ndim(error) == 0 else error
 
     def outside(self, llm_params: float, visual_tokens: float) -> list[tuple[str, float, float]]:
         """Where a point lies outside the measured ranges: (quantity, nearest measured value, ratio to it, above 1)."""

@@ -3,7 +3,7 @@ likelihood regions, posterior draws. A first plan reads them instead of refittin
 
     known(law, "draws 948 0", compute)      the shipped arrays, bit for bit those that compute() gives, or compute()
 
-The data package holds one JSON file for each set of runs, made by `python -m fitted_laws.make_known`; its numbers are
+The data package holds two JSON files for each set of runs, made by `python -m fitted_laws.make_known`; its numbers are
 the bytes of float64 arrays, base64. A law finds its entry by the hash of its runs, its form and its exact parameters,
 so that a law that was fitted otherwise computes as ever.
 """
@@ -58,7 +58,7 @@ def _recall(
 ) -> T:
     free = not law.constraints and not law.joint
     if free and _state["read"] and law.runs_sha256 in _shipped_runs():
-        found = _entries(law.runs_sha256).get(_key(law, what))
+        found = _entries(law.runs_sha256, _is_light(what)).get(_key(law, what))
         if found is not None:
             return unpack(found)
     result = compute()
@@ -78,9 +78,19 @@ def computed() -> Iterator[dict[str, dict[str, Any]]]:
         _state.update(before)
 
 
-def file_name(runs_sha256: str) -> str:
-    """What the file of a set of runs is called."""
-    return f"{runs_sha256[:_DIGITS]}.json"
+def files_of(runs_sha256: str, entries: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The entries of a set of runs by the name of the file that they belong in: light ones are read by every plan."""
+    light = {key: entry for key, entry in entries.items() if _is_light(key.partition(": ")[2])}
+    heavy = {key: entry for key, entry in entries.items() if key not in light}
+    return {_file_name(runs_sha256, True): light, _file_name(runs_sha256, False): heavy}
+
+
+def _is_light(what: str) -> bool:
+    return what.startswith(("beside ", "belief "))
+
+
+def _file_name(runs_sha256: str, light: bool) -> str:
+    return f"{runs_sha256[:_DIGITS]}.{'laws' if light else 'draws'}.json"
 
 
 def packed(arrays: Arrays) -> dict[str, Any]:
@@ -105,16 +115,15 @@ def _key(law: FittedLaw, what: str) -> str:
 
 
 @cache
-def _shipped_runs() -> Mapping[str, str]:
-    """Hash of each set of runs that has a file -> the file's name."""
+def _shipped_runs() -> frozenset[str]:
+    """Hashes of the sets of runs that have files."""
     folder = resources.files("fitted_laws") / FOLDER
-    index: dict[str, str] = json.loads((folder / "index.json").read_text("utf-8"))
-    return index
+    return frozenset(json.loads((folder / "index.json").read_text("utf-8"))["runs"])
 
 
 @cache
-def _entries(runs_sha256: str) -> Mapping[str, Any]:
-    file = resources.files("fitted_laws") / FOLDER / _shipped_runs()[runs_sha256]
+def _entries(runs_sha256: str, light: bool) -> Mapping[str, Any]:
+    file = resources.files("fitted_laws") / FOLDER / _file_name(runs_sha256, light)
     content = json.loads(file.read_text("utf-8"))
     entries: dict[str, Any] = content["entries"] if content["format_version"] == FORMAT_VERSION else {}
     return entries

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
-from planner.laws.combined import AUTO, CombinedLaw, Law, averaged, mix, read_law
+from planner.laws.averaging import averaged, mix
+from planner.laws.combined import AUTO, MIX, CombinedLaw, Law, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 
@@ -55,7 +56,7 @@ def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
         law = read_law(text)
         if form == AUTO and isinstance(law, FittedLaw):
             return averaged(law)
-        if form is not None and law.form != form:
+        if form is not None and not _has_form(law, form):
             raise InputError(
                 f"{Path(text).name} is a law of the {law.form} form, {form} was asked for; leave out --form"
             )
@@ -100,10 +101,17 @@ def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) ->
     if isinstance(law, FittedLaw | CombinedLaw):
         if form == AUTO and isinstance(law, FittedLaw):
             return averaged(law)
-        if form is not None and law.form != form:
+        if form is not None and not _has_form(law, form):
             raise InputError(f"the law has the {law.form} form, {form} was asked for; leave out form=")
         return law
     return load_law(DEFAULT_LAW if law is None else law, form)
+
+
+def _has_form(law: Law, form: str) -> bool:
+    """Whether a law has a form, a mix in each of its tasks."""
+    if isinstance(law, CombinedLaw) and law.kind == MIX:
+        return all(_has_form(member, form) for member in law.members)
+    return law.form == form
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
 from planner.configuration import cannot_make
+from planner.laws.averaging import believed
 from planner.laws.combined import Law
 from planner.laws.shipped import as_law
 from planner.parts.catalog import family_of, find_compressor, find_llms
@@ -26,8 +27,8 @@ def laws_of(
     """The law of each compressor; equal ones are one object, as what is known of a law goes with the object."""
     names = [compressor.name for compressor in compressors]
     if not isinstance(law, Mapping):
-        return dict.fromkeys(names, as_law(law, form))
-    given = {find_compressor(name).name: as_law(one, form) for name, one in law.items()}
+        return dict.fromkeys(names, law_of(law, form))
+    given = {find_compressor(name).name: law_of(one, form) for name, one in law.items()}
     missing = [name for name in names if name not in given]
     if missing:
         raise InputError(f"law: laws are given for {', '.join(given)}, none for the compressor {', '.join(missing)}")
@@ -36,6 +37,12 @@ def laws_of(
         if not any(law is other or law.to_dict() == other.to_dict() for other in distinct):
             distinct.append(law)
     return {name: next(one for one in distinct if one.to_dict() == given[name].to_dict()) for name in names}
+
+
+def law_of(law: LawLike, form: str | None) -> Law:
+    """The law that a plan rests on: over all forms that its runs allow, unless one form is asked for."""
+    found = as_law(law, form)
+    return believed(found) if form is None else found
 
 
 def own_families(laws: Iterable[Law]) -> tuple[Llm, ...]:

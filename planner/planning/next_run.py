@@ -14,7 +14,6 @@ from planner.base.errors import InputError
 from planner.base.quantities import parse_params, whole_number
 from planner.base.result import Result
 from planner.laws.design import Batch, NextRun, NextRuns, next_batch, next_runs
-from planner.laws.shipped import as_law
 from planner.parts.released import Models
 from planner.planning.choices import LawLike
 from planner.planning.question import Images
@@ -159,7 +158,7 @@ def next_run(
         training = {"sizes": sizes, "visual_tokens": visual_tokens, "text_tokens": text_tokens}
         training["criterion"] = None if criterion == "regret" else criterion
         _refuse(training, "belongs to training runs, and models= ranks evaluations of released models")
-        found = plan(as_law(law, form), budget=budget, models=models, image=image, **request, **options)
+        found = plan(law, form=form, budget=budget, models=models, image=image, **request, **options)
         from planner.planning.evaluating.rank import rank_evaluations  # only who asks for them pays for their import
 
         return rank_evaluations(
@@ -175,7 +174,7 @@ def next_run(
     _refuse(evaluating, "belongs to evaluations of released models, which models= names")
     if isinstance(workload, str | Path):
         raise InputError("workload: expected a Workload; a file of requests has no single length of a training sample")
-    made = plan(as_law(law, form), budget=budget, **request, **options)
+    made = plan(law, form=form, budget=budget, **request, **options)
     own = made.workload.query_tokens + made.workload.generated_tokens
     text = own if text_tokens is None else whole_number(text_tokens, "text_tokens")
     cells = _cells(SIZES if sizes is None else sizes, VISUAL_TOKENS if visual_tokens is None else visual_tokens)

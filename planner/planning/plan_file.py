@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
+from planner.base.place import Place
 from planner.laws.combined import Law
 from planner.parts.connectors import Connector, Mlp
 from planner.planning.candidate import Candidate, SlackOfPick
@@ -187,6 +188,8 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
     released = None if inputs.released is None else inputs.released.tried(place.at("inputs").at("released"))
 
     def candidate(one: CandidateRecord) -> Candidate:
+        for name in ("flops", "memory", "latency"):
+            _check_of_one(getattr(one, name), place.at("candidate").at(name))
         same = {name: getattr(one, name) for name in CandidateRecord.SAME}
         if released is not None:
             images = inputs.workload_p95.images
@@ -272,6 +275,15 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "made_with": found.made_with,
         "earlier_sha256": found.earlier_sha256,
     }
+
+
+def _check_of_one(value: Any, place: Place) -> None:
+    """A candidate has numbers where many candidates have arrays. Raises InputError."""
+    if isinstance(value, np.ndarray):
+        raise place.wrong("a number", value.tolist())
+    if is_dataclass(value):
+        for field in fields(value):
+            _check_of_one(getattr(value, field.name), place.at(field.name))
 
 
 def _each_once(laws: Mapping[str, Law], first: Law) -> dict[str, Law]:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from planner.base.errors import InputError
 from planner.counting import found_for_a_plan
-from planner.laws.shipped import as_law
 from planner.parts.images import ImageMix
 from planner.parts.released import Models, find_checkpoints
-from planner.planning.choices import LawLike
+from planner.planning.choices import LawLike, law_of
 from planner.planning.deployment import several
 from planner.planning.question import Images
 from planner.planning.released import ReleasedAxes
@@ -41,7 +40,7 @@ def released_axes(
         raise InputError("law: a law for each compressor ranks what is to be trained; give one law with models=")
     assert image is not None
     axes = ReleasedAxes.of(
-        find_checkpoints(models, found_for_a_plan), as_images(image), as_law(law, form), load, precision is None
+        find_checkpoints(models, found_for_a_plan), as_images(image), law_of(law, form), load, precision is None
     )
     if precision is not None:
         return axes, tuple(several(precision))

@@ -71,11 +71,12 @@ class SideBySide:
             counted = flops(usual, load.mean, convention, vision.counted.only(among))
             groups.append(Group(members, among, usual, tail, counted))
         sizes = np.array([[cell.checkpoint.llm.nominal_params] for cell in chosen], float)
+        names = np.array([[cell.checkpoint.llm.name] for cell in chosen])
         return cls(
             cells=chosen,
             visual_tokens=wanted,
             request_tokens=_request_tokens(load.tail, long_tokens[0]),
-            error=np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1))),
+            error=np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1), names)),
             groups=tuple(groups),
         )
 

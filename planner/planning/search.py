@@ -35,7 +35,8 @@ from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
 from planner.planning.distinct import distinct_rows
-from planner.planning.doubt import DRAWS, Doubt
+from planner.planning.doubt import Doubt
+from planner.planning.frontier import frontier
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
 from planner.planning.question import Images, check_question
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from planner.parts.released import Models
     from planner.planning.released import ReleasedAxes
 
-__all__ = ["DRAWS", "pareto", "plan", "plan_among"]
+__all__ = ["plan", "plan_among"]
 
 RUNNERS_UP = 5
 
@@ -111,7 +112,7 @@ def plan(
         connector: what leads the visual tokens into the language model, of all candidates: "mlp".
         prompt_order: "image-first", "text-first" (which makes QueCC's query pass free).
         convention: "full", "paper" or "torch"; overrides that of the budget.
-        form: form of a shipped law; "additive" by default.
+        form: one form alone, such as "additive"; by default all forms, with what they leave out.
         hardware: name of a card ("h100-sxm"), a profile's path, or "cpu"; its memory is a limit then.
         precision: of the LLM's matrices: "bf16" by default, "fp8", "int4", ...
         kv_precision: of the KV cache; 16 bits by default.
@@ -174,7 +175,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     errors, costs = table.predicted_error, table.quantities["total_flops"]
     tried = axes.tried(space)
     asked = fits & (not unmeasured(owners, tried.released))
-    doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table.llm_params, table.visual_tokens, errors, asked)
+    doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table, asked)
 
     @cache
     def candidate(row: int) -> Candidate:
@@ -183,13 +184,13 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
     distinct = ranking[_firsts(space, ranking)]
-    best = candidate(int(distinct[0]))
+    best_row, distinct = doubt.led_by_the_pick(distinct, errors)
+    best = candidate(best_row)
     primary = limits[0]  # the frontier runs along FLOPs where they are limited, else along the first limit asked for
     along = table.quantities[primary.column] * (-1.0 if primary.at_least else 1.0)
     others = all_met([limit for limit in limits if limit is not primary], table.quantities) & space.possible
-    better = np.flatnonzero((errors < best.predicted_error) & others & ~fits)
+    better = np.flatnonzero((errors < errors[distinct].min()) & others & ~fits)
     next_up = candidate(int(better[np.lexsort((errors[better], along[better]))[0]])) if len(better) else None
-    fitting = np.flatnonzero(fits)
     tied = distinct[np.isin(distinct, doubt.tied_rows())]
     tied = tied[np.lexsort((errors[tied], costs[tied]))]
     chosen_law = laws[best.compressor.name]
@@ -197,7 +198,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         best=best,
         runners_up=tuple(candidate(int(row)) for row in distinct[1 : 1 + RUNNERS_UP]),
         tied=tuple(candidate(int(row)) for row in tied),
-        frontier=tuple(candidate(int(fitting[row])) for row in pareto(along[fitting], errors[fitting])),
+        frontier=tuple(candidate(row) for row in frontier(np.flatnonzero(fits), along, errors, best_row)),
         next_up=next_up,
         best_of_each=_best_of_each(space, ranking, candidate),
         limits=tuple(
@@ -221,13 +222,6 @@ def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | N
     if deployment.hardware is None or not best.model.tokens_move_alone:
         return None
     return int(speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware)))
-
-
-def pareto(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Positions that no cheaper or equally cheap one equals or beats, by ascending cost."""
-    order = np.lexsort((errors, costs))
-    best_before = np.concatenate([[np.inf], np.minimum.accumulate(errors[order])[:-1]])
-    return order[errors[order] < best_before]
 
 
 def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str, Any]) -> Candidate:

@@ -125,7 +125,8 @@ def _blocks(
     as_they_are = len(groups) == 1 and np.ndim(groups[0][1].nominal_params) > 0
     law = axes.laws[compressor.name]
     sizes = np.array([[llm.nominal_params] for llm in axes.llms], float)
-    error = np.broadcast_to(np.asarray(law.predict(sizes, v)), shape[2:])
+    names = np.array([[llm.name] for llm in axes.llms])
+    error = np.broadcast_to(np.asarray(law.predict(sizes, v, names)), shape[2:])
     clocks = [Clock(axes, deployment, members) for members, _ in groups]
     for prompt_order in axes.prompt_orders:
         models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from planner.base.quantities import format_flops, format_percent
-from planner.laws.combined import Law
+from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
 from planner.parts.connectors import Mlp
 from planner.planning.limits import show_price
@@ -76,7 +76,7 @@ def tied_text(plan: Plan) -> str:
     else:
         other = "" if cheapest.compressor.name == plan.best.compressor.name else f" ({cheapest.compressor.name})"
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
-    told = "are statistically tied with the best at 95 %, over every form that the runs allow"
+    told = "are statistically tied with the best at 95 %"
     return f"{len(plan.tied)} candidates {told}; {ending}"
 
 
@@ -102,13 +102,15 @@ def binding_text(limits: Sequence[SlackOfPick]) -> str:
 
 
 def law_title(law: Law) -> str:
-    """A law in a few words: "law reasoning, additive, 28 runs, at a bound: D"."""
-    parts = [f"law {law.name}" if law.name else "law", law.form]
+    """A law in a few words: "law reasoning, all forms, 28 runs", "law ocr, additive, 27 runs, at a bound: D"."""
+    all_forms = law.form == AUTO
+    parts = [f"law {law.name}" if law.name else "law", "all forms" if all_forms else law.form]
     joint = law.joint.get("groups", {}) if isinstance(law, FittedLaw) else {}
     parts += (
         [f"{law.n_runs} runs" + (f", fitted jointly with {len(joint) - 1} other group" if joint else "")]
         if law.n_runs
         else []
     )
-    parts.append(law.status + (f": {', '.join(law.at_bound)}" if law.at_bound else ""))
+    if not all_forms:
+        parts.append(law.status + (f": {', '.join(law.at_bound)}" if law.at_bound else ""))
     return ", ".join(parts)

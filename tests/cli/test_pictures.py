@@ -22,7 +22,7 @@ FRONTIER = ["plot", "frontier", "reasoning", "--budget", "2 TFLOPs", *REQUEST]
         (["plot", "law", "paper", *REQUEST], "paper", "multiplicative"),
         (["plot", "profiles", "reasoning", "--form", "log-linear"], "reasoning", "log-linear"),
         (["plot", "residuals", "ocr"], "ocr", "additive"),
-        (FRONTIER, "reasoning", "additive"),
+        (FRONTIER, "reasoning", "auto"),
         ([*FRONTIER, "--llms", "qwen2.5", "--llms", "Vicuna-7B-v1.5", "--form", "auto"], "reasoning", "auto"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",

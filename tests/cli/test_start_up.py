@@ -8,8 +8,6 @@ import sys
 UNUSED = {
     "jinja2": "pages",
     "pydantic": "values that are not plain",
-    "numpy.random": "draws of a law that is not shipped",
-    "hashlib": "the hash of a file",
     "planner.laws.joint": "laws of a joint fit",
     "planner.planning.plan_file": "files of plans",
     "planner.tell.render.html": "pages",

@@ -10,28 +10,39 @@ import pytest
 
 import planner
 from planner.base.errors import InputError, LawFileError
-from planner.laws.combined import CombinedLaw, averaged, fit_average, mix, read_law
+from planner.laws.averaging import averaged, fit_average, mix
+from planner.laws.combined import CombinedLaw, read_law
 from planner.laws.fitted import FittedLaw
+from planner.laws.runs_belief import belief_of, points_of
 from planner.laws.shipped import as_law, load_law, load_mix
 from planner.runs import Runs
 
 AT = (np.array([[0.5e9], [7e9], [72e9]]), np.array([1.0, 16.0, 576.0]))
 
 
-def test_auto_is_the_mean_of_the_forms_by_their_evidence(reasoning: Runs) -> None:
+def test_auto_is_the_belief_over_all_forms(reasoning: Runs) -> None:
     law = fit_average(reasoning, name="mine")
     assert law.form == "auto"
-    assert {member.form for member in law.members} == {"additive", "multiplicative", "log-linear"}
     shares = dict(zip((member.form for member in law.members), law.weights, strict=True))
-    assert shares["log-linear"] == pytest.approx(0.947, abs=1e-3)
-    expected = sum(share * planner.fit(reasoning, form).predict(*AT) for form, share in shares.items())
-    np.testing.assert_allclose(law.predict(*AT), expected, rtol=1e-12)
+    belief = belief_of(planner.fit(reasoning, "additive"))
+    assert shares == pytest.approx({form: share for form, share in belief.shares().items() if share > 1e-3}, abs=1e-3)
+    assert shares["log-linear"] > 0.9
+    points = points_of(law.runs_of, *AT, None)
+    np.testing.assert_allclose(np.ravel(law.predict(*AT)), belief.expected(points), rtol=1e-9)
+
+
+def test_auto_knows_a_measured_model_by_its_name(reasoning: Runs) -> None:
+    law = fit_average(reasoning)
+    of_runs, another = law.predict(7e9, 16, np.array(["Qwen1.5-7B", "another-7B"]))
+    assert law.predict(7e9, 16) == pytest.approx(another, rel=1e-12)
+    measured = float(reasoning.error[(reasoning.llm_params == 7e9) & (reasoning.visual_tokens == 16)][0])
+    assert abs(of_runs - measured) <= abs(another - measured)
 
 
 def test_the_average_of_all_forms(reasoning: Runs) -> None:
     law = planner.fit_average(reasoning, name="mine")
     assert law.name == "mine"
-    assert law.advice == "weighted mean of log-linear 95 %, additive 4 %, multiplicative 1 %"
+    assert law.advice == "weighted mean of log-linear 95 %, additive 5 %"
 
 
 def test_fit_names_the_functions_that_do_what_it_did(reasoning: Runs) -> None:

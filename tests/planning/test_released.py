@@ -129,9 +129,11 @@ def plan(**more: Any) -> Plan:
 
 def test_the_pick_has_the_least_error_of_what_fits() -> None:
     found = plan()
-    table, law = found.table, load_law("reasoning")
+    table, law = found.table, load_law("reasoning", "auto")
     assert found.best.predicted_error == table.predicted_error[table.fits].min()
-    assert found.best.predicted_error == float(law.predict(found.best.llm.nominal_params, found.best.visual_tokens))
+    best = found.best
+    expected = law.predict(best.llm.nominal_params, best.visual_tokens, best.llm.name)
+    assert best.predicted_error == pytest.approx(float(expected), rel=1e-12)
     assert found.best.released is not None
     assert found.best.visual_tokens == found.best.released.seen.visual_tokens
     assert (table.quantities["ttft_s"][table.fits] <= 0.1).all()

@@ -23,9 +23,10 @@ from planner.laws.forms import FORMS, get_form
 from planner.parts.catalog import compressor_catalog, find_compressor, find_vision, llm_catalog, vision_catalog
 from planner.parts.llms import Llm
 from planner.planning.candidate import Candidate
+from planner.planning.frontier import pareto
 from planner.planning.request import Budget
 from planner.planning.result import Plan
-from planner.planning.search import pareto, plan
+from planner.planning.search import plan
 
 FAMILIES = sorted({spec.family for spec in llm_catalog().values()})
 TOWER = "CLIP-ViT-L/14-336"
@@ -390,10 +391,11 @@ def test_budget_and_workload_objects_are_the_same_as_plain_values() -> None:
     assert (objects.workload, objects.budget) == (Workload(50, 32, 8), Budget(2e12, "paper"))
 
 
-def test_default_law_is_the_additive_one_of_reasoning() -> None:
+def test_default_law_is_that_of_reasoning_over_all_forms() -> None:
     result = plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32)
-    assert (result.law.name, result.law.form, result.budget.convention) == ("reasoning", "additive", "full")
+    assert (result.law.name, result.law.form, result.budget.convention) == ("reasoning", "auto", "full")
     assert result.to_dict() == plan("reasoning", budget=2e12, query_tokens=50, generated_tokens=32).to_dict()
+    assert result.to_dict() == plan(form="auto", budget=2e12, query_tokens=50, generated_tokens=32).to_dict()
 
 
 def test_law_may_be_a_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import planner
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
-from planner.planning.search import DRAWS
+from planner.laws.uncertainty import DRAWS
 
 REQUEST = {"query_tokens": 50, "generated_tokens": 32}
 
@@ -31,7 +31,7 @@ def test_odds_sum_to_one_over_what_fits() -> None:
     everything = (plan.best, *plan.runners_up)
     assert len(everything) <= plan.fitting_count
     total = sum(candidate.probability_best or 0.0 for candidate in everything)
-    assert total == pytest.approx(1.0, abs=0.5 / DRAWS * (plan.fitting_count - len(everything)) + 1e-9)
+    assert total == pytest.approx(1.0, abs=0.5 / DRAWS * (plan.fitting_count - len(everything)) + 1 / DRAWS + 1e-9)
 
 
 def test_tied_candidates_stand_by_cost_and_their_intervals_reach_the_best() -> None:
@@ -48,7 +48,8 @@ def test_tied_candidates_stand_by_cost_and_their_intervals_reach_the_best() -> N
 def test_a_budget_with_a_clear_winner_has_no_ties() -> None:
     plan = planner.plan(budget="2 TFLOPs", **REQUEST)
     assert plan.tied == (plan.best,)
-    assert plan.best.probability_best == 1.0
+    assert plan.best.probability_best is not None
+    assert 0.99 < plan.best.probability_best <= 1 - 1 / DRAWS  # what so many draws can tell, not certainty
 
 
 def test_a_law_without_runs_says_nothing_of_its_certainty() -> None:

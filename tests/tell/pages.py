@@ -38,7 +38,7 @@ def _measured(name: str) -> planner.FittedLaw:
 PLANS: dict[str, Callable[[], Plan]] = {
     "flops": lambda: planner.plan(budget="2 TFLOPs", **REQUEST),
     "paper": lambda: planner.plan(budget="1 TFLOPs", convention="paper", **REQUEST),
-    "contested": lambda: planner.plan(budget="4 TFLOPs", **REQUEST),
+    "contested": lambda: planner.plan(form="additive", budget="4 TFLOPs", **REQUEST),
     "outside": lambda: planner.plan(budget="5 TFLOPs", llms="qwen2.5", prompt_order="text-first", **REQUEST),
     "limits": lambda: planner.plan(
         budget=planner.Budget(ttft_s=0.03, requests_per_second=12, memory_bytes="40 GiB", energy_joules=500),

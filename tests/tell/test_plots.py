@@ -27,7 +27,7 @@ from matplotlib.text import Text
 
 import planner
 from planner.base.errors import FitError, InputError, OutputExistsError
-from planner.laws.combined import fit_average
+from planner.laws.averaging import fit_average
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import profiler
 from planner.laws.shipped import shipped_laws

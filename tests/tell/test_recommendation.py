@@ -251,19 +251,11 @@ def test_the_caption_says_which_limit_keeps_better_ones_out_where_it_is_not_the_
     assert "better candidates out" not in said("limits")  # TTFT is drawn, and binds
 
 
-def test_a_form_that_the_runs_favour_less_says_why_it_is_shown() -> None:
-    best = plan("flops").best
-    other = planner.load_law("reasoning", "log-linear").predict(best.llm.nominal_params, best.visual_tokens)
-    sentence = "The formula above is additive, the planner's default form; log-linear predicts "
-    assert best.interval is not None
-    assert best.interval[0] <= other <= best.interval[1]
-    assert f"{sentence}{other:.4f} for the pick, inside of that interval" in said("flops")
-    favoured = planner.plan(planner.load_law("reasoning", "log-linear"), budget="2 TFLOPs", **REQUEST)
-    assert "The formula above" not in as_text(tell(favoured), ".md")
-    assert "The formula above" not in said("auto")
-
-
-# ---- the plan again --------------------------------------------------------------------------------------------------
+def test_the_page_says_which_forms_the_interval_rests_on() -> None:
+    assert "It rests on every form of the law that the runs allow (log-linear 95 %, additive 5 %)" in said("flops")
+    alone = planner.plan(form="additive", budget="2 TFLOPs", **REQUEST)
+    text = as_text(tell(alone), ".md")
+    assert "It is that of the additive form alone, which was asked for: other forms (log-linear has 95 % of" in text
 
 
 def test_the_command_makes_the_same_plan(name: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,19 +229,19 @@ def test_every_task_of_a_mix_has_to_know_the_models() -> None:
     assert plan(law=both, **asked).best.interval is not None
 
 
-def test_a_form_that_the_runs_favour_is_said_on_the_terminal_too() -> None:
+def test_the_terminal_says_which_forms_a_plan_rests_on() -> None:
     trained = planner.plan(budget="2 TFLOPs", **REQUEST)
     for found in (plan(), trained):
-        best = found.best
-        law = planner.load_law("reasoning", "log-linear")
-        other = float(law.predict(best.llm.nominal_params, best.visual_tokens))
-        said = (
-            f"form: the runs favour log-linear (96 % of the evidence), which predicts {other:.4f} here; additive is "
-            "the planner's default form; --form auto takes their mean"
-        )
-        assert said in printed(found, 300)
-    for form in ("log-linear", "auto"):
-        assert "form:" not in printed(planner.plan(budget="2 TFLOPs", form=form, **REQUEST), 300)
+        assert "forms: log-linear 95 %, additive 5 %; misfit of all of them is reckoned with" in printed(found, 300)
+    alone = {form: printed(planner.plan(budget="2 TFLOPs", form=form, **REQUEST), 300) for form in ASKED}
+    left_out = "alone, as asked: interval and odds leave out other forms"
+    assert f"form: additive {left_out} (log-linear 95 %) and what" in alone["additive"]
+    assert f"form: log-linear {left_out} and what" in alone["log-linear"]
+    given = planner.FittedLaw.given("log-linear", {"c0": 0.6, "c1": 0.04, "c2": 0.008})
+    assert "form:" not in printed(planner.plan(given, budget="2 TFLOPs", llms="qwen1.5", **REQUEST), 300)
+
+
+ASKED = ("additive", "log-linear")
 
 
 def test_it_is_built_as_released(run: Run, tmp_path: Path) -> None:

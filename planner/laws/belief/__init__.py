@@ -15,5 +15,6 @@ Modules, in the order of their imports:
 """
 
 from planner.laws.belief.belief import Belief as Belief
+from planner.laws.belief.belief import Measured as Measured
 from planner.laws.belief.belief import Points as Points
 from planner.laws.belief.believe import believe as believe

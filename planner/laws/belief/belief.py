@@ -47,20 +47,22 @@ class Measured(Points):
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Combinations of a mean and of sizes that the runs leave possible; C of them, n runs."""
+    """Combinations of a mean and of sizes that the runs leave possible; C of them, H combinations of sizes, n runs."""
 
     weights: FloatArray
     """Probability of each, (C,)."""
     mean: NDArray[np.intp]
     """Which mean, (C,)."""
-    sizes: FloatArray
-    """Of g, h, p, LLMs, token counts, in units of the noise, (C, 5)."""
+    sized: NDArray[np.intp]
+    """Which combination of sizes, (C,)."""
     scale: FloatArray
     """S: the noise variance is S over a chi-square, (C,)."""
+    sizes: FloatArray
+    """Of g, h, p, LLMs, token counts, in units of the noise, (H, 5)."""
     precision: FloatArray
-    """Q, (C, n, n)."""
+    """Q of each combination of sizes, (H, n, n)."""
     ones: FloatArray
-    """K^-1 1 / (1^T K^-1 1): the weighted mean of the residuals is the offset, (C, n)."""
+    """K^-1 1 / (1^T K^-1 1): with them the weighted mean of what is left is the offset, (H, n)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,15 +92,11 @@ class Belief:
 
     def expected(self, points: Points) -> FloatArray:
         """The expected errors, shape (points,): exact, no draws."""
-        c, y = self.components, self.measured.y - self._level
-        active = self._active[c.mean]
-        residual, offset = self._solve(y[None, :].repeat(len(c.weights), 0), np.arange(len(c.weights)))
-        blocks = covariances(*points.where, self.measured.where)
-        found = np.full(len(points), self._level + c.weights @ offset)
-        for part, block in enumerate(blocks):
-            found += block @ ((c.weights * c.sizes[:, part] ** 2) @ residual)
-        in_columns = (residual @ self.means.columns) * active**2
-        found += self.means.at(points.n, points.t) @ (c.weights @ in_columns)
+        level, of_parts, of_columns = self._expectation
+        found = np.full(len(points), level)
+        for residual, block in zip(of_parts, covariances(*points.where, self.measured.where), strict=True):
+            found += block @ residual
+        found += self.means.at(points.n, points.t) @ of_columns
         return found
 
     def draws(self, points: Points, count: int, seed: int = 0) -> FloatArray:
@@ -116,18 +114,18 @@ class Belief:
         c, runs = self.components, self.measured
         which = np.repeat(np.arange(len(c.weights)), random.multinomial(count, c.weights))
         noise = np.sqrt(c.scale[which] / random.chisquare(self.degrees, count))[:, None]
-        sizes, active = c.sizes[which], self._active[c.mean[which]]
-        both = _joined(runs, points)
+        sizes, active = c.sizes[c.sized[which]], self._active[c.mean[which]]
         columns = np.vstack([self.means.columns, self.means.at(points.n, points.t)])
         drawn = (random.standard_normal(active.shape) * active) @ columns.T
-        for part, root in enumerate(roots(*both)):
-            drawn += sizes[:, [part]] * (random.standard_normal((count, root.shape[1])) @ root.T)
+        for part, root in enumerate(roots(*_joined(runs, points))):
+            rows = np.flatnonzero(sizes[:, part])
+            drawn[rows] += (sizes[rows, part, None] * random.standard_normal((len(rows), root.shape[1]))) @ root.T
         measured = drawn[:, : len(runs)] + random.standard_normal((count, len(runs))) / np.sqrt(runs.weights)
-        left = (runs.y - self._level) / noise - measured
-        residual, offset = self._solve(left, which)
+        residual, offset = self._solve((runs.y - self._level) / noise - measured, which)
         found = drawn[:, len(runs) :] + offset[:, None]
         for part, block in enumerate(covariances(*points.where, runs.where)):
-            found += sizes[:, [part]] ** 2 * (residual @ block.T)
+            rows = np.flatnonzero(sizes[:, part])
+            found[rows] += (sizes[rows, part, None] ** 2 * residual[rows]) @ block.T
         found += ((residual @ self.means.columns) * active**2) @ columns[len(runs) :].T
         return self._level + noise * found
 
@@ -143,25 +141,47 @@ class Belief:
             found[mean, list(members)] = self.tau
         return found
 
+    @cached_property
+    def _expectation(self) -> tuple[float, FloatArray, FloatArray]:
+        """What the expected error at any point is made of: a level, (5, n) for the parts, (columns,) for the means."""
+        c = self.components
+        which = np.arange(len(c.weights))
+        y = np.broadcast_to(self.measured.y - self._level, (len(which), len(self.measured)))
+        residual, offset = self._solve(y, which)
+        of_parts = (c.weights[:, None] * c.sizes[c.sized] ** 2).T @ residual
+        of_columns = c.weights @ ((residual @ self.means.columns) * self._active[c.mean] ** 2)
+        return self._level + float(c.weights @ offset), of_parts, of_columns
+
+    @cached_property
+    def _columns_of(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """F, Q F and A^-1 F^T Q of each component, columns in units of tau, (C, n, k), (C, n, k), (C, k, n)."""
+        c, widest = self.components, max(map(len, self.means.members))
+        f = np.zeros((len(c.mean), len(self.measured), widest))
+        for component, mean in enumerate(c.mean):
+            members = self.means.members[int(mean)]
+            f[component, :, : len(members)] = self.tau * self.means.columns[:, members]
+        qf = c.precision[c.sized] @ f
+        a = np.eye(widest) + np.swapaxes(f, 1, 2) @ qf
+        gain: FloatArray = np.linalg.solve(a, np.swapaxes(qf, 1, 2)).astype(float)
+        return f, qf, gain
+
     def _solve(self, left: FloatArray, which: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """K^-1 of what each row leaves once its mean's columns and offset are fitted, and that offset.
 
         Args:
             left: residuals, (rows, n).
-            which: component of each row, ascending.
+            which: component of each row.
         """
         c = self.components
-        residual, offset = np.empty_like(left), np.empty(len(left))
-        starts = np.flatnonzero(np.r_[True, which[1:] != which[:-1]])
-        for start, end in zip(starts, [*starts[1:], len(which)], strict=True):
-            one, rows = which[start], slice(start, end)
-            members = list(self.means.members[int(c.mean[one])])
-            f = self.tau * self.means.columns[:, members]
-            qf = c.precision[one] @ f
-            mine = left[rows] @ c.precision[one]
-            fitted = np.linalg.solve(np.eye(len(members)) + f.T @ qf, (mine @ f).T).T
-            residual[rows] = mine - fitted @ qf.T
-            offset[rows] = (left[rows] - fitted @ f.T) @ c.ones[one]
+        f, qf, gain = self._columns_of
+        residual = np.empty_like(left)
+        sized = c.sized[which]
+        for one in np.unique(sized):
+            rows = np.flatnonzero(sized == one)
+            residual[rows] = left[rows] @ c.precision[one]
+        fitted = np.einsum("rkn,rn->rk", gain[which], left)
+        residual -= np.einsum("rnk,rk->rn", qf[which], fitted)
+        offset = np.einsum("rn,rn->r", left - np.einsum("rnk,rk->rn", f[which], fitted), c.ones[sized])
         return residual, offset
 
 

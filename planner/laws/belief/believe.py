@@ -14,7 +14,7 @@ of the mean normal ones, the offset a flat one. What is left is the marginal lik
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,33 +36,61 @@ _KEPT = 1 - 1e-5  # of the probability: combinations beyond it move no digit
 _FLOOR = 1e-4  # the noise is taken to be at least this share of the spread of the errors
 
 
-def believe(measured: Measured, forms: Iterable[Form]) -> Belief:
+Weighing = Callable[[Callable[[], Mapping[str, FloatArray]]], Mapping[str, FloatArray]]
+"""Whoever may have the weights of all combinations at hand: takes what works them out."""
+
+
+def believe(measured: Measured, forms: Iterable[Form], weighing: Weighing = lambda work_out: work_out()) -> Belief:
     """The belief that runs support.
 
     Args:
         measured: the runs, at two LLM sizes and two visual token counts or more.
         forms: that take part.
+        weighing: asked for the weights, which depend on the runs and the forms alone.
 
     Raises:
         FitError: one level of either says nothing of others.
     """
     for what, levels in (("LLM sizes", measured.n), ("visual token counts", measured.t)):
-        if len(np.unique(levels)) < 2:
+        if levels.min() == levels.max():
             raise FitError(f"too few {what}: what is expected at others needs 2 levels or more; measure another")
     means = means_of(forms, measured.n, measured.t)
     table, log_odds = sizes()
-    y = measured.y - measured.y.mean()
-    tau = _prior_size(means, y, measured.weights)
     k = np.tensordot(table**2, covariances(*measured.where, measured.where), 1) + np.diag(1 / measured.weights)
     inverse = np.linalg.inv(k)
-    log_det = np.linalg.slogdet(k)[1]
     ones = inverse.sum(axis=2)
     total = ones.sum(axis=1)
     q = inverse - ones[:, :, None] * ones[:, None, :] / total[:, None, None]
+    found = weighing(lambda: _weigh(measured, means, q, log_odds - 0.5 * (np.linalg.slogdet(k)[1] + np.log(total))))
+    mean, sized = np.divmod(found["combination"].astype(np.intp), len(table))
+    components = Components(
+        weights=found["weight"],
+        mean=mean,
+        sized=sized,
+        scale=found["scale"],
+        sizes=table,
+        precision=q,
+        ones=ones / total[:, None],
+    )
+    return Belief(measured, means, float(found["tau"][0]), PRIOR_RUNS + len(measured) - 1, components)
+
+
+def _weigh(measured: Measured, means: Means, q: FloatArray, log_prior: FloatArray) -> dict[str, FloatArray]:
+    """Combinations that the runs leave possible, as mean * H + combination of sizes, their weights and scales, and tau.
+
+    Args:
+        measured: the runs.
+        means: of M means.
+        q: Q of each of H combinations of sizes, (H, n, n).
+        log_prior: what is added to the log evidence of each combination of sizes, (H,).
+    """
+    y = measured.y - measured.y.mean()
+    tau = _prior_size(means, y, measured.weights)
     sides = np.column_stack([means.columns, y])
     products = sides.T @ (q @ sides)
-    scale = np.empty((len(means.members), len(table)))
+    scale = np.empty((len(means.members), len(q)))
     log_evidence = np.empty_like(scale)
+    degrees = PRIOR_RUNS + len(y) - 1
     for size in sorted({len(which) for which in means.members}):
         rows = np.array([i for i, which in enumerate(means.members) if len(which) == size])
         which = np.array([means.members[i] for i in rows])
@@ -72,23 +100,18 @@ def believe(measured: Measured, forms: Iterable[Form]) -> Belief:
         quadratic = products[:, None, -1, -1] - np.einsum("hmi,hmi->hm", right, solved)
         s = PRIOR_RUNS * PRIOR_NOISE**2 + np.maximum(quadratic, 0.0)
         scale[rows] = s.T
-        dof = PRIOR_RUNS + len(y) - 1
-        log_evidence[rows] = -0.5 * (np.linalg.slogdet(a)[1] + dof * np.log(s)).T
-    log_evidence += -0.5 * (log_det + np.log(total)) + log_odds + np.log(means.prior_shares())[:, None]
+        log_evidence[rows] = -0.5 * (np.linalg.slogdet(a)[1] + degrees * np.log(s)).T
+    log_evidence += log_prior + np.log(means.prior_shares())[:, None]
     weights = np.exp(log_evidence - log_evidence.max()).ravel()
     weights /= weights.sum()
     order = np.argsort(-weights, kind="stable")
     kept = np.sort(order[: int(np.searchsorted(np.cumsum(weights[order]), _KEPT)) + 1])
-    mean, size_row = np.divmod(kept, len(table))
-    components = Components(
-        weights=weights[kept] / weights[kept].sum(),
-        mean=mean,
-        sizes=table[size_row],
-        scale=scale.ravel()[kept],
-        precision=q[size_row],
-        ones=ones[size_row] / total[size_row, None],
-    )
-    return Belief(measured, means, tau, PRIOR_RUNS + len(y) - 1, components)
+    return {
+        "combination": kept.astype(float),
+        "weight": weights[kept] / weights[kept].sum(),
+        "scale": scale.ravel()[kept],
+        "tau": np.array([tau]),
+    }
 
 
 def _prior_size(means: Means, y: FloatArray, weights: FloatArray) -> float:

@@ -35,7 +35,7 @@ def sizes() -> tuple[FloatArray, FloatArray]:
         for g, h, llm, level in product(SMOOTH_SIZES, SMOOTH_SIZES, LLM_SIZES, LEVEL_SIZES)
     ]
     table = np.array(rows)
-    log_odds: FloatArray = (table[:, [0, 1, 3, 4]] > 0) @ np.log(PRIOR_ODDS)
+    log_odds: FloatArray = (table[:, [0, 1, 3, 4]] > 0).astype(float) @ np.log(PRIOR_ODDS)
     return table, log_odds
 
 

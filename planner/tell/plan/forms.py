@@ -1,63 +1,62 @@
-"""The form of a plan's law beside the form that its runs favour."""
+"""Which forms of the law a plan rests on: all that its runs allow, or one that was asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from planner.laws.combined import AVERAGE, CombinedLaw
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import DEFAULT_FORM
-from planner.laws.uncertainty import Belief, uncertainty
+from planner.laws.runs_belief import belief_of, can_be_believed
 from planner.planning.result import Plan
 from planner.tell import values as v
-from planner.tell.document import Code, Line, foreign, line
+from planner.tell.document import Code, Line, Value, foreign, joined, line
 
 
 @dataclass(frozen=True)
-class Favoured:
-    """A form that the runs favour over the law's own."""
+class LeftOut:
+    """The likeliest form of those that a plan by one form leaves out."""
 
     form: str
     share: float
-    """Of the evidence, among the forms that the runs allow."""
-    error: float
-    """What it predicts for the pick."""
+    """Its probability, given the runs."""
 
     @classmethod
-    def of(cls, plan: Plan) -> Favoured | None:
-        """None where the law has the form that its runs favour, or where forms were not compared."""
-        law, belief = plan.law, belief_of(plan)
-        if not isinstance(law, FittedLaw) or belief is None:
+    def of(cls, plan: Plan) -> LeftOut | None:
+        """None where nothing is known of other forms, or where the asked form is the likeliest."""
+        law = plan.law
+        if not isinstance(law, FittedLaw) or not can_be_believed(law):
             return None
-        share, region = max(zip(belief.shares, belief.regions, strict=True), key=lambda pair: pair[0])
-        if region.law.form == law.form:
-            return None
-        return cls(
-            region.law.form, share, float(region.law.predict(plan.best.llm.nominal_params, plan.best.visual_tokens))
-        )
+        form, share = next(iter(belief_of(law).shares().items()))
+        return None if form == law.form else cls(form, share)
 
 
-def belief_of(plan: Plan) -> Belief | None:
-    """The forms that the runs of the pick's law allow; None where there is one alone, or a mix of tasks."""
-    known = uncertainty(plan.law)
-    if known is None or len(known.beliefs) != 1 or len(known.beliefs[0].regions) < 2:
-        return None
-    return known.beliefs[0]
-
-
-def chosen_by(plan: Plan) -> str:
-    """Why the law has the form that it has."""
-    return "the planner's default form" if plan.law.form == DEFAULT_FORM else "the form that was asked for"
+def shares_line(law: CombinedLaw) -> Line:
+    """The forms of an average with their probabilities: "log-linear 95 %, additive 5 %"."""
+    parts = [
+        line(foreign(member.form, "form of the law"), " ", _share(weight))
+        for member, weight in zip(law.members, law.weights, strict=True)
+    ]
+    return joined(parts, ", ")
 
 
 def form_line(plan: Plan) -> Line:
-    """That the runs favour another form, and what it says of the pick; () where they do not."""
-    found = Favoured.of(plan)
-    if found is None:
+    """What interval and odds rest on; () where nothing is known of other forms."""
+    law = plan.law
+    if isinstance(law, CombinedLaw):
+        if law.kind != AVERAGE:
+            return ()
+        return line("forms: ", shares_line(law), "; misfit of all of them is reckoned with")
+    if not can_be_believed(law):
         return ()
+    other = LeftOut.of(plan)
+    likelier = (
+        () if other is None else line(" (", foreign(other.form, "form of the law"), " ", _share(other.share), ")")
+    )
     return line(
-        "form: the runs favour ", foreign(found.form, "form of the law"), " (",
-        v.share(found.share, 1.0, "share of the evidence"), " of the evidence), which predicts ",
-        v.error(found.error, "predicted error of the pick by the likeliest form"), " here; ",
-        foreign(plan.law.form, "form of the law"), f" is {chosen_by(plan)}; ", Code("--form auto"),
-        " takes their mean",
+        "form: ", foreign(law.form, "form of the law"), " alone, as asked: interval and odds leave out other forms",
+        likelier, " and what all of them miss; without ", Code("--form"), " they do not",
     )  # fmt: skip
+
+
+def _share(share: float) -> Value:
+    return v.share(share, 1.0, "probability of the form, given the runs")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.runs_belief import can_be_believed
 from planner.planning.result import Plan
 from planner.planning.transfer import not_known
 from planner.tell import values as v
@@ -25,7 +26,7 @@ from planner.tell.document import (
     line,
 )
 from planner.tell.parameters import known_intervals, not_identified, parameter_table
-from planner.tell.plan.forms import Favoured, belief_of, chosen_by
+from planner.tell.plan.forms import LeftOut, shares_line
 from planner.tell.plan.sentences import named
 from planner.tell.plan.tables import best_table, candidate_table, each_table
 from planner.tell.recommendation.wording import capital
@@ -124,7 +125,7 @@ def _listed(parts: list[Value]) -> Line:
 
 
 def _doubt(plan: Plan) -> tuple[Block, ...]:
-    best, belief = plan.best, belief_of(plan)
+    best = plan.best
     blocks: list[Block] = []
     parts: list[Line] = []
     if best.interval is not None:
@@ -140,14 +141,7 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
         blocks.append(Paragraph(line(text), "warn"))
     else:
         blocks.append(Paragraph(line("No interval: the law was given by hand, or has constraints."), "warn"))
-    if belief is not None:
-        forms = [
-            line(foreign(region.law.form, "form of the law"), " with ", v.share(one, 1.0, "share of the evidence"))
-            for region, one in zip(belief.regions, belief.shares, strict=True)
-        ]
-        begin = "It holds over every form" if best.interval is not None else "These are the forms"
-        parts.append(line(f" {begin} of the law that the runs allow: ", joined(forms), "."))
-        parts.append(_why_this_form(plan))
+    parts.append(_forms(plan))
     if best.probability_best is not None and plan.fitting_count > 1:
         odds = v.odds(best.probability_best, "probability that nothing that fits is better")
         parts.append(line(" Its probability of being best is ", odds))
@@ -158,18 +152,24 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
     return (*blocks, Paragraph(line(*parts))) if parts else tuple(blocks)
 
 
-def _why_this_form(plan: Plan) -> Line:
-    """Why the formula is shown that the runs favour less; () where they favour it."""
-    found, interval = Favoured.of(plan), plan.best.interval
-    if found is None:
+def _forms(plan: Plan) -> Line:
+    """What interval and odds rest on; () where nothing is known of other forms."""
+    law = plan.law
+    if isinstance(law, CombinedLaw) and law.kind == AVERAGE:
+        return line(
+            " It rests on every form of the law that the runs allow (", shares_line(law), "), and on what all of them "
+            "leave out: how far language models and token counts stand from a smooth law, as the runs show it."
+        )  # fmt: skip
+    if not isinstance(law, FittedLaw) or not can_be_believed(law):
         return ()
-    inside = interval is not None and interval[0] <= found.error <= interval[1]
-    where = f", {'inside' if inside else 'outside'} of that interval," if interval is not None else ""
+    other, likelier = LeftOut.of(plan), line()
+    if other is not None:
+        share = v.share(other.share, 1.0, "probability of the form, given the runs")
+        likelier = line(" (", foreign(other.form, "form of the law"), " has ", share, " of the probability)")
     return line(
-        " The formula above is ", foreign(plan.law.form, "form of the law"), f", {chosen_by(plan)}; ",
-        foreign(found.form, "form of the law"), " predicts ",
-        v.error(found.error, "predicted error of the pick by the likeliest form"), f" for the pick{where} and ",
-        Code("--form auto"), " takes the mean of the forms.",
+        " It is that of the ", foreign(law.form, "form of the law"), " form alone, which was asked for: other forms",
+        likelier, " and what all of them leave out are not in it; a plan without ", Code("--form"),
+        " reckons with them.",
     )  # fmt: skip
 
 
@@ -199,8 +199,7 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} {are} statistically tied with it at ", v.level(),
         ". The cheapest, ", named(first),
-        ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal. (A tie "
-        "asks each form of the law that the runs allow; the probability weighs the forms by their evidence.)",
+        ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal.",
     )  # fmt: skip
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")

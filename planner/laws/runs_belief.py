@@ -1,0 +1,88 @@
+"""The belief that a fitted law's runs support, and what it is asked in the law's own terms."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from planner.base.errors import FitError, InputError
+from planner.laws.belief import Belief, Measured, Points, believe
+from planner.laws.fitted import FittedLaw
+from planner.laws.forms import FORMS, get_form
+from planner.laws.known import known
+from planner.laws.memo import remembered
+
+FloatArray = NDArray[np.float64]
+
+
+def can_be_believed(law: FittedLaw) -> bool:
+    """Whether a law has runs of its own and no constraints: else what other forms say of them means nothing."""
+    return law.data is not None and not law.constraints and not law.joint
+
+
+@remembered
+def belief_of(law: FittedLaw) -> Belief:
+    """What the runs of a law support, over every registered form.
+
+    Raises:
+        InputError: a law that was given or has constraints.
+        FitError: runs of one size or one token count.
+    """
+    if law.data is None or not can_be_believed(law):
+        raise InputError("a belief over all forms needs a law that was fitted freely to runs of its own")
+    data = law.data
+    measured = Measured(data.n, data.t, _level_labels(data.n), data.y, data.weights)
+    forms = FORMS.names()
+    return believe(measured, map(get_form, forms), lambda work_out: known(law, f"belief {' '.join(forms)}", work_out))
+
+
+def points_of(law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None) -> Points:
+    """Points in the law's unit. A language model is one of the runs if it has its name and its size.
+
+    Args:
+        law: whose runs.
+        llm_params: nominal sizes in parameters, any shape.
+        visual_tokens: above zero, broadcasting against `llm_params`.
+        llm: names of the language models, likewise; None for one that no run has.
+
+    Raises:
+        InputError: a size or a count that is not positive.
+    """
+    law.check_points(llm_params, visual_tokens)
+    n, t, names = np.broadcast_arrays(
+        np.asarray(llm_params, float) / law.n_unit_params,
+        np.asarray(visual_tokens, float),
+        np.asarray("" if llm is None else llm, str),
+    )
+    n = n.ravel()
+    kinds, which = np.unique(names.ravel(), return_inverse=True)
+    own = np.array([name in law.llms for name in kinds.tolist()])
+    others = np.array([f"not measured: {name}" for name in kinds.tolist()])
+    measured = own[which] & np.isclose(n[:, None], _sizes(law), rtol=1e-9, atol=0.0).any(axis=1)
+    return Points(n, t.ravel(), np.where(measured, _level_labels(n), others[which]))
+
+
+def sized_points(law: FittedLaw, llm_params: FloatArray, visual_tokens: FloatArray) -> Points:
+    """Points of sizes without names, of shape (points,): a size is one language model, measured if a run has it."""
+    n = llm_params / law.n_unit_params
+    return Points(n, visual_tokens, _level_labels(n))
+
+
+def expected_error(
+    law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None
+) -> float | FloatArray:
+    """The expected error at points; arguments as `points_of`, result as `FittedLaw.predict`."""
+    shape = np.broadcast_shapes(np.shape(llm_params), np.shape(visual_tokens), () if llm is None else np.shape(llm))
+    found = belief_of(law).expected(points_of(law, llm_params, visual_tokens, llm)).reshape(shape)
+    return float(found) if not shape else found
+
+
+def _sizes(law: FittedLaw) -> FloatArray:
+    if law.data is None:
+        raise FitError("the law has no runs")
+    return law.data.n
+
+
+def _level_labels(n: FloatArray) -> NDArray[np.str_]:
+    """A label for each measured size."""
+    return np.array([f"{size:.9g}" for size in n], dtype=str)
