@@ -84,7 +84,8 @@ def cost(
         str | None,
         typer.Option(
             help="Of the LLM: bf16, fp16, fp32, fp8, int8, w8a16 (8-bit weights alone), int4 or a GGUF type such as "
-            "Q4_K_M; default: bf16, on a T4 fp16; of a released model the dtype that its files name."
+            "Q4_K_M; default: bf16, on a T4 fp16; of a released model the dtype that its files name, "
+            "fp16 for bf16 on a T4."
         ),
     ] = None,
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,

@@ -51,7 +51,8 @@ def plan(
     price_per_hour: Annotated[float | None, typer.Option(help="Of one GPU, any currency.")] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs in all; default: those of one model.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Of the LLM, as bf16,fp8,int4; default: bf16, on a T4 fp16.")
+        str | None,
+        typer.Option(help="Of the LLM, as bf16,fp8,int4; default: bf16, or a released model's own; on a T4 fp16."),
     ] = None,
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
     tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",

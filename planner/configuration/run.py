@@ -12,7 +12,7 @@ import numpy as np
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.configuration.checked import checked
-from planner.hardware import Hardware, default_precision, find_hardware
+from planner.hardware import Hardware, default_precision, find_hardware, released_precision
 from planner.hardware.precision import check_precisions
 from planner.parts.walk import Number
 
@@ -60,6 +60,13 @@ class Run:
             whole_number(batch, "batch", 1),
             whole_number(tensor_parallel, "tensor_parallel", 1),
         )
+
+    def stands_in(self, dtype: str) -> str:
+        """That its precision stands in for the dtype that a model's files name, as the card has none; else ""."""
+        card = self.hardware
+        if card is None or self.precision == dtype or self.precision != released_precision(card, dtype):
+            return ""
+        return f"{self.precision} in place of the {dtype} that its files name: {card.title} has no {dtype}"
 
     def __str__(self) -> str:
         gpus = f"{self.tensor_parallel} x " if self.tensor_parallel != 1 else ""

@@ -21,7 +21,7 @@ from planner.costs.memory import memory
 from planner.costs.result import RequestCost
 from planner.costs.stages import Workload, as_workload
 from planner.counting import found_or_counted
-from planner.hardware import Hardware
+from planner.hardware import Hardware, check_bf16, find_hardware, released_precision
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
@@ -123,18 +123,21 @@ def released_cost(
         query_tokens, generated_tokens, cached_tokens: instead of a workload.
         convention: how FLOPs are counted; by default "full", of a counted model "torch", as it was counted.
         kv_precision, batch, tensor_parallel, hardware, latency_source: as `request_cost`.
-        precision: of the LLM's matrices; by default the dtype that the model's files name.
+        precision: of the LLM's matrices; by default the dtype that the model's files name, or fp16 where that is bf16
+            and the card has none.
 
     Raises:
-        InputError: a name, size, knob or file that cannot be used, in one sentence.
+        InputError: a name, size, knob or file that cannot be used, bf16 on a card that has none, in one sentence.
     """
     load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
     load = load if image is not None else replace(load, images=0)
     checkpoint = found_or_counted(model, count_with)
     found = ReleasedModel.of_checkpoint(checkpoint, image, knobs=knobs, images=load.images)
+    card = None if hardware is None else find_hardware(hardware)
+    check_bf16(card, () if precision is None else (precision,))
     run = Run.of(
-        hardware,
-        precision=found.checkpoint.dtype if precision is None else precision,
+        card,
+        precision=released_precision(card, found.checkpoint.dtype) if precision is None else precision,
         kv_precision=kv_precision,
         batch=batch,
         tensor_parallel=tensor_parallel,

@@ -68,11 +68,13 @@ class RequestCost(Result):
     @property
     def notes(self) -> tuple[str, ...]:
         """What has to be said of these numbers."""
-        longest = self.context_tokens
+        longest, told = self.context_tokens, self.model.notes
+        if isinstance(self.model, ReleasedModel) and (said := self.run.stands_in(self.model.checkpoint.dtype)):
+            told = (*told, f"it runs in {said}")
         if longest is None or self.sequence_tokens <= longest:
-            return self.model.notes
+            return told
         said = f"the request comes to {self.sequence_tokens:,} tokens, more than the {longest:,} of the model's context"
-        return (*self.model.notes, said)
+        return (*told, said)
 
     @property
     def kv_bytes_per_token(self) -> float:

@@ -19,6 +19,7 @@ from planner.base.registry import Registry
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
 from planner.costs.memory import Memory
+from planner.hardware import released_precision
 from planner.parts.images.base import RESIZE, Setting
 
 NOT_RUN = "not run"
@@ -127,7 +128,8 @@ class Asked:
     @property
     def wide(self) -> str:
         """Precision of what is not quantised."""
-        return self.run.precision if self.run.precision in WIDE else self.model.checkpoint.dtype
+        own = released_precision(self.run.hardware, self.model.checkpoint.dtype)
+        return self.run.precision if self.run.precision in WIDE else own
 
     @property
     def turned(self) -> Mapping[str, Setting]:

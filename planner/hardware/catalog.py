@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -96,6 +96,18 @@ def default_precision(card: Hardware | None) -> str:
     if card is None or "bf16" in card.flops_per_s:
         return "bf16"
     return "fp16" if "fp16" in card.flops_per_s else "fp32"
+
+
+def released_precision(card: Hardware | None, dtype: str) -> str:
+    """Of a released model where none is asked for: the dtype that its files name, or what stands in for bf16 on cards
+    that have none."""
+    return default_precision(card) if dtype == "bf16" else dtype
+
+
+def check_bf16(card: Hardware | None, precisions: Iterable[str]) -> None:
+    """Raises InputError where a released model is to run in bf16 on a card that has none: no engine serves it there."""
+    if card is not None and "bf16" in precisions:
+        card.rate("bf16")
 
 
 @lru_cache

@@ -20,6 +20,7 @@ from planner.costs.latency import Latency
 from planner.costs.memory import Memory
 from planner.laws.combined import Law
 from planner.parts.llms import Llm
+from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.table import CandidateTable
 
@@ -170,3 +171,23 @@ def quantities_of(
         if deployment.price_per_hour is not None:
             quantities["price_per_million_requests"] = 1e6 / 3600 * deployment.price_per_hour * devices / rate
     return {name: np.broadcast_to(np.asarray(value, float), shape) for name, value in quantities.items()}
+
+
+def candidate_at(space: Space, row: int, kv_precision: str | None, doubt: dict[str, Any]) -> Candidate:
+    """The candidate of a row, with what is known of the doubt about it."""
+    block, (b, t, i, j) = space.locate(row)
+    table = space.table
+    return Candidate(
+        llm=table.llms[int(table.llm_index[row])],
+        predicted_error=float(block.error[i, j]),
+        flops=block.flops.at(i, j),
+        precision=block.precision,
+        kv_precision=kv_precision,
+        tensor_parallel=int(table.tensor_parallel[row]),
+        batch=int(table.batch[row]),
+        memory=block.memory.at(b, t, i, j),
+        latency=None if block.latency is None else block.latency.at(b, t, i, j),
+        quantities={name: float(column[row]) for name, column in table.quantities.items()},
+        **block.made_of(i, j),
+        **doubt,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.base.quantities import format_factor, format_params, format_tokens
-from planner.configuration import TEXT_FIRST
+from planner.configuration import TEXT_FIRST, Run
 from planner.costs.flops import PAPER
 from planner.costs.stages import Workload
 from planner.hardware.efficiency import TRANSFERRED
@@ -43,7 +43,7 @@ def _all_experts(best: Candidate) -> str:
     )
 
 
-def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -> tuple[str, ...]:
+def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload, run: Run) -> tuple[str, ...]:
     """What has to hold for the law to speak of this pick, in sentences."""
     out = []
     if isinstance(law, FittedLaw) and "assumption" in law.joint:
@@ -58,7 +58,9 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload) -
         out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
     if best.precision not in _MEASURED_PRECISIONS:
         out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
-    out += unserved(best, workload.images)
+    if best.released is not None and (said := run.stands_in(best.released.checkpoint.dtype)):
+        out.append(f"{best.released.checkpoint.name} keeps its quality in {said}")
+    out += unserved(best, workload.images, run.hardware)
     if best.latency is not None and best.latency.source == TRANSFERRED:
         out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
     if workload.images > 1:

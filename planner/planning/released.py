@@ -22,6 +22,7 @@ from planner.configuration import Run
 from planner.costs.latency import ROOFLINE, Latency, VisionTimes, latency
 from planner.costs.memory import memory
 from planner.costs.stages import Workload
+from planner.hardware import Hardware, released_precision
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
 from planner.parts.released import Checkpoint, OwnConnector, Selection
@@ -91,7 +92,8 @@ class ReleasedAxes:
     images: ImageMix
     law: Law
     own_dtype: bool
-    """Whether each runs in the dtype that its files name, and in no other precision."""
+    """Whether each runs in the dtype that its files name, fp16 for bf16 on a card that has none, and in no other
+    precision."""
     cells: tuple[Cell, ...]
 
     @classmethod
@@ -122,9 +124,9 @@ class ReleasedAxes:
         """By the name of what stands in the compressor's place."""
         return {SETUP["compressor"]: self.law}
 
-    def own_precisions(self) -> tuple[str, ...]:
-        """The dtypes that the models' files name."""
-        return tuple(dict.fromkeys(cell.checkpoint.dtype for cell in self.cells))
+    def own_precisions(self, card: Hardware | None = None) -> tuple[str, ...]:
+        """The dtypes that the models' files name, or what stands in for them on a card that has no bf16."""
+        return tuple(dict.fromkeys(released_precision(card, cell.checkpoint.dtype) for cell in self.cells))
 
     def timed_by(self, deployment: Deployment, load: Load) -> ReleasedAxes:
         """The same without members of families of which the source of times has none.
@@ -141,7 +143,8 @@ class ReleasedAxes:
             source = cell.checkpoint.hub_id or cell.checkpoint.source
             if source in refused:
                 continue
-            precisions = (cell.checkpoint.dtype,) if self.own_dtype else deployment.precisions
+            own = released_precision(deployment.hardware, cell.checkpoint.dtype)
+            precisions = (own,) if self.own_dtype else deployment.precisions
             gpus = [count for count in deployment.tensor_parallel if cell.checkpoint.llm.can_share(count)]
             try:
                 for way in product(precisions, (deployment.kv_precision,), deployment.batches, gpus):
@@ -170,9 +173,14 @@ class ReleasedAxes:
         vision = Vision.of(self.cells, self.images, load)
         known: dict[tuple[int, ...], SideBySide] = {}
         blocks = []
-        for precision in deployment.precisions:
+        card, precisions = deployment.hardware, deployment.precisions
+        if self.own_dtype:  # a plan of an older file may name bf16 for a card that has none
+            precisions = tuple(dict.fromkeys(released_precision(card, one) for one in precisions))
+        for precision in precisions:
             own = tuple(
-                i for i, cell in enumerate(self.cells) if not self.own_dtype or cell.checkpoint.dtype == precision
+                i
+                for i, cell in enumerate(self.cells)
+                if not self.own_dtype or released_precision(card, cell.checkpoint.dtype) == precision
             )
             if not own:
                 continue

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from planner.base.errors import InputError
 from planner.counting import found_for_a_plan
+from planner.hardware import Hardware, check_bf16
 from planner.parts.images import ImageMix
 from planner.parts.released import Models, find_checkpoints
 from planner.planning.choices import LawLike, law_of
@@ -30,11 +31,13 @@ def released_axes(
     form: str | None,
     load: Load,
     precision: str | Iterable[str] | None,
+    card: Hardware | None,
 ) -> tuple[ReleasedAxes, tuple[str, ...]]:
-    """The axes of a plan among released models, and the precisions that are tried: by default each model's own dtype.
+    """The axes of a plan among released models, and the precisions that are tried: by default each model's own dtype,
+    or what stands in for it on a card that has no bf16.
 
     Raises:
-        InputError: a name, an image or a law that cannot be used.
+        InputError: a name, an image or a law that cannot be used, bf16 on a card that has none.
     """
     if isinstance(law, Mapping):
         raise InputError("law: a law for each compressor ranks what is to be trained; give one law with models=")
@@ -42,6 +45,8 @@ def released_axes(
     axes = ReleasedAxes.of(
         find_checkpoints(models, found_for_a_plan), as_images(image), law_of(law, form), load, precision is None
     )
-    if precision is not None:
-        return axes, tuple(several(precision))
-    return axes, axes.own_precisions()
+    if precision is None:
+        return axes, axes.own_precisions(card)
+    asked = several(precision)
+    check_bf16(card, asked)
+    return axes, asked

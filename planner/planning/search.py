@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import NothingFitsError, UnknownNameError
-from planner.base.quantities import format_flops
+from planner.base.errors import UnknownNameError
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.latency import speed_limit_tokens
 from planner.costs.stages import Workload
-from planner.hardware import Hardware
+from planner.hardware import Hardware, find_hardware
 from planner.parts.catalog import (
     DEFAULT_COMPRESSOR,
     DEFAULT_CONNECTOR,
@@ -30,15 +29,16 @@ from planner.parts.catalog import (
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
 from planner.parts.towers import Tower
-from planner.planning.blocks import Space
+from planner.planning.blocks import Space, candidate_at
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
 from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import Doubt
 from planner.planning.frontier import frontier
-from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
+from planner.planning.limits import all_met, computed_columns, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
+from planner.planning.nothing_fits import nothing_fits
 from planner.planning.question import Images, check_question
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
 from planner.planning.result import Plan
@@ -114,7 +114,8 @@ def plan(
         convention: "full", "paper" or "torch"; overrides that of the budget.
         form: one form alone, such as "additive"; by default all forms, with what they leave out.
         hardware: name of a card ("h100-sxm"), a profile's path, or "cpu"; its memory is a limit then.
-        precision: of the LLM's matrices: "bf16" by default, "fp8", "int4", ...
+        precision: of the LLM's matrices: by default "bf16", of released models the dtype that their files name, and
+            "fp16" in place of bf16 on a card that has none; "fp8", "int4", ...
         kv_precision: of the KV cache; 16 bits by default.
         tensor_parallel: GPUs that share one model.
         batch: requests that run together; 1 by default, or 1 to 64 where throughput, energy or price is limited.
@@ -139,7 +140,8 @@ def plan(
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
 
-        released, precision = released_axes(models, image, law, form, load, precision)
+        hardware = card = None if hardware is None else find_hardware(hardware)
+        released, precision = released_axes(models, image, law, form, load, precision, card)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
@@ -161,14 +163,15 @@ def plan(
 def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment: Deployment) -> Plan:
     """The best of the candidates that these axes make. Raises NothingFitsError."""
     laws = axes.laws
-    space = axes.evaluate(deployment, load, budget.convention)
+    convention = budget.convention
+    space = axes.evaluate(deployment, load, convention)
     limits = limits_of(budget, deployment.hardware)
     quantities = {**space.table.quantities, **computed_columns(limits, space.table.quantities)}
     fits = all_met(limits, quantities) & space.possible
     space = replace(space, table=replace(space.table, quantities=quantities, fits=fits))
     table = space.table
     if not fits.any():
-        raise _nothing_fits(space, limits, budget, deployment.gpus)
+        raise nothing_fits(space, limits, budget, deployment, partial(axes.evaluate, load=load, convention=convention))
 
     owners = list({id(one): one for one in laws.values()}.values())
     blocks = [next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks]
@@ -179,7 +182,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
 
     @cache
     def candidate(row: int) -> Candidate:
-        return _candidate(space, row, deployment.kv_precision, doubt.facts(row))
+        return candidate_at(space, row, deployment.kv_precision, doubt.facts(row))
 
     ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
@@ -214,7 +217,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         all_candidates=replace(table, doubt=doubt),
         speed_limit_tokens=_speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best, tried.released),
-        assumptions=assumptions(chosen_law, best, budget, load.tail),
+        assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware)),
     )
 
 
@@ -222,25 +225,6 @@ def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | N
     if deployment.hardware is None or not best.model.tokens_move_alone:
         return None
     return int(speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware)))
-
-
-def _candidate(space: Space, row: int, kv_precision: str | None, doubt: dict[str, Any]) -> Candidate:
-    block, (b, t, i, j) = space.locate(row)
-    table = space.table
-    return Candidate(
-        llm=table.llms[int(table.llm_index[row])],
-        predicted_error=float(block.error[i, j]),
-        flops=block.flops.at(i, j),
-        precision=block.precision,
-        kv_precision=kv_precision,
-        tensor_parallel=int(table.tensor_parallel[row]),
-        batch=int(table.batch[row]),
-        memory=block.memory.at(b, t, i, j),
-        latency=None if block.latency is None else block.latency.at(b, t, i, j),
-        quantities={name: float(column[row]) for name, column in table.quantities.items()},
-        **block.made_of(i, j),
-        **doubt,
-    )
 
 
 def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -258,37 +242,3 @@ def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tu
         return ()
     kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
     return tuple(candidate(int(ranking[i])) for i in np.sort(np.unique(kinds, return_index=True)[1]))
-
-
-def _nothing_fits(space: Space, limits: tuple[Limit, ...], budget: Budget, gpus: int | None) -> NothingFitsError:
-    """Which limits exclude each other, how near the nearest candidate comes, and whether more GPUs would do."""
-    table = space.table
-    blame = conflict(limits, table.quantities, space.possible)
-    rows = np.flatnonzero(space.possible)
-    if not len(rows):
-        long = "the request has more tokens than the context of any model; shorten it"
-        heads = "no model's heads can be shared by so many GPUs; lower tensor_parallel"
-        return NothingFitsError(f"nothing fits: {long if space.shared.any() else heads}")
-    more = gpus_that_do(limits, table.quantities, space.possible, table.tensor_parallel, gpus)
-    if len(blame) == 1:
-        (limit,) = blame
-        column = table.quantities[limit.column][rows]
-        nearest = _candidate(space, int(rows[np.argmax(column) if limit.at_least else np.argmin(column)]), None, {})
-        value = nearest.quantities[limit.column]
-        if limit.kind.names_itself:
-            return NothingFitsError(
-                f"nothing fits {format_flops(limit.value)} ({budget.convention} count): the cheapest candidate is "
-                f"{nearest} at {format_flops(value)}; raise the budget or name smaller models",
-                budget_flops=limit.value,
-                cheapest=str(nearest),
-                cheapest_flops=value,
-            )
-        return NothingFitsError(
-            f"nothing fits {limit}: the nearest candidate is {nearest} at {limit.show(value)}; loosen it, or name "
-            "smaller models or faster hardware" + ("" if more is None else f"; gpus={more} would do")
-        )
-    *first, last = (str(limit) for limit in blame)
-    both = "both limits" if len(blame) == 2 else "all limits"
-    way_out = "" if more is None else f"; with gpus={more} {both.split()[0]} can be met"
-    alone = "each alone can be met" if len(blame) == 2 else "any two of them can be met"
-    return NothingFitsError(f"no candidate meets {both}, {', '.join(first)} and {last}; {alone}: loosen one{way_out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from planner.hardware import Hardware, released_precision
 from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def serving_room(plan: Plan) -> Room | None:
     return room_for(best.released, load.longest or load.tail, released.images.sizes)
 
 
-def unserved(best: Candidate, images: int) -> tuple[str, ...]:
+def unserved(best: Candidate, images: int, card: Hardware | None) -> tuple[str, ...]:
     """What has to hold where no engine serves the pick in its precision, in a sentence; () where one does."""
     model = best.released
     if model is None:
@@ -55,12 +56,13 @@ def unserved(best: Candidate, images: int) -> tuple[str, ...]:
     if titles(best.precision, True):
         return ()
     checkpoint = model.checkpoint
-    asked, own = titles(best.precision, False), titles(checkpoint.dtype, True)
-    if best.precision == checkpoint.dtype or not own:
+    dtype = released_precision(card, checkpoint.dtype)
+    asked, own = titles(best.precision, False), titles(dtype, True)
+    if best.precision == dtype or not own:
         return (f"an engine serves {checkpoint.name} as planned: {asked}, as known here, do not",)
     return (
         f"weights of {checkpoint.name} in {best.precision} can be found and served: {asked}, as known here, do not "
-        f"make them from the released ones; in {checkpoint.dtype} {own} serve{'' if ',' in own else 's'} it",
+        f"make them from the released ones; in {dtype} {own} serve{'' if ',' in own else 's'} it",
     )
 
 

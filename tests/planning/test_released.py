@@ -18,9 +18,11 @@ from planner.laws.shipped import load_law
 from planner.parts.images import ImageMix
 from planner.parts.released import find_checkpoint, find_checkpoints, released_families, released_ids
 from planner.planning.deployment import as_deployment
+from planner.planning.load_plan import replan
 from planner.planning.released import ReleasedAxes, ReleasedBlock
 from planner.planning.request import Budget, Load
 from planner.planning.result import Plan
+from planner.planning.serving import serving
 
 EVERY_KIND = (
     "Qwen/Qwen3-VL-2B-Instruct",
@@ -314,3 +316,76 @@ def test_a_plan_says_where_no_engine_serves_its_pick(model: str, precision: str,
     told = [one for one in found.assumptions if "as known here" in one]
     assert told == ([] if said is None else [said])
     assert [one for one in found.to_dict()["assumptions"] if "as known here" in one] == told
+
+
+@pytest.mark.parametrize(
+    ("model", "card", "ran"),
+    [
+        ("Qwen/Qwen2.5-VL-3B-Instruct", "t4", "fp16"),
+        ("Qwen/Qwen3-VL-2B-Instruct", "iphone 16 pro", "fp16"),
+        ("Qwen/Qwen2.5-VL-3B-Instruct", "l4", "bf16"),
+        ("llava-hf/llava-onevision-qwen2-0.5b-ov-hf", "t4", "fp16"),
+        ("google/paligemma2-3b-pt-224", "t4", "fp32"),
+    ],
+)
+def test_bf16_gives_way_where_the_card_has_none(model: str, card: str, ran: str) -> None:
+    asked: dict[str, Any] = {**REQUEST, "image": "1024x768", "hardware": card}
+    found = planner.plan(models=model, budget=planner.Budget(ttft="100 s"), **asked)
+    cost = planner.released_cost(model, **asked)
+    own = found.best.released.checkpoint.dtype if found.best.released else ""
+    assert found.best.precision == cost.run.precision == ran
+    for told in (found.assumptions, cost.notes):
+        assert [one for one in told if f"{ran} in place of the {own}" in one] == [
+            one for one in told if "has no bf16" in one
+        ]
+        assert any("has no bf16" in one for one in told) == (own != ran)
+    dtype = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}[ran]
+    assert f"--dtype {dtype} " in (serving(found)[0].command or "")
+
+
+def test_bf16_asked_for_is_refused_where_the_card_has_none() -> None:
+    asked: dict[str, Any] = {**REQUEST, "image": "1024x768", "hardware": "t4", "precision": "bf16"}
+    with pytest.raises(InputError, match=r"^NVIDIA T4 16 GB has no bf16; it has fp16, int8, fp32$"):
+        planner.plan(models="qwen2.5-vl", budget=planner.Budget(ttft="1 s"), **asked)
+    with pytest.raises(InputError, match=r"^NVIDIA T4 16 GB has no bf16; it has fp16, int8, fp32$"):
+        planner.released_cost("Qwen/Qwen2.5-VL-3B-Instruct", **asked)
+
+
+def test_memory_is_named_first_where_nothing_fits() -> None:
+    model = "Qwen/Qwen3-VL-32B-Instruct"
+    asked: dict[str, Any] = {**REQUEST, "models": model, "image": "1024x768", "hardware": "l4"}
+
+    def said(**limits: str) -> str:
+        with pytest.raises(NothingFitsError) as caught:
+            planner.plan(budget=planner.Budget(**limits), **asked)
+        return str(caught.value)
+
+    start = (
+        "nothing fits memory per device at most 22.5 GiB: the nearest candidate is Qwen3-VL-32B-Instruct at "
+        "max_pixels=65536 with 54 visual tokens at 62.8 GiB; "
+    )
+    way_out = "name smaller models or a larger card; tensor_parallel=4 would "
+    assert said(ttft="100 s") == f"{start}{way_out}do"
+    assert said(ttft="1 ms") == (
+        f"{start}none keeps TTFT at most 1 ms either; {way_out}keep memory per device at most 22.5 GiB"
+    )
+    fits = planner.plan(budget=planner.Budget(ttft="100 s"), **asked, tensor_parallel=4)
+    assert fits.best.tensor_parallel == 4
+    with pytest.raises(NothingFitsError, match="memory"):
+        planner.plan(budget=planner.Budget(ttft="100 s"), **asked, tensor_parallel=2)
+
+
+def test_the_nearest_to_a_time_fits_the_memory() -> None:
+    """A mixture of experts decodes faster, but does not fit."""
+    both = ("Qwen/Qwen3-VL-8B-Instruct", "Qwen/Qwen3-VL-30B-A3B-Instruct")
+    quick = [planner.released_cost(one, "1024x768", hardware="l4", **REQUEST).latency for one in both]
+    assert quick[0] is not None and quick[1] is not None and quick[0].tpot_s > quick[1].tpot_s
+    with pytest.raises(NothingFitsError, match=r"^nothing fits TPOT at most 1 ms: the nearest .* is Qwen3-VL-8B-Inst"):
+        planner.plan(models=both, image="1024x768", hardware="l4", budget=planner.Budget(tpot="1 ms"), **REQUEST)
+
+
+def test_an_older_plan_in_bf16_is_made_again_in_what_the_card_has() -> None:
+    asked: dict[str, Any] = {**REQUEST, "models": "qwen2.5-vl", "image": "1024x768", "hardware": "t4"}
+    found = planner.plan(budget=planner.Budget(ttft="1 s"), **asked)
+    older = replace(found, deployment=replace(found.deployment, precisions=("bf16",)), all_candidates=None)
+    assert replan(older).best == found.best

@@ -2,7 +2,16 @@
 
 from planner.planning.limits.kinds import LIMITS, RELAXED_BY, Limit, LimitKind, Slider, find_limit, limits_in_unit_of
 from planner.planning.limits.needs import HARDWARE, POWER, PRICE_PER_HOUR, Need
-from planner.planning.limits.slack import Slack, all_met, computed_columns, conflict, gpus_that_do, limits_of, slacks
+from planner.planning.limits.slack import (
+    Slack,
+    all_met,
+    computed_columns,
+    conflict,
+    gpus_that_do,
+    limits_of,
+    met_by_none,
+    slacks,
+)
 from planner.planning.limits.table import BUILT_IN, as_option, show_price
 
 __all__ = [
@@ -25,6 +34,7 @@ __all__ = [
     "gpus_that_do",
     "limits_in_unit_of",
     "limits_of",
+    "met_by_none",
     "show_price",
     "slacks",
 ]

@@ -71,6 +71,14 @@ def all_met(limits: Sequence[Limit], quantities: Mapping[str, FloatArray]) -> Bo
     return met
 
 
+def met_by_none(
+    limits: Sequence[Limit], quantities: Mapping[str, FloatArray], possible: BoolArray
+) -> tuple[Limit, ...]:
+    """The limits that nothing keeps, even alone; what the hardware limits comes first, since it cannot be loosened."""
+    found = [limit for limit in limits if not (limit.met(quantities) & possible).any()]
+    return tuple(sorted(found, key=lambda limit: limit.kind.of_hardware is None))
+
+
 def conflict(limits: Sequence[Limit], quantities: Mapping[str, FloatArray], possible: BoolArray) -> tuple[Limit, ...]:
     """Why nothing fits: the one limit that nothing keeps, else two that nothing keeps together, else all of them."""
     met = [limit.met(quantities) & possible for limit in limits]
