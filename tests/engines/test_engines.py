@@ -240,13 +240,21 @@ def test_a_plan_that_leaves_an_engine_little_is_said() -> None:
 
 # ---- quantised checkpoints -------------------------------------------------------------------------------------------
 
-COMPRESSED = {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "int", "strategy": "channel"}}
+COMPRESSED = {
+    "targets": ["Linear"],
+    "weights": {"num_bits": 8, "type": "int", "strategy": "channel"},
+    "input_activations": {"num_bits": 8, "type": "int", "strategy": "token"},
+}
 CONFIGS: dict[str, dict[str, object]] = {
     "awq": {"quant_method": "awq", "bits": 4, "group_size": 128},
     "gptq": {"quant_method": "gptq", "bits": 4, "group_size": 128},
     "fp8": {"quant_method": "fp8", "weight_block_size": [128, 128]},
     "fbgemm_fp8": {"quant_method": "fbgemm_fp8"},
-    "compressed-tensors": {"quant_method": "compressed-tensors", "config_groups": {"group_0": COMPRESSED}},
+    "compressed-tensors": {
+        "quant_method": "compressed-tensors",
+        "config_groups": {"group_0": COMPRESSED},
+        "ignore": ["lm_head"],
+    },
     "bitsandbytes": {"quant_method": "bitsandbytes", "load_in_4bit": True},
 }
 
