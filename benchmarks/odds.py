@@ -1,0 +1,262 @@
+"""Are the odds of a plan true outside the forms of the law? Plans on measured runs of known truths.
+
+Runs of four language models at seven token counts, as the shipped ones, are drawn from ten kinds of truth with noise;
+plans of six random budgets and requests are then asked for the pick, its interval and its odds, and compared with the
+truth. With BEFORE, a checkout of an earlier version, its plans of the same runs stand beside them.
+
+    python benchmarks/odds.py [--truths 200] [--before CHECKOUT]
+
+Constants: noise of a run .0037; budgets log-uniform from .8 to 20 TFLOPs, query of 20, 50 or 200 tokens, answer of 1,
+32 or 128; slopes in ln N uniform from .015 to .06, in ln T from .003 to .02; offsets of token counts sd .004, of
+language models .01 or .005. Candidates are Qwen1.5 or Qwen2.5, by chance. Families do not differ in the truths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from environment import environment, say, write_result
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Truth = Callable[[FloatArray, FloatArray, list[str]], FloatArray]
+
+SIZES, TOKENS = (0.5, 1.8, 4.0, 7.0), (1, 4, 16, 36, 64, 144, 576)
+NOISE, PLANS = 0.0037, 6
+BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0001)
+
+
+def truths() -> dict[str, Callable[[np.random.Generator], Truth]]:
+    """Each kind of truth: given randomness, the error at sizes in billions, tokens and names."""
+
+    def linear(random: np.random.Generator) -> tuple[float, float, float]:
+        return float(random.uniform(0.4, 0.55)), float(random.uniform(0.015, 0.06)), float(random.uniform(0.003, 0.02))
+
+    def additive(random: np.random.Generator) -> Truth:
+        a, alpha, b, beta, d = (
+            random.uniform(*ends) for ends in ((0.1, 0.4), (0.1, 0.6), (0.02, 0.15), (0.1, 0.8), (0.1, 0.4))
+        )
+        return lambda n, t, names: a * n**-alpha + b * t**-beta + d
+
+    def log_linear(random: np.random.Generator) -> Truth:
+        base, in_n, in_t = linear(random)
+        return lambda n, t, names: base - in_n * np.log(n) - in_t * np.log(t)
+
+    def log_power(random: np.random.Generator) -> Truth:
+        base, in_n, _ = linear(random)
+        b, beta = random.uniform(0.04, 0.15), random.uniform(0.3, 1.0)
+        return lambda n, t, names: base - in_n * np.log(n) + b * t**-beta
+
+    def saturating(random: np.random.Generator) -> Truth:
+        base, in_n, in_t = linear(random)
+        most = float(random.choice([36, 64, 100, 144]))
+        return lambda n, t, names: base - in_n * np.log(n) - in_t * np.log(np.minimum(t, most))
+
+    def interaction(random: np.random.Generator) -> Truth:
+        base, in_n, in_t = linear(random)
+        bend = random.uniform(0.1, 0.35) * random.choice([-1, 1])
+        return lambda n, t, names: base - in_n * np.log(n) - in_t * (1 + bend * np.log(n / 2)) * np.log(t)
+
+    def log_shifted(random: np.random.Generator) -> Truth:
+        base, in_n, _ = linear(random)
+        shift, in_t = random.uniform(1, 30), random.uniform(0.008, 0.04)
+        return lambda n, t, names: base - in_n * np.log(n) - in_t * np.log(t + shift)
+
+    def offsets(random: np.random.Generator, levels: float, models: float) -> Truth:
+        smooth, seed = log_linear(random), int(random.integers(2**32))
+
+        def of(key: str, sd: float) -> float:
+            return sd * float(np.random.default_rng([seed, *key.encode()]).standard_normal())
+
+        return lambda n, t, names: (
+            smooth(n, t, names)
+            + np.array([of(f"{tokens:g}", levels) + of(name, models) for tokens, name in zip(t, names, strict=True)])
+        )
+
+    return {
+        "additive": additive,
+        "log-linear": log_linear,
+        "ln N + power of T": log_power,
+        "tokens saturate": saturating,
+        "N x T interaction": interaction,
+        "ln(T + T0)": log_shifted,
+        "each token count has its own offset (sd .004)": partial(offsets, levels=0.004, models=0.0),
+        "each LLM has its own offset (sd .01)": partial(offsets, levels=0.0, models=0.01),
+        "each LLM has its own offset (sd .005)": partial(offsets, levels=0.0, models=0.005),
+        "both have offsets (sd .003 and .005)": partial(offsets, levels=0.003, models=0.005),
+    }
+
+
+def tasks(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Runs of every truth with its plans, as JSON holds them, in the order in which plans are made."""
+    for kind, (name, make) in enumerate(truths().items()):
+        for place in range(count):
+            random = np.random.default_rng([seed, kind, place])
+            truth = make(random)
+            n, t = (axis.ravel() for axis in np.meshgrid(SIZES, np.array(TOKENS, float), indexing="ij"))
+            names = [f"Qwen1.5-{size:g}B" for size in n]
+            y = truth(n, t, names) + NOISE * random.standard_normal(len(n))
+            plans = [
+                {
+                    "budget": float(np.exp(random.uniform(np.log(0.8e12), np.log(20e12)))),
+                    "query_tokens": int(random.choice([20, 50, 200])),
+                    "generated_tokens": int(random.choice([1, 32, 128])),
+                    "llms": str(random.choice(["qwen1.5", "qwen2.5"])),
+                }
+                for _ in range(PLANS)
+            ]
+            runs = {"llm": names, "n": n.tolist(), "t": t.tolist(), "y": y.tolist()}
+            yield {"truth": name, "place": place, **runs, "plans": plans}
+
+
+ANSWERS = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+import pandas as pd
+import planner
+for line in sys.stdin:
+    task = json.loads(line)
+    frame = pd.DataFrame({"llm": task["llm"], "llm_params": [1e9 * n for n in task["n"]],
+                          "visual_tokens": task["t"], "error": task["y"]})
+    law = planner.fit(frame, "additive")
+    out = []
+    for asked in task["plans"]:
+        try:
+            plan = planner.plan(law, **asked)
+        except planner.NothingFitsError:
+            out.append(None)
+            continue
+        table = plan.table if hasattr(plan, "table") else plan.all_candidates
+        rows = [i for i in range(len(table)) if table.fits[i]]
+        best = plan.best
+        out.append({
+            "pick": [best.llm.name, best.visual_tokens], "interval": best.interval, "odds": best.probability_best,
+            "rival": max([one.probability_best or 0.0 for one in plan.runners_up] or [0.0]),
+            "fits": [[llm.name, float(llm.nominal_params), float(table.visual_tokens[i])]
+                     for i in rows for llm in [table.llms[int(table.llm_index[i])]]]})
+    print(json.dumps(out), flush=True)
+"""
+
+
+def answers(checkout: Path, given: list[dict[str, Any]]) -> list[list[dict[str, Any] | None]]:
+    """What the version of a checkout plans for each task, in a process of its own."""
+    with tempfile.TemporaryDirectory() as empty:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", ANSWERS],
+            input="\n".join(map(json.dumps, given)),
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=empty,
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+        )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def judged(count: int, seed: int, plans: list[list[dict[str, Any] | None]]) -> list[dict[str, Any]]:
+    """Each plan against its truth."""
+    rows = []
+    made = truths()
+    for task, answered in zip(tasks(count, seed), plans, strict=True):
+        kind = list(made).index(task["truth"])
+        truth = made[task["truth"]](np.random.default_rng([seed, kind, task["place"]]))
+        for answer in answered:
+            if answer is None or answer["odds"] is None:
+                continue
+            names = [name for name, _, _ in answer["fits"]]
+            sizes, tokens = (np.array([row[i] for row in answer["fits"]]) for i in (1, 2))
+            error = truth(sizes / 1e9, tokens, names)
+            own = next(i for i, row in enumerate(answer["fits"]) if [row[0], row[2]] == answer["pick"])
+            low, high = answer["interval"]
+            rows.append(
+                {
+                    "truth": task["truth"],
+                    "place": task["place"],
+                    "right": bool(error[own] <= error.min() + 1e-9),
+                    "covered": bool(low <= error[own] <= high),
+                    "regret": float(error[own] - error.min()),
+                    "odds": answer["odds"],
+                    "out_rated": bool(answer["rival"] > answer["odds"] + 1e-9),
+                }
+            )
+    return rows
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Per truth, per bin of the odds, and in all."""
+    by_truth, bins = {}, []
+    for name in truths():
+        own = [row for row in rows if row["truth"] == name]
+        top = [row["right"] for row in own if row["odds"] >= 0.98]
+        by_truth[name] = {
+            "plans": len(own),
+            "pick_truly_best": float(np.mean([row["right"] for row in own])),
+            "interval_covers": float(np.mean([row["covered"] for row in own])),
+            "mean_regret": float(np.mean([row["regret"] for row in own])),
+            "98_or_more_right": f"{sum(top)}/{len(top)}",
+        }
+    for low, high in pairwise(BINS):
+        own = [row for row in rows if low <= row["odds"] < high]
+        if own:
+            clusters = {}
+            for row in own:
+                clusters.setdefault((row["truth"], row["place"]), []).append(row["right"] - row["odds"])
+            sums = np.array([sum(one) for one in clusters.values()])
+            bins.append(
+                {
+                    "from": low,
+                    "plans": len(own),
+                    "stated": float(np.mean([row["odds"] for row in own])),
+                    "right": float(np.mean([row["right"] for row in own])),
+                    "standard_error": float(np.sqrt(np.sum(sums**2)) / len(own)),
+                }
+            )
+    return {
+        "interval_covers": float(np.mean([row["covered"] for row in rows])),
+        "out_rated_by_a_printed_rival": sum(row["out_rated"] for row in rows),
+        "by_truth": by_truth,
+        "bins": bins,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--truths", type=int, default=200, help="of each kind")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier version")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    versions = {"now": Path(__file__).resolve().parents[1]} | ({"before": asked.before} if asked.before else {})
+    given = list(tasks(asked.truths, asked.seed))
+    found: dict[str, Any] = {}
+    for name, checkout in versions.items():
+        rows = judged(asked.truths, asked.seed, answers(checkout, given))
+        found[name] = summary(rows)
+        for truth, one in found[name]["by_truth"].items():
+            say(f"{name}, {truth}: " + ", ".join(f"{key} {value}" for key, value in one.items()))
+        for one in found[name]["bins"]:
+            say(f"{name}, odds: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
+    write_result(
+        "odds",
+        {
+            "environment": environment(("numpy", "scipy")),
+            "truths": asked.truths,
+            "plans_a_truth": PLANS,
+            "noise": NOISE,
+            **found,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

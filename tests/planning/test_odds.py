@@ -1,0 +1,26 @@
+"""The benchmark of odds: its truths are what they say, and its judgement is that of brute force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_plans_of_known_truths_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import odds
+
+    given = list(odds.tasks(1, 3))
+    assert given == list(odds.tasks(1, 3))
+    assert {task["truth"] for task in given} == set(odds.truths())
+    rows = odds.judged(1, 3, odds.answers(BENCHMARKS.parent, given))
+    assert len(rows) > 0.9 * len(given) * odds.PLANS
+    assert all(row["regret"] >= 0 and row["right"] == (row["regret"] <= 1e-9) for row in rows)
+    found = odds.summary(rows)
+    assert found["interval_covers"] == pytest.approx(np.mean([row["covered"] for row in rows]))
+    assert sum(one["plans"] for one in found["bins"]) == len(rows)
+    assert sum(one["plans"] for one in found["by_truth"].values()) == len(rows)
