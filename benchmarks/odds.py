@@ -230,6 +230,25 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def draw(found: dict[str, Any], path: Path) -> None:
+    """Stated odds against how often they were right, of each version."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="true odds")
+    for name, one in found.items():
+        stated, right, error = (
+            np.array([row[key] for row in one["bins"]]) for key in ("stated", "right", "standard_error")
+        )
+        axes.errorbar(stated, right, 2 * error, marker="o", capsize=3, label=name)
+    axes.set(
+        xlabel="stated probability of being best", ylabel="how often the pick was best", xlim=(0, 1.02), ylim=(0, 1.05)
+    )
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--truths", type=int, default=200, help="of each kind")
@@ -246,6 +265,7 @@ def main() -> None:
             say(f"{name}, {truth}: " + ", ".join(f"{key} {value}" for key, value in one.items()))
         for one in found[name]["bins"]:
             say(f"{name}, odds: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
+    draw(dict(reversed(found.items())), Path(__file__).resolve().parents[1] / "docs" / "pictures" / "odds.png")
     write_result(
         "odds",
         {
