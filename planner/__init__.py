@@ -289,19 +289,19 @@ _WHERE = {
 """Public name -> the module that has it, with ":" and its name there where that is another. Loaded when asked for."""
 
 
+def _released_hint(taken: tuple[str, ...], name: str, value: Any) -> str:
+    """Which function costs a released model, where `cost` is asked for one."""
+    say = f"planner.released_cost costs a released model: say planner.released_cost(hub_id, {name}=...)"
+    return say if name in ("image", "knobs", "count_with") else ""
+
+
 def _limit_hint(taken: tuple[str, ...], name: str, value: Any) -> str:
     """Where a limit belongs that was given beside the budget."""
     if "budget" not in taken:
         return ""
-    from planner.base.errors import UnknownNameError
-    from planner.base.quantities import shown
-    from planner.planning.limits import find_limit
+    from planner.planning.limits.kinds import said_in_a_budget
 
-    try:
-        kind = find_limit(name)
-    except UnknownNameError:
-        return ""
-    return f"a limit stands in the budget: say budget=Budget({kind.keyword}={shown(value)})"
+    return said_in_a_budget(name, value)
 
 
 def _public(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -396,5 +396,5 @@ if not TYPE_CHECKING:  # type checkers read the imports above, so that they know
             what, extra = ("torch and transformers", "[vlm]") if heavy else (missing, "")
             which = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())[:120]})"
             raise InputError(f"{name} needs {what}: pip install 'vlm-planner{extra}'{which}") from None
-        globals()[name] = found = _with_suggestions(found, name, _limit_hint)
+        globals()[name] = found = _with_suggestions(found, name, _released_hint if name == "cost" else _limit_hint)
         return found

@@ -64,7 +64,7 @@ def next_run(
         str | None,
         typer.Option(
             help="With --models: what they are evaluated on, lmms-eval tasks by commas, all questions of which are "
-            "paid for; default: mmmu_val, 900 questions."
+            "paid for; default: what stands for the law's tasks (docvqa_val for ocr), else mmmu_val, 900 questions."
         ),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="With --models: a number of questions instead.")] = None,

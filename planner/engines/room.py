@@ -64,9 +64,13 @@ def room_for(model: ReleasedModel, workload: Workload, sizes: Iterable[ImageSize
         length = min(length, limit)
     spare = length - (needed - TEMPLATE_TOKENS)
     each = "an image" if images == 1 else f"{images} images"
+    if model.seen.in_sequence:
+        seen = f"{each} of up to {image_tokens} tokens ({largest} has {planned[largest]})"
+    else:
+        seen = f"{images * image_tokens} for {each} (what cross-attention reads of images stands beside it)"
     said = (
         f"a context of {length} tokens has room for {text} tokens of text, {workload.generated_tokens} of the answer, "
-        f"{each} of up to {image_tokens} tokens ({largest} has {planned[largest]}) and {spare} for the chat template"
+        f"{seen} and {spare} for the chat template"
     )
     if most > image_tokens:
         said += f"; as published, larger images than {largest} have up to {most} tokens, which it has no room for"

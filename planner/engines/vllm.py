@@ -58,7 +58,9 @@ class _Vllm(HubEngine):
 
     def limit_words(self, asked: Asked) -> list[str]:
         context = [] if asked.context_tokens is None else ["--max-model-len", str(asked.context_tokens)]
-        return [*context, "--limit-mm-per-prompt", json.dumps({"image": asked.images})]
+        # Memory is set aside for videos unless they are ruled out; a model that takes none never looks at their limit
+        # (allowed_mm_limits in vllm/multimodal/processing/context.py).
+        return [*context, "--limit-mm-per-prompt", json.dumps({"image": asked.images, "video": 0})]
 
     def memory_words(self, held: Held) -> tuple[list[str], tuple[str, ...]]:
         """Of what is on the device it takes a share for weights, cache, activations and graphs, the driver's own part

@@ -132,7 +132,7 @@ def next_run(
             folders.
         image: of a request to a released model, as `plan` takes it; visual tokens are the mean of a mixture.
         benchmark: what released models are evaluated on: tasks of lmms-eval by name, whose questions are the samples;
-            by default "mmmu_val", 900 questions.
+            by default what stands for the law's tasks ("docvqa_val" for the law ocr), else "mmmu_val", 900 questions.
         samples: a number of questions instead of a benchmark.
         model_sd: standard deviation of a released model's own offset from the law, in error; 0: all of them follow
             the law. By default 0.015, that of PaliGemma 2's models about a line in ln N.

@@ -24,6 +24,11 @@ def extrapolations(law: Law, best: Candidate, released: Released | None = None) 
     out = [told] if (told := not_known(law, released)) else []
     if best.llm.active_params < best.llm.params:
         out.append(_all_experts(best))
+    if best.released is not None and not best.released.seen.in_sequence:
+        out.append(
+            f"the image tokens of {best.released.checkpoint.name} are read by cross-attention and never enter the "
+            "language model's sequence, which is what the law's T counts"
+        )
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
         size = quantity == "llm_params"
         value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)

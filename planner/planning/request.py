@@ -15,7 +15,7 @@ from planner.planning.limits import LIMITS, LimitKind, find_limit, limits_in_uni
 __all__ = ["Budget", "Load", "Quantity", "Workload", "as_budget", "as_workload"]
 
 Quantity: TypeAlias = str | float
-"""A text with a unit ("150 ms"), or a plain number in the base unit (seconds, bytes, FLOPs, joules)."""
+"""A text with a unit ("150 ms"), or a plain number in the base unit, which the name has to say: ttft_s=0.15."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -29,7 +29,9 @@ class Budget:
     Every limit of the table is a keyword: `ttft`, `tpot`, `latency` (times of a request), `memory` (peak on one device;
     that of the hardware by default), `energy` (joules of a request), `price` (of a million requests), and
     `requests_per_second` (of all GPUs, at least). A limit that was registered from outside is one too. The names with
-    their units (`ttft_s`, `memory_bytes`), under which a budget gives the values back, are taken as well.
+    their units (`ttft_s`, `memory_bytes`), under which a budget gives the values back, are taken as well. A time as a
+    plain number is taken under these alone, `ttft_s=0.15`, and so is a memory of under a million bytes: `ttft=150` says
+    neither ms nor s.
 
     Args:
         flops: FLOPs of one request.
@@ -38,7 +40,7 @@ class Budget:
         more: a limit each; None is no limit.
 
     Raises:
-        QuantityError: a limit that is no positive number of its unit, or no limit at all.
+        QuantityError: a limit that is no positive number of its unit or lacks a unit, or no limit at all.
         UnknownNameError: no such limit or convention.
         InputError: a limit that is given twice.
     """
@@ -96,8 +98,10 @@ class Budget:
         parts = []
         for kind, value in self.kinds():
             text = kind.show(value)
-            said = repr(text) if kind.reads(text) == value else repr(value)
-            parts.append(f"{'flops' if kind.name == 'flops' else kind.keyword}={said}")
+            if kind.reads(text) == value:
+                parts.append(f"{'flops' if kind.name == 'flops' else kind.keyword}={text!r}")
+            else:
+                parts.append(f"{kind.name}={value!r}")
         if self.convention != FULL:
             parts.append(f"convention={self.convention!r}")
         return f"Budget({', '.join(parts)})"
@@ -116,7 +120,7 @@ def _read(given: Mapping[str, Quantity | None]) -> dict[str, float]:
             continue
         if kind.name in found:
             raise InputError(f"{key}: this limit is given twice, as {kind.keyword} and {kind.name}; leave one out")
-        found[kind.name] = kind.parse(value, kind.keyword if key.lower() == "flops" else key)
+        found[kind.name] = kind.parse(value, kind.keyword) if key.lower() == "flops" else kind.read_given(value, key)
     return found
 
 

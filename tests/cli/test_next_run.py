@@ -218,3 +218,9 @@ def test_the_command_of_a_recommendation_keeps_every_limit(run: Run, tmp_path: P
     assert content["budget"] == {"ttft_s": 0.06, "memory_bytes": 30 * 2**30}
     assert content["pick"]["llm"] == plan.best.llm.name
     assert content["pick"]["visual_tokens"] == plan.best.visual_tokens
+
+
+def test_a_law_of_reading_text_is_evaluated_on_documents(run: Run) -> None:
+    assert "an evaluation: 5,349 questions of docvqa_val" in run("next-run", "ocr", *RELEASED[1:]).words
+    words = run("plan", "--law", "ocr", *RELEASED[1:]).words
+    assert "most informative for their cost (5,349 questions of docvqa_val): evaluating " in words

@@ -47,7 +47,7 @@ def test_the_lines_to_type() -> None:
     two = Run(precision="fp8", kv_precision="fp8", tensor_parallel=2)
     assert command("vllm", "Qwen/Qwen3-VL-8B-Instruct", two, 8192, **pixels).command == (
         "vllm serve Qwen/Qwen3-VL-8B-Instruct --dtype bfloat16 --quantization fp8_per_channel --tensor-parallel-size 2 "
-        "--max-model-len 8192 --limit-mm-per-prompt '{\"image\": 1}' --kv-cache-dtype fp8 "
+        '--max-model-len 8192 --limit-mm-per-prompt \'{"image": 1, "video": 0}\' --kv-cache-dtype fp8 '
         "--mm-processor-kwargs '{\"max_pixels\": 401408}'"
     )
     assert command("sglang", "Qwen/Qwen3-VL-8B-Instruct", two, 8192, **pixels).command == (

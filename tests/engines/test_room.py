@@ -50,6 +50,14 @@ def test_as_published_the_largest_planned_image_counts_and_larger_ones_are_said(
     assert f"up to {seen} tokens (4000x3000 has {seen})" in large.text
 
 
+def test_an_image_that_cross_attention_reads_takes_a_placeholder() -> None:
+    model = ReleasedModel.of_checkpoint("meta-llama/Llama-3.2-11B-Vision-Instruct", "1024x768")
+    assert room_for(model, REQUEST, [SIZE]).text == (
+        "a context of 1024 tokens has room for 120 tokens of text, 200 of the answer, 1 for an image (what "
+        "cross-attention reads of images stands beside it) and 703 for the chat template"
+    )
+
+
 def test_never_beyond_the_context_of_the_model() -> None:
     model = ReleasedModel.of_checkpoint("llava-hf/llava-1.5-7b-hf", "1024x768")
     found = room_for(model, Workload(3000, 400), [SIZE])
@@ -96,7 +104,7 @@ def test_a_plan_serves_the_longest_request_and_the_largest_image(tmp_path: Path)
     assert 2500 + 700 + 2 * largest + TEMPLATE_TOKENS <= room.context_tokens
     assert served(plan, "vllm", "--max-model-len") == served(plan, "sglang", "--context-length")
     assert served(plan, "vllm", "--max-model-len") == str(room.context_tokens)
-    assert served(plan, "vllm", "--limit-mm-per-prompt") == '{"image": 2}'
+    assert served(plan, "vllm", "--limit-mm-per-prompt") == '{"image": 2, "video": 0}'
     share = float(served(plan, "vllm", "--gpu-memory-utilization"))
     card = plan.deployment.hardware
     assert card is not None

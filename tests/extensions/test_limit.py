@@ -100,7 +100,7 @@ def test_it_conflicts_as_any_other() -> None:
     quick = alone["ttft_s"].min() * 1.01
     least = alone["carbon_grams"].min() * 1.01
     with pytest.raises(NothingFitsError) as caught:
-        plan(planner.Budget(carbon=least, ttft=quick), **batches)
+        plan(planner.Budget(carbon=least, ttft_s=quick), **batches)
     assert str(caught.value) == (
         f"no candidate meets both limits, TTFT at most {1e3 * quick:.3g} ms and carbon per request at most "
         f"{1e3 * least:.3g} mg; each alone can be met: loosen one"

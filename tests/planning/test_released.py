@@ -62,7 +62,7 @@ def rows(
     load = Load(workload, workload)
     axes = ReleasedAxes.of(find_checkpoints(models), mix, load_law("reasoning"), load, precision is None)
     deployment = as_deployment(
-        Budget(ttft=1.0), "h100-sxm", precision or axes.own_precisions(), None, tensor_parallel, batches, None, None
+        Budget(ttft_s=1.0), "h100-sxm", precision or axes.own_precisions(), None, tensor_parallel, batches, None, None
     )
     space = axes.evaluate(deployment, load, "full")
     assert len(space.table)
@@ -311,7 +311,7 @@ def test_a_plan_says_where_no_engine_serves_its_pick(model: str, precision: str,
         generated_tokens=32,
         hardware="h100-sxm",
         precision=precision,
-        budget=planner.Budget(ttft=1.0),
+        budget=planner.Budget(ttft_s=1.0),
     )
     told = [one for one in found.assumptions if "as known here" in one]
     assert told == ([] if said is None else [said])
@@ -389,3 +389,13 @@ def test_an_older_plan_in_bf16_is_made_again_in_what_the_card_has() -> None:
     found = planner.plan(budget=planner.Budget(ttft="1 s"), **asked)
     older = replace(found, deployment=replace(found.deployment, precisions=("bf16",)), all_candidates=None)
     assert replan(older).best == found.best
+
+
+def test_a_pick_whose_images_cross_attention_reads_says_what_the_law_counts() -> None:
+    found = plan(law="ocr", models="meta-llama/Llama-3.2-11B-Vision-Instruct", budget=Budget(ttft="5 s"))
+    said = (
+        "the image tokens of Llama-3.2-11B-Vision-Instruct are read by cross-attention and never enter the language "
+        "model's sequence, which is what the law's T counts"
+    )
+    assert said in found.extrapolates and said in found.to_dict()["extrapolates"]
+    assert not any("cross-attention" in one for one in plan().extrapolates)

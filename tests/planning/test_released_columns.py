@@ -49,7 +49,7 @@ def numbers(
     checkpoints = find_checkpoints("released")
     axes = ReleasedAxes.of(checkpoints, ImageMix.of(mix), load_law("reasoning"), load, precisions is None)
     tried = precisions or axes.own_precisions()
-    deployment = as_deployment(Budget(ttft=1.0), hardware, tried, kv, tensor_parallel, batches, None, None)
+    deployment = as_deployment(Budget(ttft_s=1.0), hardware, tried, kv, tensor_parallel, batches, None, None)
     space = axes.evaluate(deployment, load, convention)
     found: dict[str, NDArray[Any]] = {}
     for number, block in enumerate(space.blocks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
 
+import numpy as np
 import pytest
 
 from planner.base.errors import QuantityError, UnknownNameError
@@ -28,6 +29,30 @@ def test_budget_that_is_no_amount_is_refused(given: object) -> None:
 def test_budget_without_a_limit_is_refused(given: dict[str, None]) -> None:
     with pytest.raises(QuantityError, match=r"^Budget: expected at least one limit, got none: FLOPs of one request, "):
         Budget(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("ttft", 150, "ttft: 150 has no unit: write it as in ttft='150 ms' or ttft_s=0.15"),
+        ("TTFT", 0.1, "TTFT: 0.1 has no unit: write it as in ttft='150 ms' or ttft_s=0.15"),
+        ("tpot", np.float64(20), "tpot: 20.0 has no unit: write it as in tpot='30 ms' or tpot_s=0.03"),
+        ("latency", 2, "latency: 2 has no unit: write it as in latency='2 s' or request_s=2"),
+        ("memory", 24, "memory: 24 has no unit: write it as in memory='24 GiB' or memory_bytes=25769803776"),
+    ],
+)
+def test_a_plain_number_needs_a_name_with_its_unit(key: str, value: float, said: str) -> None:
+    for given in ({key: value}, {"limits": {key: value}}):
+        with pytest.raises(QuantityError) as caught:
+            Budget(**given)  # type: ignore[arg-type]
+        assert str(caught.value) == said
+
+
+def test_plain_numbers_whose_unit_is_plain() -> None:
+    found = Budget(ttft_s=150, memory=24e9, price=3, energy=50, requests_per_second=2)
+    assert (found.ttft_s, found.memory_bytes, found.price, found.energy) == (150.0, 24e9, 3.0, 50.0)
+    odd = Budget(2e12 + 1, ttft_s=1 / 3, memory=24e9 + 1, price=1 / 3)
+    assert eval(repr(odd), {"Budget": Budget}) == odd
 
 
 def test_budget_of_an_unknown_convention_is_refused() -> None:

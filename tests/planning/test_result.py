@@ -450,7 +450,7 @@ def test_what_was_released_has_a_short_repr() -> None:
     found = plan(
         models="qwen3-vl",
         image="640x480",
-        budget=Budget(ttft=0.1),
+        budget=Budget(ttft_s=0.1),
         hardware="h100-sxm",
         workload=Workload(50, 32),
     )

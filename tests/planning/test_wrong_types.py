@@ -132,6 +132,12 @@ def test_a_budget_that_no_limit_reads_is_no_count_of_flops(budget: str | None) -
     [
         ("plan", "query_token", "no argument of plan is called 'query_token'; did you mean 'query_tokens'?"),
         ("cost", "precison", "no argument of cost is called 'precison'; did you mean 'precision'?"),
+        (
+            "cost",
+            "image",
+            "no argument of cost is called 'image'; planner.released_cost costs a released model: say "
+            "planner.released_cost(hub_id, image=...)",
+        ),
         ("fit", "frm", "no argument of fit is called 'frm'; did you mean 'form'?"),
         ("write_report", "overwite", "no argument of write_report is called 'overwite'; did you mean 'overwrite'?"),
         ("load_law", "ttft", "no argument of load_law is called 'ttft'; there are: name, form"),

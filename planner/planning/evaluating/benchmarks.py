@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from planner.base.errors import InputError
 from planner.base.registry import Registry
+from planner.laws.combined import Law
 from planner.planning.deployment import several
 
 DEFAULT_BENCHMARK = "mmmu_val"
-"""Where neither a benchmark nor a number of questions is named."""
+"""Where neither a benchmark nor a number of questions is named, and none stands for the law's tasks."""
+_READING = ("ocr-like (mean)", "ocr-like", "ocr", "ocrbench", "docvqa", "textvqa", "textvqa_val", "infovqa_val")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Benchmark:
     questions: int
     split: str = ""
     """Of the data set."""
+    stands_for: tuple[str, ...] = ()
+    """Tasks that a law's runs may name beside it: of a law of these alone it is the default."""
 
 
 BENCHMARKS: Registry[Benchmark] = Registry("benchmark", Benchmark)
@@ -43,12 +47,19 @@ for _one in (
     Benchmark("vizwiz_vqa_val", 4319, "VizWiz-VQA, val"),
     Benchmark("mmbench_en_dev", 4329, "MMBench in English, dev"),
     Benchmark("textvqa_val", 5000, "TextVQA, validation"),
-    Benchmark("docvqa_val", 5349, "DocVQA, validation"),
+    Benchmark("docvqa_val", 5349, "DocVQA, validation", _READING),
     Benchmark("pope", 9000, "POPE, test"),
     Benchmark("gqa", 12578, "GQA, testdev balanced"),
     Benchmark("vqav2_val", 214354, "VQAv2, validation"),
 ):
     BENCHMARKS.register(_one)
+
+
+def default_benchmark(law: Law) -> Benchmark:
+    """What released models are evaluated on where nothing is named: the first that stands for all tasks of the law."""
+    tasks = {task.lower() for task in law.tasks}
+    found = (one for one in BENCHMARKS if tasks and tasks <= {one.name, *one.stands_for})
+    return next(found, BENCHMARKS.find(DEFAULT_BENCHMARK))
 
 
 def find_benchmarks(names: str | Benchmark | Iterable[str | Benchmark]) -> tuple[Benchmark, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from planner.laws.beliefs import Spread
 from planner.laws.run_gains import gains
 from planner.planning.distinct import distinct_rows
-from planner.planning.evaluating.benchmarks import BENCHMARKS, DEFAULT_BENCHMARK
+from planner.planning.evaluating.benchmarks import default_benchmark
 from planner.planning.evaluating.result import MODEL_SD
 from planner.planning.result import Plan
 from planner.planning.transfer import unmeasured
@@ -61,7 +61,7 @@ def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     named = np.array([one.name not in unnamed for one in released.selection.checkpoints])
     model = table.llm_index[rows][chosen]
     offset = np.where(named[model], -1, model)
-    questions = BENCHMARKS.find(DEFAULT_BENCHMARK).questions
+    questions = default_benchmark(plan.law).questions
     spread = Spread(MODEL_SD, np.concatenate([offset, offset]))
     found = gains(plan.law, points, points, spread=spread, questions=questions)
     new = ~(found.measured & named[model])

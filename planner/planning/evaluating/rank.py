@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.laws.beliefs import Spread
+from planner.laws.combined import Law
 from planner.laws.run_gains import Gains, batch_of, gains
 from planner.parts.images.base import Setting
 from planner.planning.candidate import Candidate
-from planner.planning.evaluating.benchmarks import DEFAULT_BENCHMARK, Benchmark, find_benchmarks
+from planner.planning.evaluating.benchmarks import Benchmark, default_benchmark, find_benchmarks
 from planner.planning.evaluating.lmms_eval import evaluation_command
 from planner.planning.evaluating.result import (
     MODEL_SD,
@@ -58,7 +59,8 @@ def rank_evaluations(
 
     Args:
         plan: a plan among released models.
-        benchmark: what the models are evaluated on; its questions are the samples. "mmmu_val" by default.
+        benchmark: what the models are evaluated on; its questions are the samples; by default what stands for the
+            law's tasks ("docvqa_val" for the law ocr), else "mmmu_val".
         samples: a number of questions instead.
         model_sd: standard deviation of a model's own offset from the law, in error; 0: all models follow the law. By
             default `MODEL_SD`.
@@ -72,7 +74,7 @@ def rank_evaluations(
         InputError: a plan of what is to be trained, a law without runs, or nothing that could be evaluated.
         UnknownNameError: no such benchmark.
     """
-    sets, questions = _questions(benchmark, samples)
+    sets, questions = _questions(plan.law, benchmark, samples)
     sd = MODEL_SD if model_sd is None else _not_negative(model_sd)
     whole_number(together, "together", 1)
     ground = Ground.of(plan)
@@ -240,14 +242,14 @@ class Ground:
 
 
 def _questions(
-    benchmark: str | Benchmark | Iterable[str | Benchmark] | None, samples: int | None
+    law: Law, benchmark: str | Benchmark | Iterable[str | Benchmark] | None, samples: int | None
 ) -> tuple[tuple[Benchmark, ...], int]:
     """The benchmarks, () where only a number was given, and their questions. Raises InputError, UnknownNameError."""
     if samples is not None:
         if benchmark is not None:
             raise InputError("samples: a benchmark has its own number of questions; leave out benchmark= or samples=")
         return (), whole_number(samples, "samples", 1)
-    sets = find_benchmarks(DEFAULT_BENCHMARK if benchmark is None else benchmark)
+    sets = find_benchmarks(default_benchmark(law) if benchmark is None else benchmark)
     return sets, sum(one.questions for one in sets)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import format_percent
+from planner.base.errors import InputError, QuantityError, UnknownNameError
+from planner.base.quantities import format_percent, shown
 from planner.base.registry import Registry
 from planner.hardware import Hardware
 from planner.planning.limits.needs import Need
@@ -80,6 +80,8 @@ class LimitKind:
     """What has to be known too."""
     typed: Callable[[str, str], float] | None = None
     """As `parse`, for texts that people type: refuses those whose unit was forgotten. `parse` where it is left out."""
+    example: float | None = None
+    """A usual value in the base unit, for messages."""
     of_hardware: Callable[[Hardware], float] | None = None
     """What the hardware allows by itself, whatever the budget says."""
     batching_helps: bool = False
@@ -116,6 +118,19 @@ class LimitKind:
         """A text that somebody typed. Raises QuantityError."""
         return (self.typed or self.parse)(text, where)
 
+    def read_given(self, value: Any, key: str) -> float:
+        """A number or a text that was given under its keyword or its name.
+
+        Raises QuantityError as `parse` does, and for a plain number under the keyword, which names no unit, where
+        `read_typed` refuses such a text too.
+        """
+        found = self.parse(value, key)
+        if isinstance(value, str) or key.lower() == self.name or self.reads(repr(found)) is not None:
+            return found
+        number = f"{self.name}=" if self.example is None else f"{self.name}={as_number(self.example)}"
+        text = "a text with its unit" if self.example is None else f"{self.keyword}={self.show(self.example)!r}"
+        raise QuantityError(f"{key}: {shown(value)} has no unit: write it as in {text} or {number}", value)
+
     def reads(self, text: str) -> float | None:
         """What a text that somebody typed is read as; None where it is refused."""
         try:
@@ -125,7 +140,7 @@ class LimitKind:
 
     def exact_text(self, value: float) -> str:
         """A value as people write it where that is exact, else at full precision; `read_typed` gives it back."""
-        number = repr(int(value)) if value.is_integer() and value < 1e15 else repr(value)
+        number = as_number(value)
         texts = (self.show(value).replace(" ", "").replace("µ", "u"), number)
         return next((text for text in texts if self.reads(text) == value), f"{number}{self.unit}")
 
@@ -217,6 +232,21 @@ def find_limit(key: object) -> LimitKind:
     if found is None:
         raise UnknownNameError("limit", key, [kind.keyword for kind in LIMITS])
     return found
+
+
+def said_in_a_budget(key: str, value: object) -> str:
+    """What to say instead where a limit was given beside the budget; "" of what is no limit."""
+    try:
+        kind = find_limit(key)
+    except UnknownNameError:
+        return ""
+    name = kind.keyword if isinstance(value, str) else kind.name
+    return f"a limit stands in the budget: say budget=Budget({name}={shown(value)})"
+
+
+def as_number(value: float) -> str:
+    """A number at full precision, whole ones without a point."""
+    return repr(int(value)) if value.is_integer() and value < 1e15 else repr(value)
 
 
 def limits_in_unit_of(value: object) -> tuple[LimitKind, ...]:

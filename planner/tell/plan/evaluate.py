@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from planner.base.errors import FitError, InputError
-from planner.planning.evaluating.benchmarks import BENCHMARKS, DEFAULT_BENCHMARK
+from planner.planning.evaluating.benchmarks import default_benchmark
 from planner.planning.evaluating.first import First, first_evaluations
 from planner.planning.result import Plan
 from planner.tell import values as v
@@ -26,9 +26,9 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
         return
     told = [_evaluation(one) for one in found if one.expected_gain >= _NO_DIFFERENCE]
     if told:
-        questions = BENCHMARKS.find(DEFAULT_BENCHMARK).questions
+        asked = default_benchmark(plan.law)
         per = line(
-            v.count(questions, "questions of an evaluation"), " questions of ", foreign(DEFAULT_BENCHMARK, "benchmark")
+            v.count(asked.questions, "questions of an evaluation"), " questions of ", foreign(asked.name, "benchmark")
         )
         yield Paragraph(line("most informative for their cost (", per, "): evaluating ", joined(told)))
     if (command := rank_command(plan)) is not None and plan.law.n_runs:
