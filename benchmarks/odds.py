@@ -209,7 +209,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for low, high in pairwise(BINS):
         own = [row for row in rows if low <= row["odds"] < high]
         if own:
-            clusters = {}
+            clusters: dict[tuple[str, int], list[float]] = {}
             for row in own:
                 clusters.setdefault((row["truth"], row["place"]), []).append(row["right"] - row["odds"])
             sums = np.array([sum(one) for one in clusters.values()])

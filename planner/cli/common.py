@@ -36,9 +36,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the output file.")]
 Law = Annotated[str, typer.Option(help="Shipped law, as the catalog lists them, or the path of a law file.")]
-FormName = Annotated[
-    str | None, typer.Option(help="One form of the law alone: additive, log-linear, ...; by default all forms (auto).")
-]
+FormName = Annotated[str | None, typer.Option(help="One form of the law alone; by default all forms together (auto).")]
 _FLOPS = LIMITS.find("flops")
 
 
