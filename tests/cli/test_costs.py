@@ -177,7 +177,7 @@ def test_plan_passes_on_every_limit_and_axis(run: Run) -> None:
     )  # fmt: skip
     # 196 patches of SigLIP-B give 4 and 49; 16 and 64 are left to the other tower
     budget = Budget(
-        5e12, "torch", ttft=0.25, tpot=0.06, latency=2.0, memory=20 * 2.0**30, energy=60.0, price=60.0,
+        5e12, "torch", ttft="250 ms", tpot="60 ms", latency="2 s", memory="20 GiB", energy=60.0, price=60.0,
         requests_per_second=4.0,
     )  # fmt: skip
     expected = planner.plan(
