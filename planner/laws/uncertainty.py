@@ -168,9 +168,17 @@ def _of_form(law: FittedLaw) -> Uncertainty:
 
 def _from_draws(draws: FloatArray, reference: int) -> Answer:
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
-    gap = np.quantile(draws - draws[:, [reference]], tail, axis=0)
-    return Answer(low, high, gap <= _ROUNDING, draws)
+    ordered = np.sort(draws, axis=0)
+    gap = _quantile(np.sort(draws - draws[:, [reference]], axis=0), tail)
+    return Answer(_quantile(ordered, tail), _quantile(ordered, 1 - tail), gap <= _ROUNDING, draws)
+
+
+def _quantile(ordered: FloatArray, share: float) -> FloatArray:
+    """Of columns in ascending order, as `np.quantile`, which loads all of masked arrays for it."""
+    place = share * (len(ordered) - 1)
+    below = min(int(place), len(ordered) - 2)
+    found: FloatArray = ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
+    return found
 
 
 def _root_sum(parts: FloatArray) -> FloatArray:

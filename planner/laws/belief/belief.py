@@ -176,7 +176,7 @@ class Belief:
         f, qf, gain = self._columns_of
         residual = np.empty_like(left)
         sized = c.sized[which]
-        for one in np.unique(sized):
+        for one in sorted(set(sized.tolist())):
             rows = np.flatnonzero(sized == one)
             residual[rows] = left[rows] @ c.precision[one]
         fitted = np.einsum("rkn,rn->rk", gain[which], left)
