@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from planner.base.errors import FitError, InputError
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
-from planner.laws.intervals import LEVEL, profiler
 from planner.laws.memo import remembered
-from planner.laws.posterior import posterior
+from planner.laws.profile.base import LEVEL
 from planner.laws.runs_belief import belief_of, points_of
 
 FloatArray = NDArray[np.float64]
@@ -82,6 +81,9 @@ class OneForm:
     law: FittedLaw
 
     def ask(self, asked: Asked) -> Answer:
+        from planner.laws.intervals import profiler  # only a plan by one form pays for their import
+        from planner.laws.posterior import posterior
+
         region = profiler(self.law, LEVEL)
         n, t, best = asked.llm_params, asked.visual_tokens, asked.reference
         low, high = region.predictions(n, t)
@@ -158,6 +160,8 @@ def _of(law: Law) -> Uncertainty:
 @remembered
 def _of_form(law: FittedLaw) -> Uncertainty:
     if not law.joint:
+        from planner.laws.intervals import profiler
+
         profiler(law, LEVEL)
         return OneForm(law)
     from planner.laws.joint import joint_interval
