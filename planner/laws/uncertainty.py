@@ -134,7 +134,8 @@ class Mixed:
             return _from_draws(total, asked.reference)
         weights = np.array(self.weights)[:, None]
         lows, highs = (np.array([getattr(one, side) for one in answers]) for side in ("low", "high"))
-        centre, half = np.sum(weights * (lows + highs) / 2, axis=0), _root_sum(weights * (highs - lows) / 2)
+        centre = np.sum(weights * (lows + highs) / 2, axis=0)
+        half = np.sqrt(np.sum((weights * (highs - lows) / 2) ** 2, axis=0))
         best = asked.reference
         return Answer(centre - half, centre + half, centre - half <= (centre + half)[best] + _ROUNDING, None)
 
@@ -182,9 +183,4 @@ def _quantile(ordered: FloatArray, share: float) -> FloatArray:
     place = share * (len(ordered) - 1)
     below = min(int(place), len(ordered) - 2)
     found: FloatArray = ordered[below] + (place - below) * (ordered[below + 1] - ordered[below])
-    return found
-
-
-def _root_sum(parts: FloatArray) -> FloatArray:
-    found: FloatArray = np.sqrt(np.sum(parts**2, axis=0))
     return found

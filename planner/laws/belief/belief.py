@@ -187,8 +187,5 @@ class Belief:
 
 def _joined(runs: Points, points: Points) -> tuple[FloatArray, FloatArray, Labels]:
     """ln N, ln T and the labels of both, the runs first."""
-    return (
-        np.concatenate([np.log(runs.n), np.log(points.n)]),
-        np.concatenate([np.log(runs.t), np.log(points.t)]),
-        np.concatenate([runs.llm, points.llm]),
-    )
+    log_n, log_t, llm = (np.concatenate(both) for both in zip(runs.where, points.where, strict=True))
+    return log_n, log_t, llm

@@ -50,7 +50,7 @@ class Means:
 
 
 def means_of(forms: Iterable[Form], n: FloatArray, t: FloatArray) -> Means:
-    """The means of all forms that can be told apart at the runs.
+    """The means of all forms that differ at the runs.
 
     A column that is constant over the runs, or that stands in a mean already, goes; a mean that has none left says
     nothing and is left out.
