@@ -30,6 +30,7 @@ benchmark: $(VENV)/.test       ## what we measure about ourselves, into benchmar
 laws: $(VENV)/.main            ## fit the shipped laws again from fitted_laws/runs/
 	$(BIN)/python -m fitted_laws.make_laws
 	$(BIN)/python -m fitted_laws.make_known
+	$(BIN)/python -m fitted_laws.make_variances
 
 docs: $(VENV)/.test            ## write docs/cli.md and docs/api.md again from the code
 	$(BIN)/python docs/make_reference.py
