@@ -139,7 +139,8 @@ def _now(plan: Plan) -> dict[str, float] | None:
     best, tried = plan.best, plan.tried.released
     assert best.released is not None and tried is not None
     only = Selection((best.released.checkpoint,))
-    axes = ReleasedAxes.of(only, tried.images, plan.law, plan.load, own_dtype=False)
+    law = None if plan.by_cost else plan.law
+    axes = ReleasedAxes.of(only, tried.images, law, plan.load, own_dtype=False)
     deployment = replace(
         plan.deployment,
         precisions=(best.precision,),

@@ -88,6 +88,13 @@ def plan(
     prompt_order: Annotated[
         str, typer.Option(help="image-first, text-first (query pass free), or both by commas.")
     ] = "image-first",
+    rank_by: Annotated[
+        str,
+        typer.Option(
+            help="error, as the law predicts it; with --models a cost alone, without a law: cost (the first limit of "
+            "this list), or the name of one, as price."
+        ),
+    ] = "error",
     frontier: Annotated[bool, typer.Option("--frontier", help="List the frontier too, beside its picture.")] = False,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the plan to this JSON file.")] = None,
     force: Force = False,
@@ -98,6 +105,8 @@ def plan(
         check_output("a plan", output, force)
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
+    if mix is not None and rank_by != "error":
+        raise InputError(f"--rank-by {rank_by}: a cost alone asks no law: leave out --mix or --rank-by")
     if models is not None and train:
         raise InputError("--models chooses among released models and --train what to train: give one of them")
     if not limits:
@@ -123,6 +132,7 @@ def plan(
         gpus=gpus,
         price_per_hour=price_per_hour,
         latency_source=latency_source,
+        rank_by=rank_by,
     )
     if output is not None:
         result.save(output, overwrite=force)

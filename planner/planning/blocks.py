@@ -22,6 +22,7 @@ from planner.laws.combined import Law
 from planner.parts.llms import Llm
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
+from planner.planning.distinct import distinct_rows
 from planner.planning.table import CandidateTable
 
 FloatArray = NDArray[np.float64]
@@ -34,9 +35,10 @@ class Block(ABC):
     """Candidates of one precision; arrays over (batch, tensor parallel, models, visual tokens)."""
 
     precision: str
-    law: Law
+    law: Law | None
+    """None where candidates are ordered by cost alone."""
     error: FloatArray
-    """(models, visual tokens)"""
+    """(models, visual tokens); nan without a law."""
     flops: Flops
     """(models, visual tokens), of a mean request"""
     memory: Memory
@@ -94,6 +96,14 @@ class Space:
     def possible(self) -> NDArray[np.bool_]:
         """What could run at all."""
         return self.shared & self.within_context
+
+    def listed_once(self, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Positions in a ranking of rows, ascending: a model that could run in several ways is listed once, in the best
+        of them."""
+        names = [(setup["compressor"], setup["vision"]) for setup in self.table.setups]
+        kinds = np.array([names.index(name) for name in names])[self.block_index[ranking]]
+        first, _ = distinct_rows(kinds, self.table.llm_index[ranking], self.table.visual_tokens[ranking])
+        return np.sort(first)
 
     def locate(self, row: int) -> tuple[Block, tuple[int, int, int, int]]:
         """The block of a row, and its position there (batch, tensor parallel, model, visual tokens)."""
@@ -179,7 +189,7 @@ def candidate_at(space: Space, row: int, kv_precision: str | None, doubt: dict[s
     table = space.table
     return Candidate(
         llm=table.llms[int(table.llm_index[row])],
-        predicted_error=float(block.error[i, j]),
+        predicted_error=None if block.law is None else float(block.error[i, j]),
         flops=block.flops.at(i, j),
         precision=block.precision,
         kv_precision=kv_precision,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from planner.base.codec import encode
+from planner.base.errors import InputError
 from planner.base.quantities import (
     format_bytes,
     format_flops,
@@ -39,8 +40,8 @@ class Candidate:
     llm: Llm
     visual_tokens: int
     """Per image."""
-    predicted_error: float
-    """The law's error, between 0 and 1 inside its data."""
+    predicted_error: float | None
+    """The law's error, between 0 and 1 inside its data; None where candidates are ordered by cost alone."""
     flops: Flops
     """FLOPs of one request by stage, in the plan's convention."""
     vision: Tower
@@ -92,9 +93,17 @@ class Candidate:
         return float(self.flops.total)
 
     @property
+    def error(self) -> float:
+        """Its predicted error. Raises InputError where no law predicts one, as candidates are ordered by cost alone."""
+        if self.predicted_error is None:
+            raise InputError(f"{self} has no predicted error: it was ordered by cost alone, without a law")
+        return self.predicted_error
+
+    @property
     def score(self) -> float | None:
-        """1 - predicted error; None for an error outside 0 to 1, which a law that was given by hand may predict."""
-        return score_of(self.predicted_error)
+        """1 - predicted error; None for an error outside 0 to 1, which a law that was given by hand may predict, and
+        without a law."""
+        return None if self.predicted_error is None else score_of(self.predicted_error)
 
     @property
     def knob(self) -> str:
@@ -114,7 +123,8 @@ class Candidate:
         parts = [str(self), self.precision]
         parts += [f"{self.tensor_parallel} GPUs"] if self.tensor_parallel > 1 else []
         parts += [f"batch {self.batch}"] if self.batch > 1 else []
-        parts += [f"error {format_fraction(self.predicted_error)}", format_flops(self.total_flops)]
+        parts += [] if self.predicted_error is None else [f"error {format_fraction(self.predicted_error)}"]
+        parts += [format_flops(self.total_flops)]
         parts += [f"TTFT {format_seconds(float(self.latency.ttft_s))}"] if self.latency is not None else []
         return f"Candidate({', '.join(parts)}, {format_bytes(float(self.memory.peak))} per device)"
 
@@ -166,7 +176,7 @@ class SlackOfPick:
 
 def error_text(candidate: Candidate) -> str:
     """A predicted error with its interval, and its score: "0.5019, 95 % interval 0.5000 to 0.5047; score 49.8 %"."""
-    text, between = format_fraction(candidate.predicted_error), ", "
+    text, between = format_fraction(candidate.error), ", "
     if candidate.interval is not None:
         low, high = candidate.interval
         text, between = f"{text}, 95 % interval {format_fraction(low)} to {format_fraction(high)}", "; "

@@ -57,7 +57,8 @@ def replan(plan: PlanLike) -> Plan:
     if (own := tried.released) is not None:
         from planner.planning.released import ReleasedAxes  # only who asks for them pays for their import
 
-        released = ReleasedAxes.of(own.selection, own.images, asked.law, asked.load, own.own_dtype)
+        law = None if asked.by_cost else asked.law
+        released = ReleasedAxes.of(own.selection, own.images, law, asked.load, own.own_dtype, asked.rank_by)
         return plan_among(released.timed_by(asked.deployment, asked.load), asked.budget, asked.load, asked.deployment)
     tokens = admissible(tried.visual_tokens, tried.compressors, tried.towers)
     axes = Axes(

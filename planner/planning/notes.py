@@ -48,8 +48,27 @@ def _all_experts(best: Candidate) -> str:
     )
 
 
-def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload, run: Run) -> tuple[str, ...]:
-    """What has to hold for the law to speak of this pick, in sentences."""
+def assumptions(law: Law | None, best: Candidate, budget: Budget, workload: Workload, run: Run) -> tuple[str, ...]:
+    """What has to hold for the law to speak of this pick, and for its costs, in sentences; of the costs alone without a
+    law."""
+    out = [] if law is None else _of_the_law(law, best)
+    if best.released is not None and (said := run.stands_in(best.released.checkpoint.dtype)):
+        out.append(f"{best.released.checkpoint.name} keeps its quality in {said}")
+    out += unserved(best, workload.images, run.hardware)
+    if best.latency is not None and best.latency.source == TRANSFERRED:
+        out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
+    if law is not None and workload.images > 1:
+        out.append(f"the law, measured with one image a request, holds for {workload.images}")
+    if budget.convention == PAPER:
+        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
+    if best.predicted_error is not None and not 0 <= best.predicted_error <= 1:
+        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
+    out += best.model.notes
+    return tuple(out)
+
+
+def _of_the_law(law: Law, best: Candidate) -> list[str]:
+    """What has to hold for the law to speak of this pick."""
     out = []
     if isinstance(law, FittedLaw) and "assumption" in law.joint:
         out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
@@ -63,19 +82,7 @@ def assumptions(law: Law, best: Candidate, budget: Budget, workload: Workload, r
         out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
     if best.precision not in _MEASURED_PRECISIONS:
         out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
-    if best.released is not None and (said := run.stands_in(best.released.checkpoint.dtype)):
-        out.append(f"{best.released.checkpoint.name} keeps its quality in {said}")
-    out += unserved(best, workload.images, run.hardware)
-    if best.latency is not None and best.latency.source == TRANSFERRED:
-        out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
-    if workload.images > 1:
-        out.append(f"the law, measured with one image a request, holds for {workload.images}")
-    if budget.convention == PAPER:
-        out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
-    if not 0 <= best.predicted_error <= 1:
-        out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
-    out += best.model.notes
-    return tuple(out)
+    return out
 
 
 def _of_the_parts(law: Law, best: Candidate) -> list[str]:

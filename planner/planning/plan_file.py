@@ -13,11 +13,11 @@ from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
 from planner.base.place import Place
-from planner.laws.combined import Law
 from planner.parts.connectors import Connector, Mlp
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.deployment import Deployment
 from planner.planning.limits import LIMITS, RELAXED_BY, limits_of
+from planner.planning.plan_laws import law_head, laws_of_file
 from planner.planning.plan_record import (
     CandidateRecord,
     Counts,
@@ -57,23 +57,11 @@ PLAN_FILE = FileFormat(
         "vision": lambda one: one.best.vision,
         "compressor": lambda one: one.best.compressor,
         "prompt_order": lambda one: one.best.prompt_order,
-        "law": lambda one: _law_head(one.law_file),
+        "law": lambda one: None if one.law_file is None else law_head(one.law_file),
     },
     hashed=HASH,
 )
 """The file of a plan. Version 1 named the parts without their numbers, and kept bytes and times of the pick alone."""
-
-
-def _law_head(law: Law) -> dict[str, Any]:
-    """What people want to know of the law first."""
-    return {
-        "name": law.name,
-        "form": law.form,
-        "status": law.status,
-        "advice": law.advice,
-        "at_bound": list(law.at_bound),
-        "runs_sha256": law.runs_sha256,
-    }
 
 
 def record(plan: Plan) -> PlanRecord:
@@ -83,7 +71,8 @@ def record(plan: Plan) -> PlanRecord:
         return tuple(one.record() for one in candidates)
 
     tried, (sizes, counts) = plan.tried, plan.tried.fitting_points
-    one_law = all(law is plan.law for law in plan.laws.values())
+    law = None if plan.by_cost else plan.law
+    one_law = all(one is law for one in plan.laws.values())
     return PlanRecord(
         best=replace(plan.best.record(), engine={one.engine: str(one) for one in serving(plan)}),
         runners_up=several(plan.runners_up),
@@ -98,7 +87,7 @@ def record(plan: Plan) -> PlanRecord:
         speed_limit_tokens=plan.speed_limit_tokens,
         candidates=Counts(tried.compared_count, tried.fitting_count),
         fitting_points=Points(sizes, counts),
-        law_file=plan.law,
+        law_file=law,
         law_files={} if one_law else plan.laws,
         inputs=_inputs(plan, one_law),
         made_with=plan.made_with or made_with(),
@@ -153,6 +142,7 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         latency_source=deployment.latency_source,
         one_law=one_law,
         released=released,
+        rank_by=plan.rank_by,
     )
 
 
@@ -223,13 +213,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         raise place.at("inputs").at("limits").complaint(str(error)) from None
     if set(limits) != set(found.limits):
         raise place.at("limits").wrong(f"the limits {', '.join(limits)}", ", ".join(found.limits))
-    if not (inputs.one_law or found.law_files):
-        raise place.missing("law_files")
     compressors = inputs.compressor if released is None else (found.best.compressor,)
-    laws = dict(found.law_files) or dict.fromkeys(compressors, found.law_file)
-    if set(laws) != set(compressors) or found.best.compressor not in laws:
-        raise place.at("law_files").wrong(f"a law for each of {', '.join(compressors)}", ", ".join(laws))
-    laws = _each_once(laws, found.law_file)
     return {
         "best": candidate(found.best),
         "runners_up": several(found.runners_up),
@@ -240,8 +224,8 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "limits": tuple(
             SlackOfPick(limits[name], one.used, one.binds, maybe(one.relaxed)) for name, one in found.limits.items()
         ),
-        "law": found.law_file,
-        "laws": laws,
+        "laws": laws_of_file(found, compressors, place),
+        "rank_by": inputs.rank_by,
         "budget": budget,
         "load": Load(inputs.workload, inputs.workload_p95, inputs.requests, inputs.workload_longest),
         "deployment": Deployment(
@@ -284,15 +268,3 @@ def _check_of_one(value: Any, place: Place) -> None:
     if is_dataclass(value):
         for field in fields(value):
             _check_of_one(getattr(value, field.name), place.at(field.name))
-
-
-def _each_once(laws: Mapping[str, Law], first: Law) -> dict[str, Law]:
-    """The same laws, equal ones as one object: what is known of a law goes with the object."""
-    distinct: list[Law] = [first]
-    for law in laws.values():
-        if not any(law is other or law.to_dict() == other.to_dict() for other in distinct):
-            distinct.append(law)
-    return {
-        name: next(one for one in distinct if one is law or one.to_dict() == law.to_dict())
-        for name, law in laws.items()
-    }

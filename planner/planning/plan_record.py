@@ -26,6 +26,7 @@ from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.stored import Part
 from planner.parts.towers import Tower
+from planner.planning.ranking import ERROR
 from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +60,8 @@ class CandidateRecord:
     llm_params: float
     """Nominal size."""
     visual_tokens: Annotated[int, COUNT]
-    predicted_error: float
+    predicted_error: float | None
+    """None where candidates are ordered by cost alone."""
     flops: Flops
     vision: str
     compressor: str
@@ -98,7 +100,7 @@ class CandidateRecord:
     @property
     def score(self) -> float | None:
         """1 - predicted error."""
-        return score_of(self.predicted_error)
+        return None if self.predicted_error is None else score_of(self.predicted_error)
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ class Inputs:
     """The longest request; None where there is one, or an earlier version wrote the file."""
     released: ReleasedInputs | None = field(default=None, metadata=SPARSE)
     """None where parts to build from were compared."""
+    rank_by: str = field(default=ERROR, metadata=SPARSE)
+    """By what candidates are ordered: "error", "cost", or the keyword of a limit."""
 
 
 @dataclass(frozen=True)
@@ -204,8 +208,8 @@ class PlanRecord:
     speed_limit_tokens: Annotated[int, COUNT] | None
     candidates: Counts
     fitting_points: Points
-    law_file: Annotated[Law, LAW_PART]
-    """The law of the pick's compressor."""
+    law_file: Annotated[Law, LAW_PART] | None
+    """The law of the pick's compressor; None where candidates are ordered by cost alone."""
     inputs: Inputs
     made_with: Mapping[str, str]
     """Versions that decide the numbers."""

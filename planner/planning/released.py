@@ -28,6 +28,7 @@ from planner.parts.images import ImageMix
 from planner.parts.released import Checkpoint, OwnConnector, Selection
 from planner.planning.blocks import Block, Costs, FloatArray, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
+from planner.planning.ranking import ERROR
 from planner.planning.released_cells import Cell, cells_of, mean_tokens
 from planner.planning.released_groups import Group, SideBySide
 from planner.planning.released_vision import ModelColumn, Vision
@@ -90,14 +91,25 @@ class ReleasedAxes:
 
     selection: Selection
     images: ImageMix
-    law: Law
+    law: Law | None
+    """None where candidates are ordered by cost alone."""
     own_dtype: bool
     """Whether each runs in the dtype that its files name, fp16 for bf16 on a card that has none, and in no other
     precision."""
     cells: tuple[Cell, ...]
+    rank_by: str = ERROR
+    """By what they are ordered: "error", which takes a law, or a cost alone, as `planner.planning.ranking` names it."""
 
     @classmethod
-    def of(cls, selection: Selection, images: ImageMix, law: Law, load: Load, own_dtype: bool) -> ReleasedAxes:
+    def of(
+        cls,
+        selection: Selection,
+        images: ImageMix,
+        law: Law | None,
+        load: Load,
+        own_dtype: bool,
+        rank_by: str = ERROR,
+    ) -> ReleasedAxes:
         """Every model with every value of its knob.
 
         Raises:
@@ -117,12 +129,12 @@ class ReleasedAxes:
         if not cells:
             raise InputError(f"no released model takes such images: {refused[-1][1]}")
         left = Selection(tuple(taken), refused=tuple(refused), asked=selection.asked)
-        return cls(left, images, law, own_dtype, tuple(cells))
+        return cls(left, images, law, own_dtype, tuple(cells), rank_by)
 
     @property
     def laws(self) -> Mapping[str, Law]:
-        """By the name of what stands in the compressor's place."""
-        return {SETUP["compressor"]: self.law}
+        """By the name of what stands in the compressor's place; {} where they are ordered by cost alone."""
+        return {} if self.law is None else {SETUP["compressor"]: self.law}
 
     def own_precisions(self, card: Hardware | None = None) -> tuple[str, ...]:
         """The dtypes that the models' files name, or what stands in for them on a card that has no bf16."""

@@ -13,6 +13,7 @@ from planner.parts.released import Models, find_checkpoints
 from planner.planning.choices import LawLike, law_of
 from planner.planning.deployment import several
 from planner.planning.question import Images
+from planner.planning.ranking import ERROR
 from planner.planning.released import ReleasedAxes
 from planner.planning.request import Load
 
@@ -32,6 +33,7 @@ def released_axes(
     load: Load,
     precision: str | Iterable[str] | None,
     card: Hardware | None,
+    rank_by: str = ERROR,
 ) -> tuple[ReleasedAxes, tuple[str, ...]]:
     """The axes of a plan among released models, and the precisions that are tried: by default each model's own dtype,
     or what stands in for it on a card that has no bf16.
@@ -43,7 +45,12 @@ def released_axes(
         raise InputError("law: a law for each compressor ranks what is to be trained; give one law with models=")
     assert image is not None
     axes = ReleasedAxes.of(
-        find_checkpoints(models, found_for_a_plan), as_images(image), law_of(law, form), load, precision is None
+        find_checkpoints(models, found_for_a_plan),
+        as_images(image),
+        law_of(law, form) if rank_by == ERROR else None,
+        load,
+        precision is None,
+        rank_by,
     )
     if precision is None:
         return axes, axes.own_precisions(card)

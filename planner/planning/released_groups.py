@@ -43,12 +43,12 @@ class SideBySide:
     request_tokens: FloatArray
     """Of a whole long request, (cells,)."""
     error: FloatArray
-    """(cells, 1)"""
+    """(cells, 1); nan without a law."""
     groups: tuple[Group, ...]
 
     @classmethod
     def of(
-        cls, own: Sequence[int], cells: Sequence[Cell], vision: Vision, mix: ImageMix, law: Law, convention: str
+        cls, own: Sequence[int], cells: Sequence[Cell], vision: Vision, mix: ImageMix, law: Law | None, convention: str
     ) -> SideBySide:
         """Some of the cells, by their positions among those that the vision sides are known of."""
         load, chosen = vision.load, tuple(cells[i] for i in own)
@@ -76,7 +76,9 @@ class SideBySide:
             cells=chosen,
             visual_tokens=wanted,
             request_tokens=_request_tokens(load.tail, long_tokens[0]),
-            error=np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1), names)),
+            error=np.full(sizes.shape, np.nan)
+            if law is None
+            else np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1), names)),
             groups=tuple(groups),
         )
 

@@ -22,10 +22,20 @@ from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import Law
 from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.deployment import Deployment
+from planner.planning.limits import LimitKind, find_limit
+from planner.planning.ranking import COST, ERROR
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
 from planner.planning.tried import Tried
-from planner.planning.words import binding_text, law_title, load_text, price_text, tied_text, way_to_run
+from planner.planning.words import (
+    binding_text,
+    cost_order_text,
+    law_title,
+    load_text,
+    price_text,
+    tied_text,
+    way_to_run,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +50,7 @@ class Plan(Result):
     """The best (LLM, visual tokens) pair under a budget, with the cost of everything that runs."""
 
     best: Candidate
-    """The candidate with the smallest predicted error that fits the budget."""
+    """The candidate with the smallest predicted error that fits the budget, or the smallest cost."""
     runners_up: tuple[Candidate, ...]
     """The next best that fit, best first."""
     tied: tuple[Candidate, ...]
@@ -55,10 +65,9 @@ class Plan(Result):
     """The best of each compressor, tower and prompt order that fits, best first; () where only one was tried."""
     limits: tuple[SlackOfPick, ...]
     """Every limit, and what 10 % more of it would buy."""
-    law: Law
-    """That of the pick's compressor."""
     laws: Mapping[str, Law] = field(hash=False)
-    """By name of each compressor that was tried: one law for all of them, or each its own."""
+    """By name of each compressor that was tried: one law for all of them, or each its own; {} where candidates are
+    ordered by cost alone."""
     budget: Budget
     load: Load
     """The request that was planned for."""
@@ -77,6 +86,28 @@ class Plan(Result):
     """Versions that it was planned with, of a plan that was read from a file; {} of one that was planned here."""
     earlier_sha256: str = field(default="", repr=False, compare=False)
     """Hash of the file that it was read from, if an earlier version wrote it."""
+    rank_by: str = ERROR
+    """By what candidates are ordered: "error", or a cost alone: "cost" (the first limit), or the keyword of a limit."""
+
+    @property
+    def law(self) -> Law:
+        """That of the pick's compressor. Raises InputError where candidates are ordered by cost alone."""
+        if self.by_cost:
+            raise InputError(
+                "the plan orders by cost alone and has no law, so it says nothing of quality; plan without rank_by= "
+                "for what a law says"
+            )
+        return self.laws[self.best.compressor.name]
+
+    @property
+    def by_cost(self) -> bool:
+        """Whether candidates are ordered by cost alone."""
+        return self.rank_by != ERROR
+
+    @property
+    def cost_kind(self) -> LimitKind:
+        """The kind of limit whose quantity is the cost that candidates are ordered by, or the frontier runs along."""
+        return find_limit(self.rank_by) if self.rank_by not in (ERROR, COST) else self.limits[0].limit.kind
 
     @property
     def sha256(self) -> str:
@@ -151,9 +182,9 @@ class Plan(Result):
         return above().picture_of(self)
 
     def __repr__(self) -> str:
-        error = format_fraction(self.best.predicted_error)
         cost = f"{format_flops(self.best.total_flops)} ({self.budget.convention} count)"
-        return f"Plan({self.best}, error {error}, {cost}; {self.fitting_count} of {self.candidates_count} fit)"
+        error = "by cost alone" if self.by_cost else f"error {format_fraction(self.best.error)}"
+        return f"Plan({self.best}, {error}, {cost}; {self.fitting_count} of {self.candidates_count} fit)"
 
     def __str__(self) -> str:
         """A few plain lines; `vlm-planner plan` shows tables."""
@@ -166,9 +197,9 @@ class Plan(Result):
             for stage in running
         )
         lines = [
-            f"best under the budget: {best}",
+            f"{'cheapest that fits' if self.by_cost else 'best under the budget'}: {best}",
             *filter(None, (way_to_run(self), load_text(self.load))),
-            f"predicted error {error_text(best)} ({law_title(self.law)})",
+            cost_order_text(self) if self.by_cost else f"predicted error {error_text(best)} ({law_title(self.law)})",
             f"cost: {cost}: {stages}",
         ]
         if best.latency is not None:
@@ -177,14 +208,19 @@ class Plan(Result):
             lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory per device {memory}")
         if price := price_text(self):
             lines.append(f"price: {price}")
-        if len(self.limits) > 1:
+        if len(self.limits) > 1 and not self.by_cost:
             lines.append(binding_text(self.limits) or "binds: no limit alone")
         if len(self.tied) > 1:
             lines.append(tied_text(self))
         if self.runners_up:
             second = self.runners_up[0]
             scored = "" if second.score is None else f", score {format_score(second.score)}"
-            lines.append(f"next best: {second}, error {format_fraction(second.predicted_error)}{scored}")
+            kind = self.cost_kind
+            lines.append(
+                f"next: {second}, {kind.title} {kind.show(second.quantities[kind.column])}"
+                if self.by_cost
+                else f"next best: {second}, error {format_fraction(second.error)}{scored}"
+            )
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from planner.base.errors import UnknownNameError
 from planner.configuration import PROMPT_ORDERS
-from planner.costs.latency import speed_limit_tokens
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.parts.catalog import (
@@ -33,16 +32,17 @@ from planner.planning.blocks import Space, candidate_at
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
-from planner.planning.distinct import distinct_rows
 from planner.planning.doubt import Doubt
 from planner.planning.frontier import frontier
 from planner.planning.limits import all_met, computed_columns, limits_of, slacks
 from planner.planning.notes import assumptions, extrapolations
 from planner.planning.nothing_fits import nothing_fits
 from planner.planning.question import Images, check_question
+from planner.planning.ranking import ERROR, as_ranking
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
 from planner.planning.result import Plan
 from planner.planning.space import Axes
+from planner.planning.speed_limit import speed_limit
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
 from planner.planning.transfer import unmeasured
@@ -82,6 +82,7 @@ def plan(
     gpus: int | None = None,
     price_per_hour: float | None = None,
     latency_source: str = "roofline",
+    rank_by: str = ERROR,
 ) -> Plan:
     """The candidate with the smallest predicted error that keeps every limit of the budget.
 
@@ -122,6 +123,9 @@ def plan(
         gpus: GPUs in all, for throughput; by default one replica.
         price_per_hour: of one GPU.
         latency_source: "roofline", or "silicon": measured kernels of aiconfigurator-core 0.12.0.
+        rank_by: "error", as the law predicts it. Released models are also ordered by a cost alone, which asks no law
+            and says nothing of quality: "cost" takes the first limit of the budget (in the order FLOPs, TTFT, TPOT,
+            latency, memory, energy, price, throughput), the name of a limit, as "price", that one.
 
     Raises:
         NothingFitsError: no candidate keeps all limits; names those that exclude each other.
@@ -136,12 +140,13 @@ def plan(
         load = Load(one, one)
     parts = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
     check_question(models, image, {**parts, "connector": connector, "prompt_order": prompt_order})
+    ranking = as_ranking(rank_by, models, {"law": law, "form": form})
     released = None
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
 
         hardware = card = None if hardware is None else find_hardware(hardware)
-        released, precision = released_axes(models, image, law, form, load, precision, card)
+        released, precision = released_axes(models, image, law, form, load, precision, card, ranking)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
@@ -173,6 +178,10 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     if not fits.any():
         raise nothing_fits(space, limits, budget, deployment, partial(axes.evaluate, load=load, convention=convention))
 
+    if axes.rank_by != ERROR:
+        from planner.planning.cheapest import cheapest  # only who asks for it pays for its import
+
+        return cheapest(axes.rank_by, space, axes.tried(space), limits, budget, load, deployment)
     owners = list({id(one): one for one in laws.values()}.values())
     blocks = [next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks]
     errors, costs = table.predicted_error, table.quantities["total_flops"]
@@ -186,7 +195,7 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
 
     ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
-    distinct = ranking[_firsts(space, ranking)]
+    distinct = ranking[space.listed_once(ranking)]
     best_row, distinct = doubt.led_by_the_pick(distinct, errors)
     best = candidate(best_row)
     primary = limits[0]  # the frontier runs along FLOPs where they are limited, else along the first limit asked for
@@ -208,31 +217,16 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
             SlackOfPick(one.limit, one.used, one.binds, None if one.relaxed_row is None else candidate(one.relaxed_row))
             for one in slacks(limits, table.quantities, errors, space.possible, int(distinct[0]))
         ),
-        law=chosen_law,
         laws=laws,
         budget=budget,
         load=load,
         deployment=deployment,
         tried=tried,
         all_candidates=replace(table, doubt=doubt),
-        speed_limit_tokens=_speed_limit(best, deployment, load),
+        speed_limit_tokens=speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best, tried.released),
         assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware)),
     )
-
-
-def _speed_limit(best: Candidate, deployment: Deployment, load: Load) -> int | None:
-    if deployment.hardware is None or not best.model.tokens_move_alone:
-        return None
-    return int(speed_limit_tokens(best.model, load.tail, best.run(deployment.hardware)))
-
-
-def _firsts(space: Space, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Positions in a ranking, ascending: a model that could run in several ways is listed once, in the best of them."""
-    names = [(setup["compressor"], setup["vision"]) for setup in space.table.setups]
-    kinds = np.array([names.index(name) for name in names])[space.block_index[ranking]]
-    first, _ = distinct_rows(kinds, space.table.llm_index[ranking], space.table.visual_tokens[ranking])
-    return np.sort(first)
 
 
 def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tuple[Candidate, ...]:

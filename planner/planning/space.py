@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from planner.parts.llms import Llm, stacks
 from planner.parts.towers import Tower
 from planner.planning.blocks import Block, Costs, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
+from planner.planning.ranking import ERROR
 from planner.planning.request import Load
 from planner.planning.tried import Tried
 
@@ -48,6 +49,8 @@ class Axes:
     """By name of the compressor."""
     connector: Connector = field(default_factory=Mlp)
     """The same for all candidates."""
+    rank_by: ClassVar[str] = ERROR
+    """What is to be trained is chosen by its predicted error."""
 
     def evaluate(self, deployment: Deployment, load: Load, convention: str) -> Space:
         """Cost and predicted error of every candidate. Raises InputError for a precision that the hardware lacks."""

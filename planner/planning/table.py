@@ -38,6 +38,7 @@ class CandidateTable:
     visual_tokens: FloatArray
     """Per image, shape (rows,)."""
     predicted_error: FloatArray
+    """Shape (rows,); nan where candidates are ordered by cost alone."""
     fits: NDArray[np.bool_]
     """Whether the candidate keeps every limit."""
     quantities: Mapping[str, FloatArray]
@@ -54,6 +55,8 @@ class CandidateTable:
     """Released models: name, hub id (None of a folder) and knob; () of what is to be trained."""
     model_index: NDArray[np.intp] | None = None
     """Position in `models`, shape (rows,); None where there are none."""
+    cost: FloatArray | None = None
+    """What candidates are ordered by where it is a cost alone, the least first, shape (rows,); None: the error."""
     doubt: Doubt | None = None
     """How sure each error is; None before it was asked."""
 
@@ -128,5 +131,6 @@ class CandidateTable:
             **self.quantities,
             "fits": self.fits,
         }
-        order = np.lexsort((*ranking_keys(self.quantities, self.predicted_error), ~self.fits))
+        first = self.predicted_error if self.cost is None else self.cost
+        order = np.lexsort((*ranking_keys(self.quantities, first), ~self.fits))
         return pd.DataFrame(columns).iloc[order]

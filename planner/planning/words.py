@@ -101,6 +101,13 @@ def binding_text(limits: Sequence[SlackOfPick]) -> str:
     return f"tightest limit: {'; '.join(tightest)}" if tightest else ""
 
 
+def cost_order_text(plan: Plan) -> str:
+    """By what a plan orders where it does so by cost alone, in a sentence."""
+    kind = plan.cost_kind
+    most = "most" if kind.at_least else "least"
+    return f"ordered by cost alone, the {most} {kind.title}: no law ranks these, and nothing is said of their quality"
+
+
 def law_title(law: Law) -> str:
     """A law in a few words: "law reasoning, all forms, 28 runs", "law ocr, additive, 27 runs, at a bound: D"."""
     all_forms = law.form == AUTO

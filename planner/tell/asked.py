@@ -12,7 +12,7 @@ from planner.costs.request import ROOFLINE
 from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
 from planner.laws.combined import MIX, CombinedLaw, Law
-from planner.laws.shipped import load_law, load_mix
+from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix
 from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
 from planner.planning.limits import as_option, find_limit
 from planner.planning.released_record import source_of
@@ -43,8 +43,12 @@ def again(plan: Plan) -> Again:
     words = ["vlm-planner", "plan", *_limits(plan), *_requests(load, missing)]
     files: list[str] = []
     laws: dict[str, Law] = {}
-    one_law = all(law is plan.law for law in plan.laws.values())
-    words += _law(plan.law, laws) if one_law else ["--law", _each_law(plan.laws, laws)]
+    if plan.by_cost:
+        words += ["--rank-by", plan.rank_by]
+    elif all(law is plan.law for law in plan.laws.values()):
+        words += _law(plan.law, laws)
+    else:
+        words += ["--law", _each_law(plan.laws, laws)]
     files += laws
     if tried.released is not None:
         words += _released(tried.released, missing)
@@ -67,11 +71,12 @@ def again(plan: Plan) -> Again:
 def rank_command(plan: Plan) -> str | None:
     """What ranks what to measure next: for a pick to be trained, training runs; else evaluations of released models.
 
-    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each.
+    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each. Where it
+    ordered by cost alone, the default law ranks them.
     """
     tried, laws = plan.tried, dict[str, Law]()
     several = (tried.compressors, tried.prompt_orders, tried.towers)
-    law = _law(plan.law, laws)
+    law = [DEFAULT_LAW] if plan.by_cost else _law(plan.law, laws)
     if law[0] == "--law":
         law = law[1:]  # next-run takes it as its argument
     words = ["vlm-planner", "next-run", *law, *_limits(plan), *_requests(plan.load, [])]

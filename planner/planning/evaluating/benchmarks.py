@@ -55,9 +55,9 @@ for _one in (
     BENCHMARKS.register(_one)
 
 
-def default_benchmark(law: Law) -> Benchmark:
+def default_benchmark(law: Law | None = None) -> Benchmark:
     """What released models are evaluated on where nothing is named: the first that stands for all tasks of the law."""
-    tasks = {task.lower() for task in law.tasks}
+    tasks = set() if law is None else {task.lower() for task in law.tasks}
     found = (one for one in BENCHMARKS if tasks and tasks <= {one.name, *one.stands_for})
     return next(found, BENCHMARKS.find(DEFAULT_BENCHMARK))
 

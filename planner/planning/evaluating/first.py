@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.laws.beliefs import Spread
 from planner.laws.run_gains import gains
@@ -13,6 +14,7 @@ from planner.planning.distinct import distinct_rows
 from planner.planning.evaluating.benchmarks import default_benchmark
 from planner.planning.evaluating.result import MODEL_SD
 from planner.planning.result import Plan
+from planner.planning.table import CandidateTable, ranking_keys
 from planner.planning.transfer import unmeasured
 
 _S_PER_HOUR = 3600.0
@@ -29,7 +31,8 @@ class First:
     gpu_hours: float | None
     """None without hardware."""
     flops: float
-    expected_gain: float
+    expected_gain: float | None
+    """None where no law expects anything."""
 
 
 def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
@@ -45,13 +48,8 @@ def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     if table is None or table.model_index is None or released is None:
         return ()
     rows = np.flatnonzero(table.fits)
-    rate = table.quantities.get("requests_per_second")
-    devices = table.tensor_parallel[rows]
-    if rate is None:
-        hours, cost = None, table.quantities["total_flops"][rows]
-    else:
-        replicas = 1 if plan.deployment.gpus is None else plan.deployment.gpus // devices
-        hours = cost = devices * replicas / rate[rows] / _S_PER_HOUR
+    hours = _gpu_hours(plan, table, rows)
+    cost = table.quantities["total_flops"][rows] if hours is None else hours
     rows_by_cost = np.argsort(cost, kind="stable")
     owner, tokens = table.llm_index[rows][rows_by_cost], table.visual_tokens[rows][rows_by_cost]
     first, _ = distinct_rows(owner, tokens)
@@ -71,14 +69,53 @@ def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
             break
         if not new[i] or int(model[i]) in told:
             continue
-        row = int(rows[chosen[i]])
-        name: Mapping[str, str | None] = table.models[int(table.model_index[row])]
-        told[int(model[i])] = First(
-            model=str(name["model"]),
-            knob=name["knob"] or "",
-            visual_tokens=int(table.visual_tokens[row]),
-            gpu_hours=None if hours is None else float(questions * hours[chosen[i]]),
-            flops=float(questions * table.quantities["total_flops"][row]),
-            expected_gain=float(found.expected_gain[i]),
-        )
+        gain, hour = float(found.expected_gain[i]), None if hours is None else float(hours[chosen[i]])
+        told[int(model[i])] = _first(table, table.model_index, int(rows[chosen[i]]), questions, hour, gain)
     return tuple(told.values())
+
+
+def cheapest_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
+    """Those of the models that cost least, in the order of a plan that orders by cost alone: each model at the setting
+    that costs least. () of a plan without its table."""
+    table = plan.all_candidates
+    if table is None or table.model_index is None or table.cost is None:
+        return ()
+    rows = np.flatnonzero(table.fits)
+    rows = rows[np.lexsort(ranking_keys({name: one[rows] for name, one in table.quantities.items()}, table.cost[rows]))]
+    rows = rows[np.sort(np.unique(table.llm_index[rows], return_index=True)[1])[:count]]
+    hours, questions = _gpu_hours(plan, table, rows), default_benchmark().questions
+    return tuple(
+        _first(table, table.model_index, int(row), questions, None if hours is None else float(hours[i]), None)
+        for i, row in enumerate(rows)
+    )
+
+
+def _gpu_hours(plan: Plan, table: CandidateTable, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """GPU-hours of a request of each row; None without hardware."""
+    rate = table.quantities.get("requests_per_second")
+    if rate is None:
+        return None
+    devices = table.tensor_parallel[rows]
+    replicas = 1 if plan.deployment.gpus is None else plan.deployment.gpus // devices
+    found: NDArray[np.float64] = devices * replicas / rate[rows] / _S_PER_HOUR
+    return found
+
+
+def _first(
+    table: CandidateTable,
+    model_index: NDArray[np.intp],
+    row: int,
+    questions: int,
+    gpu_hours: float | None,
+    expected_gain: float | None,
+) -> First:
+    """The evaluation of a row, which takes so many GPU-hours for each question."""
+    name: Mapping[str, str | None] = table.models[int(model_index[row])]
+    return First(
+        model=str(name["model"]),
+        knob=name["knob"] or "",
+        visual_tokens=int(table.visual_tokens[row]),
+        gpu_hours=None if gpu_hours is None else float(questions * gpu_hours),
+        flops=float(questions * table.quantities["total_flops"][row]),
+        expected_gain=expected_gain,
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.base.errors import FitError, InputError
 from planner.planning.evaluating.benchmarks import default_benchmark
-from planner.planning.evaluating.first import First, first_evaluations
+from planner.planning.evaluating.first import First, cheapest_evaluations, first_evaluations
 from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.asked import rank_command
@@ -20,11 +20,14 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
     """A sentence and a command; nothing where the pick is to be trained, or the law cannot say what is gained."""
     if plan.tried.released is None:
         return
+    if plan.by_cost:
+        yield from _cheapest(plan)
+        return
     try:
         found = first_evaluations(plan, COUNT)
     except (FitError, InputError):
         return
-    told = [_evaluation(one) for one in found if one.expected_gain >= _NO_DIFFERENCE]
+    told = [_evaluation(one) for one in found if one.expected_gain is not None and one.expected_gain >= _NO_DIFFERENCE]
     if told:
         asked = default_benchmark(plan.law)
         per = line(
@@ -33,6 +36,21 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
         yield Paragraph(line("most informative for their cost (", per, "): evaluating ", joined(told)))
     if (command := rank_command(plan)) is not None and plan.law.n_runs:
         yield Command((command,), "Rank all evaluations")
+
+
+def _cheapest(plan: Plan) -> Iterator[Block]:
+    """The evaluations that would tell how good the cheapest are, and the command that ranks all by a law."""
+    asked = default_benchmark()
+    told = [_evaluation(one) for one in cheapest_evaluations(plan, COUNT)]
+    if told:
+        per = line(
+            v.count(asked.questions, "questions of an evaluation"), " questions of ", foreign(asked.name, "benchmark")
+        )
+        yield Paragraph(
+            line("which of them is good enough, no cost tells; evaluate the cheapest first (", per, "): ", joined(told))
+        )
+    if (command := rank_command(plan)) is not None:
+        yield Command((command,), "Rank all evaluations by what a law expects of them")
 
 
 def _evaluation(one: First) -> Line:

@@ -10,6 +10,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.errors import InputError
 from planner.base.quantities import format_fraction, format_score, score_of
 from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
@@ -47,7 +48,12 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
     """The least error for so much of the first limit.
 
     A plan that was read from a file holds no more candidates than those of `Beside.NEAR`.
+
+    Raises:
+        InputError: the plan orders by cost alone.
     """
+    if plan.by_cost:
+        raise InputError("the plan orders by cost alone: without predicted errors there is no frontier to draw")
     limit = plan.limits[0].limit
     near = [one for one in dict.fromkeys((plan.best, *plan.runners_up, *plan.tied)) if one not in plan.frontier]
     after = [] if plan.next_up is None else [plan.next_up]
@@ -117,7 +123,7 @@ def _mark(one: Candidate, plan: Plan, shape: str, near: list[Candidate], after: 
     law = plan.laws[one.compressor.name]
     return Mark(
         _cost(plan, one),
-        one.predicted_error,
+        one.error,
         shape,
         _tip(one, plan),
         hollow=bool(law.outside(one.llm.nominal_params, one.visual_tokens)),
@@ -143,7 +149,7 @@ def _corners(plan: Plan, limit: Limit) -> Iterator[tuple[float, float]]:
     for one in plan.frontier:
         if height is not None:
             yield _cost(plan, one), height
-        height = one.predicted_error
+        height = one.error
         yield _cost(plan, one), height
     last = _cost(plan, plan.frontier[-1])
     if height is not None and last / _FAR <= limit.value <= last * _FAR:
@@ -221,7 +227,7 @@ def _told(plan: Plan, limit: Limit) -> Line:
         return v.of(limit, v.limited(limit, _cost(plan, one), f"{limit.title} of {one}"))
 
     def error(one: Candidate) -> Value:
-        return v.error(one.predicted_error, f"predicted error of {one}")
+        return v.error(one.error, f"predicted error of {one}")
 
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     if len(plan.frontier) == 1:

@@ -9,7 +9,15 @@ from planner.planning.limits import RELAXED_BY
 from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.transfer import not_known
-from planner.planning.words import binding_text, law_title, load_text, price_text, tied_text, way_to_run
+from planner.planning.words import (
+    binding_text,
+    cost_order_text,
+    law_title,
+    load_text,
+    price_text,
+    tied_text,
+    way_to_run,
+)
 from planner.tell import values as v
 from planner.tell.document import TEXT_MAX, Inline, Line, Value, foreign, joined, line
 from planner.tell.memory import memory_line
@@ -30,7 +38,7 @@ def heading(plan: Plan) -> Line:
         return line(
             "Train: ", named(plan.best, strong=True), ", best under ", asked(plan), "; no trained weights exist"
         )
-    return line("Recommended: ", released_pick(plan))
+    return line("Cheapest that fits: " if plan.by_cost else "Recommended: ", released_pick(plan))
 
 
 def released_pick(plan: Plan) -> Line:
@@ -65,7 +73,7 @@ def released_lines(plan: Plan) -> tuple[Line, ...]:
         return ()
     checkpoint = best.released.checkpoint
     where = line("weights: ", foreign(checkpoint.hub_id or checkpoint.source, "repository of the weights", _UNCUT))
-    lines = [line(where, "; best under ", asked(plan))]
+    lines = [line(where, "; under " if plan.by_cost else "; best under ", asked(plan))]
     if released.refused:
         count = v.count(len(released.refused), "released models that were left out")
         lines.append(
@@ -94,26 +102,30 @@ def _model(candidate: Candidate, strong: bool = False, name_max: int = TEXT_MAX)
 
 def error_line(candidate: Candidate) -> Line:
     """ "error 0.5019, score 49.8 %"."""
-    return line("error ", v.error(candidate.predicted_error, f"predicted error of {candidate}"), _score(candidate))
+    return line("error ", v.error(candidate.error, f"predicted error of {candidate}"), _score(candidate))
 
 
 def _score(candidate: Candidate) -> Line:
     if candidate.score is None:
         return ()
-    return line(", score ", v.score(candidate.predicted_error, f"predicted score of {candidate}"))
+    return line(", score ", v.score(candidate.error, f"predicted score of {candidate}"))
 
 
 def prediction(candidate: Candidate) -> Line:
-    """Its error with the interval, and its score."""
-    told, between = line("predicted error ", v.error(candidate.predicted_error)), ", "
+    """Its error with the interval, and its score; () without a law."""
+    if candidate.predicted_error is None:
+        return ()
+    told, between = line("predicted error ", v.error(candidate.error)), ", "
     if candidate.interval is not None:
         told = line(told, ", ", v.interval_title(), " ", v.interval(*candidate.interval, "the predicted error"))
         between = "; "
-    return told if candidate.score is None else line(told, f"{between}score ", v.score(candidate.predicted_error))
+    return told if candidate.score is None else line(told, f"{between}score ", v.score(candidate.error))
 
 
 def no_interval(plan: Plan) -> str:
-    """Why there is no interval; "" where there is one, or where what is extrapolated says why there is none."""
+    """Why there is no interval; "" where there is one, or where something else says why there is none."""
+    if plan.by_cost:
+        return ""
     unknown = plan.best.interval is None and not not_known(plan.law, plan.tried.released)
     return _NO_INTERVAL if unknown else ""
 
@@ -129,7 +141,9 @@ def load_line(load: Load) -> Line:
 
 
 def law_line(plan: Plan) -> Line:
-    """The law in a few words."""
+    """The law in a few words, or that there is none."""
+    if plan.by_cost:
+        return _told(cost_order_text(plan), "by what candidates are ordered")
     return _told(law_title(plan.law), "the law")
 
 
@@ -143,16 +157,23 @@ def _told(text: str, what: str) -> Line:
 
 
 def why_line(plan: Plan) -> Line:
-    """Why it is the pick: among how many it has the least error, how far the next one is, how sure that is."""
-    best = plan.best
+    """Why it is the pick: among how many it has the least error, how far the next one is, how sure that is; or among
+    how many it costs least."""
+    best, kind = plan.best, plan.cost_kind
+    least = f"{'most' if kind.at_least else 'least'} {kind.title}" if plan.by_cost else "least error"
     tried = v.count(plan.candidates_count, "candidates that were compared")
     fitting = v.count(plan.fitting_count, "candidates that keep every limit")
     alone = plan.fitting_count == 1
-    parts = [line("why: alone fits, of ", tried) if alone else line("why: least error of the ", fitting,
+    parts = [line("why: alone fits, of ", tried) if alone else line(f"why: {least} of the ", fitting,
                                                                     " that fit, of ", tried, " tried")]  # fmt: skip
     if plan.runners_up:
         second = plan.runners_up[0]
-        gap = second.predicted_error - best.predicted_error
+    if plan.runners_up and plan.by_cost:
+        limit, column = v.limit_kind(kind.name, 1.0), kind.column
+        costs = [v.limited(limit, one.quantities[column], f"{kind.title} of {one}") for one in (best, second)]
+        parts = [line(*parts[0], ", ", costs[0]), line("next: ", named(second), " at ", costs[1])]
+    elif plan.runners_up:
+        gap = second.error - best.error
         far = line(v.error(gap, "error of the next above that of the pick"), " worse")
         parts.append(line("next: ", named(second), _compressor(second, best), ", ",
                           far if gap > _NO_GAP else "equal in error"))  # fmt: skip
@@ -185,13 +206,16 @@ def binding_line(plan: Plan) -> Line:
     if told := binding_text(plan.limits):
         return line(foreign(told, "which limit holds the pick", _UNCUT))
     table = plan.all_candidates
-    if table is None or table.predicted_error.min() < plan.best.predicted_error:
+    if table is None or table.predicted_error.min() < plan.best.error:
         return line("binds: no limit alone", "" if table is None else ", several together")
     return line("binds: nothing, no better candidate was tried")
 
 
 def more_lines(plan: Plan) -> tuple[Line, ...]:
-    """What a little more of each limit would buy, and where the next better candidate is."""
+    """What a little more of each limit would buy, and where the next better candidate is; () of costs alone, which no
+    looser limit makes less."""
+    if plan.by_cost:
+        return ()
     bought = [one for one in plan.limits if one.relaxed is not None]
     lines = [relaxed_line(one, plan.best) for one in bought]
     told = [one.relaxed for one in bought]
@@ -215,7 +239,7 @@ def relaxed_line(one: SlackOfPick, best: Candidate) -> Line:
     return line(
         "with ", before, share, after, " (", v.limited(limit, looser.value, "looser limit"), "): ", named(other),
         " at ", v.limited(limit, other.quantities[limit.column], f"{limit.title} of {other}"), ", ",
-        error_line(other), ", lower by ", v.error(best.predicted_error - other.predicted_error, "gain in error"),
+        error_line(other), ", lower by ", v.error(best.error - other.error, "gain in error"),
     )  # fmt: skip
 
 

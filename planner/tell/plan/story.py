@@ -20,7 +20,7 @@ _UNCUT = 10_000
 def plan_story(plan: Plan) -> Document:
     """A plan as a document, as the terminal shows it."""
     beside = Beside.FITTING if plan.tried.released is None else Beside.NEAR  # all that is released makes a cloud
-    pictures = [frontier_chart(plan, beside)] if has_frontier(plan) else []
+    pictures = [frontier_chart(plan, beside)] if not plan.by_cost and has_frontier(plan) else []
     return Document(
         kind="plan",
         title="Plan",
@@ -29,12 +29,12 @@ def plan_story(plan: Plan) -> Document:
         sections=(
             Section("beside", "What stands beside it", tuple(_beside(plan))),
             Section("costs", "What it costs", tuple(_costs(plan))),
-            Section("limits", "What more would buy", (*_limits(plan), *pictures)),
+            Section("limits", "Its limits" if plan.by_cost else "What more would buy", (*_limits(plan), *pictures)),
             *_serving(plan),
             *_evaluating(plan),
         ),
         opening_title="The pick",
-        tone="" if not_known(plan.law, plan.tried.released) else "good",
+        tone="" if plan.by_cost or not_known(plan.law, plan.tried.released) else "good",
     )
 
 
@@ -46,7 +46,7 @@ def _pick(plan: Plan) -> Iterator[Block]:
         say.load_line(plan.load),
         say.prediction(plan.best),
         say.law_line(plan),
-        form_line(plan),
+        () if plan.by_cost else form_line(plan),
     ):
         if told:
             yield Paragraph(told)

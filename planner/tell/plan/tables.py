@@ -22,8 +22,10 @@ _SPARE = ("best", "95 % interval", "score")
 
 
 def best_table(plan: Plan) -> Table:
-    """The pick and the next best that fit."""
-    return candidate_table(line("best that fit"), (plan.best, *plan.runners_up), plan, marked=0)
+    """The pick and the next best that fit, or the cheapest."""
+    return candidate_table(
+        line("cheapest that fit" if plan.by_cost else "best that fit"), (plan.best, *plan.runners_up), plan, marked=0
+    )
 
 
 def frontier_table(plan: Plan) -> Table:
@@ -49,7 +51,7 @@ def each_table(plan: Plan) -> Table:
 def candidate_table(
     caption: Line, rows: Sequence[Candidate], plan: Plan, marked: int | None = None, ways: bool = False
 ) -> Table:
-    """Candidates with what is known of their error and what they take of the first limit.
+    """Candidates with what is known of their error and what they take of the first limit, or cost.
 
     A column stands where rows differ in it, or where it is known of every row.
 
@@ -60,7 +62,7 @@ def candidate_table(
         marked: the row of the pick.
         ways: whether the rows are the best of each way: compressor and prompt order stand first.
     """
-    limit = plan.limits[0].limit
+    limit = v.limit_kind(plan.cost_kind.name, 1.0)
     setups = {
         "compressor": [Value(one.compressor.name, one.compressor.name, "compressor") for one in rows],
         "tower": [foreign(one.vision.name, "vision tower", NAME_MAX) for one in rows],
@@ -81,9 +83,10 @@ def candidate_table(
     differ = {name: cells for name, cells in setups.items() if name in always or len({cell.raw for cell in cells}) > 1}
     named = differ | models if ways else models | differ
     columns: dict[str | Value, list[Line]] = {name: [line(cell) for cell in cells] for name, cells in named.items()}
-    columns["error"] = [line(v.error(one.predicted_error, f"predicted error of {one}")) for one in rows]
+    if not plan.by_cost:
+        columns["error"] = [line(v.error(one.error, f"predicted error of {one}")) for one in rows]
     if all(one.score is not None for one in rows):
-        columns["score"] = [line(v.score(one.predicted_error, f"predicted score of {one}")) for one in rows]
+        columns["score"] = [line(v.score(one.error, f"predicted score of {one}")) for one in rows]
     intervals = [one.interval for one in rows if one.interval is not None]
     if len(intervals) == len(rows):
         columns[v.interval_title()] = [_ends(*ends) for ends in intervals]
@@ -135,8 +138,8 @@ def limit_table(plan: Plan, measured: Mapping[str, Line] | None = None) -> Table
         cells = (line(limit.title, of_all), line("at least " if limit.at_least else "", allowed), line(pick))
         used = line(v.share(one.used, 1.0, f"share of the limit that is used: {limit.title}"))
         more = [] if measured is None else [measured.get(limit.name, ())]
-        rows.append((*cells, used, *more, line(word)))
-    columns = ("limit", "allowed", "pick", "used", *["measured"] * (measured is not None), "")
+        rows.append((*cells, used, *more, *([] if plan.by_cost else [line(word)])))
+    columns = ("limit", "allowed", "pick", "used", *["measured"] * (measured is not None), *[""] * (not plan.by_cost))
     return Table(line("limits"), columns, tuple(rows), words=frozenset({""}))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 
 from planner.planning.result import Plan
@@ -16,5 +18,7 @@ def print_plan(console: Console, plan: Plan, frontier: bool = False) -> None:
     The frontier is drawn where the console has room for it; `frontier` adds its table.
     """
     print_document(console, plan_story(plan), headings=False)
-    if frontier:
+    if frontier and plan.by_cost:
+        print("there is no frontier of costs alone: the pick costs least", file=sys.stderr)
+    elif frontier:
         print_block(console, frontier_table(plan))

@@ -65,16 +65,16 @@ def law_chart(plan: Plan) -> Chart:
         curves.append(Curve(tuple(zip(grid.tolist(), error.tolist(), strict=True)), "pick" if mine else "law", label))
     runs = _runs(law, sizes)
     low_end, high_end = best.interval or (None, None)
-    tip = line("the pick: ", named(best), ", error ", v.error(best.predicted_error))
+    tip = line("the pick: ", named(best), ", error ", v.error(best.error))
     hollow = bool(law.outside(pick_params, best.visual_tokens))
-    pick = Mark(float(best.visual_tokens), best.predicted_error, "circle", tip, hollow, low_end, high_end, "pick")
+    pick = Mark(float(best.visual_tokens), best.error, "circle", tip, hollow, low_end, high_end, "pick")
     x = log_axis(
         line("visual tokens per image"),
         [low, high],
         lambda value: v.tokens(value, "on the axis: visual tokens"),
         at=_apart(sorted({*tokens})),
     )
-    heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.predicted_error]
+    heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.error]
     y = linear_axis(line("average error"), heights, lambda value: v.error(value, "on the axis: error"))
     legend: list[tuple[str, Line]] = [("line", line("the law, a line for each size N"))]
     legend += [("dot", line("measured runs"))] * bool(runs)

@@ -33,6 +33,8 @@ def costs(plan: Plan, judgement: Judgement | None) -> Section:
     measured = {name: _measured(one) for name, one in known.items()} if known else None
     tables = (stages_of(plan), memory_table(plan.best.memory), limit_table(plan, measured))
     stages, memory, limits = (replace(table, caption=capital(table.caption)) for table in tables)
+    if plan.by_cost:
+        return Section("costs", "What it costs", (stages, _remarks(plan), memory, limits))
     limits = replace(
         limits, caption=line("Limits; behind one that binds, or the tightest, lies a better configuration")
     )

@@ -41,7 +41,7 @@ def assumptions(plan: Plan) -> Section:
     if outside:
         items = tuple((foreign(text, "extrapolation", 400),) for text in outside)
         blocks += [Paragraph(line("Outside of the data that the law was fitted to:")), Bullets(items)]
-    else:
+    elif not plan.by_cost:
         blocks.append(
             Paragraph(line("Nothing is extrapolated: size and visual tokens of the pick lie within the data."))
         )
@@ -52,7 +52,8 @@ def assumptions(plan: Plan) -> Section:
         blocks.append(Paragraph(line("Nothing else is assumed.")))
     if plan.best.latency is not None and plan.deployment.batches != (1,):
         blocks.append(Paragraph(line("Throughput counts batches one after the other, with equal requests in each.")))
-    return Section("assumptions", "What is extrapolated or assumed", tuple(blocks))
+    title = "What is assumed" if plan.by_cost else "What is extrapolated or assumed"
+    return Section("assumptions", title, tuple(blocks))
 
 
 def next_steps(plan: Plan, verified: bool) -> Section:
@@ -78,9 +79,11 @@ def next_steps(plan: Plan, verified: bool) -> Section:
 def _evaluations(plan: Plan) -> Iterator[Line]:
     """What would tell which released model is best: it costs inference only."""
     yield line("Measure its speed in the engine that you serve it with: the commands stand above.")
-    unknown = not_known(plan.law, plan.tried.released)
+    unknown = not plan.by_cost and not_known(plan.law, plan.tried.released)
     why = ": the law ranks these models, it was not fitted to them" if unknown else ""
     yield line(f"Evaluate the pick on your tasks, with the knob as above{why}.")
+    if plan.by_cost:
+        return
     if plan.runners_up:
         others = joined([named(one) for one in plan.runners_up], ", ")
         yield line("Evaluate the next best likewise, which may well be better: ", others, ".")

@@ -24,7 +24,7 @@ def heading(plan: Plan) -> Line:
     """The recommendation in one sentence."""
     if plan.tried.released is None:
         return line("Train ", named(plan.best), " per image")
-    return line("Deploy ", released_pick(plan))
+    return line("Cheapest that fits: " if plan.by_cost else "Deploy ", released_pick(plan))
 
 
 def opening(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:
@@ -44,13 +44,21 @@ def _reason(plan: Plan) -> Line:
     under = joined([limit_text(one.limit) for one in plan.limits])
     if plan.fitting_count == 1:
         return line("Of ", compared, " configurations it is the only one that keeps ", under, ".")
-    error = v.error(best.predicted_error, strong=True)
+    if plan.by_cost:
+        kind = plan.cost_kind
+        least = f"{'most' if kind.at_least else 'least'} {kind.title}, "
+        cost = v.limited(v.limit_kind(kind.name, 1.0), best.quantities[kind.column], kind.title, strong=True)
+        return line(
+            "Of the ", fitting, " configurations that keep ", under, ", it has the ", least, cost, ". ", compared,
+            " were compared in all, by cost alone: no law ranks them, and nothing is said of their quality.",
+        )  # fmt: skip
+    error = v.error(best.error, strong=True)
     sure = (
         line(" (", v.level(), " interval ", v.interval(*best.interval, "the predicted error"), ")")
         if best.interval
         else ()
     )
-    scored = () if best.score is None else line(", a score of ", v.score(best.predicted_error))
+    scored = () if best.score is None else line(", a score of ", v.score(best.error))
     return line(
         "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, sure,
         scored, ". ", compared, " were compared in all.",
@@ -59,12 +67,12 @@ def _reason(plan: Plan) -> Line:
 
 def _figures(plan: Plan) -> list[tuple[str, Line]]:
     best = plan.best
-    found: list[tuple[str, Line]] = [
-        ("Predicted error (one minus the average score)", (v.error(best.predicted_error, strong=True),))
-    ]
+    found: list[tuple[str, Line]] = []
+    if not plan.by_cost:
+        found.append(("Predicted error (one minus the average score)", (v.error(best.error, strong=True),)))
     if best.score is not None:
-        found.append(("Predicted score", (v.score(best.predicted_error, strong=True),)))
-    if not_known(plan.law, plan.tried.released):
+        found.append(("Predicted score", (v.score(best.error, strong=True),)))
+    if not plan.by_cost and not_known(plan.law, plan.tried.released):
         found.append(("Probability of being best", ("not known",)))
     if best.probability_best is not None and plan.fitting_count > 1:
         odds = v.odds(best.probability_best, "probability that nothing that fits is better", strong=True)
@@ -90,6 +98,8 @@ def _states(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:
     else:
         measured = banner(plan, judgement)
     outside, assumed = len(plan.extrapolates), len(plan.assumptions)
+    if plan.by_cost and not assumed:
+        return (measured,)
     if not outside and not assumed:
         return measured, Paragraph(
             line("The pick lies inside the data of the law, and nothing else is assumed."), "good"

@@ -31,10 +31,10 @@ def reproduce(plan: Plan, found: Again, sha256: str) -> Section:
         (foreign(name, "package"), (foreign(version, "version"),))
         for name, version in (plan.made_with or made_with()).items()
     ]
-    hashes: list[tuple[Inline, Line]] = [
-        ("Hash of the plan", (_SHA, " ", foreign(sha256, "hash of the plan"))),
-        ("Hash of the runs", (_SHA, " ", foreign(plan.law.runs_sha256 or "none", "hash of the runs"))),
-    ]
+    hashes: list[tuple[Inline, Line]] = [("Hash of the plan", (_SHA, " ", foreign(sha256, "hash of the plan")))]
+    if not plan.by_cost:
+        of_runs = foreign(plan.law.runs_sha256 or "none", "hash of the runs")
+        hashes.append(("Hash of the runs", (_SHA, " ", of_runs)))
     notes = [line("The command writes the plan that this page was made from; the same plan has the same hash.")]
     notes += [line(foreign(name, "file"), " is written by vlm-planner report --artefacts.") for name in found.files]
     notes += [line("Not exact: ", foreign(text, "what is missing"), ".") for text in found.missing]

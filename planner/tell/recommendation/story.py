@@ -78,7 +78,7 @@ def _told(plan: Plan, verdict: Verdict | None) -> Document:
         sections=(
             why(plan),
             costs(plan, judgement),
-            charts(plan),
+            *([] if plan.by_cost else [charts(plan)]),
             measured(plan, judgement, measure_commands(plan)),
             assumptions(plan),
             reproduce(plan, again(plan), content[HASH]),

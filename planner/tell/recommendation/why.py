@@ -27,7 +27,7 @@ from planner.tell.document import (
 )
 from planner.tell.parameters import known_intervals, not_identified, parameter_table
 from planner.tell.plan.forms import LeftOut, shares_line
-from planner.tell.plan.sentences import named
+from planner.tell.plan.sentences import named, why_line
 from planner.tell.plan.tables import best_table, candidate_table, each_table
 from planner.tell.recommendation.wording import capital
 
@@ -37,6 +37,8 @@ _LEVELS_MAX = 12  # sizes or counts that are listed
 
 def why(plan: Plan) -> Section:
     """The section."""
+    if plan.by_cost:
+        return Section("why", "Why this one", (Paragraph(capital(why_line(plan))), best_table(plan)))
     return Section("why", "Why this one", (*_law(plan.law), *_doubt(plan), *_tied(plan), *_beside(plan)))
 
 
@@ -130,7 +132,7 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
     parts: list[Line] = []
     if best.interval is not None:
         parts.append(
-            line("The predicted error of the pick is ", v.error(best.predicted_error), ", with a ", v.level(),
+            line("The predicted error of the pick is ", v.error(best.error), ", with a ", v.level(),
                  " interval from ", v.interval(*best.interval, "the predicted error"), ".")
         )  # fmt: skip
     elif not_known(plan.law, plan.tried.released):
