@@ -1,7 +1,6 @@
 """vlm-planner: the best (language model, visual tokens) pair of a vision-language model under an inference budget.
 
 import planner
-
 plan = planner.plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32)
 print(plan)                                      # the pick, its cost stage by stage, what it assumes
 
@@ -71,6 +70,7 @@ if TYPE_CHECKING:
     from planner.laws.holdout import hold_out as holdout
     from planner.laws.joint import JointFit as JointFit
     from planner.laws.joint import fit_joint as fit_joint
+    from planner.laws.lack_of_fit import lack_of_fit as lack_of_fit
     from planner.laws.parameters import intervals as intervals
     from planner.laws.shipped import load_law as load_law
     from planner.laws.shipped import load_mix as load_mix
@@ -165,6 +165,7 @@ __all__ = [
     "holdout",
     "import_results",
     "intervals",
+    "lack_of_fit",
     "llm_catalog",
     "load_hardware",
     "load_law",
@@ -248,6 +249,7 @@ _WHERE = {
     "hardware_catalog": "planner.hardware",
     "holdout": "planner.laws.holdout:hold_out",
     "intervals": "planner.laws.parameters",
+    "lack_of_fit": "planner.laws.lack_of_fit",
     "llm_catalog": "planner.parts.catalog",
     "load_law": "planner.laws.shipped",
     "load_llm_config": "planner.parts.catalog",
@@ -323,15 +325,13 @@ def write_report(
     `optimum` return are written the same way; `planner.register` takes further renderers.
 
     Args:
-        plan: a plan, its dictionary, or the JSON file that `vlm-planner plan -o` wrote: the page is the same; or one of
-            those things, its file, or a folder of measurements.
+        plan: a plan, its dictionary or its JSON file; or one of those things, its file, or a folder of measurements.
         path: the file to write.
         verdict: what was measured of the pick, if it was: a Verdict, its dictionary, or its JSON file.
         overwrite: whether a file that is there may be replaced.
 
     Raises:
-        InputError: another suffix, a plan or verdict that cannot be read, a verdict of something that is no plan, or a
-            file that cannot be written.
+        InputError: another suffix, what cannot be read or written, or a verdict of something that is no plan.
         OutputExistsError: the file exists and `overwrite` is false.
     """
     from planner.tell.stories import write_story

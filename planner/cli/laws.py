@@ -20,6 +20,7 @@ from planner.laws.fitted import LOSSES, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import identifiable
 from planner.laws.joint import JointFit, fit_joint
+from planner.laws.lack_of_fit import lack_of_fit
 
 if TYPE_CHECKING:
     import lmfit
@@ -111,7 +112,7 @@ def show(
 def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
     intervals = planner.intervals(law) if with_intervals and isinstance(law, FittedLaw) else None
     if as_json:
-        content = law.to_dict()
+        content = law.to_dict() | {"lack_of_fit": [one.to_dict() for one in lack_of_fit(law)]}
         if intervals is not None:
             content["intervals"] = {name: interval.to_list() for name, interval in intervals.items()}
             content["identifiable"] = identifiable(intervals)
@@ -126,6 +127,8 @@ def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:
     """All groups of a joint fit, one after the other."""
     if as_json:
         content = joint.to_dict()
+        for name, law in joint.laws.items():
+            content["groups"][name]["lack_of_fit"] = [one.to_dict() for one in lack_of_fit(law)]
         for name, law in joint.laws.items() if with_intervals else ():
             intervals = planner.intervals(law)
             content["groups"][name]["intervals"] = {key: interval.to_list() for key, interval in intervals.items()}

@@ -19,7 +19,7 @@ from planner.laws.forms import DEFAULT_FORM, Form, get_form
 from planner.laws.huber import reweighted
 from planner.laws.judge import bounds_reached, judge
 from planner.laws.levels import check_levels
-from planner.laws.remarks import distinct, outlier, pooled
+from planner.laws.remarks import distinct, outliers, pooled
 from planner.laws.weighting import run_weights
 from planner.runs import Runs, read_runs
 from planner.runs.tasks import refuse_mixed_tasks
@@ -124,7 +124,7 @@ def _fitted(
     values = optimum.params
     rss = float(np.sum((data.y - shape.value(values, data.n, data.t)) ** 2))
     fixed = {name for name in params or () if params is not None and not params[name].vary}
-    status, advice = judge(shape, values, at_bound, fixed, data, optimum.converged)
+    status, advice = judge(shape, values, at_bound, fixed, data, optimum.converged, n_unit_params)
     return FittedLaw(
         form=shape.name,
         params=values,
@@ -148,7 +148,7 @@ def _fitted(
         llm_params_levels=tuple(np.unique(table.llm_params).tolist()),
         visual_tokens_levels=tuple(np.unique(table.visual_tokens).tolist()),
         runs_sha256=table.sha256(),
-        remarks=table.remarks + pooled(table) + outlier(table, shape, values, n_unit_params, loss),
+        remarks=table.remarks + pooled(table) + outliers(table, shape, values, n_unit_params, loss),
         data=data,
     )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData
 from planner.laws.forms import Form
+from planner.laws.trend import Trend, trend_of
 
 FloatArray = NDArray[np.float64]
 
@@ -22,6 +23,7 @@ def judge(
     fixed: set[str],
     data: FitData,
     converged: bool,
+    n_unit_params: float,
 ) -> tuple[str, str]:
     """(status, advice) of a fit.
 
@@ -32,8 +34,9 @@ def judge(
         fixed: those that the user fixed.
         data: the runs, with the weights of the fit.
         converged: whether the search ended because nothing improved any more.
+        n_unit_params: the unit of N, in parameters.
     """
-    lost = lost_effects(form, values, fixed)
+    lost = lost_effects(form, values, fixed, data, n_unit_params)
     if lost:
         return NOT_IDENTIFIED, "; ".join(lost)
     free = [i for i, name in enumerate(form.param_names) if name not in at_bound and name not in fixed]
@@ -51,17 +54,38 @@ def judge(
     return CONVERGED, "the optimum lies inside all bounds"
 
 
-def lost_effects(form: Form, values: Mapping[str, float], fixed: set[str]) -> list[str]:
-    """Sentences for each of N and T whose effect is absent, or a bare step."""
+def lost_effects(
+    form: Form, values: Mapping[str, float], fixed: set[str], data: FitData, n_unit_params: float
+) -> list[str]:
+    """Sentences for each of N and T whose effect is absent, or a bare step; what runs show, they say themselves."""
     lost = []
     for letter, needed in (("N", form.of_n), ("T", form.of_t)):
         if any(values[name] <= _NO_EFFECT and name not in fixed for name in needed):
-            lost.append(
-                f"the runs show no fall of the error with {letter}: the law must not be used to choose {letter}"
-            )
+            at_bound = [name for name in needed if values[name] <= _NO_EFFECT and name not in fixed]
+            lost.append(_no_effect(trend_of(letter, data), at_bound, n_unit_params))
         elif values[needed[-1]] >= form.parameter(needed[-1]).high:
             lost.append(f"the error falls in one step at the smallest {letter}: measure levels of {letter} near it")
     return lost
+
+
+def _no_effect(trend: Trend, at_bound: list[str], n_unit_params: float) -> str:
+    """What it means that a law has no effect of N, or of T."""
+    letter = trend.letter
+    never = f"the law must not be used to choose {letter}"
+    if trend.falls:
+        other = "N" if letter == "T" else "T"
+        return (
+            f"the error falls with {letter} in the runs, {trend.step(n_unit_params)} at the same {other}, but the fit "
+            f"puts {' and '.join(at_bound)} at 0, since its weights, its shared parameters or its form leave no room "
+            f"for that: {never}; try equal weights, fewer shared parameters or another form"
+        )
+    if trend.rises:
+        more = "larger language models" if letter == "N" else "more visual tokens"
+        return (
+            f"the runs show no fall of the error with {letter} but a rise, {trend.step(n_unit_params)}: {more} do not "
+            f"help here, and {never}"
+        )
+    return f"the runs show no fall of the error with {letter}: {never}"
 
 
 def bounds_reached(form: Form, values: Mapping[str, float]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What is to be said of the runs behind a law: unlike ones that were pooled, and one that lies far off."""
+"""What is to be said of the runs behind a law: unlike ones that were pooled, and those that lie far off."""
 
 from __future__ import annotations
 
@@ -14,19 +14,29 @@ NO_NOISE = 1e-9
 """Relative residuals below this are rounding, and no scale for anything."""
 
 _FAR_OFF = 6.0  # robust sigmas: one run in half a billion by chance
+_FAR_OFF_MAX = 6  # runs that are named
 
 
-def outlier(runs: Runs, form: Form, values: Mapping[str, float], n_unit_params: float, loss: str) -> tuple[str, ...]:
-    """A remark on the run that lies farthest off the law, if it lies much farther off than the others do."""
+def outliers(runs: Runs, form: Form, values: Mapping[str, float], n_unit_params: float, loss: str) -> tuple[str, ...]:
+    """A remark on the runs that lie much farther off the law than the others do; the farthest first."""
     residual = np.abs(runs.error - form.value(values, runs.llm_params / n_unit_params, runs.visual_tokens))
     usual = 1.4826 * float(np.median(residual))
-    i = int(np.argmax(residual))
-    if usual < NO_NOISE or residual[i] < _FAR_OFF * usual:
+    if usual < NO_NOISE:
         return ()
-    where = f"{runs.llm[i]} at {format_tokens(runs.visual_tokens[i])} visual tokens"
-    how_far = f"{format_factor(residual[i] / usual)} times the usual residual"
-    what_helps = "huber already weighs it down" if loss == "huber" else "loss='huber' would shrug it off"
-    return (f"check the run {where}: it lies {how_far} off the law; {what_helps}",)
+    far = [int(i) for i in np.argsort(-residual, kind="stable") if residual[i] >= _FAR_OFF * usual][:_FAR_OFF_MAX]
+    if not far:
+        return ()
+    named = [f"{runs.llm[i]} at {format_tokens(runs.visual_tokens[i])} visual tokens" for i in far]
+    times = [format_factor(residual[i] / usual) for i in far]
+    if len(far) == 1:
+        what_helps = "huber already weighs it down" if loss == "huber" else "loss='huber' would shrug it off"
+        return (f"check the run {named[0]}: it lies {times[0]} times the usual residual off the law; {what_helps}",)
+    listed = [f"{name} ({many} times)" for name, many in zip(named, times, strict=True)]
+    what_helps = "huber already weighs them down" if loss == "huber" else "loss='huber' would shrug them off"
+    return (
+        f"check the runs {', '.join(listed[:-1])} and {listed[-1]}: they lie far more than the usual residual off the "
+        f"law; {what_helps}",
+    )
 
 
 def pooled(runs: Runs) -> tuple[str, ...]:

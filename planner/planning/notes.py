@@ -9,6 +9,7 @@ from planner.costs.stages import Workload
 from planner.hardware.efficiency import TRANSFERRED
 from planner.laws.combined import Law, single_laws
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
+from planner.laws.lack_of_fit import lack_of_fit
 from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
@@ -76,6 +77,7 @@ def _of_the_law(law: Law, best: Candidate) -> list[str]:
         out.append(f"the compressor of the runs is not known, the plan is for {best.compressor.name}")
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
+    out += [tested.assumption for tested in lack_of_fit(law) if tested.found]
     if best.released is None:
         out += _of_the_parts(law, best)
     if best.prompt_order == TEXT_FIRST:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from planner.laws.combined import CombinedLaw, Law, single_laws
+from planner.laws.combined import AUTO, CombinedLaw, Law, single_laws
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import Interval
 from planner.laws.joint import JointFit
+from planner.laws.lack_of_fit import lack_of_fit
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -38,13 +39,14 @@ def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Docu
     """
     tone = "good" if law.status == CONVERGED else "warn"
     if isinstance(law, CombinedLaw):
-        opening: tuple[Block, ...] = (Paragraph((sentence(law.advice, "what the status means"),)), _weights(law))
+        advice = Paragraph((sentence(law.advice, "what the status means"),))
+        opening: tuple[Block, ...] = (advice, *_misfits(law), _weights(law))
         sections = tuple(
             Section(f"part-{i}", one.name or one.form, (Paragraph(_status(one), strong=True), *_blocks(one, None)))
             for i, one in enumerate(single_laws(law))
         )
     else:
-        opening, sections = tuple(_blocks(law, intervals)), ()
+        opening, sections = (*_misfits(law), *_blocks(law, intervals)), ()
     sources = {"law": law.to_dict()}
     return Document("law", "Scaling law", _status(law), opening, sections, "The law", tone, sources)
 
@@ -62,7 +64,7 @@ def joint_story(joint: JointFit, intervals: Mapping[str, Mapping[str, Interval]]
         Section(
             f"group-{i}",
             f"{joint.by} {name}",
-            (Paragraph(_status(law), strong=True), *_blocks(law, (intervals or {}).get(name))),
+            (Paragraph(_status(law), strong=True), *_misfits(law), *_blocks(law, (intervals or {}).get(name))),
         )
         for i, (name, law) in enumerate(joint.laws.items())
     )
@@ -76,6 +78,13 @@ def joint_story(joint: JointFit, intervals: Mapping[str, Mapping[str, Interval]]
         tone="good" if all(law.status == CONVERGED for law in joint.laws.values()) else "warn",
         sources={"joint": joint.to_dict()},
     )
+
+
+def _misfits(law: Law) -> Iterator[Block]:
+    """What the law cannot follow in its runs."""
+    for tested in lack_of_fit(law):
+        if tested.found:
+            yield Paragraph((sentence(tested.sentence, "lack of fit"),), "warn")
 
 
 def _status(law: Law) -> Line:
@@ -99,7 +108,10 @@ def _evidence(joint: JointFit) -> Paragraph:
 
 def _weights(law: CombinedLaw) -> Table:
     rows = tuple(
-        (line(foreign(one.name or one.form, "member")), line(v.share(weight, 1.0, "weight")))
+        (
+            line(foreign(one.form if law.form == AUTO else one.name or one.form, "member")),
+            line(v.share(weight, 1.0, "weight")),
+        )
         for one, weight in zip(law.members, law.weights, strict=True)
     )
     return Table(line("a weighted mean of"), ("law", "weight"), rows)

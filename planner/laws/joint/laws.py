@@ -49,7 +49,7 @@ def laws_of(
         own = own_data[g]
         rss = float(np.sum((own.y - form.value(params[g], own.n, own.t)) ** 2))
         at_bound = bounds_reached(form, params[g])
-        status, advice = _judge(form, best.converged, params[g], at_bound, g in loose, whole.dof)
+        status, advice = _judge(form, best.converged, params[g], at_bound, g in loose, whole.dof, own, unit)
         lenders = [one for one in groups if lends_n and one is not group and len(set(one.runs.llm_params)) > 1]
         sizes = np.unique(np.concatenate([one.runs.llm_params for one in (groups if lends_n else [group])]))
         counts = np.unique(np.concatenate([one.runs.visual_tokens for one in (groups if lends_t else [group])]))
@@ -81,10 +81,17 @@ def laws_of(
 
 
 def _judge(
-    form: Form, converged: bool, params: Mapping[str, float], at_bound: tuple[str, ...], loose: bool, dof: int
+    form: Form,
+    converged: bool,
+    params: Mapping[str, float],
+    at_bound: tuple[str, ...],
+    loose: bool,
+    dof: int,
+    own: FitData,
+    n_unit_params: float,
 ) -> tuple[str, str]:
     """(status, advice) of one group's law."""
-    lost = lost_effects(form, params, set())
+    lost = lost_effects(form, params, set(), own, n_unit_params)
     if lost:
         return NOT_IDENTIFIED, "; ".join(lost)
     if loose:
