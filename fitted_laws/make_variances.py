@@ -1,13 +1,15 @@
 """Estimate the variances of the hierarchy from the shipped rows: python -m fitted_laws.make_variances [--check]
 
-Writes evidence/variances.json: the standard deviation of each effect and the noise of each study that are most
-probable given the rows (`planner/laws/hierarchy/estimation.py`). With --check it writes nothing and fails where the
-shipped ones are not those of the shipped rows.
+Writes evidence/variances.json: the standard deviation of each effect and the noise of each study and task that are most
+probable given the rows (`planner/laws/hierarchy/estimation.py`), and the tail that held-out rows show. With --check it
+writes nothing and fails where the shipped ones are not those of the shipped rows.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,35 +17,39 @@ from numpy.typing import NDArray
 
 from planner.base.codec import encode
 from planner.base.files import file_text
+from planner.laws.hierarchy.calibration import Differences, differences, tail_of
 from planner.laws.hierarchy.effects import EFFECTS
-from planner.laws.hierarchy.estimation import NEW_NOISE, Objective
-from planner.laws.hierarchy.factor import Frame
+from planner.laws.hierarchy.estimation import Objective
+from planner.laws.hierarchy.factor import Factor
+from planner.laws.hierarchy.left_out import left_out
+from planner.laws.hierarchy.noise import Noise
 from planner.laws.hierarchy.rows import EvidenceRows, shipped_rows
-from planner.laws.hierarchy.variances import FILE, FOLDER, Tail, Variances, shipped_variances
+from planner.laws.hierarchy.variances import FILE, FOLDER, Variances, shipped_variances
 
 HERE = Path(__file__).parent / FOLDER
 
 FloatArray = NDArray[np.float64]
 
-START, SMALLEST = 0.02, 1e-4
-"""Standard deviations that the search starts from, and below which an effect is as good as none."""
+START = 0.02
+"""Standard deviation of every effect and study that the search starts from."""
+SDS, FACTORS = (1e-4, 1.0), (0.1, 10.0)
+"""Between which standard deviations, and tasks' factors of the noise, are sought."""
+HELD_OUT = ("visual_tokens", "llm", "compressor", "task")
+"""Columns of which one value per study is held out at a time, to see how far predictions are off."""
 DIGITS = 3
 """Significant ones, in the file."""
 APART = 0.5
 """Nats that the log likelihood of rounded standard deviations may be off."""
 
 
-def objective(rows: EvidenceRows) -> Objective:
-    """How probable standard deviations are, given some rows."""
-    return Objective(Frame.of(rows), rows.error, rows.error_se, rows.study)
-
-
-def estimated(rows: EvidenceRows, tail: Tail) -> Variances:
+def estimated(rows: EvidenceRows) -> Variances:
     """The most probable standard deviations, given some rows."""
     from scipy.optimize import minimize
 
-    about = objective(rows)
-    count = len(about.free) + len(about.studies)
+    about = Objective.of(rows)
+    start = about.start(START)
+    factors = len(about.tasks)
+    ends = [SDS] * (len(start) - factors) + [FACTORS] * factors
 
     def downhill(point: FloatArray) -> tuple[float, FloatArray]:
         density, slopes = about(point)
@@ -51,33 +57,49 @@ def estimated(rows: EvidenceRows, tail: Tail) -> Variances:
 
     found = minimize(
         downhill,
-        np.full(count, np.log(START)),
+        start,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(np.log(SMALLEST), 0.0)] * count,
+        bounds=[(np.log(low), np.log(high)) for low, high in ends],
         options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-3},
     )
     sds, noise = about.split(found.x)
+    factor = about.factor(found.x)
     return Variances(
         sds={EFFECTS[e].name: _rounded(float(sds[e])) for e in about.free},
-        noise={name: _rounded(value) for name, value in noise.items()},
-        new_noise=NEW_NOISE,
-        tail=tail,
+        noise=replace(noise, study=_all_rounded(noise.study), task=_all_rounded(noise.task)),
+        tail=tail_of(held_out(rows, factor, noise)),
         rows=len(rows),
-        log_likelihood=round(about.factor(found.x).log_likelihood, 1),
+        log_likelihood=round(factor.log_likelihood, 1),
     )
+
+
+def held_out(rows: EvidenceRows, factor: Factor, noise: Noise) -> Differences:
+    """Pairs of cells that were predicted without their study's token count, language model, compressor or task."""
+    variance = noise.variance(rows.study, rows.task, rows.error_se)
+    found = []
+    for column in HELD_OUT:
+        names = np.char.add(np.char.add(rows.study, "\n"), getattr(rows, column).astype(str))
+        groups = [np.flatnonzero(names == name) for name in np.unique(names)]
+        for group, errors in zip(groups, left_out(factor, rows.error, groups), strict=True):
+            found.append(differences(rows, group, errors, variance[group]))
+    return Differences.joined(found)
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
+def _all_rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in values.items()}
+
+
 def stale(rows: EvidenceRows, variances: Variances) -> str:
     """Why variances are not those of some rows; "" where they are. Cheap: the rows are factored once."""
     if variances.rows != len(rows):
         return f"estimated from {variances.rows} rows, there are {len(rows)}"
-    about = objective(rows)
-    if set(about.studies) != set(variances.noise):
+    about = Objective.of(rows)
+    if set(about.studies) != set(variances.noise.study):
         return "the studies are others"
     found = about.factor(about.joined(variances.sds, variances.noise)).log_likelihood
     apart = abs(found - variances.log_likelihood)
@@ -89,7 +111,7 @@ def main(check: bool) -> int:
         why = stale(shipped_rows(), shipped_variances())
         print(f"{FILE} is stale: {why}; run python -m fitted_laws.make_variances" if why else f"{FILE} agrees")
         return 1 if why else 0
-    text = file_text(encode(estimated(shipped_rows(), shipped_variances().tail)))
+    text = file_text(encode(estimated(shipped_rows())))
     (HERE / FILE).write_text(text, encoding="utf-8")
     print(f"{FILE}: {len(text) / 1e3:.1f} kB")
     return 0

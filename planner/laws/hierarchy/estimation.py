@@ -1,36 +1,41 @@
 """How likely the rows are under given standard deviations, with its gradient: what the variances are estimated by.
 
 The effects' own values are integrated out, the level and the two slopes of the population too, under priors so wide
-that this is restricted maximum likelihood. The standard deviations have half-Cauchy priors, the noise of a study the
-prior of a new study's. For a standard deviation s whose columns are U = s Z, with W = V^-1 and a = W y,
+that this is restricted maximum likelihood. The standard deviations have half-Cauchy priors, the noise of a study and a
+task's factor log-normal ones. The density is that of logarithms, whose mode is never at 0: that an effect was not seen
+in eight studies does not mean that it is not there. For a standard deviation s whose columns are U = s Z, with
+W = V^-1 and a = W y,
 
-    d log p(y) / d ln s = sum over its columns of ((U' a)^2 - diag(U' W U)),
+    d log p(y) / d ln s = sum over its columns of ((U' a)^2 - diag(U' W U))
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from planner.laws.hierarchy.cells import FloatArray, StrArray
-from planner.laws.hierarchy.design import Grouping, Side
+from planner.laws.hierarchy.design import LAYOUT, Grouping, Layout, Side
 from planner.laws.hierarchy.effects import curve
 from planner.laws.hierarchy.factor import Block, Factor, Frame
-from planner.laws.hierarchy.variances import NewNoise
+from planner.laws.hierarchy.noise import Noise
+from planner.laws.hierarchy.rows import EvidenceRows
 
 EFFECT_SCALE = 0.02
 """Median of the half-Cauchy prior of an effect's standard deviation, in error."""
 
-NEW_NOISE = NewNoise(median=0.0125, spread=0.7)
-"""Prior of a study's noise."""
+NOISE_PRIOR = Noise({}, {}, median=0.0125, spread=0.7, task_spread=0.5)
+"""Of studies' noise and tasks' factors."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Log posterior density of the logarithms of all standard deviations: the free effects', then the studies'."""
+    """Log posterior density of the logarithms of what is estimated: first the standard deviations of the free effects,
+    then each study's noise, then each task's factor of it.
+    """
 
     frame: Frame
     error: FloatArray
@@ -39,6 +44,13 @@ class Objective:
     """(n,): each row's own standard error, nan where none was printed."""
     study: StrArray
     """(n,)."""
+    task: StrArray
+    """(n,)."""
+
+    @classmethod
+    def of(cls, rows: EvidenceRows, layout: Layout = LAYOUT) -> Objective:
+        """Of rows of evidence."""
+        return cls(Frame.of(rows, layout), rows.error, rows.error_se, rows.study, rows.task)
 
     @cached_property
     def free(self) -> tuple[int, ...]:
@@ -49,43 +61,66 @@ class Objective:
     def studies(self) -> tuple[str, ...]:
         return tuple(np.unique(self.study).tolist())
 
-    def split(self, logs: FloatArray) -> tuple[FloatArray, dict[str, float]]:
-        """(e,) standard deviations of the effects, and the noise of each study, of a point."""
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(np.unique(self.task).tolist())
+
+    @cached_property
+    def parts(self) -> tuple[slice, slice, slice]:
+        """Where effects, studies and tasks stand in a point."""
+        ends = np.cumsum([0, len(self.free), len(self.studies), len(self.tasks)]).tolist()
+        return slice(*ends[:2]), slice(*ends[1:3]), slice(*ends[2:])
+
+    def start(self, sd: float) -> FloatArray:
+        """The point with one standard deviation for all effects and studies."""
+        return np.repeat([np.log(sd), 0.0], [len(self.free) + len(self.studies), len(self.tasks)])
+
+    def split(self, point: FloatArray) -> tuple[FloatArray, Noise]:
+        """(e,) standard deviations of the effects, and the noise, of a point."""
+        effects, studies, tasks = (np.exp(point[part]) for part in self.parts)
         sds = np.array([effect.fixed_sd or 0.0 for effect in self.frame.layout.effects])
-        sds[list(self.free)] = np.exp(logs[: len(self.free)])
-        noise = np.exp(logs[len(self.free) :])
-        return sds, dict(zip(self.studies, noise.tolist(), strict=True))
+        sds[list(self.free)] = effects
+        by_study = dict(zip(self.studies, studies.tolist(), strict=True))
+        return sds, replace(NOISE_PRIOR, study=by_study, task=dict(zip(self.tasks, tasks.tolist(), strict=True)))
 
-    def joined(self, sds: Mapping[str, float], noise: Mapping[str, float]) -> FloatArray:
-        """The point with given standard deviations, by name."""
+    def joined(self, sds: Mapping[str, float], noise: Noise) -> FloatArray:
+        """The point with given standard deviations and noise, by name."""
         effects = [sds[self.frame.layout.effects[e].name] for e in self.free]
-        found: FloatArray = np.log(np.array([*effects, *(noise[study] for study in self.studies)]))
+        found: FloatArray = np.log(
+            [*effects, *noise.of_studies(np.array(self.studies)), *noise.of_tasks(np.array(self.tasks))]
+        )
         return found
 
-    def factor(self, logs: FloatArray) -> Factor:
+    def factor(self, point: FloatArray) -> Factor:
         """The rows factored at a point."""
-        sds, noise = self.split(logs)
-        return Factor.of(self.frame, self.error, self._noise_variance(noise), sds)
+        sds, noise = self.split(point)
+        return Factor.of(self.frame, self.error, noise.variance(self.study, self.task, self.error_se), sds)
 
-    def __call__(self, logs: FloatArray) -> tuple[float, FloatArray]:
+    def __call__(self, point: FloatArray) -> tuple[float, FloatArray]:
         """The density at a point, up to a constant, and its gradient."""
-        sds, noise = self.split(logs)
-        factor = self.factor(logs)
-        effects, rows = gradient(factor)
-        by_study = [float(rows[self.study == name].sum()) * noise[name] ** 2 for name in self.studies]
-        slopes = np.array([*effects[list(self.free)], *by_study])
+        effects, studies, tasks = self.parts
+        sds, noise = self.split(point)
+        factor = self.factor(point)
+        by_effect, by_row = gradient(factor)
+        by_row = by_row * (noise.of_studies(self.study) * noise.of_tasks(self.task)) ** 2
         free = sds[list(self.free)]
-        density = factor.log_likelihood - float(np.log1p((free / EFFECT_SCALE) ** 2).sum())
-        slopes[: len(free)] -= 2 * free**2 / (EFFECT_SCALE**2 + free**2)
-        apart = (logs[len(free) :] - np.log(NEW_NOISE.median)) / NEW_NOISE.spread
-        slopes[len(free) :] -= apart / NEW_NOISE.spread
-        return density - 0.5 * float(apart @ apart), slopes
+        apart = (point[studies] - np.log(NOISE_PRIOR.median)) / NOISE_PRIOR.spread
+        factors = point[tasks] / NOISE_PRIOR.task_spread
+        density = factor.log_likelihood - float(np.log1p((free / EFFECT_SCALE) ** 2).sum()) + float(np.log(free).sum())
+        density -= 0.5 * float(apart @ apart + factors @ factors)
+        slopes = np.empty_like(point)
+        slopes[effects] = by_effect[list(self.free)] - 2 * free**2 / (EFFECT_SCALE**2 + free**2) + 1
+        slopes[studies] = _summed(self.study, by_row) - apart / NOISE_PRIOR.spread
+        slopes[tasks] = _summed(self.task, by_row) - factors / NOISE_PRIOR.task_spread
+        return density, slopes
 
-    def _noise_variance(self, noise: Mapping[str, float]) -> FloatArray:
-        names, at = np.unique(self.study, return_inverse=True)
-        own = np.array([noise[name] for name in names.tolist()])[at]
-        found: FloatArray = own**2 + np.nan_to_num(self.error_se, nan=0.0) ** 2
-        return found
+
+def _summed(names: StrArray, values: FloatArray) -> FloatArray:
+    """Sums by name, in the order of the names."""
+    groups, at = np.unique(names, return_inverse=True)
+    found = np.zeros(len(groups))
+    np.add.at(found, at, values)
+    return found
 
 
 def gradient(factor: Factor) -> tuple[FloatArray, FloatArray]:

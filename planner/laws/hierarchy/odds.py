@@ -13,8 +13,7 @@ import numpy as np
 
 from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.own_runs import Mixture
-from planner.laws.hierarchy.variances import Tail
-from planner.laws.student import within
+from planner.laws.hierarchy.student_tail import Tail
 
 DRAWS = 4000
 """By default."""
@@ -51,6 +50,6 @@ def probability_better(errors: Mixture, first: int, second: int, tail: Tail) -> 
     for weight, part in zip(errors.weights.tolist(), errors.parts, strict=True):
         gain = float(part.mean[second] - part.mean[first])
         between = part.covariance[[[first], [second]], [first, second]]
-        sd = tail.scale * math.sqrt(max(float(between[0, 0] + between[1, 1] - 2 * between[0, 1]), 0.0))
-        total += weight * (0.5 + 0.5 * math.copysign(within(abs(gain) / sd, tail.dof), gain) if sd else float(gain > 0))
+        sd = math.sqrt(max(float(between[0, 0] + between[1, 1] - 2 * between[0, 1]), 0.0))
+        total += weight * (tail.below(gain / sd) if sd else float(gain > 0))
     return total

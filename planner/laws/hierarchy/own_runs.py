@@ -15,7 +15,7 @@ import numpy as np
 
 from planner.laws.hierarchy.cells import Cells, FloatArray
 from planner.laws.hierarchy.conditioning import Gaussian, Posterior
-from planner.laws.hierarchy.variances import NewNoise
+from planner.laws.hierarchy.noise import Noise, noise_variance
 
 SPREADS, STEPS = 3.0, 13  # of the grid of noises
 
@@ -62,8 +62,8 @@ class OwnRuns:
 
 
 @dataclass(frozen=True)
-class Noise:
-    """What own runs say of their noise."""
+class OwnNoise:
+    """What own runs say of their noise, for a task of factor 1."""
 
     values: FloatArray
     """(k,): in error."""
@@ -75,28 +75,34 @@ class Noise:
         return float(self.weights @ self.values)
 
 
-def predict_with(posterior: Posterior, own: OwnRuns, cells: Cells, new_noise: NewNoise) -> tuple[Mixture, Noise]:
+def predict_with(posterior: Posterior, own: OwnRuns, cells: Cells, noise: Noise) -> tuple[Mixture, OwnNoise]:
     """Errors of some cells without noise, given the evidence and own runs, and the noise of the own runs.
+
+    Args:
+        posterior: the evidence.
+        own: the runs.
+        cells: asked about.
+        noise: prior of the own study's, and the tasks' factors.
 
     Raises InputError for sizes and token counts that are not above 0.
     """
     joint = posterior.predict(own.cells.then(cells))
     known = len(own.error)
-    values = noise_grid(new_noise)
-    variances = [value**2 + np.nan_to_num(own.error_se, nan=0.0) ** 2 for value in values]
+    values, factors = noise_grid(noise), noise.of_tasks(own.cells.task)
+    variances = [noise_variance(value * factors, own.error_se) for value in values]
     likely = np.array([_log_likelihood(joint, own.error, variance) for variance in variances])
-    weights = _normalised(likely - 0.5 * (np.log(values / new_noise.median) / new_noise.spread) ** 2)
+    weights = _normalised(likely - 0.5 * (np.log(values / noise.median) / noise.spread) ** 2)
     kept = weights > 1e-4 * weights.max()
     parts = tuple(
         joint.given(known, own.error, variance) for variance, keep in zip(variances, kept, strict=True) if keep
     )
     weights = weights[kept] / weights[kept].sum()
-    return Mixture(weights, parts), Noise(values[kept], weights)
+    return Mixture(weights, parts), OwnNoise(values[kept], weights)
 
 
-def noise_grid(new_noise: NewNoise) -> FloatArray:
+def noise_grid(noise: Noise) -> FloatArray:
     """The noises that are averaged over, evenly spaced in their logarithm."""
-    found: FloatArray = new_noise.median * np.exp(new_noise.spread * np.linspace(-SPREADS, SPREADS, STEPS))
+    found: FloatArray = noise.median * np.exp(noise.spread * np.linspace(-SPREADS, SPREADS, STEPS))
     return found
 
 

@@ -16,33 +16,14 @@ from importlib import resources
 import numpy as np
 
 from planner.base.codec import decode
-from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import shown
-from planner.laws.hierarchy.cells import FloatArray, StrArray
+from planner.base.errors import UnknownNameError
+from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.effects import Effect
+from planner.laws.hierarchy.noise import Noise
+from planner.laws.hierarchy.student_tail import Tail
 
 FOLDER, FILE = "evidence", "variances.json"
 """In the data package."""
-
-
-@dataclass(frozen=True)
-class Tail:
-    """How far what was measured lies from what was predicted: Student's t, where 1 is the predicted sd."""
-
-    dof: int
-    """Degrees of freedom, whole."""
-    scale: float
-    """Of the t, in predicted standard deviations."""
-
-
-@dataclass(frozen=True)
-class NewNoise:
-    """Noise of a study that nobody has measured: ln s ~ N(ln median, spread^2)."""
-
-    median: float
-    """In error."""
-    spread: float
-    """Of the natural logarithm."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +52,9 @@ class Transfer:
     checkpoint_offset: float
     """Of a trained model within its family: what one more size of the family differs from its line."""
     recipe_offset: float
-    """Of another training recipe or data."""
+    """Of another training recipe or data, on any task but one of reading."""
+    text_recipe_offset: float
+    """The same on a task of reading, which recipes change most."""
     study_offset: float
     """Of another setup altogether: the level of its errors."""
     task_offset: float
@@ -93,10 +76,8 @@ class Variances:
 
     sds: Mapping[str, float]
     """Standard deviation of each effect by its name (`EFFECTS`): of error; per doubling where it multiplies one."""
-    noise: Mapping[str, float]
-    """Noise of one printed number, in error, by study; a row's own standard error comes on top."""
-    new_noise: NewNoise
-    """Prior of the noise of another study."""
+    noise: Noise
+    """Of one printed number."""
     tail: Tail
     """Of what is predicted."""
     rows: int
@@ -110,18 +91,6 @@ class Variances:
             if effect.fixed_sd is None and effect.name not in self.sds:
                 raise UnknownNameError("effect with a standard deviation", effect.name, tuple(self.sds))
         return np.array([self.sds[one.name] if one.fixed_sd is None else one.fixed_sd for one in effects])
-
-    def noise_variance(self, study: StrArray, error_se: FloatArray) -> FloatArray:
-        """(n,) variance of the noise of rows. Raises InputError for a study whose noise was not estimated."""
-        names, at = np.unique(study, return_inverse=True)
-        for name in names.tolist():
-            if name not in self.noise:
-                raise InputError(
-                    f"study: the noise of {shown(name)} was not estimated; give its rows as a study of one's own"
-                )
-        own = np.array([self.noise[name] for name in names.tolist()])[at]
-        found: FloatArray = own**2 + np.nan_to_num(error_se, nan=0.0) ** 2
-        return found
 
     def transfer_sds(self) -> Transfer:
         """What another compressor, family, recipe, study or task adds."""
@@ -141,7 +110,8 @@ class Variances:
             family_offset=together("family", "family x task"),
             family_slope_n=together("slope in N: family"),
             checkpoint_offset=together("checkpoint", "checkpoint x task"),
-            recipe_offset=together("recipe"),
+            recipe_offset=together("recipe", "recipe x other task"),
+            text_recipe_offset=together("recipe", "recipe x text task"),
             study_offset=together("study", "study x task"),
             task_offset=together("task", "study x task", "table x task"),
             task_slope_n=together("slope in N: study x task"),

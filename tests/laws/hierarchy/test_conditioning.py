@@ -14,8 +14,8 @@ from planner.laws.hierarchy.conditioning import Posterior
 from planner.laws.hierarchy.effects import EFFECTS, Effect
 from planner.laws.hierarchy.factor import Factor, Frame, lower_inverse
 from planner.laws.hierarchy.left_out import left_out
+from planner.laws.hierarchy.noise import Noise
 from planner.laws.hierarchy.own_runs import OwnRuns, noise_grid, predict_with
-from planner.laws.hierarchy.variances import NewNoise
 
 FloatArray = NDArray[np.float64]
 
@@ -144,16 +144,17 @@ def test_a_group_left_out_is_as_if_it_had_never_been_there(column: str) -> None:
 
 
 def test_own_runs_are_more_rows_of_which_the_noise_is_averaged_over() -> None:
-    new_noise = NewNoise(median=0.0125, spread=0.7)
+    prior = Noise({}, {"task 3": 1.7}, median=0.0125, spread=0.7, task_spread=0.5)
     asked = np.array([ROWS - 2, ROWS - 1])
     own = np.arange(KNOWN, ROWS - 2)
     runs = OwnRuns(CELLS.where(own), ERROR[own], np.full(len(own), np.nan))
-    found, noise = predict_with(Posterior(factor()), runs, CELLS.where(asked), new_noise)
+    found, noise = predict_with(Posterior(factor()), runs, CELLS.where(asked), prior)
 
     known = np.arange(ROWS - 2)
     weights, means, seconds = [], [], []
-    for value in noise_grid(new_noise):
-        variance = np.concatenate([NOISE[:KNOWN], np.full(len(own), value**2)])
+    for value in noise_grid(prior):
+        factors = np.array([prior.task.get(task, 1.0) for task in CELLS.task[own].tolist()])
+        variance = np.concatenate([NOISE[:KNOWN], (value * factors) ** 2])
         total = FULL[np.ix_(known, known)] + np.diag(variance)
         square = ERROR[known] @ np.linalg.solve(total, ERROR[known])
         weights.append(-0.5 * (square + np.linalg.slogdet(total)[1]) - 0.5 * (math.log(value / 0.0125) / 0.7) ** 2)
@@ -168,7 +169,7 @@ def test_own_runs_are_more_rows_of_which_the_noise_is_averaged_over() -> None:
     np.testing.assert_allclose(found.mean, mean, atol=2e-4)  # noises of a share below 1e-4 are left out
     second = np.einsum("k,kij->ij", share, np.array(seconds))
     np.testing.assert_allclose(found.covariance, second - np.outer(mean, mean), atol=2e-5)
-    assert noise.mean == pytest.approx(float(share @ noise_grid(new_noise)), rel=1e-2)
+    assert noise.mean == pytest.approx(float(share @ noise_grid(prior)), rel=1e-2)
 
 
 @pytest.mark.parametrize("true", [0.003, 0.0125, 0.04])
@@ -178,7 +179,7 @@ def test_own_noise_is_found(true: float) -> None:
     error = random.multivariate_normal(np.zeros(200), covariance_of_few(cells)) + true * random.standard_normal(200)
     runs = OwnRuns(cells, error, np.full(200, np.nan))
     prior = Factor.of(Frame.of(cells.where(np.array([], int))), np.array([]), np.array([]), FEW)
-    _, noise = predict_with(Posterior(prior), runs, cells.where(np.array([0])), NewNoise(0.0125, 0.7))
+    _, noise = predict_with(Posterior(prior), runs, cells.where(np.array([0])), Noise({}, {}, 0.0125, 0.7, 0.5))
     assert noise.mean == pytest.approx(true, rel=0.35)  # the grid's step is a factor of 1.4
 
 

@@ -9,7 +9,7 @@ from scipy.stats import norm, t
 from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.odds import draws, probability_best, probability_better
 from planner.laws.hierarchy.own_runs import Mixture
-from planner.laws.hierarchy.variances import Tail
+from planner.laws.hierarchy.student_tail import Tail
 
 COVARIANCE = np.array([[4e-4, 3e-4, 0.0], [3e-4, 5e-4, 1e-4], [0.0, 1e-4, 9e-4]])
 ONE = Mixture(np.array([1.0]), (Gaussian(np.array([0.30, 0.31, 0.32]), COVARIANCE),))

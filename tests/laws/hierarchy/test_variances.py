@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ import pytest
 from fitted_laws.make_variances import estimated, stale
 from planner.base.errors import InputError, UnknownNameError
 from planner.laws.hierarchy.effects import EFFECTS, Effect
+from planner.laws.hierarchy.noise import Noise
 from planner.laws.hierarchy.rows import shipped_rows
-from planner.laws.hierarchy.variances import NewNoise, Tail, Variances, shipped_variances, transfer_sds
+from planner.laws.hierarchy.student_tail import Tail
+from planner.laws.hierarchy.variances import Variances, shipped_variances, transfer_sds
 
+NONE = Noise({}, {}, median=0.01, spread=0.7, task_spread=0.5)
 FREE = [effect.name for effect in EFFECTS if effect.fixed_sd is None]
 
 
@@ -22,14 +26,13 @@ def test_shipped_variances_are_those_of_the_table_of_effects() -> None:
     shipped = shipped_variances()
     assert sorted(shipped.sds) == sorted(FREE)
     assert all(0 < sd < 0.5 for sd in shipped.sds.values())
-    assert all(0 < noise < 0.1 for noise in shipped.noise.values())
+    assert 3 <= shipped.tail.dof <= 30 and 0.5 < shipped.tail.scale < 1.5
+    assert all(0 < noise < 0.1 for noise in shipped.noise.study.values())
     assert shipped.of(EFFECTS)[3:] == pytest.approx([shipped.sds[name] for name in FREE])
 
 
 def test_transfer_sums_the_variances_of_what_changes() -> None:
-    variances = Variances(
-        {name: (i + 1) / 1000 for i, name in enumerate(FREE)}, {}, NewNoise(0.01, 0.7), Tail(4, 1.0), 0, 0.0
-    )
+    variances = Variances({name: (i + 1) / 1000 for i, name in enumerate(FREE)}, NONE, Tail(4, 1.0), 0, 0.0)
     sds = variances.sds
     transfer = variances.transfer_sds()
     assert transfer.compressor_offset == pytest.approx(math.hypot(sds["compressor"], sds["compressor x task"]))
@@ -38,12 +41,12 @@ def test_transfer_sums_the_variances_of_what_changes() -> None:
     assert transfer_sds() == shipped_variances().transfer_sds()
 
 
-def test_noise_is_the_study_s_and_the_row_s() -> None:
-    variances = Variances({}, {"a": 0.003, "b": 0.01}, NewNoise(0.01, 0.7), Tail(4, 1.0), 0, 0.0)
-    found = variances.noise_variance(np.array(["b", "a", "a"]), np.array([np.nan, 0.004, np.nan]))
-    assert found == pytest.approx([1e-4, 25e-6, 9e-6])
+def test_noise_is_the_study_s_times_the_task_s_and_the_row_s() -> None:
+    noise = replace(NONE, study={"a": 0.003, "b": 0.01}, task={"q": 2.0})
+    found = noise.variance(np.array(["b", "a", "a"]), np.array(["q", "r", "r"]), np.array([np.nan, 0.004, np.nan]))
+    assert found == pytest.approx([4e-4, 25e-6, 9e-6])
     with pytest.raises(InputError, match="study: the noise of 'c' was not estimated"):
-        variances.noise_variance(np.array(["c"]), np.array([0.1]))
+        noise.variance(np.array(["c"]), np.array(["q"]), np.array([0.1]))
 
 
 def test_an_effect_without_a_standard_deviation_is_refused() -> None:
@@ -66,6 +69,6 @@ def test_shipped_variances_are_those_of_the_shipped_rows() -> None:
 @pytest.mark.slow
 def test_shipped_variances_are_estimated_again() -> None:
     shipped = shipped_variances()
-    again = estimated(shipped_rows(), shipped.tail)
+    again = estimated(shipped_rows())
     for name, sd in shipped.sds.items():
         assert again.sds[name] == pytest.approx(sd, rel=0.03, abs=3e-4), name
