@@ -17,22 +17,14 @@ from planner.runs.results import results_skeleton
 
 
 @app.command("import")
+@options.takes_results
 def import_(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, or folders, searched with subfolders.")],
-    cell: options.Cell = None,
-    cells: options.CellMap = None,
+    *,
+    results: options.ResultOptions,
     list_models: Annotated[
         bool, typer.Option("--list", help="Write a map of the models, to be filled in and given as --cells.")
     ] = False,
-    tasks: options.Tasks = "",
-    suite: options.SuiteName = None,
-    metric: options.Metric = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    chance: options.Chance = False,
-    chance_level: options.ChanceLevel = None,
-    duplicates: options.Duplicates = "latest",
-    format: options.FormatName = "auto",
     report: Annotated[
         bool, typer.Option("--report", help="Show cells x tasks, and each number's metric, full mark and file.")
     ] = False,
@@ -44,21 +36,19 @@ def import_(
     if output is not None:
         _check_table(output, force)
     if list_models:
-        text = results_skeleton(paths, format=format)
+        text = results_skeleton(paths, format=results.format)
         if output is None:
             print(text, end="")
             return
         write_text(Path(output), text, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
         return
-    if cell is None and cells is None:
+    if not results.names_cells:
         raise InputError(
             "--cell or --cells: no file says how many visual tokens a model has; give a pattern such as "
             r"--cell 'llava-(?P<llm>.+)-tp(?P<tokens>\d+)', or a map of models, which --list writes"
         )
-    found = options.ResultOptions(
-        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
-    ).read(paths)
+    found = results.read(paths)
     if output is not None:
         found.write(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)

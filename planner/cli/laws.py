@@ -29,6 +29,7 @@ Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile i
 
 
 @app.command()
+@options.takes_results
 def fit(
     runs: options.RunsPaths,
     form: Annotated[str, typer.Option(help="additive, multiplicative, log-linear or auto.")] = DEFAULT_FORM,
@@ -46,17 +47,8 @@ def fit(
     shared: Annotated[str, typer.Option(help="With --by: parameters that all groups share, as alpha,D.")] = "",
     group: Annotated[str | None, typer.Option(help="With --by: the group whose law is shown and written.")] = None,
     map: options.ColumnMap = None,
-    cell: options.Cell = None,
-    cells: options.CellMap = None,
-    tasks: options.Tasks = "",
-    suite: options.SuiteName = None,
-    metric: options.Metric = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    chance: options.Chance = False,
-    chance_level: options.ChanceLevel = None,
-    duplicates: options.Duplicates = "latest",
-    format: options.FormatName = "auto",
+    *,
+    results: options.ResultOptions,
     intervals: Intervals = False,
     force: Force = False,
     as_json: Json = False,
@@ -70,10 +62,7 @@ def fit(
         raise InputError("--shared and --group need --by: the column that names the groups, such as --by compressor")
     if by is not None and output is not None and group is None:
         raise InputError("-o writes one law: name its group with --group")
-    said = options.ResultOptions(
-        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
-    )
-    table = options.read_table(runs, said, map).select(task=task, compressor=compressor)
+    table = options.read_table(runs, results, map).select(task=task, compressor=compressor)
     table = options.one_task(table, by)
     if form == AUTO and (fix or tie or by or loss != "least-squares"):
         raise InputError("--form auto takes least squares of all forms: leave out --fix, --tie, --by and --loss")

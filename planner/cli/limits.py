@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
 from planner.base.errors import InputError, QuantityError
 from planner.base.quantities import shown
+from planner.cli.added_options import added_option, with_options
 from planner.planning.limits import LIMITS, LimitKind, as_option, find_limit, limits_in_unit_of
 
 NO_LIMIT = "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
@@ -23,27 +23,19 @@ def takes_limits(verb: Callable[..., None], of: str = "") -> Callable[..., None]
 
     `of` says in their help what they are for, where not all of the verb takes them: "frontier: ".
     """
-    signature = inspect.signature(verb, eval_str=True)
     kinds = {_parameter(kind): kind for kind in LIMITS}
-    parameters: list[inspect.Parameter] = []
-    for one in signature.parameters.values():
-        parameters += _options(kinds, of) if one.name == PARAMETER else [one]
 
-    @wraps(verb)
-    def wrapper(**given: Any) -> None:
-        typed = [(kind, text, kind.option) for name, kind in kinds.items() if (text := given.pop(name)) is not None]
-        typed += _others(given.pop(_GENERIC) or ())
+    def gathered(given: dict[str, Any]) -> dict[str, float]:
+        typed = [(kind, given[name], kind.option) for name, kind in kinds.items() if given[name] is not None]
+        typed += _others(given[_GENERIC] or ())
         limits: dict[str, float] = {}
         for kind, text, option in typed:
             if kind.name in limits:
                 raise InputError(f"{option}: this limit is given twice; leave one out")
             limits[kind.name] = _read(kind, text, option)
-        verb(**given, **{PARAMETER: limits})
+        return limits
 
-    wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]  # what typer reads the options from
-        parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]  # typer calls by name
-    )
-    return wrapper
+    return with_options(verb, PARAMETER, _options(kinds, of), gathered)
 
 
 def _read(kind: LimitKind, text: str, option: str) -> float:
@@ -72,15 +64,11 @@ def given_limits(limits: Mapping[str, float]) -> Iterator[str]:
 
 def _options(kinds: Mapping[str, LimitKind], of: str) -> Iterator[inspect.Parameter]:
     for name, kind in kinds.items():
-        yield _option(name, Annotated[str | None, typer.Option(kind.option, help=of + (kind.help or kind.title))])
+        yield added_option(name, Annotated[str | None, typer.Option(kind.option, help=of + (kind.help or kind.title))])
     other = typer.Option(
         "--limit", metavar="NAME=VALUE", help=f"{of}A limit that a plug-in adds, as carbon=5; repeatable."
     )
-    yield _option(_GENERIC, Annotated[list[str] | None, other])
-
-
-def _option(name: str, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    yield added_option(_GENERIC, Annotated[list[str] | None, other])
 
 
 def _others(texts: list[str] | tuple[str, ...]) -> Iterator[tuple[LimitKind, str, str]]:

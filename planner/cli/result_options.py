@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, get_type_hints
 
 import typer
 
 import planner
 from planner.base.errors import InputError, RunsError
 from planner.base.quantities import shown
+from planner.cli.added_options import added_option, with_options
 from planner.runs.read import full_marks
 from planner.runs.results import Imported, import_results
 from planner.runs.results.combine import COMMON, MEANS, check_choice
@@ -68,21 +69,24 @@ ColumnMap = Annotated[
 ]
 
 
+PARAMETER = "results"
+
+
 @dataclass(frozen=True)
 class ResultOptions:
-    """What was said about evaluation results."""
+    """What was said about evaluation results; each field is an option of the verbs that `takes_results`."""
 
-    cell: str | None = None
-    cells: str | None = None
-    tasks: str = ""
-    suite: str | None = None
-    metric: Sequence[str] | None = None
-    scale: Sequence[str] | None = None
-    mean: str | None = None
-    chance: bool = False
-    chance_level: Sequence[str] | None = None
-    duplicates: str = "latest"
-    format: str = "auto"
+    cell: Cell = None
+    cells: CellMap = None
+    tasks: Tasks = ""
+    suite: SuiteName = None
+    metric: Metric = None
+    scale: Scale = None
+    mean: Mean = None
+    chance: Chance = False
+    chance_level: ChanceLevel = None
+    duplicates: Duplicates = "latest"
+    format: FormatName = "auto"
 
     @property
     def names_cells(self) -> bool:
@@ -114,6 +118,13 @@ class ResultOptions:
             duplicates=self.duplicates,
             format=self.format,
         )
+
+
+def takes_results(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with the options of evaluation results in the place of its parameter `results`, which gets them all."""
+    hints = get_type_hints(ResultOptions, include_extras=True)
+    options = [added_option(one.name, hints[one.name], one.default) for one in fields(ResultOptions)]
+    return with_options(verb, PARAMETER, options, lambda given: ResultOptions(**given))
 
 
 def read_table(paths: Sequence[str], said: ResultOptions, map: Sequence[str] | None) -> planner.Runs:

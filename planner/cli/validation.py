@@ -20,30 +20,19 @@ Weights = Annotated[str, typer.Option(help="auto, equal, error_se or samples.")]
 
 
 @app.command()
+@options.takes_results
 def compare(
     runs: options.RunsPaths,
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",
     map: options.ColumnMap = None,
-    cell: options.Cell = None,
-    cells: options.CellMap = None,
-    tasks: options.Tasks = "",
-    suite: options.SuiteName = None,
-    metric: options.Metric = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    chance: options.Chance = False,
-    chance_level: options.ChanceLevel = None,
-    duplicates: options.Duplicates = "latest",
-    format: options.FormatName = "auto",
+    *,
+    results: options.ResultOptions,
     as_json: Json = False,
 ) -> None:
     """Compare the forms of the law on measured runs by AICc, each also without D."""
-    said = options.ResultOptions(
-        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
-    )
-    table = options.one_task(options.read_table(runs, said, map).select(task=task, compressor=compressor))
+    table = options.one_task(options.read_table(runs, results, map).select(task=task, compressor=compressor))
     rows = forms_compared.compare(table, weights=weights)
     fitted = {row.law.form for row in rows}
     not_compared = {form: _why_not(table, form, weights) for form in FORMS.names() if form not in fitted}
@@ -56,6 +45,7 @@ def compare(
 
 
 @app.command()
+@options.takes_results
 def holdout(
     runs: options.RunsPaths,
     form: Annotated[str, typer.Option(help="additive, multiplicative or log-linear.")] = DEFAULT_FORM,
@@ -63,24 +53,12 @@ def holdout(
     compressor: Compressor = None,
     weights: Weights = "auto",
     map: options.ColumnMap = None,
-    cell: options.Cell = None,
-    cells: options.CellMap = None,
-    tasks: options.Tasks = "",
-    suite: options.SuiteName = None,
-    metric: options.Metric = None,
-    scale: options.Scale = None,
-    mean: options.Mean = None,
-    chance: options.Chance = False,
-    chance_level: options.ChanceLevel = None,
-    duplicates: options.Duplicates = "latest",
-    format: options.FormatName = "auto",
+    *,
+    results: options.ResultOptions,
     as_json: Json = False,
 ) -> None:
     """Fit the law to parts of the runs and score it on the rest, beside simple baselines."""
-    said = options.ResultOptions(
-        cell, cells, tasks, suite, metric, scale, mean, chance, chance_level, duplicates, format
-    )
-    table = options.one_task(options.read_table(runs, said, map).select(task=task, compressor=compressor))
+    table = options.one_task(options.read_table(runs, results, map).select(task=task, compressor=compressor))
     result = held.hold_out(table, form, weights=weights)
     from planner.tell.holdout import holdout_dict, holdout_story, identified_by
 
