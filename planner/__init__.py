@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from planner.laws.compare import compare as compare
     from planner.laws.fit import fit as fit
     from planner.laws.fitted import FittedLaw as FittedLaw
+    from planner.laws.hierarchy.listing import Evidence as Evidence
+    from planner.laws.hierarchy.listing import evidence as evidence
     from planner.laws.holdout import hold_out as holdout
     from planner.laws.joint import JointFit as JointFit
     from planner.laws.joint import fit_joint as fit_joint
@@ -122,6 +124,7 @@ __all__ = [
     "Checkpoint",
     "CombinedLaw",
     "ContinuousOptimum",
+    "Evidence",
     "FitError",
     "FittedLaw",
     "Hardware",
@@ -153,6 +156,7 @@ __all__ = [
     "compare",
     "cost",
     "doctor",
+    "evidence",
     "export_llm",
     "find_checkpoint",
     "find_hardware",
@@ -210,6 +214,7 @@ _WHERE = {
     "Candidate": "planner.planning.candidate",
     "CombinedLaw": "planner.laws.combined",
     "ContinuousOptimum": "planner.planning.continuous",
+    "Evidence": "planner.laws.hierarchy.listing",
     "FitError": "planner.base.errors",
     "FittedLaw": "planner.laws.fitted",
     "Hardware": "planner.hardware",
@@ -239,6 +244,7 @@ _WHERE = {
     "compare": "planner.laws.compare",
     "cost": "planner.costs.request:request_cost",
     "doctor": "planner.bench.doctor",
+    "evidence": "planner.laws.hierarchy.listing",
     "export_llm": "planner.vlm.saving",
     "find_hardware": "planner.hardware",
     "find_llms": "planner.parts.catalog",

@@ -223,7 +223,7 @@ def test_no_circle_of_imports_anywhere() -> None:
 
 
 LINES_MAX = 300
-LINES_MAX_WITH_A_REASON = 400
+LINES_MAX_WITH_A_REASON = 440
 LONG_FOR_A_REASON = {
     "__init__.py": "a table of every public name, once more for type checkers",
 }

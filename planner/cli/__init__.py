@@ -30,6 +30,7 @@ VERBS = {
     "cost": "costs",
     "convention": "costs",
     "doctor": "doctor",
+    "evidence": "evidence",
     "explore": "explore",
     "hardware": "hardware",
     "import": "importing",

@@ -21,6 +21,7 @@ from planner.hardware import Hardware
 from planner.laws.combined import CombinedLaw
 from planner.laws.compare import FormEvidence
 from planner.laws.fitted import FittedLaw
+from planner.laws.hierarchy.listing import Evidence
 from planner.laws.holdout import HoldOut
 from planner.laws.joint import JointFit
 from planner.planning.continuous import ContinuousOptimum
@@ -32,6 +33,7 @@ from planner.tell.calibration import calibration_story
 from planner.tell.comparison import comparison_story
 from planner.tell.cost import cost_story
 from planner.tell.document import Document
+from planner.tell.evidence import evidence_story
 from planner.tell.files import load_any
 from planner.tell.hardware import hardware_story
 from planner.tell.holdout import holdout_story
@@ -47,7 +49,8 @@ from planner.tell.verdict import grid_story, verdict_story
 
 Told: TypeAlias = (
     "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | Calibration | Verdict "
-    "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Sequence[Measurement] | Sequence[FormEvidence]"
+    "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Evidence | Sequence[Measurement] "
+    "| Sequence[FormEvidence]"
 )
 """What has a story; a mapping is that of a plan, a path that of any file that we write."""
 
@@ -82,6 +85,7 @@ story_of.register(HoldOut, holdout_story)
 story_of.register(NextMeasurement, next_run_story)
 story_of.register(NextEvaluations, next_evaluations_story)
 story_of.register(ContinuousOptimum, optimum_story)
+story_of.register(Evidence, evidence_story)
 
 
 @story_of.register(FittedLaw)
