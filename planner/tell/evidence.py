@@ -148,7 +148,9 @@ def _by(things: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
 
 def _range(ends: Sequence[tuple[float, float]], show: Callable[[float, str], Value], what: str) -> Line:
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return line(show(low, f"least {what}"), *([] if low == high else [" to ", show(high, f"largest {what}")]))
+    if low == high:
+        return line(show(low, what))
+    return line(show(low, f"least {what}"), " to ", show(high, f"largest {what}"))
 
 
 def _names(names: Iterable[str], what: str) -> Line:
