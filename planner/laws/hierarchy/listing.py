@@ -104,7 +104,7 @@ def evidence(task: str | None = None) -> Evidence:
     return Evidence(
         task=None if asked is None else asked.name,
         groups=tuple(_groups(rows)),
-        noise={study: shipped_variances().noise[study] for study in dict.fromkeys(rows.study.tolist())},
+        noise={study: shipped_variances().noise.study[study] for study in dict.fromkeys(rows.study.tolist())},
         tables=tuple(shipped_tables()[name] for name in dict.fromkeys(rows.table.tolist())),
         all_rows=rows,
     )
