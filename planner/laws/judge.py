@@ -57,12 +57,19 @@ def judge(
 def lost_effects(
     form: Form, values: Mapping[str, float], fixed: set[str], data: FitData, n_unit_params: float
 ) -> list[str]:
-    """Sentences for each of N and T whose effect is absent, or a bare step; what runs show, they say themselves."""
+    """Sentences for each of N and T whose effect is absent, or a bare step; what runs show, they say themselves.
+
+    A parameter that may be negative says nothing of it alone: there the error must fall on the mean of the runs.
+    """
     lost = []
-    for letter, needed in (("N", form.of_n), ("T", form.of_t)):
-        if any(values[name] <= _NO_EFFECT and name not in fixed for name in needed):
-            at_bound = [name for name in needed if values[name] <= _NO_EFFECT and name not in fixed]
-            lost.append(_no_effect(trend_of(letter, data), at_bound, n_unit_params))
+    slopes = form.log_slopes(values, data.n, data.t)
+    for letter, needed, slope in (("N", form.of_n, slopes[0]), ("T", form.of_t, slopes[1])):
+        free = [name for name in needed if name not in fixed]
+        signed = [name for name in free if form.parameter(name).low < 0]
+        rises = bool(signed) and float(np.average(slope, weights=data.weights)) >= -_NO_EFFECT
+        at_bound = [name for name in free if name not in signed and values[name] <= _NO_EFFECT]
+        if rises or at_bound:
+            lost.append(_no_effect(trend_of(letter, data), at_bound or signed, n_unit_params))
         elif values[needed[-1]] >= form.parameter(needed[-1]).high:
             lost.append(f"the error falls in one step at the smallest {letter}: measure levels of {letter} near it")
     return lost

@@ -26,7 +26,8 @@ def test_auto_is_the_belief_over_all_forms(reasoning: Runs) -> None:
     shares = dict(zip((member.form for member in law.members), law.weights, strict=True))
     belief = belief_of(planner.fit(reasoning, "additive"))
     assert shares == pytest.approx({form: share for form, share in belief.shares().items() if share > 1e-3}, abs=1e-3)
-    assert shares["log-linear"] > 0.9
+    assert next(iter(shares)) == "log-linear"
+    assert shares["log-linear"] > 0.7
     points = points_of(law.runs_of, *AT, None)
     np.testing.assert_allclose(np.ravel(law.predict(*AT)), belief.expected(points), rtol=1e-9)
 
@@ -42,7 +43,10 @@ def test_auto_knows_a_measured_model_by_its_name(reasoning: Runs) -> None:
 def test_the_average_of_all_forms(reasoning: Runs) -> None:
     law = planner.fit_average(reasoning, name="mine")
     assert law.name == "mine"
-    assert law.advice == "weighted mean of log-linear 95 %, additive 5 %"
+    assert law.advice == (
+        "weighted mean of log-linear 71 %, log-power 13 %, interaction 7 %, log-shifted 4 %, additive 4 %, "
+        "saturating 1 %"
+    )
 
 
 def test_fit_names_the_functions_that_do_what_it_did(reasoning: Runs) -> None:

@@ -65,8 +65,10 @@ def test_the_order_of_the_rows_changes_not_one_bit(reasoning: Runs, form: str) -
 def test_the_unit_of_n_changes_nothing_but_the_prefactor(reasoning: Runs, form: str, unit: float) -> None:
     law, other = planner.fit(reasoning, form), planner.fit(reasoning, form, n_unit_params=unit)
     assert other.rss == pytest.approx(law.rss, rel=1e-12)
-    for name in {"alpha", "beta", "c1", "c2", "B", "D"} & set(law.params):
-        assert other.params[name] == pytest.approx(law.params[name], rel=1e-8, abs=1e-12), name
+    moved = {"c2": law.params.get("c3", 0.0) * np.log(unit / 1e9)}  # an interaction's slope in ln T at N = the unit
+    for name in {"alpha", "beta", "c1", "c2", "c3", "B", "D", "T0", "Tmax"} & set(law.params):
+        expected = law.params[name] + moved.get(name, 0.0)
+        assert other.params[name] == pytest.approx(expected, rel=1e-8, abs=1e-12), name
     assert other.predict(7e9, 16) == pytest.approx(law.predict(7e9, 16), rel=1e-8)
 
 

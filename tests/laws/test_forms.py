@@ -17,6 +17,10 @@ PARAMS = {
     "additive": {"A": 0.4, "alpha": 0.1, "B": 0.2, "beta": 0.05, "D": 0.03},
     "multiplicative": {"A": 0.55, "alpha": 0.08, "beta": 0.015, "D": 0.03},
     "log-linear": {"c0": 0.59, "c1": 0.04, "c2": 0.008},
+    "log-power": {"c0": 0.4, "c1": 0.04, "B": 0.2, "beta": 0.6},
+    "log-shifted": {"c0": 0.6, "c1": 0.04, "c2": 0.03, "T0": 8.0},
+    "interaction": {"c0": 0.59, "c1": 0.03, "c2": 0.012, "c3": 0.004},
+    "saturating": {"c0": 0.59, "c1": 0.038, "c2": 0.02, "Tmax": 100.0},
 }
 
 
@@ -26,6 +30,10 @@ PARAMS = {
         ("additive", 0.4 / 2**0.1 + 0.2 / 9**0.05 + 0.03),
         ("multiplicative", 0.55 / (2**0.08 * 9**0.015) + 0.03),
         ("log-linear", 0.59 - 0.04 * np.log(2) - 0.008 * np.log(9)),
+        ("log-power", 0.4 - 0.04 * np.log(2) + 0.2 / 9**0.6),
+        ("log-shifted", 0.6 - 0.04 * np.log(2) - 0.03 * np.log(17)),
+        ("interaction", 0.59 - 0.03 * np.log(2) - 0.012 * np.log(9) - 0.004 * np.log(2) * np.log(9)),
+        ("saturating", 0.59 - 0.038 * np.log(2) - 0.02 * np.log(9)),
     ],
 )
 def test_value_is_the_formula(name: str, expected: float) -> None:
@@ -49,6 +57,14 @@ def test_sizes_and_tokens_broadcast(name: str) -> None:
     assert table.shape == (3, 3)
     assert table[2, 1] == get_form(name).value(PARAMS[name], 7.0, 16.0)
     assert get_form(name).gradient(PARAMS[name], POINTS[0][:, None], POINTS[1]).shape[:2] == (3, 3)
+
+
+@pytest.mark.parametrize("name", FORMS.names())
+def test_many_sets_of_parameters_broadcast(name: str) -> None:
+    sets = {one: np.array([[value], [1.1 * value]]) for one, value in PARAMS[name].items()}
+    gradient = get_form(name).gradient(sets, *POINTS)  # type: ignore[arg-type]  # arrays
+    assert gradient.shape == (2, 3, len(sets))
+    np.testing.assert_array_equal(gradient[0], get_form(name).gradient(PARAMS[name], *POINTS))
 
 
 def test_a_mistyped_form_gets_a_suggestion() -> None:

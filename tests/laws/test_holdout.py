@@ -24,6 +24,10 @@ PLANTED = {
     "additive": {"A": 0.3, "alpha": 0.3, "B": 0.2, "beta": 0.2, "D": 0.1},
     "multiplicative": {"A": 0.5, "alpha": 0.3, "beta": 0.1, "D": 0.1},
     "log-linear": {"c0": 0.59, "c1": 0.038, "c2": 0.008},
+    "log-power": {"c0": 0.4, "c1": 0.04, "B": 0.2, "beta": 0.6},
+    "log-shifted": {"c0": 0.6, "c1": 0.04, "c2": 0.03, "T0": 8.0},
+    "interaction": {"c0": 0.59, "c1": 0.03, "c2": 0.012, "c3": 0.004},
+    "saturating": {"c0": 0.59, "c1": 0.038, "c2": 0.02, "Tmax": 100.0},
 }
 POINT = Interval(0.1, 0.2)
 

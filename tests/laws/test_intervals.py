@@ -28,6 +28,7 @@ from planner.runs import Runs, read_runs
 POWER_FORMS = ("additive", "multiplicative")
 ADDITIVE = {"A": 0.3, "alpha": 0.3, "B": 0.2, "beta": 0.2, "D": 0.2}
 MULTIPLICATIVE = {"A": 0.4, "alpha": 0.2, "beta": 0.1, "D": 0.2}
+LOGS = {"c0": 0.59, "c1": 0.04, "c2": 0.008, "c3": 0.004, "T0": 8.0, "Tmax": 100.0, "B": 0.2, "beta": 0.6}
 
 
 @cache
@@ -447,7 +448,7 @@ def test_with_fixed_exponents_the_unit_of_n_scales_the_prefactor(unit: float) ->
 @pytest.mark.parametrize("form", FORMS.names())
 def test_runs_without_noise_leave_no_doubt(form: str) -> None:
     """To 1e-3: sums of squares are told from zero to some 1e-13, and D hangs on small differences of the errors."""
-    params = {"c0": 0.59, "c1": 0.04, "c2": 0.008} if form == "log-linear" else {**ADDITIVE, **MULTIPLICATIVE}
+    params = {**ADDITIVE, **MULTIPLICATIVE} | ({} if form in POWER_FORMS else LOGS)
     truth = {name: params[name] for name in get_form(form).param_names}
     found = make_case(planted(truth, form, 0.0, 0), form)
     for name, interval in found.intervals.items():

@@ -29,11 +29,19 @@ TOKENS = (1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0)
 
 # What tells the effect of N, so that a group of one LLM size can borrow it.
 SHARED = {"additive": ("A", "alpha", "D"), "multiplicative": ("alpha", "D"), "log-linear": ("c1",)}
+SHARED |= {"log-power": ("c1",), "log-shifted": ("c1",), "interaction": ("c1", "c3"), "saturating": ("c1",)}
 PLANTED: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "additive": ({"A": 0.3, "alpha": 0.25, "B": 0.2, "beta": 0.15, "D": 0.1}, {"B": 0.1, "beta": 0.4}),
     "multiplicative": ({"A": 0.5, "alpha": 0.15, "beta": 0.05, "D": 0.1}, {"A": 0.3, "beta": 0.2}),
     "log-linear": ({"c0": 0.6, "c1": 0.04, "c2": 0.01}, {"c0": 0.4, "c2": 0.02}),
+    "log-power": ({"c0": 0.4, "c1": 0.04, "B": 0.2, "beta": 0.6}, {"c0": 0.3, "B": 0.1, "beta": 0.9}),
+    "log-shifted": ({"c0": 0.6, "c1": 0.04, "c2": 0.03, "T0": 8.0}, {"c0": 0.4, "c2": 0.02, "T0": 3.0}),
+    "interaction": ({"c0": 0.59, "c1": 0.03, "c2": 0.012, "c3": 0.004}, {"c0": 0.4, "c2": 0.02}),
+    "saturating": ({"c0": 0.59, "c1": 0.038, "c2": 0.02, "Tmax": 100.0}, {"c0": 0.4, "c2": 0.03, "Tmax": 50.0}),
 }
+
+TOLD = tuple(form for form in FORMS.names() if form != "saturating")
+"""Forms that QueCC's four token counts can tell: up to 36 tokens its error falls as steeply as ever."""
 
 
 def series(
@@ -66,7 +74,7 @@ def quecc_table(reasoning: Runs) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def quecc(quecc_table: pd.DataFrame) -> dict[str, JointFit]:
-    return {form: planner.fit_joint(quecc_table, form, by="compressor", shared=SHARED[form]) for form in FORMS.names()}
+    return {form: planner.fit_joint(quecc_table, form, by="compressor", shared=SHARED[form]) for form in TOLD}
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +188,7 @@ def test_a_general_optimiser_in_all_parameters_finds_nothing_better(form: str, n
     assert joint.rss == pytest.approx(rss, rel=1e-6)
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", TOLD)
 def test_the_order_of_the_rows_changes_not_one_bit(
     quecc_table: pd.DataFrame, quecc: dict[str, JointFit], form: str
 ) -> None:
@@ -212,7 +220,7 @@ def test_no_coefficient_is_negative(form: str) -> None:
     table.loc[single, "error"] = 0.5 + 0.01 * np.log(table.loc[single, "visual_tokens"])
     joint = planner.fit_joint(table, form, by="compressor", shared=SHARED[form])
     for law in joint.laws.values():
-        assert all(value >= 0 for name, value in law.params.items() if name != "c0")
+        assert all(law.params[name] >= 0 for name in get_form(form).non_negative)
     assert joint["single"].status == NOT_IDENTIFIED
     assert "no fall of the error with T" in joint["single"].advice
     assert joint.status == NOT_IDENTIFIED
@@ -357,7 +365,7 @@ def test_a_combination_that_stays_free_is_found_in_its_group() -> None:
 # --- the law of a group -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", TOLD)
 def test_a_law_says_what_it_borrows_and_survives_the_file(
     quecc: dict[str, JointFit], form: str, tmp_path: Path
 ) -> None:
@@ -386,15 +394,15 @@ def test_a_law_speaks_for_what_it_was_measured_on_and_for_the_sizes_it_borrows(q
     assert {key: other.params[key] for key in SHARED["additive"]} == {key: law.params[key] for key in law.constraints}
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", TOLD)
 def test_lmfit_holds_what_is_shared_and_finds_the_rest(quecc: dict[str, JointFit], form: str) -> None:
     law = quecc[form]["quecc"]
     result = law.to_lmfit()
     assert result.best_values == pytest.approx(dict(law.params), rel=1e-5, abs=1e-9)
-    assert {name for name, parameter in result.params.items() if not parameter.vary} == set(SHARED[form])
+    assert {name for name, parameter in result.params.items() if not parameter.vary} == {*SHARED[form], *law.at_bound}
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", [form for name, form in planner.shipped_names() if name == "quecc"])
 def test_the_shipped_law_plans(form: str) -> None:
     plan = planner.plan("quecc", form=form, budget="2 TFLOPs", query_tokens=50, generated_tokens=32)
     assert plan.best.compressor.name == "quecc"
@@ -430,7 +438,9 @@ def test_most_of_the_step_from_the_reasoning_law_is_the_tasks() -> None:
     assert "ln error falls by .046 and .042 per ln T, by .015 on the reasoning runs" in remark
 
 
-def test_only_the_additive_form_meets_the_uncompressed_run_that_no_fit_saw(quecc: dict[str, JointFit]) -> None:
+def test_only_forms_that_add_a_power_of_tokens_meet_the_uncompressed_run_that_no_fit_saw(
+    quecc: dict[str, JointFit],
+) -> None:
     """Vicuna-1.5-7B with all 576 tokens: sixteen times beyond QueCC's last run."""
     frame = published("vicuna7b_compressors_table1.csv").select(compressor="none").to_frame()
     measured = frame["error"].mean()
@@ -439,7 +449,8 @@ def test_only_the_additive_form_meets_the_uncompressed_run_that_no_fit_saw(quecc
     for form, joint in quecc.items():
         low, high = joint_interval(joint["quecc"], 7e9, 576)
         inside[form] = bool(low <= measured <= high)
-    assert inside == {"additive": True, "multiplicative": False, "log-linear": False}
+    assert {form for form, yes in inside.items() if yes} == {"additive", "log-power"}
+    assert set(inside) == set(TOLD)
 
 
 # --- intervals --------------------------------------------------------------------------------------------------------
@@ -525,7 +536,7 @@ def test_an_end_that_a_bound_cuts_off_is_open(quecc: dict[str, JointFit]) -> Non
     assert interval.to_list()[0] is None
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", TOLD)
 def test_intervals_hold_the_law_and_grow_with_the_level(quecc: dict[str, JointFit], form: str) -> None:
     points = np.array([[5e8], [7e9], [72e9]]), np.array([1, 16, 36, 576])
     for law in quecc[form].laws.values():

@@ -1,4 +1,4 @@
-"""The optimum of any form: bounded least squares from many starts.
+"""The optimum of any form: bounded least squares from many starts, or along a line with one parameter to search.
 
 Starts are spread evenly and deterministically over the ranges that the form's parameters name; parameters in which the
 form is linear are solved for at each. The best few are descended by scipy's trust region, with tolerances at rounding
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import FitError
+from planner.laws.engine.line import solved_at_once
 from planner.laws.engine.solve import Optimum
 from planner.laws.forms.form import Form, Parameter
 
@@ -90,6 +91,9 @@ def descend_from_many(
         FitError: the form gives no finite errors at the runs, whatever its parameters.
     """
     problem = _problem(form, n, t, y, weights, fixed)
+    at_once = solved_at_once(problem)
+    if at_once is not None and at_once.weighted_rss < _NO_NUMBER**2:
+        return at_once
     starts = starting_points(form, n, t, y, weights, fixed)
     best = best_of(problem, starts) if hint is None else best_of(problem, [dict(hint), *starts[:_BESIDE_HINT]], 2)
     if best.weighted_rss >= _NO_NUMBER**2:
@@ -118,6 +122,9 @@ def descend_from_one(
 ) -> Optimum:
     """The optimum that lies downhill from a start. Arguments as `optimum.best_fit`."""
     problem = _problem(form, n, t, y, weights, fixed)
+    at_once = solved_at_once(problem)
+    if at_once is not None:
+        return at_once
     return _polished(problem, _descend(problem, dict(start), *_ROUGH))
 
 

@@ -182,7 +182,7 @@ class Form:
         """dY / d parameter, shape (*broadcast of params, n and t, parameters)."""
         n, t = np.broadcast_arrays(np.asarray(n, float), np.asarray(t, float))
         columns = self._differences(params, n, t) if self.derivatives is None else self.derivatives(params, n, t)
-        shape = np.broadcast_shapes(n.shape, *(np.shape(column) for column in columns))
+        shape = np.broadcast_shapes(n.shape, *map(np.shape, params.values()), *map(np.shape, columns))
         return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1)
 
     def log_slopes(self, params: Params, n: ArrayLike, t: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -1,0 +1,47 @@
+"""Y = c0 - c1 ln N - c2 ln(T + T0): logarithms of both, where the question alone is worth T0 tokens.
+
+Source: runs on text in images follow it best; the error without any visual token is finite.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from planner.laws.forms.form import FloatArray, Form, Parameter, Params
+
+
+def _value(p: Params, n: FloatArray, t: FloatArray) -> FloatArray:
+    return p["c0"] - p["c1"] * np.log(n) - p["c2"] * np.log(t + p["T0"])
+
+
+def _gradient(p: Params, n: FloatArray, t: FloatArray) -> tuple[FloatArray, ...]:
+    shifted = t + p["T0"]
+    return np.ones(()), -np.log(n), -np.log(shifted), -p["c2"] / shifted
+
+
+def _slopes(p: Params, n: FloatArray, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return -np.asarray(p["c1"]), -p["c2"] * t / (t + p["T0"])
+
+
+LOG_SHIFTED = Form(
+    name="log-shifted",
+    formula="Y = c0 - c1 ln N - c2 ln(T + T0)",
+    latex=r"Y = c_0 - c_1 \ln N - c_2 \ln(T + T_0)",
+    parameters=(
+        Parameter(name="c0", low=-math.inf, linear=True, meaning="error at N = {unit}, T + T0 = 1", latex="c_0"),
+        Parameter(name="c1", linear=True, meaning="error per unit of ln N", latex="c_1", word="a slope"),
+        Parameter(name="c2", linear=True, meaning="error per unit of ln(T + T0)", latex="c_2", word="a slope"),
+        Parameter(
+            name="T0", high=300.0, starts=(0.5, 100.0), nodes=(1.0, 3.0, 10.0, 30.0), size=10.0, word="a shift",
+            meaning="tokens that the question alone is worth", latex="T_0", takes_level_of="T",
+        ),
+    ),
+    function=_value,
+    derivatives=_gradient,
+    slopes=_slopes,
+    of_n=("c1",),
+    of_t=("c2",),
+    levels=(2, 3),
+)  # fmt: skip
