@@ -4,8 +4,9 @@ likelihood regions, posterior draws. A first plan reads them instead of refittin
     known(law, "draws 948 0", compute)      the shipped arrays, bit for bit those that compute() gives, or compute()
 
 The data package holds two JSON files for each set of runs, made by `python -m fitted_laws.make_known`; its numbers are
-the bytes of float64 arrays, base64. A law finds its entry by the hash of its runs, its form and its exact parameters,
-so that a law that was fitted otherwise computes as ever.
+the bytes of arrays, base64. A law finds its entry by the hash of its runs, its form and its exact parameters, so that a
+law that was fitted otherwise computes as ever. What rests on the runs alone is found by their hash, the weighting and
+the unit of N, and stands there once for the laws of all forms.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Arrays = Mapping[str, FloatArray]
 T = TypeVar("T")
 
 FILE_FORMAT = "vlm-planner known"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FOLDER = "known"
 """In the data package."""
 
@@ -86,6 +87,7 @@ def files_of(runs_sha256: str, entries: Mapping[str, Any]) -> dict[str, dict[str
 
 
 def _is_light(what: str) -> bool:
+    """Whether it rests on the runs alone."""
     return what.startswith(("beside ", "belief "))
 
 
@@ -93,23 +95,39 @@ def _file_name(runs_sha256: str, light: bool) -> str:
     return f"{runs_sha256[:_DIGITS]}.{'laws' if light else 'draws'}.json"
 
 
+_TYPES = ("uint16", "float64")
+"""Of numbers in a file, little-endian: the first that holds all of an array to the bit is taken."""
+
+
 def packed(arrays: Arrays) -> dict[str, Any]:
-    """Arrays as JSON holds them: shape, and the bytes of little-endian float64."""
-    return {
-        name: {"shape": list(array.shape), "float64": b64encode(np.asarray(array, "<f8").tobytes()).decode("ascii")}
-        for name, array in arrays.items()
-    }
+    """Arrays as JSON holds them: shape, and the bytes of little-endian numbers under the name of their type."""
+    return {name: _packed(np.asarray(array, "<f8")) for name, array in arrays.items()}
+
+
+def _packed(array: FloatArray) -> dict[str, Any]:
+    for kind in _TYPES:
+        with np.errstate(invalid="ignore"):
+            stored = array.astype(np.dtype(kind).newbyteorder("<"))
+        if stored.astype("<f8").tobytes() == array.tobytes():
+            break
+    return {"shape": list(array.shape), kind: b64encode(stored.tobytes()).decode("ascii")}
 
 
 def unpacked(content: Mapping[str, Any]) -> Arrays:
     """The arrays of `packed`."""
-    return {
-        name: np.frombuffer(b64decode(one["float64"]), "<f8").reshape(one["shape"]).copy()
-        for name, one in content.items()
-    }
+    return {name: _unpacked(one) for name, one in content.items()}
+
+
+def _unpacked(content: Mapping[str, Any]) -> FloatArray:
+    kind = next(kind for kind in _TYPES if kind in content)
+    stored = np.frombuffer(b64decode(content[kind]), np.dtype(kind).newbyteorder("<"))
+    found: FloatArray = stored.astype("<f8").reshape(content["shape"])
+    return found
 
 
 def _key(law: FittedLaw, what: str) -> str:
+    if _is_light(what):
+        return f"{law.n_unit_params:g} {law.weighting} {law.loss}: {what}"
     params = " ".join(f"{name}={float(value).hex()}" for name, value in law.params.items())
     return f"{law.form} {law.n_unit_params:g} {law.weighting} {law.loss} {params}: {what}"
 
