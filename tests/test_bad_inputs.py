@@ -601,7 +601,8 @@ FITS += [
         "an unknown form",
         fit(form="cubic"),
         NotRegisteredError,
-        "no form is called 'cubic'; there are: additive, multiplicative, log-linear",
+        "no form is called 'cubic'; there are: additive, multiplicative, log-linear, log-power, log-shifted, "
+        "interaction, saturating",
     ),
     Bad(
         "an unknown weighting",

@@ -48,7 +48,7 @@ def compare(
 @options.takes_results
 def holdout(
     runs: options.RunsPaths,
-    form: Annotated[str, typer.Option(help="additive, multiplicative or log-linear.")] = DEFAULT_FORM,
+    form: Annotated[str, typer.Option(help=f"{', '.join(FORMS.names())}.")] = DEFAULT_FORM,
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",

@@ -51,7 +51,7 @@ def fit(
 
     Args:
         runs: as `read_runs` takes them.
-        form: "additive", "multiplicative", "log-linear" or another registered form.
+        form: "additive" or another registered form (`planner.laws.forms.FORMS`).
         params: fixed (vary=False), tied (expr="beta") or bounded (min, max) parameters, by their names in the form.
             The form's own lower bound of zero stays, unless a finite `min` below zero lifts it.
         weights: "error_se" (inverse variance), "samples" (binomial variance of the error over that many samples),

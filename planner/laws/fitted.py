@@ -51,7 +51,7 @@ class FittedLaw(Result):
     """
 
     form: str
-    """"additive", "multiplicative" or "log-linear"."""
+    """Name of a form in `planner.laws.forms.FORMS`: "additive"."""
     params: Mapping[str, float]
     """Parameters at full precision; `A` and `c0` are errors at N = one unit (and T = 1, where both share a term)."""
     n_unit_params: float = 1e9

@@ -18,7 +18,7 @@ class ContinuousOptimum(Result):
     """Per image."""
     predicted_error: float
     closed_form: bool
-    """Whether a formula gives it (multiplicative and log-linear forms)."""
+    """Whether a formula gives it (of the multiplicative and the log-linear form)."""
     limit: str | None
     """"min" or "max" where the optimum is at the least or the most visual tokens allowed."""
     visual_tokens_interval: tuple[float, float] | None = None

@@ -12,9 +12,11 @@ from support import Run
 
 import planner
 from planner.laws.compare import compare
+from planner.laws.forms import FORMS
 from planner.laws.holdout import hold_out, score
 
 VERBS = ("compare", "holdout")
+POWERS = ("additive", "multiplicative")
 
 
 def write(folder: Path, frame: pd.DataFrame) -> Path:
@@ -40,13 +42,19 @@ def test_compare_prints_the_forms_as_json(run: Run, runs: Path) -> None:
     assert (found["best"], found["not_compared"]) == ("log-linear", {})
     assert [(row["form"], row["face"], row["parameters"]) for row in found["forms"]] == [
         ("log-linear", "", 3),
+        ("interaction", "", 4),
+        ("saturating", "", 4),
+        ("log-shifted", "", 4),
+        ("log-power", "", 4),
         ("additive", "D = 0", 4),
         ("multiplicative", "D = 0", 3),
         ("additive", "", 5),
         ("multiplicative", "", 4),
     ]
-    assert [row["delta"] for row in found["forms"]] == pytest.approx([0, 6.4, 8.5, 9.7, 11.4], abs=0.06)
-    assert [row["distinguishable"] for row in found["forms"]] == [False, True, True, True, True]
+    assert [row["delta"] for row in found["forms"]] == pytest.approx(
+        [0, 0.53, 2.46, 3.00, 3.01, 6.4, 8.5, 9.7, 11.4], abs=0.06
+    )
+    assert [row["distinguishable"] for row in found["forms"]] == [False] * 5 + [True] * 4
     assert sum(row["weight"] for row in found["forms"]) == pytest.approx(1.0)
     names = {"form", "face", "parameters", "rss", "aicc", "delta", "weight", "distinguishable"}
     for row, law in zip(found["forms"], compare(planner.read_runs(runs)), strict=True):
@@ -56,12 +64,12 @@ def test_compare_prints_the_forms_as_json(run: Run, runs: Path) -> None:
 
 def test_compare_says_what_is_told_apart_before_the_numbers(run: Run, runs: Path) -> None:
     done = run("compare", runs)
-    assert done.out.startswith("best: log-linear (converged), with 95 % of the weight\n")
+    assert done.out.startswith("best: log-linear (converged), with 39 % of the weight\n")
     assert "clearly worse than the best (AICc difference >= 4): additive, D = 0; multiplicative, D = 0" in done.words
     assert "no clear difference between additive, D = 0 and multiplicative, D = 0 (AICc 2.1)" in done.words
     assert done.words.index("no clear difference") < done.words.index("forms, best first")
-    assert "│ additive, D = 0       │      4 │ 3.168e-04 │ -306.2 │  6.4 │    4 % │   yes │" in done.out
-    assert "│ log-linear            │      3 │ 2.805e-04 │ -312.6 │  0.0 │   95 % │     - │" in done.out
+    assert "│ additive, D = 0       │      4 │ 3.168e-04 │ -306.2 │  6.4 │    2 % │   yes │" in done.out
+    assert "│ log-linear            │      3 │ 2.805e-04 │ -312.6 │  0.0 │   39 % │     - │" in done.out
 
 
 def test_compare_names_what_is_tied_with_the_best(run: Run, runs: Path, tmp_path: Path) -> None:
@@ -73,15 +81,16 @@ def test_compare_names_what_is_tied_with_the_best(run: Run, runs: Path, tmp_path
     found = run("compare", file, "--json").json
     assert not any(row["distinguishable"] for row in found["forms"] if row["face"] == "D = 0")
     sentence = run("compare", file).words.split("not clearly worse than the best: ")[1].split(" forms, best first")[0]
-    others = {"additive, D = 0", "multiplicative, D = 0", "log-linear"} - {found["best"], f"{found['best']}, D = 0"}
+    others = {"additive, D = 0", "multiplicative, D = 0", *(name for name in FORMS.names() if name not in POWERS)}
+    others -= {found["best"], f"{found['best']}, D = 0"}
     assert set(sentence.split("; ")) == others
 
 
 def test_compare_says_which_forms_cannot_be_fitted(run: Run, runs: Path, tmp_path: Path) -> None:
     file = some_of(runs, tmp_path, llm_params=[5e8, 7e9])
     found = run("compare", file, "--json").json
-    assert [row["form"] for row in found["forms"]] == ["log-linear"]
-    assert set(found["not_compared"]) == {"additive", "multiplicative"}
+    assert {row["form"] for row in found["forms"]} == set(FORMS.names()) - set(POWERS)
+    assert set(found["not_compared"]) == set(POWERS)
     assert found["not_compared"]["additive"].startswith("too few LLM sizes (N): the additive form needs 3 levels")
     assert "note: multiplicative is not compared: too few LLM sizes (N)" in run("compare", file).words
 
@@ -90,7 +99,7 @@ def test_compare_with_too_few_runs_says_so(run: Run, runs: Path, tmp_path: Path)
     file = some_of(runs, tmp_path, llm_params=[5e8, 7e9], visual_tokens=[1, 576])
     found = run("compare", file, "--json").json
     assert found["best"] is None
-    assert [(row["aicc"], row["delta"], row["weight"]) for row in found["forms"]] == [(None, None, 0.0)]
+    assert [(row["aicc"], row["delta"], row["weight"]) for row in found["forms"]] == [(None, None, 0.0)] * 2
     assert run("compare", file).out.startswith("too few runs to compare forms: 4 runs, 3 parameters and more\n")
 
 

@@ -235,7 +235,15 @@ def test_to_lmfit_knows_it(law: FittedLaw) -> None:
 
 # ---- the built-in forms under other names ------------------------------------------------------------------------
 
-RENAMED = {"additive": "Two powers", "multiplicative": "One power", "log-linear": "Line"}
+RENAMED = {
+    "additive": "Two powers",
+    "multiplicative": "One power",
+    "log-linear": "Line",
+    "log-power": "Line and power",
+    "log-shifted": "Line with a shift",
+    "interaction": "Saddle",
+    "saturating": "Broken line",
+}
 
 
 def numbers(table: Runs, form: str) -> dict[str, Any]:

@@ -78,7 +78,15 @@ def law_error(law: FittedLaw, llm_params: float, visual_tokens: int) -> float:
         return p["A"] / math.pow(n, p["alpha"]) + p["B"] / math.pow(t, p["beta"]) + p["D"]
     if law.form == "multiplicative":
         return p["A"] / (math.pow(n, p["alpha"]) * math.pow(t, p["beta"])) + p["D"]
-    return p["c0"] - p["c1"] * math.log(n) - p["c2"] * math.log(t)
+    of_n = p["c0"] - p["c1"] * math.log(n)
+    of_t = {
+        "log-linear": lambda: p["c2"] * math.log(t),
+        "log-power": lambda: -p["B"] / math.pow(t, p["beta"]),
+        "log-shifted": lambda: p["c2"] * math.log(t + p["T0"]),
+        "interaction": lambda: p["c2"] * math.log(t) + p["c3"] * math.log(n) * math.log(t),
+        "saturating": lambda: p["c2"] * math.log(min(t, p["Tmax"])),
+    }
+    return of_n - of_t[law.form]()
 
 
 def llm_specs(families: Iterable[str]) -> list[Llm]:
@@ -152,6 +160,7 @@ laws = st.builds(
     st.fixed_dictionaries(
         {"A": factors, "B": factors, "D": floors, "alpha": exponents, "beta": exponents}
         | {"c0": st.floats(0.3, 2.0), "c1": st.floats(0.001, 0.1), "c2": st.floats(0.001, 0.1)}
+        | {"c3": st.floats(-0.002, 0.01), "T0": st.floats(0.0, 100.0), "Tmax": st.floats(1.0, 1000.0)}
     ),
     st.sampled_from([1e9, 1e6]),
 )

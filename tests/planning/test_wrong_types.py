@@ -12,6 +12,7 @@ import pytest
 import planner
 from planner.base.errors import InputError, UnknownArgumentError
 from planner.costs.request import request_cost
+from planner.laws.forms import FORMS
 from planner.planning import search
 
 REQUEST: dict[str, Any] = {"budget": "2 TFLOPs", "query_tokens": 50, "generated_tokens": 32}
@@ -71,7 +72,7 @@ def test_a_count_of_the_wrong_type_is_refused(name: str) -> None:
         ({"prompt_order": 5}, "no prompt order is called 5; there are: image-first, text-first"),
         ({"convention": 5}, "no convention is called 5; there are: full, paper, torch"),
         ({"convention": ""}, "no convention is called ''; there are: full, paper, torch"),
-        ({"form": []}, "no form is called []; there are: additive, multiplicative, log-linear"),
+        ({"form": []}, f"no form is called []; there are: {', '.join(FORMS.names())}"),
         (
             {"workload": 5, "query_tokens": None, "generated_tokens": None},
             "workload: expected a Workload or a CSV's path, got 5",

@@ -250,18 +250,22 @@ def test_profiles_show_every_parameter_with_its_interval(name: str, form: str) -
             assert axes.get_title().endswith("\nfixed")
             continue
         drawn, curve, exact = points(axes, "interval"), points(axes, "profile"), points(axes, "exact")
-        ends = [0.0 if np.isnan(interval.low) else interval.low, interval.high]
+        open_low, open_high = np.isnan([interval.low, interval.high])
+        ends = [0.0 if open_low else interval.low, drawn[1, 0] if open_high else interval.high]
         assert drawn[:, 0].tolist() == pytest.approx(ends)
+        assert not open_high or drawn[1, 0] >= max(law.params[axes.get_xlabel().split(" (")[0]], interval.low)
         assert drawn[:, 1].tolist() == [1, 1]
-        assert len(named(axes, "open")) == np.isnan(interval.low)
-        assert ("at most" in axes.get_title()) == np.isnan(interval.low)
+        assert len(named(axes, "open")) == open_low + open_high
+        assert ("at most" in axes.get_title(), "at least" in axes.get_title()) == (open_low, open_high)
         for end in (interval.low, interval.high):
             if not np.isnan(end):  # the curve crosses the cut at the ends of the interval
                 assert np.min(np.hypot((exact[:, 0] - end) / end, exact[:, 1] - 1)) < 1e-9
         inside = (curve[:, 0] > ends[0]) & (curve[:, 0] < ends[1])
         assert (curve[inside, 1] < 1 + 1e-9).all()
         assert curve[:, 1].min() == 0
-    assert ("open: only a bound ends it" in legend(figure)) == any(np.isnan(one.low) for one in intervals.values())
+    assert ("open: only a bound ends it" in legend(figure)) == any(
+        np.isnan([one.low, one.high]).any() for one in intervals.values()
+    )
     assert figure.get_supylabel() == "rise in RSS, in 95 % thresholds"
     assert_readable(figure)
 

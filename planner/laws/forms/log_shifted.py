@@ -35,7 +35,7 @@ LOG_SHIFTED = Form(
         Parameter(name="c2", linear=True, meaning="error per unit of ln(T + T0)", latex="c_2", word="a slope"),
         Parameter(
             name="T0", high=300.0, starts=(0.5, 100.0), nodes=(1.0, 3.0, 10.0, 30.0), size=10.0, word="a shift",
-            meaning="tokens that the question alone is worth", latex="T_0", takes_level_of="T",
+            meaning="tokens that the question is worth", latex="T_0", takes_level_of="T",
         ),
     ),
     function=_value,

@@ -35,7 +35,7 @@ SATURATING = Form(
         Parameter(name="c2", linear=True, meaning="error per unit of ln T below Tmax", latex="c_2", word="a slope"),
         Parameter(
             name="Tmax", low=1.0, high=10_000.0, starts=(4.0, 1_000.0), nodes=(16.0, 36.0, 64.0, 100.0, 144.0, 256.0),
-            log=True, size=100.0, word="a limit", meaning="tokens beyond which there is no gain", latex="T_{max}",
+            log=True, size=100.0, word="a limit", meaning="tokens from which none gains", latex="T_{max}",
             takes_level_of="T",
         ),
     ),
