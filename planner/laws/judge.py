@@ -69,7 +69,7 @@ def lost_effects(
         rises = bool(signed) and float(np.average(slope, weights=data.weights)) >= -_NO_EFFECT
         at_bound = [name for name in free if name not in signed and values[name] <= _NO_EFFECT]
         if rises or at_bound:
-            lost.append(_no_effect(trend_of(letter, data), at_bound or signed, n_unit_params))
+            lost.append(_no_effect(trend_of(letter, data), at_bound, n_unit_params))
         elif values[needed[-1]] >= form.parameter(needed[-1]).high:
             lost.append(f"the error falls in one step at the smallest {letter}: measure levels of {letter} near it")
     return lost
@@ -81,9 +81,10 @@ def _no_effect(trend: Trend, at_bound: list[str], n_unit_params: float) -> str:
     never = f"the law must not be used to choose {letter}"
     if trend.falls:
         other = "N" if letter == "T" else "T"
+        done = f"puts {' and '.join(at_bound)} at 0" if at_bound else "lets it rise"
         return (
             f"the error falls with {letter} in the runs, {trend.step(n_unit_params)} at the same {other}, but the fit "
-            f"puts {' and '.join(at_bound)} at 0, since its weights, its shared parameters or its form leave no room "
+            f"{done}, since its weights, its shared parameters or its form leave no room "
             f"for that: {never}; try equal weights, fewer shared parameters or another form"
         )
     if trend.rises:
