@@ -11,6 +11,7 @@ both up to cos^(dof - 2) theta.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 
 def within(x: float, dof: int) -> float:
@@ -26,6 +27,7 @@ def within(x: float, dof: int) -> float:
     return 2 / math.pi * (theta + sin * total) if odd else sin * total
 
 
+@lru_cache(maxsize=256)
 def two_sided_quantile(level: float, dof: int) -> float:
     """The x with P(|t| <= x) = level, for 0 < level < 1: the square root of the quantile of F(1, dof)."""
     low, high = 0.0, 1.0

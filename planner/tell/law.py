@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from planner.base.deferred import Deferred
 from planner.laws.combined import AUTO, CombinedLaw, Law, single_laws
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
@@ -47,7 +48,7 @@ def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Docu
         )
     else:
         opening, sections = (*_misfits(law), *_blocks(law, intervals)), ()
-    sources = {"law": law.to_dict()}
+    sources = Deferred({}, law=law.to_dict)
     return Document("law", "Scaling law", _status(law), opening, sections, "The law", tone, sources)
 
 
@@ -76,7 +77,7 @@ def joint_story(joint: JointFit, intervals: Mapping[str, Mapping[str, Interval]]
         sections=sections,
         opening_title="The fit",
         tone="good" if all(law.status == CONVERGED for law in joint.laws.values()) else "warn",
-        sources={"joint": joint.to_dict()},
+        sources=Deferred({}, joint=joint.to_dict),  # what takes time in it are the intervals that a file keeps
     )
 
 

@@ -10,6 +10,7 @@ of one LLM size that shares alpha alone still cannot tell A from D: share A too.
 Each module imports only modules above it:
 
     problem     what is asked of whoever solves a joint fit
+    arrow       non-negative least squares of many groups: own columns, and shared ones
     projected   the least squares at given exponents, of forms with a projection
     descent     the best exponents
     follow      the edge of the likelihood region, by pulls
@@ -17,7 +18,7 @@ Each module imports only modules above it:
     exact       joint fits of forms with a projection, by the four above
     general     joint fits of any other form
     groups      the groups of a table, and what each can tell
-    profile     what is kept of the edge when the fit is made
+    profile     what is kept of the edge, from when it is first asked for
     intervals   intervals at plan time, from what was kept
     laws        the law of every group
     fit         `fit_joint`, which does it all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -58,7 +59,10 @@ class Exact(Problem[Point]):
 
 @dataclass(frozen=True)
 class Linear(Exact):
-    """A joint fit without exponents."""
+    """A joint fit without exponents: bounded linear least squares."""
+
+    def solve(self, hints: Mapping[int, Mapping[str, float]]) -> Point:
+        return replace(self.projected.at(np.zeros(0)), converged=True)
 
     @cached_property
     def _columns(self) -> FloatArray:
@@ -66,27 +70,55 @@ class Linear(Exact):
         columns = self.projected.columns(self.projected.terms(np.zeros(0), places), places)
         return np.asarray(columns * self.projected.root_weight[:, None])
 
+    @cached_property
+    def _last(self) -> list[tuple[Point, Path]]:
+        """The optimum asked about last, and the paths from it, which keep the faces that they met."""
+        return []
+
+    def _path(self, best: Point) -> Path:
+        if not self._last or self._last[0][0] is not best:
+            path = Path.at(self._columns, self.projected.y, self.projected.bounded, best.coefficients)
+            self._last[:] = [(best, path)]
+        return self._last[0][1]
+
+    def _ends(
+        self, best: Point, quantities: Sequence[Quantity], noise: float, t_values: Sequence[float]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Both ends of Q quantities: values (2, Q, L), NaN where a bound stops them; coefficients (2, Q, L, C)."""
+        problem = self.projected
+        weights = np.array([self._weights(quantity) for quantity in quantities])
+        if best.rss <= rounding(problem.data):  # runs without noise leave nothing open
+            shape = (2, len(weights), len(t_values))
+            same = np.broadcast_to(best.coefficients, (*shape, len(best.coefficients)))
+            return np.broadcast_to((weights @ best.coefficients)[:, None], shape), same
+        found, leaves = self._path(best).edges(np.concatenate([-weights, weights]), noise, t_values)
+        found = found.reshape(2, len(weights), len(t_values), -1)
+        values = np.einsum("sqlc,qc->sql", found, weights)
+        return np.where(leaves.reshape(values.shape), values, np.nan), found
+
+    def _weights(self, quantity: Quantity) -> FloatArray:
+        """What each coefficient counts for in a quantity, (C,)."""
+        pull = pull_of(self.projected, quantity)
+        terms = self.projected.terms(np.zeros(0), pull.places)
+        return np.asarray(pull.signs @ self.projected.columns(terms, pull.places) + pull.coefficients)
+
     def edges(
         self, best: Point, quantities: Iterable[Quantity], noise: float, t_values: Sequence[float]
     ) -> list[tuple[Edge[Point], Edge[Point]]]:
-        problem = self.projected
-        bounded = np.ones(problem.coefficients_count, bool)
-        if not problem.projection.bounded_offset:
-            bounded[problem.slots[problem.projection.offset]] = False
-        path = Path.at(self._columns, problem.y, bounded, best.coefficients)
-        found = []
-        for quantity in quantities:
-            pull = pull_of(problem, quantity)
-            weights = pull.signs @ problem.columns(problem.terms(best.exponents, pull.places), pull.places)
-            weights = weights + pull.coefficients
-            edges: list[Edge[Point]] = []
-            for side in (-1.0, 1.0):
-                if best.rss <= rounding(problem.data):  # runs without noise leave nothing open
-                    edges.append([(float(weights @ best.coefficients), best)] * len(t_values))
-                    continue
-                ends = path.edge(weights, side, noise, t_values)
-                edges.append(
-                    [(float(weights @ c) if left else None, replace(best, coefficients=c)) for c, left in ends]
-                )
-            found.append((edges[0], edges[1]))
-        return found
+        values, found = self._ends(best, list(quantities), noise, t_values)
+
+        def edge(side: int, k: int) -> Edge[Point]:
+            ends = zip(values[side, k].tolist(), found[side, k], strict=True)
+            return [(None if math.isnan(v) else v, replace(best, coefficients=c)) for v, c in ends]
+
+        return [(edge(0, k), edge(1, k)) for k in range(values.shape[1])]
+
+    def met(
+        self, best: Point, group: int, quantities: Sequence[Quantity], noise: float, t_values: Sequence[float]
+    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+        values, found = self._ends(best, quantities, noise, t_values)
+        sets = np.moveaxis(found, 0, 1).reshape(2 * len(quantities), len(t_values), -1)
+        slots = self.projected.slots
+        return np.moveaxis(values, 0, 1), {
+            name: sets[:, :, slots[name][group]].T for name in self.projected.form.param_names
+        }

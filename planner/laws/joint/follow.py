@@ -68,4 +68,4 @@ def pull_of(problem: Projected, quantity: Quantity) -> Pull:
         entries[problem.slots[quantity.parameter][quantity.group]] = 1.0
     n, t = np.log(np.array(quantity.places, float).reshape(-1, 2)).T
     places = Places(n, t, np.full(len(n), quantity.group))
-    return Pull(places, np.array([1.0, -1.0])[: len(n)], coefficients, exponents)
+    return Pull(quantity.group, places, np.array([1.0, -1.0])[: len(n)], coefficients, exponents)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from planner.base.deferred import Deferred
 from planner.base.quantities import format_params, format_tokens
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import Form
@@ -17,6 +20,8 @@ from planner.laws.joint.problem import Problem, S, Whole
 from planner.laws.joint.profile import profile_of
 from planner.laws.judge import bound_advice, bounds_reached, lost_effects
 from planner.laws.remarks import distinct
+
+FloatArray = NDArray[np.float64]
 
 
 def laws_of(
@@ -44,16 +49,27 @@ def laws_of(
         for g, group in enumerate(groups)
     }
     lends_n, lends_t = (slope in whole.shared for slope in (form.of_n[-1], form.of_t[-1]))
+    levels = {
+        column: {group.name: np.unique(getattr(group.runs, column)) for group in groups}
+        for column in ("llm_params", "visual_tokens")
+    }
+    every = {column: np.unique(np.concatenate(list(of.values()))) for column, of in levels.items()}
+    lending = [one for one in groups if lends_n and len(levels["llm_params"][one.name]) > 1]
+    sources = _union(one.runs.source or () for one in groups)
     laws = {}
     for g, group in enumerate(groups):
         own = own_data[g]
         rss = float(np.sum((own.y - form.value(params[g], own.n, own.t)) ** 2))
         at_bound = bounds_reached(form, params[g])
         status, advice = _judge(form, best.converged, params[g], at_bound, g in loose, whole.dof, own, unit)
-        lenders = [one for one in groups if lends_n and one is not group and len(set(one.runs.llm_params)) > 1]
-        sizes = np.unique(np.concatenate([one.runs.llm_params for one in (groups if lends_n else [group])]))
-        counts = np.unique(np.concatenate([one.runs.visual_tokens for one in (groups if lends_t else [group])]))
-        profile = None if g in loose or whole.dof < 1 else profile_of(problem, best, g, whole, sizes / unit, counts)
+        sizes = every["llm_params"] if lends_n else levels["llm_params"][group.name]
+        counts = every["visual_tokens"] if lends_t else levels["visual_tokens"][group.name]
+        facts_of_all = vars(whole) | {"group": group.name, "assumption": assumption, "groups": described}
+        if g in loose or whole.dof < 1:
+            joint: Mapping[str, Any] = facts_of_all | {"profile": None}
+        else:
+            profile = partial(profile_of, problem, best, g, whole, sizes / unit, counts)
+            joint = Deferred(facts_of_all, profile=profile)
         laws[group.name] = FittedLaw(
             form=form.name,
             params=params[g],
@@ -65,16 +81,15 @@ def laws_of(
             rss=rss,
             rmse=math.sqrt(rss / len(own.y)),
             n_runs=len(own.y),
-            llms=_union(one.runs.llm for one in (group, *lenders)),
+            llms=_union(one.runs.llm for one in (group, *(one for one in lending if one is not group))),
             tasks=group.tasks,
             compressors=distinct(group.runs.compressor),
-            sources=_union(one.runs.source or () for one in groups),
+            sources=sources,
             llm_params_levels=tuple(sizes.tolist()),
             visual_tokens_levels=tuple(counts.tolist()),
-            remarks=(*group.remarks, *_borrowed(form, whole, group, groups), assumption),
+            remarks=(*group.remarks, *_borrowed(form, whole, group, groups, levels), assumption),
             data=replace(own, weights=own.weights / own.weights.mean()),
-            joint=vars(whole)
-            | {"group": group.name, "assumption": assumption, "groups": described, "profile": profile},
+            joint=joint,
             **facts,
         )
     return laws
@@ -128,8 +143,14 @@ def _loose(problem: Problem[S], best: S) -> set[int]:
     return {g for k in np.flatnonzero((np.abs(directions) > 1e-3).any(axis=0)) for g in owners[int(columns[k])]}
 
 
-def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -> tuple[str, ...]:
-    """What the law shares and borrows, and from whom, in sentences."""
+def _borrowed(
+    form: Form,
+    whole: Whole,
+    group: Group,
+    groups: Sequence[Group],
+    every_level: Mapping[str, Mapping[str, FloatArray]],
+) -> tuple[str, ...]:
+    """What the law shares and borrows, and from whom, in sentences; `every_level` by column and group."""
     others = [one for one in groups if one is not group]
     with_whom = ", ".join(f"{one.name} ({len(one.runs)} runs)" for one in others)
     out = [f"fitted jointly by {whole.by}: {', '.join(whole.shared)} shared with {with_whom}, all else its own"]
@@ -137,7 +158,7 @@ def _borrowed(form: Form, whole: Whole, group: Group, groups: Sequence[Group]) -
         (form.of_n[-1], "llm_params", "LLM size", format_params),
         (form.of_t[-1], "visual_tokens", "visual token count", format_tokens),
     ):
-        levels = {one.name: np.unique(getattr(one.runs, column)) for one in groups}
+        levels = every_level[column]
         if slope in whole.shared and len(levels[group.name]) == 1:
             lenders = [one for one in others if len(levels[one.name]) > 1]
             names, llms = ", ".join(one.name for one in lenders), ", ".join(_union(one.runs.llm for one in lenders))

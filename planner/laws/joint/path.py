@@ -72,42 +72,67 @@ class Path:
             noise: the variance of a run.
             t_values: where RSS = RSS_min + t^2 noise, ascending, (L,).
         """
-        w = side * weights
-        c, force, gained = self.best.copy(), 0.0, 0.0  # gained: RSS - RSS_min
-        slope = np.where(self.bounded & (c <= 0), np.maximum(self.slope, 0.0), 0.0)  # less force times w
-        face = ~self.bounded | (c > 0)
-        found: list[tuple[FloatArray, bool]] = []
-        for _ in range(_TURNS_MAX * len(c)):
-            root = self._root(face)
-            step = root @ (root.T @ w)
-            reach = float(w @ step)  # of the quantity, for a unit of force
-            turn = self._upper.T @ (self._upper @ step) - w
-            falls = face & self.bounded & (step < 0)
-            rises = ~face & (turn < -_NOTHING * np.abs(w).max())
-            way = np.full(len(c), math.inf)
-            way[falls] = -c[falls] / step[falls]
-            way[rises] = -slope[rises] / turn[rises]
+        found, leaves = self.edges(side * weights[None], noise, t_values)
+        return list(zip(found[0], leaves[0].tolist(), strict=True))
+
+    def edges(self, w: FloatArray, noise: float, t_values: Sequence[float]) -> tuple[FloatArray, BoolArray]:
+        """Upper ends of Q quantities w . c, followed together: coefficients (Q, L, C), and which end leaves, (Q, L).
+
+        Args:
+            w: weights of the quantities, (Q, C); a lower end is the upper one of -w.
+            noise: the variance of a run.
+            t_values: where RSS = RSS_min + t^2 noise, ascending, (L,).
+        """
+        count, coefficients = w.shape
+        wanted_t = np.asarray(t_values, float) ** 2 * noise
+        c, force, gained = np.tile(self.best, (count, 1)), np.zeros(count), np.zeros(count)  # gained: RSS - RSS_min
+        slope = np.tile(np.where(self.bounded & (self.best <= 0), np.maximum(self.slope, 0.0), 0.0), (count, 1))
+        face = np.tile(~self.bounded | (self.best > 0), (count, 1))  # slope: less force times w
+        found, leaves = np.zeros((count, len(wanted_t), coefficients)), np.zeros((count, len(wanted_t)), bool)
+        done, going = np.zeros(count, int), np.arange(count)
+        for _ in range(_TURNS_MAX * coefficients):
+            step = self._steps(face[going], w[going])
+            reach = np.einsum("qc,qc->q", w[going], step)  # of the quantity, for a unit of force
+            turn = step @ self._upper.T @ self._upper - w[going]
+            falls = face[going] & self.bounded & (step < 0)
+            rises = ~face[going] & (turn < -_NOTHING * np.abs(w[going]).max(axis=1, keepdims=True))
+            way = np.full(step.shape, math.inf)
+            way[falls] = -c[going][falls] / step[falls]
+            way[rises] = -slope[going][rises] / turn[rises]
             way = np.maximum(way, 0.0)
-            event = int(np.argmin(way))
-            ahead = float(way[event])
-            while len(found) < len(t_values):
-                wanted = t_values[len(found)] ** 2 * noise - gained  # = 2 force reach x + reach x^2
-                if reach <= 0 or 2 * force * reach * ahead + reach * ahead**2 < wanted:
-                    break
-                x = wanted / (reach * (force + math.sqrt(force**2 + wanted / reach)))
-                there = c + x * step
-                found.append((np.where(self.bounded, np.maximum(there, 0.0), there), True))
-            if len(found) == len(t_values):
-                return found
-            if not math.isfinite(ahead):
+            event = way.argmin(axis=1)
+            ahead = way[np.arange(len(going)), event]
+            with np.errstate(invalid="ignore"):  # where nothing ends a path on which nothing moves
+                beyond = 2 * force[going] * reach * ahead + reach * ahead**2
+            for level, more in enumerate(wanted_t):
+                left = more - gained[going]  # = 2 force reach x + reach x^2
+                at = np.flatnonzero((done[going] == level) & (reach > 0) & ~(beyond < left))
+                paths, left, pace = going[at], left[at], reach[at]
+                x = left / (pace * (force[paths] + np.sqrt(force[paths] ** 2 + left / pace)))
+                there = c[paths] + x[:, None] * step[at]
+                found[paths, level] = np.where(self.bounded, np.maximum(there, 0.0), there)
+                leaves[paths, level] = True
+                done[paths] += 1
+            stay = np.isfinite(ahead) & (done[going] < len(wanted_t))
+            going, step, turn, event, ahead, beyond = (one[stay] for one in (going, step, turn, event, ahead, beyond))
+            if not len(going):
                 break
-            gained += 2 * force * reach * ahead + reach * ahead**2
-            force += ahead
-            c = c + ahead * step
-            slope = np.where(face, 0.0, np.maximum(slope + ahead * turn, 0.0))
-            face = face.copy()
-            face[event] = not face[event]
-            if not face[event]:
-                c[event] = 0.0
-            slope[event] = 0.0
-        return found + [(c, False)] * (len(t_values) - len(found))
+            gained[going] += beyond
+            force[going] += ahead
+            c[going] += ahead[:, None] * step
+            slope[going] = np.where(face[going], 0.0, np.maximum(slope[going] + ahead[:, None] * turn, 0.0))
+            face[going, event] = ~face[going, event]
+            c[going, event] = np.where(face[going, event], c[going, event], 0.0)
+            slope[going, event] = 0.0
+        return np.where(leaves[..., None], found, c[:, None]), leaves
+
+    def _steps(self, faces: BoolArray, w: FloatArray) -> FloatArray:
+        """How coefficients move with a unit of force, (Q, C), each quantity on its face."""
+        alike: dict[bytes, list[int]] = {}
+        for i, face in enumerate(faces):
+            alike.setdefault(face.tobytes(), []).append(i)
+        steps = np.empty(w.shape)
+        for members in alike.values():
+            root = self._root(faces[members[0]])
+            steps[members] = w[members] @ root @ root.T
+        return steps

@@ -77,6 +77,21 @@ class Problem(ABC, Generic[S]):
     ) -> list[tuple[Edge[S], Edge[S]]]:
         """The lower and the upper edge of each quantity at each t, where RSS = RSS_min + t^2 noise."""
 
+    def met(
+        self, best: S, group: int, quantities: Sequence[Quantity], noise: float, t_values: Sequence[float]
+    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """The same for one group, as arrays.
+
+        Returns:
+            Low and high end of each of Q quantities, NaN where a bound stops it, (Q, 2, L); and the group's parameters
+            there, by name, (L, 2 Q), low before high.
+        """
+        ends = [edge for both in self.edges(best, quantities, noise, t_values) for edge in both]
+        values = np.array([[np.nan if value is None else value for value, _ in edge] for edge in ends])
+        sets = [[self.params(solution, group) for _, solution in edge] for edge in ends]
+        params = {name: np.array([[one[name] for one in edge] for edge in sets]).T for name in self.form.param_names}
+        return values.reshape(len(quantities), 2, -1), params
+
 
 @dataclass(frozen=True)
 class Whole:

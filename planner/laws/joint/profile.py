@@ -1,9 +1,9 @@
-"""The edge of a joint fit's likelihood region, followed once, when the fit is made.
+"""The edge of a joint fit's likelihood region, followed once, when a law is first asked how sure it is, or saved.
 
 Profile-likelihood F-intervals over all groups together, as in `planner.laws.intervals`: the interval of a quantity q
 holds every q0 for which the best joint fit with q = q0 has RSS <= RSS_min (1 + F / dof). Finding an end takes refits,
-so the fit follows each parameter, and the error on a grid of points, to the edge of that region, and keeps the
-parameters that it meets there. One noise variance is taken for all groups.
+so each parameter, and the error on a grid of points, is followed to the edge of that region, and the parameters that
+are met there are kept. One noise variance is taken for all groups.
 
 Letters: L levels, M parameter sets met at a level.
 """
@@ -56,17 +56,15 @@ def profile_of(
     quantities += [Quantity(group, places=((n, t),)) for n in n_grid for t in t_grid]
     coarse = [(n, t) for n in n_grid[_COARSE] for t in t_grid[_COARSE]]
     quantities += [Quantity(group, places=pair) for pair in itertools.combinations(coarse, 2)]
-    met: list[list[dict[str, float]]] = [[] for _ in LEVELS]
-    ends: dict[str, dict[str, list[float | None]]] = {name: {} for name in problem.form.param_names}
-    edges = problem.edges(best, quantities, whole.noise_variance, t_values)
-    for quantity, both in zip(quantities, edges, strict=True):
-        for side, edge in zip(("low", "high"), both, strict=True):
-            for sets, (_, solution) in zip(met, edge, strict=True):
-                sets.append(problem.params(solution, group))
-            if quantity.parameter:
-                floor = 1e-12 if quantity.parameter in problem.form.non_negative else -math.inf
-                ends[quantity.parameter][side] = [None if v is None or v <= floor else _rounded(v) for v, _ in edge]
-    params = {name: [[_rounded(one[name]) for one in sets] for sets in met] for name in problem.form.param_names}
+    values, met = problem.met(best, group, quantities, whole.noise_variance, t_values)
+    ends = {}
+    for name, both in zip(problem.form.param_names, values, strict=False):
+        floor = 1e-12 if name in problem.form.non_negative else -math.inf
+        ends[name] = {
+            side: [_rounded(v) if v > floor else None for v in edge.tolist()]
+            for side, edge in zip(("low", "high"), both, strict=True)
+        }
+    params = {name: [list(map(_rounded, sets)) for sets in of.tolist()] for name, of in met.items()}
     return {"levels": list(LEVELS), "ends": ends, "params": params}
 
 

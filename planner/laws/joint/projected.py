@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,14 @@ from numpy.typing import NDArray
 from planner.laws.engine.projection import Powers, Projection
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form
+from planner.laws.joint.arrow import Arrow
 from planner.laws.joint.problem import slots_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+
+_FEW = 64  # coefficients, of searches that ask often: for fewer, scipy's search without their structure is as fast
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Pull:
     is the best fit with the quantity held at the value it has there, so it is a point of the quantity's profile.
     """
 
+    group: int
+    """Whose quantity it is."""
     places: Places
     signs: FloatArray
     coefficients: FloatArray
@@ -133,21 +140,22 @@ class Projected:
             out[np.arange(len(term)), self.slots[entry][at.group]] = term
         return out
 
-    def coefficients(self, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Least squares (C,), all but a free offset at least zero; Q and R^-1 of the columns of its face."""
-        from scipy.optimize import nnls
-
-        length = np.linalg.norm(x, axis=0)
-        length = np.where(length > 0, length, 1.0)
-        scaled = x / length
-        bounded = np.ones(x.shape[1], bool)
-        left, right = scaled, y
-        if not self.projection.bounded_offset:  # what has no bound is projected out
+    @cached_property
+    def bounded(self) -> BoolArray:
+        """Coefficients that are at least zero: all but a free offset, (C,)."""
+        bounded = np.ones(self.coefficients_count, bool)
+        if not self.projection.bounded_offset:
             bounded[self.slots[self.projection.offset]] = False
-            basis = np.linalg.qr(scaled[:, ~bounded])[0]
-            left, right = scaled - basis @ (basis.T @ scaled), y - basis @ (basis.T @ y)
-        c = np.zeros(x.shape[1])
-        c[bounded] = nnls(left[:, bounded], right, maxiter=100 * len(c))[0]
+        return bounded
+
+    @property
+    def _few(self) -> bool:
+        return self.exponents_count > 0 and self.coefficients_count < _FEW
+
+    def coefficients(self, x: FloatArray, y: FloatArray, group: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Least squares (C,), bounded; Q and R^-1 of the columns of its face. `group` of each row of x, (n,)."""
+        scaled, length, c = self._searched(x, y, group)
+        bounded = self.bounded
         face = (c > 0) | ~bounded
         basis, upper = np.linalg.qr(scaled[:, face])
         inverse = _inverse(upper)
@@ -158,7 +166,45 @@ class Projected:
         full[:, face] = inverse.T / length[face]
         return c / length, basis, full
 
-    def at(self, exponents: FloatArray, pull: Pull | None = None, kept: NDArray[np.bool_] | None = None) -> Point:
+    def _searched(self, x: FloatArray, y: FloatArray, group: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Columns at unit length (n, C), their lengths (C,), and coefficients of the scaled ones (C,)."""
+        length = np.linalg.norm(x, axis=0)
+        length = np.where(length > 0, length, 1.0)
+        scaled = x / length
+        c = None if self._few else self._by_arrow(scaled, y, group)
+        return scaled, length, self._by_nnls(scaled, y) if c is None else c
+
+    def _by_arrow(self, x: FloatArray, y: FloatArray, group: IntArray) -> FloatArray | None:
+        """Bounded least squares (C,) of columns of unit length; None where they depend on each other."""
+        names = [name for name in self.form.param_names if name not in self.projection.bends]
+        count = len(self.slots[names[0]])
+        own = [name for name in names if self.slots[name][-1] != self.slots[name][0]]
+        shared = [self.slots[name][0] for name in names if name not in own]
+        slots = np.array([self.slots[name] for name in own], int).reshape(len(own), count).T  # (G, k)
+        arrow, own_length, shared_length = Arrow.of(
+            x[np.arange(len(y))[:, None], slots[group]], x[:, shared], y, group, count,
+            self.bounded[slots[0]], self.bounded[shared],
+        )  # fmt: skip
+        found = arrow.solve()
+        if found is None:
+            return None
+        c = np.zeros(x.shape[1])
+        c[slots], c[shared] = found[0] / own_length, found[1] / shared_length
+        return c
+
+    def _by_nnls(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """The same of any columns, slower."""
+        from scipy.optimize import nnls
+
+        left, right = x, y
+        if not self.bounded.all():  # what has no bound is projected out
+            basis = np.linalg.qr(x[:, ~self.bounded])[0]
+            left, right = x - basis @ (basis.T @ x), y - basis @ (basis.T @ y)
+        c = np.zeros(x.shape[1])
+        c[self.bounded] = nnls(left[:, self.bounded], right, maxiter=100 * len(c))[0]
+        return c
+
+    def at(self, exponents: FloatArray, pull: Pull | None = None, kept: BoolArray | None = None) -> Point:
         """Best coefficients, those not `kept` at zero, with the residual and its derivative, at given exponents.
 
         With X the columns, c the coefficients and Q R the columns of the face on which c lies:
@@ -175,13 +221,14 @@ class Projected:
             return rows if pull is None else np.vstack([rows, pull.stiffness * (pull.signs @ values[n:])])
 
         terms = self.terms(exponents, at)
-        x, y = stacked(self.columns(terms, at)), self.y
+        x, y, group = stacked(self.columns(terms, at)), self.y, self.places.group
         if pull is not None:
+            group = np.append(group, pull.group)
             x[n] += pull.stiffness * pull.coefficients
             y = np.append(y, pull.stiffness * (pull.target - pull.exponents @ exponents))
         if kept is not None:
             x[:, ~kept] = 0.0
-        c, basis, lift = self.coefficients(x, y)
+        c, basis, lift = self.coefficients(x, y, group)
         residual = y - x @ c
         back = residual[:n] * self.root_weight
         if pull is not None:
@@ -203,7 +250,11 @@ class Projected:
     def rss(self, exponents: FloatArray) -> float:
         """The smallest weighted sum of squares at given exponents."""
         x = self.columns(self.terms(exponents, self.places), self.places) * self.root_weight[:, None]
-        return float(np.sum((self.y - x @ self.coefficients(x, self.y)[0]) ** 2))
+        if self._few:
+            c = self.coefficients(x, self.y, self.places.group)[0]
+        else:
+            x, _, c = self._searched(x, self.y, self.places.group)
+        return float(np.sum((self.y - x @ c) ** 2))
 
     def value(self, pull: Pull, point: Point) -> float:
         """The quantity that a pull is on."""
