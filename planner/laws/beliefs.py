@@ -1,24 +1,27 @@
 """How sure is a law of the errors of configurations, and what would a run there change?
 
-Around a fit, the errors of any configurations are taken as jointly Gaussian, in standard units u ~ N(0, 1) each:
+An average of forms is asked through its belief (`planner.laws.belief`), whose tails are long: joint draws say it
+(`planner.laws.drawn`). Around the fit of one form, the errors of any configurations are taken as jointly Gaussian, in
+standard units u ~ N(0, 1) each (`planner.laws.gaussian`):
 
     errors = predictions + L u,   L (points, columns)
 
-Of an average of forms the columns of L are draws of its belief (`planner.laws.belief`). Of one form's law, for every
-form that the runs allow, with its Akaike weight w, L holds sqrt(w) times (i) the gradient in its parameters times their
-standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where forms drift
-apart, nobody knows.
+For every form that the runs allow, with its Akaike weight w, L holds sqrt(w) times (i) the gradient in its parameters
+times their standard errors (those at a bound stay there) and (ii) how far its prediction lies from the law's own: where
+forms drift apart, nobody knows.
 
 Models that others made lie above or below a law that was fitted to some: each by its own N(0, sd^2), the same for all
-of its points. That is a column of L for each model, sd at its points.
+of its points. That is a column of L for each model, sd at its points. As these offsets are Gaussian and larger than
+what runs leave open of a law, an average of forms is taken as Gaussian beside them: draws of its belief are columns.
 
 Letters: P points, C cells, K candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,18 +30,21 @@ from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
+from planner.laws.drawn import DRAWS, DrawnBeliefs
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.gaussian import GaussianBeliefs
 from planner.laws.runs_belief import belief_of, can_be_believed, sized_points
 
 FloatArray = NDArray[np.float64]
 Points = tuple[ArrayLike, ArrayLike]
 """(llm_params, visual_tokens), each of one entry a point."""
+Beliefs: TypeAlias = GaussianBeliefs | DrawnBeliefs
 
 FORMS_TRUSTED = ("all", "own")
 
 _PRIOR_SD = 1.0  # of every parameter, in its usual size: it keeps flat directions finite
-_DRAWS = 1000  # of the belief over all forms
+_COLUMNS = 1000  # draws of an average's belief, where its covariance is asked for
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
 
 
@@ -59,60 +65,6 @@ class Spread:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Beliefs:
-    """Jointly Gaussian errors of some points, and the noise of a run."""
-
-    errors: FloatArray
-    """The law's own predictions, shape (P,)."""
-    loadings: FloatArray
-    """L: the covariance of the errors is L L^T, shape (P, columns)."""
-    noise_variance: float
-    """Of the measured error of one run of mean weight, about its expectation."""
-    log_det_gain: FloatArray
-    """By how much a run at each point raises log det of the information matrix, shape (P,)."""
-    sampling_variance: FloatArray | float = 0.0
-    """What the noise of a run at each point has more, as it is evaluated on few questions, shape (P,)."""
-
-    @property
-    def noise(self) -> FloatArray:
-        """Variance of a run's measured error at each point, (P,)."""
-        return np.broadcast_to(np.asarray(self.noise_variance + self.sampling_variance), self.errors.shape)
-
-    @property
-    def sd(self) -> FloatArray:
-        """Standard deviation of each error, shape (P,)."""
-        found: FloatArray = np.sqrt(np.einsum("pr,pr->p", self.loadings, self.loadings))
-        return found
-
-    def steps(self, candidates: slice, cells: slice) -> FloatArray:
-        """b: by how much a run at each cell moves each candidate, per unit of z, shape (C, K)."""
-        there = self.loadings[cells]
-        spread = np.sqrt(np.einsum("cr,cr->c", there, there) + self.noise[cells])
-        b: FloatArray = there @ self.loadings[candidates].T / spread[:, None]
-        return b
-
-    def only(self, positions: NDArray[np.intp]) -> Beliefs:
-        """The beliefs of some of the points."""
-        return replace(
-            self,
-            errors=self.errors[positions],
-            loadings=self.loadings[positions],
-            log_det_gain=self.log_det_gain[positions],
-            sampling_variance=np.broadcast_to(self.sampling_variance, self.errors.shape)[positions],
-        )
-
-    def after(self, position: int) -> Beliefs:
-        """The beliefs once a run at a point is known; what it shows moves the errors, and is not known yet."""
-        there = self.loadings[position]
-        variance = float(there @ there)
-        if variance == 0:
-            return self
-        noise = float(self.noise[position])
-        shrink = (1 - np.sqrt(noise / (variance + noise))) / variance
-        return replace(self, loadings=self.loadings - shrink * np.outer(self.loadings @ there, there))
-
-
 def believe(
     law: Law,
     points: Points,
@@ -121,27 +73,95 @@ def believe(
     noise_sd: float | None = None,
     spread: Spread | None = None,
     questions: int | None = None,
+    llm: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Beliefs:
-    """What a law says of the errors of points, and how sure it is. Arguments and errors as `design.gains`."""
-    found = _believe(law, points, forms, noise_sd)
-    if questions is not None and noise_sd is None:
-        error = np.clip(found.errors, 0.0, 1.0)
-        found = replace(found, sampling_variance=error * (1 - error) / questions)
-    if spread is None or not spread.sd:
-        return found
-    return replace(found, loadings=np.hstack([found.loadings, spread.columns()]))
+    """What a law says of the errors of points, and how sure it is. Arguments and errors as `run_gains.gains`.
 
-
-def _believe(law: Law, points: Points, forms: str, noise_sd: float | None) -> Beliefs:
+    Args:
+        llm: names of the language models of the first points; a further point of one of their sizes is that model,
+            and one of another size the measured model of it, if there is one. None: a size is one model.
+    """
     if forms not in FORMS_TRUSTED:
         raise UnknownNameError("choice of forms", forms, FORMS_TRUSTED)
     if noise_sd is not None and not (np.isfinite(noise_sd) and noise_sd > 0):
         raise InputError(f"noise_sd: expected a number above 0, got {shown(noise_sd)}")
     n, t = np.asarray(points[0], float), np.asarray(points[1], float)
+    sampling = np.zeros(n.shape)
+    offsets = np.zeros((len(n), 0)) if spread is None or not spread.sd else spread.columns()
+    if not offsets.shape[1] and _has_draws(law):
+        drawn = _draws(law, n, t, forms, noise_sd, llm, seed)
+        if questions is not None and noise_sd is None:
+            sampling = _of_questions(drawn.expected, questions)
+        moved = drawn.errors - drawn.errors.mean(axis=0) + drawn.expected
+        return DrawnBeliefs(drawn.expected, moved, drawn.noise_sd, drawn.log_det_gain, sampling)
+    found = _gaussian(law, n, t, forms, noise_sd)
+    if questions is not None and noise_sd is None:
+        sampling = _of_questions(found.errors, questions)
+    loadings = np.hstack([found.loadings, offsets])
+    return replace(found, loadings=loadings, sampling_variance=sampling, pruned=spread is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    expected: FloatArray
+    """(P,)."""
+    errors: FloatArray
+    """(DRAWS, P)."""
+    noise_sd: FloatArray
+    """(DRAWS,)."""
+    log_det_gain: FloatArray
+    """(P,)."""
+
+
+def _has_draws(law: Law) -> bool:
+    """Whether any part of a law is an average with a belief of its own."""
+    if not isinstance(law, CombinedLaw):
+        return False
+    return any(map(_has_draws, law.members)) if law.kind == MIX else can_be_believed(law.runs_of)
+
+
+def _draws(
+    law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: float | None, llm: Sequence[str] | None, seed: int
+) -> _Draws:
+    noise = None if noise_sd is None else np.full(DRAWS, noise_sd)
+    if not isinstance(law, CombinedLaw) or not _has_draws(law):
+        one = _gaussian(law, n, t, forms, noise_sd)
+        u = np.random.default_rng([seed, 1]).standard_normal((DRAWS, one.loadings.shape[1]))
+        own_noise = np.full(DRAWS, np.sqrt(one.noise_variance))
+        return _Draws(one.errors, one.errors + u @ one.loadings.T, own_noise, one.log_det_gain)
+    if law.kind == MIX:
+        # one model is evaluated on all tasks; what is known of them was measured independently
+        tasks = [_draws(member, n, t, forms, None, llm, seed + i) for i, member in enumerate(law.members)]
+        pairs = [np.random.default_rng([seed, i]).permutation(DRAWS) for i in range(len(tasks))]
+        parts = list(zip(law.weights, tasks, pairs, strict=True))
+        return _Draws(
+            expected=np.asarray(sum(w * task.expected for w, task, _ in parts)),
+            errors=np.asarray(sum(w * task.errors[pair] for w, task, pair in parts)),
+            noise_sd=np.sqrt(sum((w * task.noise_sd[pair]) ** 2 for w, task, pair in parts))
+            if noise is None
+            else noise,
+            log_det_gain=np.sum([task.log_det_gain for task in tasks], axis=0),
+        )
+    known, asked = belief_of(law.runs_of), sized_points(law.runs_of, n, t, llm)
+    errors, own_noise = known.draws_of(asked, DRAWS, seed)
+    shares = _shares(law, "all")
+    variance = known.noise_sd() ** 2 if noise_sd is None else noise_sd**2
+    information = _information(shares, {one.form: variance for one, _ in shares}, n, t)
+    return _Draws(known.expected(asked), errors, own_noise if noise is None else noise, information)
+
+
+def _of_questions(errors: FloatArray, questions: int) -> FloatArray:
+    """Variance of a share of right answers to so many questions."""
+    error = np.clip(errors, 0.0, 1.0)
+    return error * (1 - error) / questions
+
+
+def _gaussian(law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: float | None) -> GaussianBeliefs:
     if isinstance(law, CombinedLaw) and law.kind == MIX:
         # one model is evaluated on all tasks; what is known of them was measured independently
-        tasks = [_believe(member, points, forms, None) for member in law.members]
-        return Beliefs(
+        tasks = [_gaussian(member, n, t, forms, None) for member in law.members]
+        return GaussianBeliefs(
             errors=np.asarray(law.predict(n, t)),
             loadings=np.hstack([w * task.loadings for w, task in zip(law.weights, tasks, strict=True)]),
             noise_variance=noise_sd**2
@@ -161,22 +181,21 @@ def _believe(law: Law, points: Points, forms: str, noise_sd: float | None) -> Be
         blocks.append(np.sqrt(share) * np.column_stack([sure, apart]))
     weights = shares if isinstance(law, CombinedLaw) else [(law, 1.0)]
     noise_variance = sum(share * noises[one.form] for one, share in shares)
-    return Beliefs(own, np.hstack(blocks), noise_variance, _information(weights, noises, n, t))
+    return GaussianBeliefs(own, np.hstack(blocks), noise_variance, _information(weights, noises, n, t))
 
 
-def _of_all_forms(law: CombinedLaw, n: FloatArray, t: FloatArray, noise_sd: float | None) -> Beliefs:
-    """What the belief over all forms says: its draws are the columns. A size that was measured is that model."""
-    known, runs = belief_of(law.runs_of), law.runs_of
-    points = sized_points(runs, n, t)
-    draws = known.draws(points, _DRAWS)
+def _of_all_forms(law: CombinedLaw, n: FloatArray, t: FloatArray, noise_sd: float | None) -> GaussianBeliefs:
+    """The covariance of the belief over all forms: its draws are the columns."""
+    known = belief_of(law.runs_of)
+    points = sized_points(law.runs_of, n, t)
+    draws = known.draws(points, _COLUMNS)
     noise_variance = (known.noise_sd() if noise_sd is None else noise_sd) ** 2
     shares = _shares(law, "all")
-    noises = {one.form: noise_variance for one, _ in shares}
-    return Beliefs(
+    return GaussianBeliefs(
         errors=known.expected(points),
-        loadings=(draws - draws.mean(axis=0)).T / np.sqrt(_DRAWS - 1),
+        loadings=(draws - draws.mean(axis=0)).T / np.sqrt(_COLUMNS - 1),
         noise_variance=noise_variance,
-        log_det_gain=_information(shares, noises, n, t),
+        log_det_gain=_information(shares, {one.form: noise_variance for one, _ in shares}, n, t),
     )
 
 

@@ -1,7 +1,8 @@
 """What to measure next: the run that is expected to shrink the regret of the pick most.
 
-Around a fit, the errors of any configurations are jointly Gaussian, predictions + L u with u ~ N(0, 1) each (see
-`beliefs`). A run at cell c with noise sigma then moves what is predicted for the candidates by
+What is believed of an average of forms has long tails: its gains come of joint draws (see `drawn`). Around the fit of
+one form, the errors of any configurations are jointly Gaussian, predictions + L u with u ~ N(0, 1) each. A run at cell
+c with noise sigma then moves what is predicted for the candidates by
 
     b z,  z ~ N(0, 1),  b = L_candidates l_c / sqrt(l_c . l_c + sigma^2)
 
@@ -18,6 +19,7 @@ Letters: K candidates, C cells, P points, S samples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +94,7 @@ def next_runs(
     per_cost: bool = False,
     forms: str = "all",
     noise_sd: float | None = None,
+    llm: Sequence[str] | None = None,
     seed: int = 0,
 ) -> NextRuns:
     """Rank the runs that could be made by what they are expected to gain.
@@ -105,7 +108,9 @@ def next_runs(
         per_cost: rank by gain per unit of cost.
         forms: "all" to believe in every form that the runs allow, by its evidence, "own" in the law's form alone.
         noise_sd: standard deviation of a run's error about the law; by default what the fit left.
-        seed: of the samples behind `expected_regret_now`; nothing else is sampled.
+        llm: names of the candidates' language models, (K,): where models may differ, one that was not measured is
+            another than a measured one of its size. None: a size is one model.
+        seed: of the samples behind `expected_regret_now` and, of an average of forms, behind all numbers.
 
     Raises:
         InputError: a law without runs or with tied parameters, or arrays that do not go together.
@@ -115,7 +120,7 @@ def next_runs(
     if criterion not in CRITERIA:
         raise UnknownNameError("criterion", criterion, CRITERIA)
     points, count = joined(candidates, cells)
-    found = gains(law, candidates, cells, forms=forms, noise_sd=noise_sd, seed=seed)
+    found = gains(law, candidates, cells, forms=forms, noise_sd=noise_sd, llm=llm, seed=seed)
     costs = _costs(cost, len(points[0]) - count)
     gain, information = found.expected_gain, found.log_det_gain
     score, tie = (gain, information) if criterion == "regret" else (information, gain)
@@ -150,10 +155,11 @@ def next_batch(
     *,
     forms: str = "all",
     noise_sd: float | None = None,
+    llm: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Batch:
     """Several runs to be made together, each chosen for what it adds to those before it. Arguments as `next_runs`."""
-    chosen, total = batch_of(law, candidates, cells, count, forms=forms, noise_sd=noise_sd, seed=seed)
+    chosen, total = batch_of(law, candidates, cells, count, forms=forms, noise_sd=noise_sd, llm=llm, seed=seed)
     points, split = joined(candidates, cells)
     runs = tuple((float(points[0][split + one]), float(points[1][split + one])) for one in chosen)
     return Batch(runs, total)

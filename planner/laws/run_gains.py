@@ -1,10 +1,11 @@
 """What a run of each cell is expected to gain, by what a law believes; and which runs are best made together.
 
-Letters: K candidates, C cells, P points, S samples.
+Letters: K candidates, C cells, P points.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,10 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
-from planner.laws.beliefs import Beliefs, Points, Spread, believe, run_data
+from planner.laws.beliefs import Points, Spread, believe, run_data
 from planner.laws.combined import CombinedLaw, Law
-from planner.laws.gain import expected_gain, expected_regret, inside, rivals
 
 FloatArray = NDArray[np.float64]
-
-_BATCH_SAMPLES = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +34,8 @@ class Gains:
     """Of a run of the law."""
     run_noise_sd: FloatArray
     """Of a run of each cell, (C,)."""
-    candidates: Beliefs
-    """What is believed of the candidates before it."""
-    seed: int = 0
-
-    @property
-    def expected_regret_now(self) -> float:
-        """Expected true error of the pick above that of the best candidate: no run can gain more."""
-        return expected_regret(self.candidates.errors, self.candidates.loadings, self.seed)
+    expected_regret_now: float
+    """Expected true error of the pick above that of the best candidate: no run can gain more."""
 
 
 def gains(
@@ -55,6 +47,7 @@ def gains(
     noise_sd: float | None = None,
     spread: Spread | None = None,
     questions: int | None = None,
+    llm: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Gains:
     """What a run of each cell is expected to gain. Arguments and errors as `next_runs`.
@@ -65,11 +58,10 @@ def gains(
         spread: how far models lie off the law, of candidates and cells, in this order; None: not at all.
     """
     points, count = joined(candidates, cells)
-    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions)
-    errors = beliefs.errors[:count]
-    few, split = (beliefs, count) if spread is None else _rivals_only(beliefs, count)
-    steps = few.steps(slice(0, split), slice(split, None))
-    gain, changes = expected_gain(few.errors[:split], steps, few.sd[:split])
+    beliefs = believe(
+        law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions, llm=llm, seed=seed
+    )
+    gain, changes = beliefs.gains(count, seed)
     known = _measured(law)
     cell_names = zip(points[0][count:].tolist(), points[1][count:].tolist(), strict=True)
     return Gains(
@@ -77,11 +69,10 @@ def gains(
         probability_pick_changes=changes,
         log_det_gain=beliefs.log_det_gain[count:],
         measured=np.array([_cell(n, t) in known for n, t in cell_names]),
-        pick=int(np.argmin(errors)),
+        pick=int(np.argmin(beliefs.errors[:count])),
         noise_sd=float(np.sqrt(beliefs.noise_variance)),
         run_noise_sd=np.sqrt(beliefs.noise[count:]),
-        candidates=beliefs.only(np.arange(count)),
-        seed=seed,
+        expected_regret_now=beliefs.expected_regret(count, seed),
     )
 
 
@@ -95,42 +86,19 @@ def batch_of(
     noise_sd: float | None = None,
     spread: Spread | None = None,
     questions: int | None = None,
+    llm: Sequence[str] | None = None,
     seed: int = 0,
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Positions of the cells to be run together, in the order in which they were chosen, and what they gain up to each.
 
-    Arguments as `gains`.
+    Arguments as `gains`. The same questions asked of a model again tell nothing new.
     """
     whole_number(count, "count", 1)
     points, split = joined(candidates, cells)
-    beliefs = believe(law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions)
-    bounded = not inside(beliefs.errors[:split], beliefs.sd[:split])
-    if spread is not None:
-        beliefs, split = _rivals_only(beliefs, split)
-    random = np.random.default_rng(seed)
-    samples = _BATCH_SAMPLES // (16 if bounded else 1 if spread is None else 4)
-    errors = beliefs.errors[None, :split]  # what may be predicted once the runs chosen so far are known, (S, K)
-    chosen: list[int] = []
-    total: list[float] = []
-    for _ in range(count):
-        steps, sd = beliefs.steps(slice(0, split), slice(split, None)), beliefs.sd[:split]
-        added, _ = expected_gain(errors[:, None], steps[None], sd)
-        mean = added.mean(axis=0)
-        if questions is not None:
-            mean[chosen] = -np.inf  # the same questions again tell nothing new
-        best = int(np.argmax(mean))
-        chosen.append(best)
-        total.append((total[-1] if total else 0.0) + float(added[:, best].mean()))
-        half = random.standard_normal(samples // 2)
-        errors = errors + np.concatenate([half, -half])[:, None] * steps[best]
-        beliefs = beliefs.after(split + best)
-    return tuple(chosen), tuple(total)
-
-
-def _rivals_only(beliefs: Beliefs, count: int) -> tuple[Beliefs, int]:
-    """The beliefs without those of the first `count` points that could never be picked, and how many are left."""
-    kept = rivals(beliefs.errors[:count], beliefs.loadings[:count])
-    return beliefs.only(np.concatenate([kept, np.arange(count, len(beliefs.errors))])), len(kept)
+    beliefs = believe(
+        law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions, llm=llm, seed=seed
+    )
+    return beliefs.batch(split, count, questions is not None, seed)
 
 
 def joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatArray], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -62,10 +64,21 @@ def points_of(law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, l
     return Points(n, t.ravel(), np.where(measured, _level_labels(n), others[which]))
 
 
-def sized_points(law: FittedLaw, llm_params: FloatArray, visual_tokens: FloatArray) -> Points:
-    """Points of sizes without names, of shape (points,): a size is one language model, measured if a run has it."""
+def sized_points(
+    law: FittedLaw, llm_params: FloatArray, visual_tokens: FloatArray, llm: Sequence[str] | None = None
+) -> Points:
+    """Points of sizes, of shape (points,): a size is one language model, measured if a run has it.
+
+    Args:
+        llm: names of the first points, as `points_of` takes them: all points of a size are the model named there.
+    """
     n = llm_params / law.n_unit_params
-    return Points(n, visual_tokens, _level_labels(n))
+    labels = _level_labels(n)
+    if llm is not None:
+        named = points_of(law, llm_params[: len(llm)], visual_tokens[: len(llm)], np.array(llm, dtype=str)).llm
+        by_size = dict(zip(labels.tolist(), named.tolist(), strict=False))
+        labels = np.array([by_size.get(label, label) for label in labels.tolist()], dtype=str)
+    return Points(n, visual_tokens, labels)
 
 
 def expected_error(

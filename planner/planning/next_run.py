@@ -64,13 +64,17 @@ class NextMeasurement(Result):
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """Plain JSON types, of the first `top` runs."""
-        found, law = self.ranked, self.plan.law
+        found, law, pick = self.ranked, self.plan.law, self.plan.best
         content: dict[str, Any] = {
             "next": [_run_dict(run) for run in found.runs[:top]],
             "expected_regret_now": found.expected_regret_now,
             "criterion": found.criterion,
             "noise_sd": found.noise_sd,
-            "pick": {"llm": self.plan.best.llm.name, "llm_params": found.pick[0], "visual_tokens": found.pick[1]},
+            "pick": {
+                "llm": pick.llm.name,
+                "llm_params": float(pick.llm.nominal_params),
+                "visual_tokens": float(pick.visual_tokens),
+            },
             "cost": {"unit": "training FLOPs per sample, 6 N (V + text)", "text_tokens": self.text_tokens},
             "budget": dict(self.plan.budget.limits),
             "convention": self.plan.budget.convention,
@@ -178,11 +182,10 @@ def next_run(
     own = made.workload.query_tokens + made.workload.generated_tokens
     text = own if text_tokens is None else whole_number(text_tokens, "text_tokens")
     cells = _cells(SIZES if sizes is None else sizes, VISUAL_TOKENS if visual_tokens is None else visual_tokens)
-    costs, candidates = 6 * cells[0] * (cells[1] + text), made.table.fitting_points()
-    ranked = next_runs(
-        made.law, candidates, cells, costs, criterion=criterion, per_cost=per_cost is True, noise_sd=noise_sd
-    )
-    batch = next_batch(made.law, candidates, cells, together, noise_sd=noise_sd) if together > 1 else None
+    costs, candidates = 6 * cells[0] * (cells[1] + text), made.tried.fitting_points
+    asked: dict[str, Any] = {"noise_sd": noise_sd, "llm": made.tried.fitting_llms(made.law)}
+    ranked = next_runs(made.law, candidates, cells, costs, criterion=criterion, per_cost=per_cost is True, **asked)
+    batch = next_batch(made.law, candidates, cells, together, **asked) if together > 1 else None
     return NextMeasurement(made, ranked, batch, text)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.laws.combined import Law
 from planner.parts.catalog import llm_catalog, vision_catalog
 from planner.parts.compressors import Compressor
 from planner.parts.llms import Llm
@@ -63,6 +64,16 @@ class Tried:
     """Nominal LLM sizes and visual tokens of what fits, each pair once, ascending, of shape (points,) each."""
     released: Released | None = None
     """None where parts to build from were compared."""
+
+    def fitting_llms(self, law: Law) -> list[str]:
+        """Name of the language model of each of `fitting_points`: of several of a size one that a law measured.
+
+        A plan that was read from a file may list none of a size, which then is "".
+        """
+        by_size: dict[float, str] = {}
+        for one in sorted(self.llms, key=lambda one: one.name in law.llms, reverse=True):
+            by_size.setdefault(float(one.nominal_params), one.name)
+        return [by_size.get(size, "") for size in self.fitting_points[0].tolist()]
 
     def __repr__(self) -> str:
         models = f"{len(self.llms)} {'language' if self.released is None else 'released'} models"

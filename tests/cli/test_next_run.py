@@ -25,7 +25,8 @@ def test_json_is_what_python_says(run: Run) -> None:
     )
     cells = ([7e9] * 3 + [14e9] * 3, [1, 36, 576] * 2)
     cost = [6 * n * (v + 82) for n, v in zip(*cells, strict=True)]
-    expected = next_runs(plan.law, plan.table.fitting_points(), cells, cost)
+    names = plan.tried.fitting_llms(plan.law)
+    expected = next_runs(plan.law, plan.table.fitting_points(), cells, cost, llm=names)
     assert content["expected_regret_now"] == expected.expected_regret_now
     assert content["pick"] == {
         "llm": plan.best.llm.name,

@@ -100,10 +100,14 @@ class Belief:
         return found
 
     def draws(self, points: Points, count: int, seed: int = 0) -> FloatArray:
-        """Joint draws of the errors, without the noise of a run, shape (count, points).
+        """Joint draws of the errors, without the noise of a run, shape (count, points); arguments as `draws_of`."""
+        return self.draws_of(points, count, seed)[0]
+
+    def draws_of(self, points: Points, count: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+        """Joint draws of the errors, shape (count, points), and of the noise of a run of mean weight, (count,).
 
         A draw of everything from the prior is moved by what the runs say of it (Matheron's rule), so that no
-        covariance between points is ever formed.
+        covariance between points is ever formed. The noise is its standard deviation.
 
         Args:
             points: asked about.
@@ -113,7 +117,8 @@ class Belief:
         random = np.random.default_rng(seed)
         c, runs = self.components, self.measured
         which = np.repeat(np.arange(len(c.weights)), random.multinomial(count, c.weights))
-        noise = np.sqrt(c.scale[which] / random.chisquare(self.degrees, count))[:, None]
+        noise_sd = np.sqrt(c.scale[which] / random.chisquare(self.degrees, count))
+        noise = noise_sd[:, None]
         sizes, active = c.sizes[c.sized[which]], self._active[c.mean[which]]
         columns = np.vstack([self.means.columns, self.means.at(points.n, points.t)])
         drawn = (random.standard_normal(active.shape) * active) @ columns.T
@@ -127,7 +132,7 @@ class Belief:
             rows = np.flatnonzero(sizes[:, part])
             found[rows] += (sizes[rows, part, None] ** 2 * residual[rows]) @ block.T
         found += ((residual @ self.means.columns) * active**2) @ columns[len(runs) :].T
-        return self._level + noise * found
+        return self._level + noise * found, noise_sd
 
     @property
     def _level(self) -> float:

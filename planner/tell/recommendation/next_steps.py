@@ -151,6 +151,7 @@ def _ranked(plan: Plan) -> NextRuns | None:
     cells = (grid[0].ravel(), grid[1].ravel())
     text = plan.workload.query_tokens + plan.workload.generated_tokens
     try:
-        return next_runs(law, (sizes, counts), cells, 6 * cells[0] * (cells[1] + text))
+        costs = 6 * cells[0] * (cells[1] + text)
+        return next_runs(law, (sizes, counts), cells, costs, llm=plan.tried.fitting_llms(law))
     except (FitError, InputError):
         return None
