@@ -58,7 +58,7 @@ class DrawnBeliefs:
     def expected_regret(self, count: int, seed: int = 0) -> float:
         """Expected true error of the pick above that of the best of the first `count` points."""
         of = self._possible(count)
-        return float(np.min(of.mean(axis=0)) - of.min(axis=1).mean())
+        return max(float(np.min(of.mean(axis=0)) - of.min(axis=1).mean()), 0.0)
 
     def gains(self, count: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
         """What a run of each cell gains, and how likely another candidate is picked after it, (C,) each.

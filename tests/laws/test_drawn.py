@@ -112,6 +112,6 @@ def test_of_a_belief_gains_are_those_of_picking_again_after_each_outcome(monkeyp
 
 
 def test_what_next_run_expects_to_lose_is_what_the_plan_says() -> None:
-    for budget in ("4 TFLOPs", "20 TFLOPs"):
-        found = planner.next_run(budget=budget, query_tokens=50, generated_tokens=32)
-        assert found.plan.best.expected_regret == pytest.approx(found.ranked.expected_regret_now, rel=0.3, abs=1e-5)
+    for llms in ("qwen1.5", "qwen2.5"):
+        found = planner.next_run(budget="20 TFLOPs", query_tokens=50, generated_tokens=32, llms=llms)
+        assert found.plan.best.expected_regret == pytest.approx(found.ranked.expected_regret_now, rel=0.4)
