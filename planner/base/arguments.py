@@ -15,6 +15,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Hint = Callable[[tuple[str, ...], str, Any], str]
 """(names of a function's arguments, one that is none of them, its value) -> where it belongs; "" where nobody knows."""
+_NEEDED = {"budget": "FLOPs of one request, as '2 TFLOPs', or another limit, as planner.Budget(ttft='150 ms')"}
+"""What is given where an argument is missing, of those that need an example."""
 _TAKES_ANY = 0x08  # inspect.CO_VARKEYWORDS: the module itself would be loaded with every `import planner`
 
 
@@ -30,6 +32,7 @@ def with_suggestions(function: Callable[P, R], name: str, hint: Hint) -> Callabl
         return function
     code = function.__code__
     taken = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    needed = [one for one in taken[code.co_argcount :] if one not in (function.__kwdefaults__ or {})]
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -39,6 +42,11 @@ def with_suggestions(function: Callable[P, R], name: str, hint: Hint) -> Callabl
 
                 known = nearest_name(given, taken) is not None
                 raise UnknownArgumentError(name, given, taken, "" if known else hint(taken, given, value))
+        for one in needed:
+            if one not in kwargs:
+                from planner.base.errors import MissingArgumentError
+
+                raise MissingArgumentError(name, one, _NEEDED.get(one, ""))
         found: R = function(*args, **kwargs)
         return found
 

@@ -75,14 +75,17 @@ class OutputExistsError(InputError):
 class UnknownNameError(InputError):
     """A name that is in no list; `known` is the list and `suggestion` the nearest entry, if one is near.
 
-    `listed` replaces the list in the text where it would be too long. What is no text at all has no suggestion.
+    `listed` replaces the list in the text where it would be too long; `near` are names that are meant, where more is
+    known than how they are spelled. What is no text at all has no suggestion.
     """
 
-    def __init__(self, what: str, name: object, known: Iterable[str], listed: str = "") -> None:
+    def __init__(
+        self, what: str, name: object, known: Iterable[str], listed: str = "", near: tuple[str, ...] | None = None
+    ) -> None:
         self.what = what
         self.name = name
         self.known = tuple(known)
-        near = near_names(name, self.known)
+        near = near_names(name, self.known) if near is None else near
         self.suggestion = near[0] if near else None
         *others, last = map(repr, near or [""])
         meant = f"{', '.join(others)} or {last}" if others else last
@@ -97,6 +100,14 @@ class UnknownArgumentError(UnknownNameError, TypeError):
         super().__init__(f"argument of {function}", name, known)
         if hint:
             self.args = (f"no argument of {function} is called {name!r}; {hint}",)
+
+
+class MissingArgumentError(InputError, TypeError):
+    """An argument that a function needs and that was not given. A TypeError too, as Python's own is."""
+
+    def __init__(self, function: str, name: str, hint: str = "") -> None:
+        super().__init__(f"{name}: planner.{function} needs {name}={', ' + hint if hint else ''}")
+        self.name = name
 
 
 class NotRegisteredError(UnknownNameError):

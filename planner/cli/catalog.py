@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from planner.base.errors import InputError
-from planner.cli.common import Json, app, json_text, show_story
+from planner.cli.common import Json, app, json_text, make_console, show_story
 from planner.laws.shipped import shipped_laws
 from planner.parts.catalog import compressor_catalog, find_llms, vision_catalog
 from planner.parts.released import find_checkpoints
@@ -68,5 +68,12 @@ def _released(as_json: bool) -> None:
         print(json_text({"released": models, "refused": dict(found.refused)}))
         return
     from planner.tell.catalog import released_tables
+    from planner.tell.render.console import print_block
+    from planner.tell.render.fitted import table_width
 
-    show_story(released_tables(found))
+    console = make_console()
+    tables = released_tables(found)
+    if not console.is_terminal:  # what reads it looks for whole ids
+        console.width = max(console.width, table_width(tables[0]))
+    for table in tables:
+        print_block(console, table)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, OutputExistsError
 from planner.base.files import refuse_existing, write_text
 from planner.cli.common import Force, Json, app, json_text, show_story
 
@@ -47,7 +47,12 @@ def report(
     renderer = None
     if output is not None:
         renderer = renderer_of(output, "a report")
-        refuse_existing(Path(output), force)
+        try:
+            refuse_existing(Path(output), force)
+        except OutputExistsError as error:
+            if artefacts is None:
+                raise
+            raise InputError(f"{error}, or leave out -o: --artefacts {artefacts} needs no page") from None
     if artefacts is not None:
         check_folder(artefacts)
     document = told(files[0] if len(files) == 1 else load_all(files), verdict)

@@ -131,6 +131,7 @@ def released_cost(
     """
     load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
     load = load if image is not None else replace(load, images=0)
+    image = image if load.images else None
     checkpoint = found_or_counted(model, count_with)
     found = ReleasedModel.of_checkpoint(checkpoint, image, knobs=knobs, images=load.images)
     card = None if hardware is None else find_hardware(hardware)

@@ -50,7 +50,10 @@ class RequestCost(Result):
 
     @property
     def visual_tokens(self) -> int:
-        """Per image; of a released model those that carry features, without start, end and row tokens."""
+        """Per image; of a released model those that carry features, without start, end and row tokens; 0 without
+        images."""
+        if not self.workload.images:
+            return 0
         return self.model.seen.visual_tokens if isinstance(self.model, ReleasedModel) else int(self.model.visual_tokens)
 
     @property
@@ -71,6 +74,8 @@ class RequestCost(Result):
         longest, told = self.context_tokens, self.model.notes
         if isinstance(self.model, ReleasedModel) and (said := self.run.stands_in(self.model.checkpoint.dtype)):
             told = (*told, f"it runs in {said}")
+        if self.hardware is not None and (shared := self.hardware.memory_note):
+            told = (*told, shared)
         if longest is None or self.sequence_tokens <= longest:
             return told
         said = f"the request comes to {self.sequence_tokens:,} tokens, more than the {longest:,} of the model's context"

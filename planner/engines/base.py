@@ -19,7 +19,7 @@ from planner.base.registry import Registry
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
 from planner.costs.memory import Memory
-from planner.hardware import released_precision
+from planner.hardware import Hardware, released_precision
 from planner.parts.images.base import RESIZE, Setting
 
 NOT_RUN = "not run"
@@ -151,6 +151,10 @@ class Engine(ABC):
     """Of the sources in which its options and models were read."""
     source: str
     """Where they were read."""
+    runs_on: Mapping[str, Sequence[str]] | None = None
+    """Makers of hardware that its sources name, with the forms of theirs; () are all forms. None: any hardware."""
+    not_on: str = ""
+    """What to say of other hardware beside that it does not run there."""
     parsed: bool
     """Whether the argument parser of that version accepted the commands (benchmarks/engines.py)."""
 
@@ -166,6 +170,7 @@ class Engine(ABC):
     def command(self, asked: Asked) -> EngineCommand:
         """The command, or the sentence why there is none."""
         try:
+            self.refuse_elsewhere(asked.run.hardware)
             words, knob, notes = self.serve(asked)
         except Refused as why:
             return EngineCommand(self.name, self.title, None, refusal=str(why))
@@ -178,6 +183,15 @@ class Engine(ABC):
             checked=f"checked with {self.title} {self.version}" if self.parsed else NOT_RUN,
             notes=notes,
         )
+
+    def refuse_elsewhere(self, card: Hardware | None) -> None:
+        """Raises Refused for hardware of a maker or a form that its sources do not name; what names neither may be
+        any."""
+        if card is None or not card.vendor or self.runs_on is None:
+            return
+        forms = self.runs_on.get(card.vendor)
+        if forms is None or (forms and card.form_factor and card.form_factor not in forms):
+            raise Refused(f"{self.title} {self.version}, as known here, does not serve on {card.title}{self.not_on}")
 
     def refuse_unknown(self, asked: Asked, known: Mapping[str, object] | Sequence[str]) -> None:
         """Raises Refused for an architecture that is not among the known ones."""

@@ -113,6 +113,13 @@ ARCHITECTURES: Mapping[str, _Cut] = {
 """Architectures of our catalogue that conversion/ turns into a model and an mmproj, and how tools/mtmd cuts images."""
 
 
+_COMPUTERS = (
+    *("SXM4", "SXM5", "SXM6", "OAM", "PCIe card"),
+    *("system on module", "system on chip", "integrated GPU", "laptop processor"),
+)
+"""Forms of hardware on which llama-server is started; on a phone an app links the library."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _LlamaCpp(Engine):
     def serve(self, asked: Asked) -> tuple[list[str], list[str], tuple[str, ...]]:
@@ -178,5 +185,7 @@ LLAMA_CPP = _LlamaCpp(
     title="llama.cpp",
     version="0c1e57098",
     source="commit 0c1e57098 in llama-cpp-python 0.3.36 of PyPI: common/arg.cpp, tools/mtmd, conversion",
+    runs_on=dict.fromkeys(("NVIDIA", "AMD", "Apple", "Intel", "Qualcomm"), _COMPUTERS),
+    not_on=": an app links its library there",
     parsed=False,
 )

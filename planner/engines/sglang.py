@@ -73,6 +73,7 @@ SGLANG = _Sglang(
     title="SGLang",
     version="0.5.23",
     source="sglang 0.5.23 of PyPI: sglang/srt/arg_groups/fields, sglang/srt/models, sglang/srt/multimodal/processors",
+    runs_on={"NVIDIA": (), "AMD": ("OAM",)},
     parsed=True,
     architectures=ARCHITECTURES,
     quantised={"fp8": "fp8"},

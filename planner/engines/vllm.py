@@ -81,6 +81,7 @@ VLLM = _Vllm(
     title="vLLM",
     version="0.33.0",
     source="vllm 0.33.0 of PyPI: vllm/engine/arg_utils.py, vllm/config, vllm/model_executor/models",
+    runs_on={"NVIDIA": (), "AMD": ("OAM",)},
     parsed=True,
     architectures=ARCHITECTURES,
     quantised={"fp8": "fp8_per_channel"},  # scales per row and per token; its method "fp8" wants a quantised checkpoint

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from planner.base.codec import AsGiven, codec_of
+from planner.base.codec import SPARSE, AsGiven, codec_of
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.file_format import FileFormat
 from planner.base.place import Place
-from planner.base.quantities import parse_bytes, shown
+from planner.base.quantities import format_bytes, parse_bytes, shown
 from planner.base.result import Result
 from planner.base.stored import NOT_NEGATIVE, POSITIVE
 from planner.hardware.efficiency import Efficiency, efficiency_of
@@ -59,6 +59,8 @@ class Hardware(Result):
     """Who makes it."""
     form_factor: str = ""
     """How it is built: "SXM5", "PCIe card"."""
+    shared_memory: bool = field(default=False, metadata=SPARSE)
+    """Whether the processor and the system have their share of the memory too, which leaves less of it to a model."""
 
     def __post_init__(self) -> None:
         for name in ("name", "title"):
@@ -71,6 +73,8 @@ class Hardware(Result):
             number = getattr(self, name)
             if name != "power_w" or number is not None:
                 object.__setattr__(self, name, _number(number, name, zero=name == "interconnect_bytes_per_s"))
+        if not isinstance(self.shared_memory, bool):
+            raise InputError(f"shared_memory: expected true or false, got {shown(self.shared_memory)}")
         object.__setattr__(self, "source", _sources(self.source))
         if not isinstance(self.efficiency, Efficiency):
             raise InputError(f"efficiency: expected an Efficiency, got {shown(self.efficiency)}")
@@ -87,6 +91,14 @@ class Hardware(Result):
         if precision not in self.flops_per_s:
             raise InputError(f"{self.title} has no {precision}; it has {', '.join(self.flops_per_s)}")
         return self.flops_per_s[precision]
+
+    @property
+    def memory_note(self) -> str:
+        """What has to be said of its memory, in a sentence; "" where a model may have all of it."""
+        if not self.shared_memory:
+            return ""
+        whole = format_bytes(self.memory_bytes)
+        return f"the {whole} of {self.title} are shared with the processor and the system, which leave less to a model"
 
     def __repr__(self) -> str:
         return f"Hardware({self.name!r}, {self.title!r})"

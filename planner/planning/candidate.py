@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from planner.planning.plan_record import CandidateRecord
 
 
+_USED_MIN = 0.75
+"""Of a limit that leaves more than this share unused nobody says that it binds, whatever lies just above it."""
+
+
 @dataclass(frozen=True, repr=False)
 class Candidate:
     """One configuration that could be deployed."""
@@ -164,9 +168,9 @@ class SlackOfPick:
 
     @property
     def holds(self) -> bool:
-        """Whether it is this limit that holds the pick where it is: it keeps a better candidate out, and that one is
-        near, within 10 % of the limit, or the pick has used up all but 10 % of it."""
-        return self.binds and (self.relaxed is not None or self.used >= 1 - RELAXED_BY)
+        """Whether it is this limit that holds the pick where it is: it keeps a better candidate out, and the pick has
+        used up all but 10 % of it, or all but a quarter where a better one is near, within 10 % of the limit."""
+        return self.binds and self.used >= (1 - RELAXED_BY if self.relaxed is None else _USED_MIN)
 
     def __repr__(self) -> str:
         said = f"{self.limit}: {format_percent(self.used, 1)} used{', binds' if self.holds else ''}"

@@ -23,6 +23,8 @@ _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 def extrapolations(law: Law, best: Candidate, released: Released | None = None) -> tuple[str, ...]:
     """Where the pick lies outside the law's data, in words; of released models what is not known for it comes first."""
     out = [told] if (told := not_known(law, released)) else []
+    if out and released is not None and len({one.architecture for one in released.selection.checkpoints}) > 1:
+        out.append("N and T alone rank these models: an old one of some size stands as high as a new one")
     if best.llm.active_params < best.llm.params:
         out.append(_all_experts(best))
     if best.released is not None and not best.released.seen.in_sequence:
@@ -58,6 +60,8 @@ def assumptions(law: Law | None, best: Candidate, budget: Budget, workload: Work
     out += unserved(best, workload.images, run.hardware)
     if best.latency is not None and best.latency.source == TRANSFERRED:
         out.append("times on this card rest on efficiencies of a similar one: measure before you rely on them")
+    if run.hardware is not None and (said := run.hardware.memory_note):
+        out.append(f"all of the memory is free: {said}; a memory limit says how much it is")
     if law is not None and workload.images > 1:
         out.append(f"the law, measured with one image a request, holds for {workload.images}")
     if budget.convention == PAPER:

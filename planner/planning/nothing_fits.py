@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from planner.planning.deployment import Deployment
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, met_by_none
 from planner.planning.request import Budget
 
+WIDE = ("bf16", "fp16", "fp32")
+_SMALLER = ("fp8", "Q8_0", "Q4_K_M")
+"""Precisions that engines make of released weights, or files that are published, the widest first."""
 SHARED_BY_MOST = 64
 """GPUs that share one model, at most, among which it is looked for a number that would do."""
 
@@ -25,8 +29,10 @@ def nothing_fits(
     budget: Budget,
     deployment: Deployment,
     evaluate: Callable[[Deployment], Space],
+    in_any_precision: Callable[[Deployment], Space],
 ) -> NothingFitsError:
-    """Which limits exclude everything, or each other; what comes nearest; and whether more GPUs would do.
+    """Which limits exclude everything, or each other; what comes nearest; whether more GPUs or smaller weights would
+    do.
 
     Args:
         space: the candidates, none of which keeps all limits.
@@ -34,6 +40,7 @@ def nothing_fits(
         budget: that they are of.
         deployment: the ways to run that were tried.
         evaluate: the candidates in other ways to run.
+        in_any_precision: the same, released models in other precisions than that of their files too.
     """
     table = space.table
     if not space.possible.any():
@@ -43,7 +50,8 @@ def nothing_fits(
     more = gpus_that_do(limits, table.quantities, space.possible, table.tensor_parallel, deployment.gpus)
     alone = met_by_none(limits, table.quantities, space.possible)
     if alone:
-        return _each_excludes_all(space, limits, alone, budget, deployment, more, evaluate)
+        smaller = partial(_smaller_weights, limits, deployment, in_any_precision)
+        return _each_excludes_all(space, limits, alone, budget, deployment, more, evaluate, smaller)
     blame = conflict(limits, table.quantities, space.possible)
     *first, last = (str(limit) for limit in blame)
     both = "both limits" if len(blame) == 2 else "all limits"
@@ -60,6 +68,7 @@ def _each_excludes_all(
     deployment: Deployment,
     more: int | None,
     evaluate: Callable[[Deployment], Space],
+    smaller_weights: Callable[[], str],
 ) -> NothingFitsError:
     limit, *others = alone
     nearest = _nearest(space, limits, limit)
@@ -78,7 +87,7 @@ def _each_excludes_all(
     shared, faster = "", " or faster hardware"
     if limit.kind.of_hardware is not None and deployment.hardware is not None:
         faster = ""
-        shared = _sharing(limits, limit, deployment, evaluate)
+        shared = _sharing(limits, limit, deployment, evaluate) + smaller_weights()
         if value > limit.kind.of_hardware(deployment.hardware):
             loosen = ""  # no looser budget would mend it
     ways = f"{loosen}, or name smaller models{faster}" if loosen else "name smaller models or a larger card"
@@ -122,4 +131,21 @@ def _sharing(
         rows = np.flatnonzero(all_met(wanted, quantities) & space.possible)
         if len(rows):
             return f"; tensor_parallel={int(space.table.tensor_parallel[rows].min())} {said}"
+    return ""
+
+
+def _smaller_weights(
+    limits: tuple[Limit, ...], deployment: Deployment, in_any_precision: Callable[[Deployment], Space]
+) -> str:
+    """The widest precision of the weights below 16 bits that would do; "" where none does, or some were tried."""
+    if any(one not in WIDE for one in deployment.precisions):
+        return ""
+    for precision in _SMALLER:
+        try:
+            space = in_any_precision(replace(deployment, precisions=(precision,)))
+            quantities = {**space.table.quantities, **computed_columns(limits, space.table.quantities)}
+        except InputError:
+            continue  # the card has no such precision
+        if (all_met(limits, quantities) & space.possible).any():
+            return f"; precision={precision!r} would do"
     return ""

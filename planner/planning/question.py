@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from planner.parts.released import Models
 
 Images: TypeAlias = (
-    "str | os.PathLike[str] | ImageSize | tuple[int, int] | Iterable[str] | Mapping[str, float] | ImageMix"
+    "str | os.PathLike[str] | ImageSize | tuple[int, int] | Iterable[str | ImageSize | tuple[int, int]] | "
+    "Mapping[str, float] | Mapping[tuple[int, int], float] | ImageMix"
 )
 """How the sizes of images may be given."""
 

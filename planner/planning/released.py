@@ -201,6 +201,10 @@ class ReleasedAxes:
             blocks.append(self._block(known[own], positions[list(own)], vision, precision, deployment))
         return laid_out(blocks, tuple(one.llm for one in self.selection.checkpoints), deployment)
 
+    def in_any_precision(self) -> ReleasedAxes:
+        """The same models in whatever precision is asked for, not in that of their files."""
+        return replace(self, own_dtype=False)
+
     def tried(self, space: Space) -> Tried:
         """What made the candidates of a space."""
         beyond: dict[str, int] = {}

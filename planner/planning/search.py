@@ -102,9 +102,9 @@ def plan(
             query_tokens, generated_tokens and, if wanted, images, cached_tokens, system_tokens: FLOPs, throughput,
             energy and price are then planned for the mean request, times and memory for the 95th percentile.
         models: released models to choose from: "released" (all), families ("qwen3-vl"), hub ids, folders.
-        image: of a request to a released model: width x height in pixels ("1024x768"), several sizes, a mapping from
-            sizes to how often each comes in, or a CSV of sizes: throughput is then planned for the mean image, limits
-            for the one that 95 % of them do not exceed.
+        image: of a request to a released model: width x height in pixels ("1024x768" or (1024, 768)), a list of sizes,
+            a mapping from sizes to how often each comes in, or a CSV of sizes: throughput is then planned for the mean
+            image, limits for the one that 95 % of them do not exceed.
         llms: candidates: names, families, "all", config.json paths or specs; by default the family that the law
             was measured on.
         visual_tokens: candidates; by default all that the compressor admits for the tower.
@@ -176,7 +176,8 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     space = replace(space, table=replace(space.table, quantities=quantities, fits=fits))
     table = space.table
     if not fits.any():
-        raise nothing_fits(space, limits, budget, deployment, partial(axes.evaluate, load=load, convention=convention))
+        ways = (partial(one.evaluate, load=load, convention=convention) for one in (axes, axes.in_any_precision()))
+        raise nothing_fits(space, limits, budget, deployment, *ways)
 
     if axes.rank_by != ERROR:
         from planner.planning.cheapest import cheapest  # only who asks for it pays for its import

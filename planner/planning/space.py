@@ -56,6 +56,10 @@ class Axes:
         """Cost and predicted error of every candidate. Raises InputError for a precision that the hardware lacks."""
         return evaluate(self, deployment, load, convention)
 
+    def in_any_precision(self) -> Axes:
+        """The same: what is to be trained has no precision of its own."""
+        return self
+
     def tried(self, space: Space) -> Tried:
         """What made the candidates of a space."""
         return Tried.of(space.table, self.towers, self.compressors, self.prompt_orders)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from planner.planning.result import Plan
 
 
+_BEYOND = "next is beyond"
+
+
 def way_to_run(plan: Plan) -> str:
     """Hardware, GPUs, precision and batch of the pick in a line; empty where nothing was asked of them."""
     best, card = plan.best, plan.deployment.hardware
@@ -81,13 +84,14 @@ def tied_text(plan: Plan) -> str:
 
 
 def limit_words(limits: Sequence[SlackOfPick]) -> tuple[str, ...]:
-    """What each limit is to the pick, in a word: "binds" of one that holds it.
+    """What each limit is to the pick, in a word: "binds" of one that holds it; "next is beyond" of one that leaves it
+    room, while the next better candidate lies just beyond.
 
-    Where none does, though better candidates lie farther behind some, the one of these that is used most is the
+    Where there is neither, though better candidates lie farther behind some, the one of these that is used most is the
     "tightest"; "" of all others.
     """
-    if any(one.holds for one in limits):
-        return tuple("binds" if one.holds else "" for one in limits)
+    if any(one.holds or one.relaxed is not None for one in limits):
+        return tuple("binds" if one.holds else _BEYOND if one.relaxed is not None else "" for one in limits)
     most = max((one.used for one in limits if one.binds), default=None)
     return tuple("tightest" if one.binds and one.used == most else "" for one in limits)
 
@@ -95,8 +99,11 @@ def limit_words(limits: Sequence[SlackOfPick]) -> tuple[str, ...]:
 def binding_text(limits: Sequence[SlackOfPick]) -> str:
     """ "binds: TTFT", or "tightest limit: TTFT, 27 % used"; "" where no limit alone keeps a better candidate out."""
     told = list(zip(limits, limit_words(limits), strict=True))
-    if held := [one.limit.title for one, word in told if word == "binds"]:
-        return f"binds: {', '.join(held)}"
+    held = [one.limit.title for one, word in told if word == "binds"]
+    near = [f"{one.limit.title}, {format_percent(one.used, 1.0)} used" for one, word in told if word == _BEYOND]
+    if held or near:
+        parts = [f"binds: {', '.join(held)}"] if held else []
+        return "; ".join([*parts, *([f"the next better is just beyond: {', '.join(near)}"] if near else [])])
     tightest = [f"{one.limit.title}, {format_percent(one.used, 1.0)} used" for one, word in told if word]
     return f"tightest limit: {'; '.join(tightest)}" if tightest else ""
 

@@ -84,7 +84,8 @@ def released_tables(found: Selection) -> tuple[Table, ...]:
     """Released models; and those of which something is not known, with the reason, where there are any."""
     rows = tuple(map(_released, found.checkpoints))
     columns = ("hub id", "total", "active", "context", "knob", "licence")
-    models = Table(line("released models"), columns, rows, words=frozenset({"knob", "licence"}))
+    words = frozenset({"knob", "licence"})
+    models = Table(line("released models"), columns, rows, words=words, names="hub id", beneath="knob")
     if not found.refused:
         return (models,)
     refused = tuple(

@@ -21,7 +21,7 @@ from planner.tell.document import (
     line,
     sentence,
 )
-from planner.tell.memory import memory_table
+from planner.tell.memory import before_the_prompt, cache_at_end, memory_table
 from planner.tell.stages import speed_limit, stage_table
 
 
@@ -106,6 +106,8 @@ def _stages(cost: RequestCost) -> Iterator[Block]:
 
 def _memory(cost: RequestCost) -> Iterator[Block]:
     yield memory_table(cost.memory)
+    if before_the_prompt(cost.memory):
+        yield Paragraph(line("the ", cache_at_end(cost.memory, cost.batch)))
     if cost.hardware is None or cost.requests_that_fit is None:
         return
     yield Paragraph(line("requests that fit at once: ", v.count(cost.requests_that_fit, "requests that fit at once")))

@@ -27,6 +27,18 @@ def memory_table(memory: Memory) -> Table:
     return Table(caption, ("", "bytes", "share"), rows, (foot,))
 
 
+def before_the_prompt(memory: Memory) -> bool:
+    """Whether the peak is before the prompt is in the cache, so that what is held there says little of it."""
+    return STAGES[int(memory.peak_stage)] not in ("prefill", "decode")
+
+
+def cache_at_end(memory: Memory, batch: int) -> Line:
+    """ "KV cache of a request comes to 7 MiB at the end"."""
+    of = line("a request") if batch == 1 else line(v.count(batch, "requests that run together"), " requests")
+    at_end = v.size(float(memory.kv_cache), "bytes of the KV cache at the end")
+    return line("KV cache of ", of, " comes to ", at_end, " at the end")
+
+
 def memory_line(memory: Memory, batch: int) -> Line:
     """Peak memory in a sentence, with what takes the most of it."""
     stage, held = STAGES[int(memory.peak_stage)], float(memory.peak_kv_cache)
@@ -39,10 +51,8 @@ def memory_line(memory: Memory, batch: int) -> Line:
     where, later = " at the peak", line()
     if stage != "decode":
         where += f", in the {stage_title(stage)}"
-    if stage not in ("prefill", "decode"):  # before the prompt is in the cache: what is held there says little of it
-        of = line("a request") if batch == 1 else line(v.count(batch, "requests that run together"), " requests")
-        at_end = v.size(float(memory.kv_cache), "bytes of the KV cache at the end")
-        later = line("; the KV cache of ", of, " comes to ", at_end, " at the end")
+    if before_the_prompt(memory):
+        later = line("; the ", cache_at_end(memory, batch))
     peak = v.size(float(memory.peak), "peak memory per device")
     taken = joined(parts, ", ")
     return line("memory per device: ", peak, f"{where} (", taken, f"); most of it: {memory.owner()}", later)

@@ -39,3 +39,8 @@ def test_released_models_are_listed_with_their_knobs(run: Run) -> None:
     assert "max_pixels: " in told
     refused = run("catalog", "--released", "--llms", "qwen2.5")
     assert "leave out --llms or --released" in refused.complaint
+
+
+def test_ids_are_whole_off_a_terminal(run: Run) -> None:
+    told = run("catalog", "--released").out
+    assert all(f"{hub_id} " in told for hub_id in released_ids())

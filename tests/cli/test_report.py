@@ -99,3 +99,13 @@ def test_what_is_of_plans_alone_is_refused_of_others(run: Run, tmp_path: Path) -
     assert not (tmp_path / "deploy").exists()
     assert "told together where all are measurements; law.json is none" in run("report", law, law, "--json").complaint
     assert "expected a folder of measurements, got no JSON file" in run("report", tmp_path, "--json").complaint
+
+
+def test_artefacts_can_be_had_where_the_page_is_there(run: Run, tmp_path: Path) -> None:
+    request = ("--query-tokens", "50", "--generated-tokens", "32", "-o", str(tmp_path / "plan.json"))
+    run("plan", "--budget", "2TFLOPs", *request)
+    (tmp_path / "rec.md").write_text("mine")
+    asked = ("report", str(tmp_path / "plan.json"), "--artefacts", str(tmp_path / "made"))
+    refused = run(*asked, "-o", str(tmp_path / "rec.md"))
+    assert refused.code == 2 and "or --force, or leave out -o: --artefacts" in refused.err
+    assert run(*asked).code == 0 and (tmp_path / "made" / "serve.py").is_file()

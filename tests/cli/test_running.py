@@ -13,6 +13,7 @@ from support import Run
 
 import planner
 from planner.base.errors import MeasurementError
+from planner.cli.running import progress_bar
 
 
 def test_an_interrupted_command_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +66,21 @@ def test_importing_loads_no_heavy_package(tmp_path: Path) -> None:
     program = f"import sys, planner, planner.cli; print(sorted({heavy} & set(sys.modules)))"
     done = python("-c", program, folder=tmp_path)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_progress_off_a_terminal_is_a_plain_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("planner.cli.running.time.monotonic", lambda: now[0])
+    with progress_bar() as show:
+        for second in (1, 9, 12, 15, 21.9, 23):
+            now[0] = second
+            show("measuring prefill", int(second), 30)
+        now[0] = 40
+        show("loading", 0, 1)
+    assert capsys.readouterr().err.splitlines() == [
+        "measuring prefill, 12 of 30 (12 s so far)",
+        "measuring prefill, 23 of 30 (23 s so far)",
+        "loading (40 s so far)",
+    ]

@@ -15,6 +15,7 @@ from planner.base.registry import register
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
 from planner.engines import ENGINES, Asked, Engine, EngineCommand, Held, engine_commands
+from planner.hardware import find_hardware
 from planner.parts.quantisation import read_quantisation
 from planner.parts.released import Checkpoint, find_checkpoint, released_ids
 
@@ -298,6 +299,27 @@ def test_quantised_weights_are_not_turned_into_another_precision(precision: str)
             f"the weights of Qwen3-VL-8B are stored in int8 (compressed-tensors), and {title} does not turn them into "
             f"{precision}; plan with int8, or with a checkpoint that is not quantised"
         )
+
+
+@pytest.mark.parametrize(
+    ("card", "served"),
+    [
+        ("h100-sxm", {"vllm", "sglang", "llama.cpp"}),
+        ("agx-orin-64", {"vllm", "sglang", "llama.cpp"}),
+        ("mi300x", {"vllm", "sglang", "llama.cpp"}),
+        ("apple-m4-max", {"llama.cpp"}),
+        ("radeon-890m", {"llama.cpp"}),
+        ("iphone-16-pro", set()),
+        ("galaxy-s24-ultra", set()),
+    ],
+)
+def test_an_engine_serves_on_what_it_runs_on(card: str, served: set[str]) -> None:
+    hardware = find_hardware(card)
+    run = Run(hardware, precision="fp16")
+    found = {name: command(name, "Qwen/Qwen2.5-VL-3B-Instruct", run) for name in ENGINES.names()}
+    assert {name for name, one in found.items() if one.command is not None} == served
+    for one in found.values():
+        assert one.command or f"as known here, does not serve on {hardware.title}" in str(one)
 
 
 def test_an_engine_from_outside() -> None:

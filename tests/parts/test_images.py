@@ -421,6 +421,12 @@ class TestSizes:
         assert ImageSize.parse("1024x768") == ImageSize(1024, 768)
         assert ImageSize.parse(" 1024 × 768 ") == ImageSize(1024, 768)
 
+    def test_pairs_of_numbers_are_sizes_too(self) -> None:
+        assert ImageMix.of([(640, 480), (1024, 768)]) == ImageMix.of("640x480,1024x768")
+        assert ImageMix.of({(640, 480): 3, "100x50": 1}) == ImageMix.of({"640x480": 3, "100x50": 1})  # type: ignore[dict-item]
+        with pytest.raises(InputError, match=r"expected width x height in pixels, .*, got \(640, '480'\)"):
+            ImageMix.of([(640, "480")])  # type: ignore[list-item]
+
     @pytest.mark.parametrize("text", ["1024", "1024x", "0x5", "-3x4", "1024x768x3", "axb", None, 5, "9999999x1"])
     def test_anything_else_is_refused(self, text: Any) -> None:
         with pytest.raises(InputError, match="expected width x height in pixels, such as 1024x768"):
@@ -438,6 +444,9 @@ class TestSizes:
             "image,count\n100x100,3\n200x50,1\n",
             "width,height,count\n100,100,3\n200,50,1\n",
             "Image\n100x100\n100x100\n100x100\n200x50\n",
+            "image,width,height,count\na.jpg,100,100,3\nb.jpg,200,50,1\n",
+            "image,label,pixels,n\na.jpg,cat,100x100,3\nb.jpg,dog,200x50,1\n",
+            "file,image_width,image_height,weight\na.jpg,100,100,3\nb.jpg,200,50,1\n",
         ],
     )
     def test_a_file_of_sizes(self, text: str, tmp_path: Any) -> None:
@@ -450,9 +459,13 @@ class TestSizes:
         [
             ("image\n100\n", "line 2: image: expected width x height"),
             ("image,count\n100x100,-1\n", "line 2: expected how often an image size comes in"),
-            ("other\n3\n", "expected a column 'image'"),
+            (
+                "other\n3\n",
+                r"a column with sizes such as 1024x768, or columns 'width' and 'height', got other \('3'\)",
+            ),
+            ("a,b\n1x2,3x4\n", "the columns a, b all hold sizes: call the one that is meant 'image'"),
             ("image\n", "there is no image size in it"),
-            ("", "expected a column 'image'"),
+            ("", "expected a column with sizes such as 1024x768, or columns 'width' and 'height', got no header"),
         ],
     )
     def test_a_file_without_sizes_is_refused(self, text: str, said: str, tmp_path: Any) -> None:

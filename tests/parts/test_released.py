@@ -46,6 +46,21 @@ def test_a_mistyped_id_is_met_with_the_nearest() -> None:
         find_checkpoint("google/gemma3-4b-it")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Qwen/Qwen3-VL-235B", "did you mean 'Qwen/Qwen3-VL-235B-A22B-Instruct'"),
+        ("qwen3vl-235b", "did you mean 'Qwen/Qwen3-VL-235B-A22B-Instruct'"),
+        ("gemma", r"\d+ begin so: name one, such as google/gemma-3-12b-it; vlm-planner catalog --released lists them"),
+        ("nothing-like-it", "vlm-planner catalog --released lists them"),
+    ],
+)
+def test_the_beginning_of_an_id_says_what_is_meant(name: str, said: str) -> None:
+    with pytest.raises(UnknownNameError, match=said) as caught:
+        find_checkpoint(name)
+    assert len(str(caught.value)) < 160 and "Qwen3.5" not in str(caught.value)
+
+
 def test_a_licence_that_nobody_read_is_left_empty() -> None:
     licences = {hub_id: find_checkpoint(hub_id).licence for hub_id in released_ids()}
     assert licences["zai-org/GLM-4.5V"] == "mit"

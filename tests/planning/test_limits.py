@@ -587,7 +587,14 @@ ANY_CANDIDATE = plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32).be
     ("limits", "words", "told"),
     [
         # a better candidate is near: ten per cent more buys it
-        ([_standing(0.56, True, True), _standing(0.2, True, False, "memory_bytes")], ("binds", ""), "binds: TTFT"),
+        ([_standing(0.8, True, True), _standing(0.2, True, False, "memory_bytes")], ("binds", ""), "binds: TTFT"),
+        # a better candidate is near, and the pick leaves much of the limit: it does not bind
+        (
+            [_standing(0.8, True, True), _standing(0.56, True, True, "memory_bytes")],
+            ("binds", "next is beyond"),
+            "binds: TTFT; the next better is just beyond: memory per device, 56 % used",
+        ),
+        ([_standing(0.56, True, True)], ("next is beyond",), "the next better is just beyond: TTFT, 56 % used"),
         # nearly used up, and a better one farther on
         ([_standing(0.95, True, False)], ("binds",), "binds: TTFT"),
         # used up, but nothing better was tried

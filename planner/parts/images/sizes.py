@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from planner.base.errors import InputError
 from planner.base.files import read_text
@@ -24,6 +25,7 @@ TAIL = 0.95
 
 _SIZE = re.compile(r"\s*(\d{1,7})\s*[x×X*]\s*(\d{1,7})\s*")
 _COLUMNS = (("width", "height"), ("image_width", "image_height"), ("w", "h"))
+_CALLED = ("image", "size", "image_size")
 _WEIGHTS = ("count", "weight", "n", "images")
 
 
@@ -38,12 +40,15 @@ class ImageSize:
         return f"{self.width}x{self.height}"
 
     @classmethod
-    def parse(cls, text: object) -> ImageSize:
-        """ "1024x768" is 1024 wide and 768 high. Raises InputError."""
+    def parse(cls, given: object) -> ImageSize:
+        """ "1024x768", or (1024, 768), is 1024 wide and 768 high. Raises InputError."""
+        if isinstance(given, ImageSize):
+            return given
+        text = f"{given[0]}x{given[1]}" if _is_pair(given) and isinstance(given, tuple) else given
         found = _SIZE.fullmatch(text) if isinstance(text, str) else None
         sides = tuple(map(int, found.groups())) if found else ()
         if not sides or not all(1 <= side <= SIDE_MAX for side in sides):
-            raise InputError(f"image: expected width x height in pixels, such as 1024x768, got {shown(text)}")
+            raise InputError(f"image: expected width x height in pixels, such as 1024x768, got {shown(given)}")
         return cls(*sides)
 
 
@@ -58,26 +63,22 @@ class ImageMix:
     """The file that it was read from."""
 
     @classmethod
-    def of(cls, given: str | ImageSize | tuple[int, int] | Iterable[str] | Mapping[str, float] | ImageMix) -> ImageMix:
-        """Sizes from "1024x768", (1024, 768), a list of texts, or a mapping from texts to how often each comes in.
+    def of(cls, given: Sizes) -> ImageMix:
+        """Sizes from "1024x768", (1024, 768), a list of these, or a mapping from these to how often each comes in.
 
         Raises:
             InputError: no size, or a weight that is no number above 0.
         """
         if isinstance(given, ImageMix):
             return given
-        if isinstance(given, ImageSize):
-            return cls.weighted([(given, 1.0)])
-        if isinstance(given, tuple) and len(given) == 2 and all(isinstance(side, int) for side in given):
-            return cls.weighted([(ImageSize.parse(f"{given[0]}x{given[1]}"), 1.0)])
+        if isinstance(given, ImageSize) or _is_pair(given):
+            return cls.weighted([(ImageSize.parse(given), 1.0)])
         if isinstance(given, str):
             return cls.weighted([(ImageSize.parse(part), 1.0) for part in given.split(",")])
         if isinstance(given, Mapping):
             return cls.weighted([(ImageSize.parse(size), _weight(count)) for size, count in given.items()])
         if isinstance(given, Iterable):
-            return cls.weighted(
-                [(size if isinstance(size, ImageSize) else ImageSize.parse(size), 1.0) for size in given]
-            )
+            return cls.weighted([(ImageSize.parse(size), 1.0) for size in given])
         raise InputError(f"image: expected width x height in pixels, such as 1024x768, got {shown(given)}")
 
     @classmethod
@@ -94,22 +95,18 @@ class ImageMix:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ImageMix:
-        """A CSV file with a column "image" of texts such as 1024x768, or two columns, width and height; a column count,
-        weight, n or images says how often each comes in.
+        """A CSV file with a column of texts such as 1024x768, whatever it is called, or two columns, width and height,
+        beside any others; a column count, weight, n or images says how often each comes in.
 
         Raises:
-            InputError: a file that cannot be read, or a row without a size.
+            InputError: a file that cannot be read, one without sizes or with several columns of them, or a row without
+                a size.
         """
-        rows = csv.DictReader(io.StringIO(read_text(Path(path), "a CSV file of image sizes")))
-        names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-        text = next((names[name] for name in ("image", "size", "image_size") if name in names), None)
-        sides = next(((names[w], names[h]) for w, h in _COLUMNS if w in names and h in names), None)
+        reader = csv.DictReader(io.StringIO(read_text(Path(path), "a CSV file of image sizes")))
+        rows = list(reader)
+        names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
         weight = next((names[name] for name in _WEIGHTS if name in names), None)
-        if text is None and sides is None:
-            raise InputError(
-                f"{path}: expected a column 'image' with sizes such as 1024x768, or columns 'width' and 'height', got "
-                f"{', '.join(names) or 'no header'}"
-            )
+        text, sides = _columns_of_sizes(path, names, rows)
         found = []
         for number, row in enumerate(rows, start=2):
             written = row[text] if text is not None else "x".join(str(row[side]) for side in sides or ())
@@ -144,6 +141,40 @@ class ImageMix:
         return ranked[-1][0]
 
 
+def _is_pair(given: object) -> bool:
+    """Whether it is a width and a height, as whole numbers."""
+    return isinstance(given, tuple) and len(given) == 2 and all(type(side) is int for side in given)
+
+
+def _columns_of_sizes(
+    path: str | os.PathLike[str], names: Mapping[str, str], rows: list[dict[str, str]]
+) -> tuple[str | None, tuple[str, str] | None]:
+    """The column whose first text is a size, or those of widths and heights, by what the file calls them.
+
+    A file of images often has their names in a column "image", so that what a column holds decides.
+    """
+
+    def first(column: str) -> str:
+        return next((row[column].strip() for row in rows if (row[column] or "").strip()), "")
+
+    sides = next(((names[w], names[h]) for w, h in _COLUMNS if w in names and h in names), None)
+    texts = [column for column in names.values() if _SIZE.fullmatch(first(column))]
+    called = [names[name] for name in _CALLED if name in names and names[name] in texts]
+    if called or sides:
+        return (called[0], None) if called else (None, sides)
+    if len(texts) == 1:
+        return texts[0], None
+    if texts:
+        raise InputError(f"{path}: the columns {', '.join(texts)} all hold sizes: call the one that is meant 'image'")
+    if column := next((names[name] for name in _CALLED if name in names), None):
+        return column, None  # its first row says what is wrong
+    there = ", ".join(f"{name} ({shown(first(column))})" if rows else name for name, column in names.items())
+    raise InputError(
+        f"{path}: expected a column with sizes such as 1024x768, or columns 'width' and 'height', got "
+        f"{there or 'no header'}"
+    )
+
+
 def _weight(given: object) -> float:
     try:
         found = float(given)  # type: ignore[arg-type]
@@ -152,3 +183,10 @@ def _weight(given: object) -> float:
     if not 0 < found < float("inf"):
         raise InputError(f"expected how often an image size comes in, a number above 0, got {shown(given)}")
     return found
+
+
+Sizes: TypeAlias = (
+    "str | ImageSize | tuple[int, int] | Iterable[str | ImageSize | tuple[int, int]] | "
+    "Mapping[str, float] | Mapping[tuple[int, int], float] | ImageMix"
+)
+"""How the sizes of images may be given."""

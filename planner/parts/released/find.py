@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from planner.base.errors import SpecError, UnknownNameError
+from planner.base.errors import SpecError, UnknownNameError, near_names, nearest_name
 from planner.base.files import read_json
 from planner.parts.released.checkpoint import Checkpoint, read_checkpoint
 
@@ -19,6 +20,7 @@ FILES = ("config.json", "preprocessor_config.json", "processor_config.json", "PR
 
 _OF_A_PATH = (".", "/", "~")
 """How a path begins that is never the name of a model."""
+_NEAR_MAX = 4  # ids that a suggestion may list
 
 
 @cache
@@ -43,7 +45,40 @@ def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
     for hub_id in released_ids():
         if wanted in (hub_id.lower(), hub_id.lower().partition("/")[2]):
             return _released(hub_id)
-    raise UnknownNameError("released model", model, released_ids())
+    raise unknown_model("released model", model)
+
+
+def unknown_model(what: str, name: str | os.PathLike[str], others: tuple[str, ...] = ()) -> UnknownNameError:
+    """The error for a name that is that of no released model, with those ids that begin so, else the nearest.
+
+    Args:
+        what: that is called so.
+        name: as it was given.
+        others: further names that may be meant.
+    """
+    ids, wanted = released_ids(), os.fspath(name).strip().lower()
+    listed = "vlm-planner catalog --released lists them"
+    start = _letters(wanted)
+    begin = tuple(one for one in ids if start and any(_letters(two).startswith(start) for two in (one, _tail(one))))
+    if len(begin) > _NEAR_MAX:
+        return UnknownNameError(
+            what, name, ids, f"{len(begin)} begin so: name one, such as {begin[0]}; {listed}", near=()
+        )
+    if begin:
+        return UnknownNameError(what, name, ids, near=begin)
+    tails = {_tail(one): one for one in ids}
+    near = nearest_name(wanted, others) or tails.get(nearest_name(wanted.rpartition("/")[2], tails) or "")
+    return UnknownNameError(what, name, ids, listed, near=(near,) if near else near_names(name, (*others, *ids)))
+
+
+def _letters(name: str) -> str:
+    """ "qwen3vl8b" of "Qwen3-VL-8B": what is left where people write hyphens differently."""
+    return "".join(letter for letter in name.lower() if letter.isalnum() or letter == ".")
+
+
+def _tail(hub_id: str) -> str:
+    """ "qwen3-vl-8b-instruct" of "Qwen/Qwen3-VL-8B-Instruct"."""
+    return hub_id.lower().rpartition("/")[2]
 
 
 def published_files(model: Checkpoint) -> dict[str, dict[str, Any]]:
@@ -67,7 +102,7 @@ def _released(hub_id: str) -> Checkpoint:
     folder = _shipped() / hub_id.replace("/", "--", 1)
     config, preprocessor, processor, provenance = (_read_shipped(folder / name) for name in FILES)
     assert config is not None
-    return read_checkpoint(
+    found = read_checkpoint(
         hub_id.partition("/")[2],
         config,
         preprocessor,
@@ -77,6 +112,23 @@ def _released(hub_id: str) -> Checkpoint:
         source=hub_id,
         provenance=provenance,
     )
+    return replace(found, notes=(*found.notes, *_thinking(hub_id)))
+
+
+def _thinking(hub_id: str) -> tuple[str, ...]:
+    """What has to be said of a model that writes its reasoning before the answer."""
+    known = _thinks()
+    if hub_id in known["always"]:
+        return ("it thinks before it answers: generated tokens have to count that too, often thousands of them",)
+    if hub_id in known["when_told"]:
+        return ("it can think before it answers: where it does, generated tokens have to count that too",)
+    return ()
+
+
+@cache
+def _thinks() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads((resources.files(__package__) / "thinking.json").read_text("utf-8"))
+    return found
 
 
 def _from_folder(path: Path) -> Checkpoint:

@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-from planner.base.errors import InputError, SpecError, UnknownNameError
+from planner.base.errors import InputError, SpecError
 from planner.base.quantities import shown
 from planner.parts.released.checkpoint import Checkpoint
-from planner.parts.released.find import find_checkpoint, released_ids
+from planner.parts.released.find import find_checkpoint, released_ids, unknown_model
 
 ALL = "released"
 """Every model whose files are shipped."""
@@ -137,4 +137,4 @@ def _family(entry: str | os.PathLike[str] | Checkpoint) -> tuple[str, ...] | Non
         return members
     if entry.startswith((".", "/", "~")) or entry.endswith(".json") or Path(entry).is_dir():
         return None
-    raise UnknownNameError("released model or family", entry, (ALL, *released_families(), *ids))
+    raise unknown_model("released model or family", entry, (ALL, *released_families()))

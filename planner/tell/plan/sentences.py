@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.limits import RELAXED_BY
+from planner.planning.nothing_fits import WIDE
 from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.transfer import not_known
@@ -223,6 +224,15 @@ def more_lines(plan: Plan) -> tuple[Line, ...]:
     if bought:
         return (*lines, *([following] if following else []))
     return (_semicolons([_unmoved(plan), *([following] if following else [])]),)
+
+
+def smaller_weights(plan: Plan) -> Line:
+    """Where memory holds a released model that was tried in 16 bits alone: what lets larger ones in; else ()."""
+    held = any(one.holds and one.limit.column == "peak_memory_bytes" for one in plan.limits)
+    if plan.tried.released is None or not held or any(one not in WIDE for one in plan.deployment.precisions):
+        return ()
+    ways = "as with --precision fp8 or Q4_K_M, at a quality that no law knows"
+    return line(f"larger models fit with smaller weights, {ways}")
 
 
 def _is_among(one: Candidate, others: Iterable[Candidate | None]) -> bool:

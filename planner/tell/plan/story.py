@@ -86,8 +86,9 @@ def _limits(plan: Plan) -> Iterator[Block]:
     """Its limits, and what a little more of each would buy."""
     if len(plan.limits) > 1 or plan.budget.flops is None:
         yield limit_table(plan)
-    for told in say.more_lines(plan):
-        yield Paragraph(told)
+    for told in (*say.more_lines(plan), say.smaller_weights(plan)):
+        if told:
+            yield Paragraph(told)
 
 
 def _serving(plan: Plan) -> Iterator[Section]:

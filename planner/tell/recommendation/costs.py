@@ -36,7 +36,8 @@ def costs(plan: Plan, judgement: Judgement | None) -> Section:
     if plan.by_cost:
         return Section("costs", "What it costs", (stages, _remarks(plan), memory, limits))
     limits = replace(
-        limits, caption=line("Limits; behind one that binds, or the tightest, lies a better configuration")
+        limits,
+        caption=line("Limits; behind one that binds, or the tightest, or just beyond, lies a better configuration"),
     )
     more = Bullets(tuple(map(capital, more_lines(plan))))
     return Section("costs", "What it costs", (stages, _remarks(plan), memory, limits, more))
