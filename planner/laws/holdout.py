@@ -1,8 +1,8 @@
 """Hold-out: does the law predict runs that it has not seen, better than what needs no law, and do its intervals hold?
 
 Three ways of splitting the runs: roll-out over N (train on the k smallest sizes, predict each larger one), leave one N
-out, leave one T out. Everything that predicts is fitted to the same training rows with the same weights:
-the law (the form, fitted again) and the `baselines`, which need none.
+out, leave one T out; `splits` says what is one size and which are held out. Everything that predicts is fitted to the
+same training rows with the same weights: the law (the form, fitted again) and the `baselines`, which need none.
 
 Letters: m held-out runs of a fold.
 """
@@ -10,21 +10,23 @@ Letters: m held-out runs of a fold.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import FitError, InputError
-from planner.base.quantities import format_params, format_percent, format_significant, format_tokens
+from planner.base.quantities import format_params, format_significant, format_tokens
 from planner.base.result import Result
 from planner.laws.baselines import baselines
 from planner.laws.fit import fit, fit_beside
-from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
-from planner.laws.forms import DEFAULT_FORM
-from planner.laws.intervals import KINDS, LEVEL, Interval, identifiable, profiler
+from planner.laws.fitted import FittedLaw
+from planner.laws.forms import DEFAULT_FORM, get_form
+from planner.laws.intervals import KINDS, profiler
+from planner.laws.levels import check_levels
+from planner.laws.splits import Levels
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Fold:
     along: str
     """"N" or "T": of which one level is held out."""
     held_out: float
-    """The level: an LLM size in parameters, or visual tokens."""
+    """The level: an LLM size in parameters, or visual tokens; of near-equal ones, held out together, the largest."""
     law: FittedLaw
     """Fitted to the training runs only; its levels are what it was trained on."""
     llm_params: FloatArray
@@ -88,6 +90,21 @@ class Fold:
     def distance(self) -> float:
         """The longest extrapolation, in units of the training range of ln N or ln T; 0 for none."""
         return float(max(self.n_distance.max(), self.t_distance.max()))
+
+    @property
+    def undetermined(self) -> bool:
+        """Whether the law predicts an error that no model has, above 1 or below 0, and its own 95 % interval says no
+        more: it is wider than the largest error trained on.
+
+        Three sizes that hardly bend a power let it be as steep as it likes below the smallest. Such a fold is not
+        scored.
+        """
+        errors = np.append(self.law.data.y, self.measured) if self.law.data is not None else self.measured
+        possible = errors.max() > 1 or bool(((self.predicted >= 0) & (self.predicted <= 1)).all())  # above 1: losses
+        if possible or "mean" not in self.intervals:
+            return False
+        low, high = self.intervals["mean"]
+        return bool((high - low).max() > errors.max())
 
     def relative_error(self, name: str = "law") -> FloatArray:
         """|predicted - measured| / measured of the law or a baseline, (m,); NaN where the measured error is 0."""
@@ -117,6 +134,9 @@ class HoldOut(Result):
     """One number of visual tokens left out, by number."""
     skipped: tuple[str, ...]
     """Splits that could not be fitted, with the reason, in sentences."""
+    notes: tuple[str, ...] = ()
+    """Near-equal sizes or token counts that were held out together, levels that were not held out, and folds that are
+    not scored, in sentences."""
 
     def folds(self, split: str) -> tuple[Fold, ...]:
         """The folds of one of SPLITS."""
@@ -152,7 +172,8 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
     """Fit the form to parts of the runs and score it on the rest, beside simple baselines.
 
     Each held-out run is scored by itself: repetitions and pooled tasks of one cell count one each. New-run intervals
-    are those of a run of mean weight.
+    are those of a run of mean weight. Sizes, and token counts, less than 5 % apart are one level; of more than twelve
+    levels twelve are held out, spread evenly; `notes` says so.
 
     Args:
         runs: as `read_runs` takes them.
@@ -166,27 +187,33 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
     """
     table = read_runs(runs)
     law = fit(table, form, weights=weights)
-    n, t = table.llm_params, table.visual_tokens
-    sizes, counts = np.unique(n), np.unique(t)
+    shape = get_form(law.form)
+    sizes, counts = Levels.of(table.llm_params), Levels.of(table.visual_tokens)
+    n, t = sizes.snapped(table.llm_params), counts.snapped(table.visual_tokens)
+    by_level = replace(table, llm_params=n, visual_tokens=t)
+    n_held, t_held = sizes.chosen(), counts.chosen()
     plans: dict[str, list[tuple[NDArray[np.bool_], FloatArray]]] = {  # masks of the training runs, levels held out
-        "rollout": [(n <= last, sizes[k + 1 :]) for k, last in enumerate(sizes[:-1])],
-        "leave_one_n": [(n != size, sizes[[k]]) for k, size in enumerate(sizes)],
-        "leave_one_t": [(t != count, counts[[k]]) for k, count in enumerate(counts)],
+        "rollout": [(n <= last, n_held[k + 1 :]) for k, last in enumerate(n_held[:-1])],
+        "leave_one_n": [(n != size, n_held[[k]]) for k, size in enumerate(n_held)],
+        "leave_one_t": [(t != count, t_held[[k]]) for k, count in enumerate(t_held)],
     }
     folds: dict[str, tuple[Fold, ...]] = {}
     skipped: list[str] = []
+    unscored: list[str] = []
     for split, plan in plans.items():
         along, column, text = ("T", t, format_tokens) if split == "leave_one_t" else ("N", n, format_params)
         found: list[Fold] = []
         lost: dict[str, list[str]] = {}  # reason -> levels that cannot be held out
         for training, levels in plan:
             try:
+                check_levels(by_level.take(training), shape, shape.param_names)
                 trained = fit_beside(law, table.take(training), weights)
             except FitError as error:
                 lost.setdefault(str(error), []).extend(text(float(level)) for level in levels)
             else:
-                found += [_fold(trained, table.take(column == level), along, float(level)) for level in levels]
+                found += _folds(trained, table, along, [(float(level), column == level) for level in levels])
         folds[split] = tuple(found)
+        unscored += _unscored(split, found, text)
         if split == "rollout":  # it starts at the first k that allows the form; where none does, the largest says why
             lost = {} if found else {list(lost)[-1]: []}
         for reason, names in lost.items():
@@ -194,12 +221,13 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
             skipped.append(f"{SPLITS[split]}{which}: {reason}")
     if not any(folds.values()):
         raise FitError(f"nothing can be held out, since what is left does not allow the form ({skipped[0]})")
-    return HoldOut(law, folds["rollout"], folds["leave_one_n"], folds["leave_one_t"], tuple(skipped))
+    notes = (*sizes.notes("LLM sizes", format_params), *counts.notes("visual token counts", format_tokens), *unscored)
+    return HoldOut(law, folds["rollout"], folds["leave_one_n"], folds["leave_one_t"], tuple(skipped), notes)
 
 
 def score(folds: Sequence[Fold], name: str = "law") -> Score:
-    """Errors of the law, or of one of BASELINES, over all held-out runs of some folds."""
-    errors = np.concatenate([fold.relative_error(name) for fold in folds] or [np.zeros(0)])
+    """Errors of the law, or of one of BASELINES, over the held-out runs of some folds, those undetermined left out."""
+    errors = np.concatenate([fold.relative_error(name) for fold in folds if not fold.undetermined] or [np.zeros(0)])
     errors = errors[np.isfinite(errors)]
     if not len(errors):
         return Score(math.nan, math.nan, 0)
@@ -220,72 +248,49 @@ def coverage(folds: Sequence[Fold], kind: str = "new-run") -> Coverage:
     return Coverage(int(inside.sum()), len(inside))
 
 
-def verdict(law: FittedLaw, intervals: Mapping[str, Interval], level: float = LEVEL) -> tuple[str, ...]:
-    """What the runs identify, in words: parameters first, then predictions at every measured size and token count.
-
-    Predictions count as identified where their widest interval is narrower than what the law moves inside the data:
-    else it does not even tell the best cell from the worst.
-
-    Args:
-        law: a fitted law.
-        intervals: of its parameters, as `profiler(law).parameters()` gives them.
-        level: of the intervals.
-
-    Raises:
-        InputError: the law was given, not fitted.
-        FitError: too few runs for an interval, or constraints that intervals are not made for.
-    """
-    region = profiler(law, level)
-    share = f"{100 * level:g} %"
-    sentences = [law.advice] if law.status == NOT_IDENTIFIED else []
-    lost = [name for name, closed in identifiable(dict(intervals)).items() if not closed]
-    for name in lost:
-        low, high = intervals[name].low, intervals[name].high
-        if math.isnan(low) and math.isnan(high):
-            bound = f"the {share} interval is open on both sides"
-        elif math.isnan(low):
-            bound = f"{share} upper bound {format_significant(high)}"
-        else:
-            bound = f"{share} lower bound {format_significant(low)}"
-        sentences.append(f"{name} is not identified: {bound}")
-    if not lost:
-        sentences.append(f"every parameter is identified: the data close all {share} intervals")
-    data = region.data
-    sizes, counts = np.unique(data.n)[:, None] * law.n_unit_params, np.unique(data.t)
-    error = np.asarray(law.predict(sizes, counts))
-    low_error, high_error = region.predictions(sizes, counts)
-    half = (high_error - low_error) / 2
-    positive = error > 0  # a straight line in ln N can fall below
-    widest = float((half[positive] / error[positive]).max(initial=0.0))
-    width = f"{share} half-width at most {format_percent(widest, 1)} of the error inside the data"
-    moved = error.max() - error.min()
-    if 2 * half.max() < moved:
-        sentences.append(f"predictions are identified: {width}")
-    else:
-        sentences.append(f"predictions are not identified: {width}, where the law moves by {format_significant(moved)}")
-    return tuple(sentences)
-
-
-def _fold(law: FittedLaw, held: Runs, along: str, level: float) -> Fold:
+def _folds(
+    law: FittedLaw, table: Runs, along: str, levels: Sequence[tuple[float, NDArray[np.bool_]]]
+) -> Iterator[Fold]:
+    """A fold for each level and the runs (n,) that it holds, all predicted by one law."""
     assert law.data is not None
-    n, t = held.llm_params, held.visual_tokens
+    rows = np.concatenate([np.flatnonzero(held) for _, held in levels])
+    n, t = table.llm_params[rows], table.visual_tokens[rows]
     try:
-        intervals: Mapping[str, tuple[FloatArray, FloatArray]] = profiler(law).of_every_kind(n, t)
+        intervals = profiler(law).of_every_kind(n, t)
     except FitError:  # as many parameters as training runs
         intervals = {}
-    return Fold(
-        along=along,
-        held_out=level,
-        law=law,
-        llm_params=n,
-        visual_tokens=t,
-        measured=held.error,
-        predicted=np.asarray(law.predict(n, t)),
-        intervals=intervals,
-        baselines=baselines(law.data, n / law.n_unit_params, t, along),
-        n_distance=_distance(n, law.llm_params_levels),
-        t_distance=_distance(t, law.visual_tokens_levels),
-    )
+    predicted, beside = np.asarray(law.predict(n, t)), baselines(law.data, n / law.n_unit_params, t, along)
+    distances = _distance(n, law.llm_params_levels), _distance(t, law.visual_tokens_levels)
+    start = 0
+    for level, held in levels:
+        own = slice(start, start := start + int(held.sum()))
+        yield Fold(
+            along=along,
+            held_out=level,
+            law=law,
+            llm_params=n[own],
+            visual_tokens=t[own],
+            measured=table.error[rows[own]],
+            predicted=predicted[own],
+            intervals={kind: (low[own], high[own]) for kind, (low, high) in intervals.items()},
+            baselines={name: values[own] for name, values in beside.items()},
+            n_distance=distances[0][own],
+            t_distance=distances[1][own],
+        )
+
+
+def _unscored(split: str, folds: Sequence[Fold], text: Callable[[float], str]) -> list[str]:
+    """Which folds are not scored, in a sentence."""
+    lost = [fold for fold in folds if fold.undetermined]
+    if not lost:
+        return []
+    widest = max(lost, key=lambda fold: float(np.ptp(fold.intervals["mean"], axis=0).max()))
+    low, high = (ends[np.ptp(widest.intervals["mean"], axis=0).argmax()] for ends in widest.intervals["mean"])
+    levels = ", ".join(dict.fromkeys(text(fold.held_out) for fold in lost))
+    return [
+        f"{SPLITS[split]}: {len(lost)} of {len(folds)} folds not scored ({levels}): the runs trained on do not "
+        f"determine the error there (interval {format_significant(float(low))} to {format_significant(float(high))})"
+    ]
 
 
 def _distance(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:

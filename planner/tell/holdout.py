@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from planner.base.quantities import format_params, format_significant, format_tokens
-from planner.laws import holdout as held
 from planner.laws.baselines import BASELINES
 from planner.laws.holdout import SPLITS, Fold, HoldOut, Score, coverage, score
+from planner.laws.identified import verdict
 from planner.laws.intervals import KINDS, LEVEL, profiler
 from planner.tell import values as v
 from planner.tell.document import (
@@ -46,7 +46,7 @@ def holdout_story(result: HoldOut, identified: Sequence[str] | None = None) -> D
     """
     said = identified_by(result) if identified is None else identified
     form = foreign(result.law.form, "form")
-    notes = (*result.law.remarks, *result.skipped, *_impossible(result))
+    notes = (*result.law.remarks, *result.notes, *result.skipped, *_impossible(result))
     return Document(
         kind="holdout",
         title="Hold-out",
@@ -66,7 +66,7 @@ def holdout_story(result: HoldOut, identified: Sequence[str] | None = None) -> D
 
 def identified_by(result: HoldOut) -> tuple[str, ...]:
     """What the runs identify, in sentences."""
-    return held.verdict(result.law, profiler(result.law).parameters())
+    return verdict(result.law, profiler(result.law).parameters())
 
 
 def _verdict(result: HoldOut) -> Iterator[Line]:
@@ -191,6 +191,7 @@ def holdout_dict(result: HoldOut, identified: Sequence[str]) -> dict[str, Any]:
             **{split: {kind: vars(coverage(found, kind)) for kind in KINDS} for split, found in folds.items()},
         },
         "skipped": list(result.skipped),
+        "notes": list(result.notes),
         "remarks": list(result.law.remarks),
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -14,9 +16,12 @@ from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.laws.baselines import BASELINES
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms import FORMS, get_form
-from planner.laws.holdout import SPLITS, HoldOut, coverage, hold_out, score, verdict
+from planner.laws.holdout import SPLITS, HoldOut, coverage, hold_out, score
+from planner.laws.identified import verdict
 from planner.laws.intervals import Interval, profiler
-from planner.runs import Runs
+from planner.laws.splits import Levels
+from planner.runs import Runs, read_runs
+from planner.tell.holdout import holdout_dict
 
 SIZES = (0.5, 1.8, 4.0, 7.0)
 TOKENS = (1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0)
@@ -367,3 +372,80 @@ def test_the_verdict_needs_a_fitted_law() -> None:
     law = FittedLaw.given("log-linear", PLANTED["log-linear"])
     with pytest.raises(InputError, match="intervals need a fitted law"):
         verdict(law, {})
+
+
+# --- levels, and folds that are not scored ----------------------------------------------------------------------------
+
+
+def many_sizes(sizes: np.ndarray, noise: float = 0.0) -> pd.DataFrame:
+    """A planted additive law at these sizes and five token counts."""
+    cells = [(float(n), float(t)) for n in sizes for t in (16, 36, 64, 144, 576)]
+    n, t = np.array(cells).T
+    error = 0.3 * n**-0.25 + 0.2 * t**-0.3 + 0.1
+    return table(cells, error + noise * np.random.default_rng(0).standard_normal(len(cells)))
+
+
+def test_near_equal_sizes_are_one_level() -> None:
+    """Fifty sizes around five: what is left out is all of them around one, and the planted law predicts it exactly."""
+    sizes = np.concatenate([base * (1 + 0.004 * np.arange(10)) for base in (0.5, 1.8, 4.0, 7.0, 14.0)])
+    found = hold_out(many_sizes(sizes))
+    assert [fold.held_out for fold in found.leave_one_n] == pytest.approx(
+        [1e9 * b * 1.036 for b in (0.5, 1.8, 4, 7, 14)]
+    )
+    for fold in found.leave_one_n:
+        assert len(fold.measured) == 50
+        assert not set(fold.llm_params) & set(fold.law.llm_params_levels)
+        assert fold.predicted == pytest.approx(fold.measured, abs=1e-6)
+    assert [len(fold.law.llm_params_levels) for fold in found.rollout] == [30, 30, 40]  # from three levels on
+    assert sum(len(fold.measured) for fold in found.leave_one_n) == 250
+    assert found.notes == (
+        "LLM sizes less than 5 % apart are one level, held out together: 0.5B to 0.518B, 1.8B to 1.86B, 4B to 4.14B, "
+        "7B to 7.25B and 1 more",
+    )
+
+
+def test_levels_begin_anew_five_percent_above_their_smallest_value() -> None:
+    """So a chain of sizes, each near the next, is not one level."""
+    levels = Levels.of(np.array([1.0, 1.04, 1.08, 1.12, 2.0, 2.0, 2.1]))
+    assert [own.tolist() for own in levels.members] == [[1.0, 1.04], [1.08, 1.12], [2.0], [2.1]]
+    assert levels.snapped(np.array([1.0, 1.12, 2.1])).tolist() == [1.04, 1.12, 2.1]
+
+
+def test_folds_are_few_however_many_sizes_there_are() -> None:
+    """245 runs at 49 sizes: twelve of them are held out, and those left alone are trained on."""
+    sizes = np.geomspace(0.5, 70, 49)
+    before = time.process_time()
+    found = hold_out(many_sizes(sizes, 0.003))
+    assert time.process_time() - before < 5  # about 1.5 s
+    held = [fold.held_out for fold in found.leave_one_n]
+    assert len(held) == 12
+    assert (held[0], held[-1]) == pytest.approx((0.5e9, 70e9))
+    assert len(found.rollout) <= 66
+    assert all(len(fold.law.llm_params_levels) == 48 for fold in found.leave_one_n)
+    assert "12 of 49 levels of the LLM sizes are held out" in found.notes[0]
+    assert coverage(found.leave_one_n).inside_count / coverage(found.leave_one_n).runs_count > 0.85
+    assert holdout_dict(found, ())["notes"] == list(found.notes)
+
+
+def test_near_equal_sizes_alone_determine_nothing() -> None:
+    """Ten sizes within four percent are one level: a form that needs three is refused what would fit their noise."""
+    sizes = np.concatenate([0.5 * (1 + 0.004 * np.arange(10)), [4.0, 14.0]])
+    found = hold_out(many_sizes(sizes))
+    assert not found.leave_one_n
+    assert any("needs 3 levels" in reason for reason in found.skipped)
+
+
+def test_a_fold_that_the_training_runs_do_not_determine_is_not_scored() -> None:
+    """The OCR runs without the smallest model: three sizes let the power of N be so steep that the law says 1.8."""
+    runs = read_runs(str(resources.files("fitted_laws") / "runs" / "qwen1.5_tokenpacker_ocr.csv"))
+    found = hold_out(runs)
+    lost, *others = found.leave_one_n
+    assert lost.undetermined
+    assert lost.predicted.max() > 1
+    assert not any(fold.undetermined for fold in (*others, *found.leave_one_t, *found.rollout))
+    assert score([lost]).runs_count == 0
+    assert score(found.leave_one_n) == score(others)
+    assert score(found.leave_one_n, "line") == score(others, "line")
+    assert score(others).max_relative_error < 0.07
+    assert found.notes[-1].startswith("leave one N out: 1 of 4 folds not scored (0.5B): the runs trained on do not ")
+    assert coverage(found.leave_one_n).runs_count == 27  # its intervals are still counted
