@@ -10,7 +10,7 @@ from planner.base.errors import InputError
 from planner.cli.common import Json, app, json_text, make_console, show_story
 from planner.laws.shipped import shipped_laws
 from planner.parts.catalog import compressor_catalog, find_llms, vision_catalog
-from planner.parts.released import find_checkpoints
+from planner.parts.released import find_checkpoints, variant_ids
 from planner.parts.released.select import ALL, family_of_released
 
 
@@ -46,12 +46,13 @@ def catalog(
 
 def _released(as_json: bool) -> None:
     """Every released model, and apart those of which something is not known, with the reason."""
-    found = find_checkpoints(ALL)
+    found = find_checkpoints((ALL, *variant_ids()))
     if as_json:
         models = [
             {
                 "hub_id": one.hub_id,
                 "family": family_of_released(one.hub_id),
+                "variant_of": one.provenance.get("variant_of"),
                 "params": one.params_by_part(),
                 "context_tokens": one.context_tokens,
                 "dtype": one.dtype,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support import Run
 
 import planner
-from planner.parts.released import find_checkpoint, released_ids
+from planner.parts.released import find_checkpoint, released_ids, variant_ids
 
 
 def test_catalog_prints_everything_that_can_be_named_as_json(run: Run) -> None:
@@ -30,7 +30,9 @@ def test_released_models_are_listed_with_their_knobs(run: Run) -> None:
     found = run("catalog", "--released", "--json").json
     models = {one["hub_id"]: one for one in found["released"]}
     assert set(models).isdisjoint(found["refused"])
-    assert set(models) | set(found["refused"]) == set(released_ids())
+    assert set(models) | set(found["refused"]) == {*released_ids(), *variant_ids()}
+    assert models["Qwen/Qwen3-VL-8B-Thinking"]["variant_of"] == "Qwen/Qwen3-VL-8B-Instruct"
+    assert models["Qwen/Qwen3-VL-8B-Instruct"]["variant_of"] is None
     own = models["Qwen/Qwen3-VL-8B-Instruct"]
     assert (own["family"], own["context_tokens"], own["dtype"]) == ("qwen3-vl", 262_144, "bf16")
     assert own["params"] == find_checkpoint(own["hub_id"]).params_by_part()
@@ -43,4 +45,4 @@ def test_released_models_are_listed_with_their_knobs(run: Run) -> None:
 
 def test_ids_are_whole_off_a_terminal(run: Run) -> None:
     told = run("catalog", "--released").out
-    assert all(f"{hub_id} " in told for hub_id in released_ids())
+    assert all(f"{hub_id} " in told for hub_id in (*released_ids(), *variant_ids()))

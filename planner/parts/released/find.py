@@ -25,8 +25,16 @@ _NEAR_MAX = 4  # ids that a suggestion may list
 
 @cache
 def released_ids() -> tuple[str, ...]:
-    """Hub ids of the released models whose files are shipped, in alphabetical order without regard to case."""
+    """Hub ids of the released models whose files are shipped, in alphabetical order without regard to case; those of
+    `variant_ids` are not among them."""
     return tuple(sorted((one.name.replace("--", "/", 1) for one in _shipped().iterdir()), key=str.lower))
+
+
+@cache
+def variant_ids() -> tuple[str, ...]:
+    """Hub ids of models that have the sizes of a shipped one, such as those that think or are quantised: a law ranks
+    them as it, so that they are compared where they are named alone."""
+    return tuple(_variants())
 
 
 def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
@@ -42,7 +50,7 @@ def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
     if path.suffix == ".json" or path.is_dir() or os.fspath(model).startswith(_OF_A_PATH):
         return _from_folder(path)
     wanted = os.fspath(model).lower()
-    for hub_id in released_ids():
+    for hub_id in (*released_ids(), *variant_ids()):
         if wanted in (hub_id.lower(), hub_id.lower().partition("/")[2]):
             return _released(hub_id)
     raise unknown_model("released model", model)
@@ -56,7 +64,7 @@ def unknown_model(what: str, name: str | os.PathLike[str], others: tuple[str, ..
         name: as it was given.
         others: further names that may be meant.
     """
-    ids, wanted = released_ids(), os.fspath(name).strip().lower()
+    ids, wanted = (*released_ids(), *variant_ids()), os.fspath(name).strip().lower()
     listed = "vlm-planner catalog --released lists them"
     start = _letters(wanted)
     begin = tuple(one for one in ids if start and any(_letters(two).startswith(start) for two in (one, _tail(one))))
@@ -88,8 +96,7 @@ def published_files(model: Checkpoint) -> dict[str, dict[str, Any]]:
         InputError: the folder that the model was read from is gone, or holds something else now.
     """
     if model.hub_id:
-        folder = _shipped() / model.hub_id.replace("/", "--", 1)
-        shipped = {name: _read_shipped(folder / name) for name in FILES[:3]}
+        shipped = dict(zip(FILES[:3], _files(model.hub_id), strict=False))
         return {name: content for name, content in shipped.items() if content is not None}
     path = Path(model.source)
     file = path if path.suffix == ".json" else path / FILES[0]
@@ -99,8 +106,7 @@ def published_files(model: Checkpoint) -> dict[str, dict[str, Any]]:
 
 @cache
 def _released(hub_id: str) -> Checkpoint:
-    folder = _shipped() / hub_id.replace("/", "--", 1)
-    config, preprocessor, processor, provenance = (_read_shipped(folder / name) for name in FILES)
+    config, preprocessor, processor, provenance = _files(hub_id)
     assert config is not None
     found = read_checkpoint(
         hub_id.partition("/")[2],
@@ -128,6 +134,24 @@ def _thinking(hub_id: str) -> tuple[str, ...]:
 @cache
 def _thinks() -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads((resources.files(__package__) / "thinking.json").read_text("utf-8"))
+    return found
+
+
+def _files(hub_id: str) -> tuple[dict[str, Any] | None, ...]:
+    """The content of each of FILES; of a variant that of the model whose sizes it has, with what is otherwise."""
+    variant = _variants().get(hub_id)
+    folder = _shipped() / (hub_id if variant is None else variant["of"]).replace("/", "--", 1)
+    config, *others, provenance = (_read_shipped(folder / name) for name in FILES)
+    if variant is not None and config is not None:
+        config |= variant["config"]
+        provenance = {**(provenance or {}), "hub_id": hub_id, "variant_of": variant["of"], "variant": variant["source"]}
+    return (config, *others, provenance)
+
+
+@cache
+def _variants() -> Mapping[str, Mapping[str, Any]]:
+    content = json.loads((resources.files(__package__) / "variants.json").read_text("utf-8"))
+    found: Mapping[str, Mapping[str, Any]] = content["variants"]
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from planner.base.errors import InputError, SpecError
 from planner.base.quantities import shown
 from planner.parts.released.checkpoint import Checkpoint
-from planner.parts.released.find import find_checkpoint, released_ids, unknown_model
+from planner.parts.released.find import find_checkpoint, released_ids, unknown_model, variant_ids
 
 ALL = "released"
 """Every model whose files are shipped."""
@@ -54,7 +54,8 @@ def released_families() -> tuple[str, ...]:
 def find_checkpoints(models: Models, find: Find = find_checkpoint) -> Selection:
     """The released models of a selection, each once: "released", families, hub ids, folders, or a mixture.
 
-    A text may name several, separated by commas; "qwen" takes all families that begin so.
+    A text may name several, separated by commas; "qwen" takes all families that begin so. Models that think or are
+    quantised and have the sizes of another one are taken by their ids alone (`variant_ids`).
 
     Args:
         models: what is asked for.
@@ -125,7 +126,7 @@ def _family(entry: str | os.PathLike[str] | Checkpoint) -> tuple[str, ...] | Non
     if entry.lower() == ALL:
         return released_ids()
     ids = released_ids()
-    if any(entry.lower() in (one.lower(), one.lower().partition("/")[2]) for one in ids):
+    if any(entry.lower() in (one.lower(), one.lower().partition("/")[2]) for one in (*ids, *variant_ids())):
         return None
     members = tuple(one for one in ids if family_of_released(one).startswith(entry.lower()))
     if members and entry.lower() not in map(family_of_released, members) and (Path(entry) / "config.json").is_file():
