@@ -602,7 +602,7 @@ FITS += [
         fit(form="cubic"),
         NotRegisteredError,
         "no form is called 'cubic'; there are: additive, multiplicative, log-linear, log-power, log-shifted, "
-        "interaction, saturating",
+        "interaction, saturating, additive-d0",
     ),
     Bad(
         "an unknown weighting",

@@ -12,7 +12,7 @@ from planner.cli import result_options as options
 from planner.cli.common import Json, app, json_text, show_story
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
-from planner.laws.forms import DEFAULT_FORM, FORMS
+from planner.laws.forms import DEFAULT_FORM, FORMS, opinion_of
 
 Task = Annotated[str | None, typer.Option(help="Use only the runs of this task.")]
 Compressor = Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")]
@@ -35,6 +35,7 @@ def compare(
     table = options.one_task(options.read_table(runs, results, map).select(task=task, compressor=compressor))
     rows = forms_compared.compare(table, weights=weights)
     fitted = {row.law.form for row in rows}
+    fitted |= {form.name for form in FORMS if opinion_of(form).name in fitted}
     not_compared = {form: _why_not(table, form, weights) for form in FORMS.names() if form not in fitted}
     from planner.tell.comparison import comparison_dict, comparison_story
 

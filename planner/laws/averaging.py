@@ -9,6 +9,7 @@ from planner.base.errors import InputError
 from planner.laws.combined import AVERAGE, MIX, CombinedLaw, Law
 from planner.laws.compare import compare, other_forms
 from planner.laws.fitted import FittedLaw
+from planner.laws.forms import get_form, opinion_of
 from planner.laws.memo import remembered
 from planner.laws.runs_belief import belief_of, can_be_believed
 from planner.runs import Runs, read_runs
@@ -70,7 +71,7 @@ def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
 
 def _average(laws: Iterable[FittedLaw], name: str) -> CombinedLaw:
     """The forms that the runs believe, the likeliest first."""
-    fitted = {law.form: law for law in laws}
+    fitted = {opinion_of(get_form(law.form)).name: law for law in laws}
     shares = belief_of(next(iter(fitted.values()))).shares()
     kept = {form: share for form, share in shares.items() if form in fitted and share > _NEGLIGIBLE}
     if not kept:  # what the runs believe most cannot be fitted to them alone

@@ -9,13 +9,14 @@ the evidence is shared.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from planner.base.errors import FitError, InputError
 from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import FORMS, Variant, get_form
+from planner.laws.forms import FORMS, Form, Variant, get_form, opinion_of
 from planner.laws.known import known_law
 from planner.runs import Runs
 
@@ -63,12 +64,14 @@ def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormE
     """
     from planner.laws.fit import fit  # plans by shipped laws fit nothing
 
-    laws, problems = [], []
-    for form in FORMS.names():
-        try:
-            laws.append(fit(runs, form, weights=weights, name=name))
-        except FitError as error:
-            problems.append(error)
+    laws: list[FittedLaw] = []
+    problems = []
+    for form in FORMS:
+        if not _is_stood_for(form, laws):
+            try:
+                laws.append(fit(runs, form.name, weights=weights, name=name))
+            except FitError as error:
+                problems.append(error)
     if not laws:
         raise problems[0]
     return evidence(laws)
@@ -106,13 +109,18 @@ def other_forms(law: FittedLaw) -> list[FittedLaw]:
     if law.data is None or law.constraints:
         return [law]
     laws = [law]
-    for form in FORMS.names():
-        if form != law.form:
+    for form in FORMS:
+        if form.name != law.form and not _is_stood_for(form, laws):
             try:
-                laws.append(_beside(law, law.data, form))
+                laws.append(_beside(law, law.data, form.name))
             except FitError:
                 continue  # too few levels for that form
     return laws
+
+
+def _is_stood_for(form: Form, laws: Iterable[FittedLaw]) -> bool:
+    """Whether one of the laws is of the form's own opinion: of a fuller form, or of a variant of it."""
+    return any(opinion_of(form) == opinion_of(get_form(law.form)) for law in laws)
 
 
 def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from planner.base.errors import FitError, InputError
 from planner.laws.belief import Belief, Measured, Points, believe
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import FORMS, get_form
+from planner.laws.forms import opinions
 from planner.laws.known import known
 from planner.laws.memo import remembered
 
@@ -34,8 +34,9 @@ def belief_of(law: FittedLaw) -> Belief:
         raise InputError("a belief over all forms needs a law that was fitted freely to runs of its own")
     data = law.data
     measured = Measured(data.n, data.t, _level_labels(data.n), data.y, data.weights)
-    forms = FORMS.names()
-    return believe(measured, map(get_form, forms), lambda work_out: known(law, f"belief {' '.join(forms)}", work_out))
+    forms = opinions()
+    names = " ".join(form.name for form in forms)
+    return believe(measured, forms, lambda work_out: known(law, f"belief {names}", work_out))
 
 
 def points_of(law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None) -> Points:

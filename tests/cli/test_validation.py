@@ -12,7 +12,7 @@ from support import Run
 
 import planner
 from planner.laws.compare import compare
-from planner.laws.forms import FORMS
+from planner.laws.forms import FORMS, opinions
 from planner.laws.holdout import hold_out, score
 
 VERBS = ("compare", "holdout")
@@ -81,7 +81,11 @@ def test_compare_names_what_is_tied_with_the_best(run: Run, runs: Path, tmp_path
     found = run("compare", file, "--json").json
     assert not any(row["distinguishable"] for row in found["forms"] if row["face"] == "D = 0")
     sentence = run("compare", file).words.split("not clearly worse than the best: ")[1].split(" forms, best first")[0]
-    others = {"additive, D = 0", "multiplicative, D = 0", *(name for name in FORMS.names() if name not in POWERS)}
+    others = {
+        "additive, D = 0",
+        "multiplicative, D = 0",
+        *(form.name for form in opinions() if form.name not in POWERS),
+    }
     others -= {found["best"], f"{found['best']}, D = 0"}
     assert set(sentence.split("; ")) == others
 
@@ -99,7 +103,7 @@ def test_compare_with_too_few_runs_says_so(run: Run, runs: Path, tmp_path: Path)
     file = some_of(runs, tmp_path, llm_params=[5e8, 7e9], visual_tokens=[1, 576])
     found = run("compare", file, "--json").json
     assert found["best"] is None
-    assert [(row["aicc"], row["delta"], row["weight"]) for row in found["forms"]] == [(None, None, 0.0)] * 2
+    assert [(row["aicc"], row["delta"], row["weight"]) for row in found["forms"]] == [(None, None, 0.0)] * 3
     assert run("compare", file).out.startswith("too few runs to compare forms: 4 runs, 3 parameters and more\n")
 
 

@@ -35,6 +35,7 @@ INSIDE = {
     "log-shifted": {"c0": 0.6, "c1": 0.04, "c2": 0.03, "T0": 8.0},
     "interaction": {"c0": 0.59, "c1": 0.03, "c2": 0.012, "c3": 0.004},
     "saturating": {"c0": 0.59, "c1": 0.038, "c2": 0.02, "Tmax": 100.0},
+    "additive-d0": {"A": 0.4, "alpha": 0.2, "B": 0.2, "beta": 0.1},
 }
 EXACT = [name for name in FORMS.names() if get_form(name).projection is not None]
 """Forms that are fitted again in one batch, so that thousands of draws are cheap."""

@@ -21,6 +21,7 @@ PARAMS = {
     "log-shifted": {"c0": 0.6, "c1": 0.04, "c2": 0.03, "T0": 8.0},
     "interaction": {"c0": 0.59, "c1": 0.03, "c2": 0.012, "c3": 0.004},
     "saturating": {"c0": 0.59, "c1": 0.038, "c2": 0.02, "Tmax": 100.0},
+    "additive-d0": {"A": 0.4, "alpha": 0.1, "B": 0.2, "beta": 0.05},
 }
 
 
@@ -34,6 +35,7 @@ PARAMS = {
         ("log-shifted", 0.6 - 0.04 * np.log(2) - 0.03 * np.log(17)),
         ("interaction", 0.59 - 0.03 * np.log(2) - 0.012 * np.log(9) - 0.004 * np.log(2) * np.log(9)),
         ("saturating", 0.59 - 0.038 * np.log(2) - 0.02 * np.log(9)),
+        ("additive-d0", 0.4 / 2**0.1 + 0.2 / 9**0.05),
     ],
 )
 def test_value_is_the_formula(name: str, expected: float) -> None:

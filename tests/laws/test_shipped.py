@@ -65,6 +65,7 @@ def test_the_check_sees_a_changed_digit_and_overlooks_rounding(
 def test_names_and_forms() -> None:
     assert planner.shipped_names() == (
         ("ocr", "additive"),
+        ("ocr", "additive-d0"),
         ("ocr", "interaction"),
         ("ocr", "log-linear"),
         ("ocr", "log-power"),
@@ -76,6 +77,7 @@ def test_names_and_forms() -> None:
         ("quecc", "log-linear"),
         ("quecc", "multiplicative"),
         ("reasoning", "additive"),
+        ("reasoning", "additive-d0"),
         ("reasoning", "interaction"),
         ("reasoning", "log-linear"),
         ("reasoning", "log-power"),

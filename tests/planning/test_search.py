@@ -74,8 +74,8 @@ class Setting:
 
 def law_error(law: FittedLaw, llm_params: float, visual_tokens: int) -> float:
     n, t, p = llm_params / law.n_unit_params, visual_tokens, law.params
-    if law.form == "additive":
-        return p["A"] / math.pow(n, p["alpha"]) + p["B"] / math.pow(t, p["beta"]) + p["D"]
+    if law.form in ("additive", "additive-d0"):
+        return p["A"] / math.pow(n, p["alpha"]) + p["B"] / math.pow(t, p["beta"]) + p.get("D", 0.0)
     if law.form == "multiplicative":
         return p["A"] / (math.pow(n, p["alpha"]) * math.pow(t, p["beta"])) + p["D"]
     of_n = p["c0"] - p["c1"] * math.log(n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,11 @@ def best_fit(
         near: parameters that are known to be near the optimum; the exact engine does not need them.
         hint: parameters that may be near it: one start, beside a few of those that are tried without.
     """
+    if form.simplifies is not None:
+        fuller, held = form.simplifies, form.held
+        near, hint = ({**start, **held} if start else None for start in (near, hint))
+        found = best_fit(fuller, n, t, y, weights, {**held, **(fixed or {})}, near, hint)
+        return replace(found, params={name: found.params[name] for name in form.param_names})
     projection = form.projection
     if projection is not None and not fixed:
         return solve(projection, form.value, make_design(n, t, weights), y)

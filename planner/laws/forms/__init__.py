@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from planner.base.registry import Registry
 from planner.laws.forms.additive import ADDITIVE
+from planner.laws.forms.additive_d0 import ADDITIVE_D0
 from planner.laws.forms.form import Form, Parameter, Variant, exponent, offset
 from planner.laws.forms.interaction import INTERACTION
 from planner.laws.forms.log_linear import LOG_LINEAR
@@ -15,11 +16,22 @@ from planner.laws.forms.log_shifted import LOG_SHIFTED
 from planner.laws.forms.multiplicative import MULTIPLICATIVE
 from planner.laws.forms.saturating import SATURATING
 
-__all__ = ["DEFAULT_FORM", "FORMS", "Form", "Parameter", "Variant", "exponent", "get_form", "offset"]
+__all__ = [
+    "DEFAULT_FORM",
+    "FORMS",
+    "Form",
+    "Parameter",
+    "Variant",
+    "exponent",
+    "get_form",
+    "offset",
+    "opinion_of",
+    "opinions",
+]
 
 FORMS: Registry[Form] = Registry("form", Form)
 """Every form of the law."""
-for _form in (ADDITIVE, MULTIPLICATIVE, LOG_LINEAR, LOG_POWER, LOG_SHIFTED, INTERACTION, SATURATING):
+for _form in (ADDITIVE, MULTIPLICATIVE, LOG_LINEAR, LOG_POWER, LOG_SHIFTED, INTERACTION, SATURATING, ADDITIVE_D0):
     FORMS.register(_form)
 
 DEFAULT_FORM = ADDITIVE.name
@@ -28,3 +40,14 @@ DEFAULT_FORM = ADDITIVE.name
 def get_form(name: str) -> Form:
     """The form of that name. Raises UnknownNameError."""
     return FORMS.find(name)
+
+
+def opinion_of(form: Form) -> Form:
+    """The fuller form that stands for a variant of it, where that is registered; else the form itself."""
+    fuller = form.simplifies
+    return fuller if fuller is not None and FORMS.get(fuller.name) == fuller else form
+
+
+def opinions() -> tuple[Form, ...]:
+    """The registered forms that are not a variant of another one: what beliefs and comparisons choose between."""
+    return tuple(form for form in FORMS if opinion_of(form) == form)

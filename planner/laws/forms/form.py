@@ -115,6 +115,9 @@ class Form:
     """What a factor on N, or on T, takes the same share off."""
     projection: Projection | None = None
     """Lets the exact engine fit the form; without it the general one does, slower."""
+    simplifies: Form | None = None
+    """The fuller form of which this one is a variant that has fewer parameters: where both can be fitted they are one
+    opinion, and the fuller one stands for it."""
 
     def __post_init__(self) -> None:
         known = set(self.param_names)
@@ -128,6 +131,23 @@ class Form:
         if not self.of_n or not self.of_t:
             raise InputError(f"form {self.name!r}: of_n and of_t need a parameter each, that which shapes the effect")
         self._check_function()
+
+    @property
+    def held(self) -> Mapping[str, float]:
+        """What the fuller form holds to become this one; nothing for a form that simplifies none.
+
+        Raises:
+            InputError: the fuller form has no such variant.
+        """
+        if self.simplifies is None:
+            return {}
+        for variant in self.simplifies.variants:
+            if set(self.param_names) == set(self.simplifies.param_names) - set(variant.fixed):
+                return variant.fixed
+        raise InputError(
+            f"form {self.name!r}: the form {self.simplifies.name!r} that it simplifies has no variant with the "
+            f"parameters {', '.join(self.param_names)}"
+        )
 
     def _check_function(self) -> None:
         """Parameters are tried many sets at a time: they are arrays too. Raises InputError."""
