@@ -46,13 +46,18 @@ CELL = ("study", "task", "checkpoint", "compressor", "visual_tokens")
 
 
 def with_cells(
-    rows: EvidenceRows, group: Positions, scored: Positions, known: int, random: np.random.Generator
+    rows: EvidenceRows,
+    group: Positions,
+    scored: Positions,
+    known: int,
+    random: np.random.Generator,
+    repeats: int = REPEATS,
 ) -> Iterator[Fold]:
-    """A group of which some cells of the scored ones are known, by chance, `REPEATS` times."""
+    """A group of which some cells of the scored ones are known, by chance, several times."""
     inside = np.zeros(len(rows), dtype=bool)
     inside[scored] = True
     cells = groups(rows, CELL, inside)
-    for _ in range(REPEATS if known else 1):
+    for _ in range(repeats if known else 1):
         chosen = random.choice(len(cells), size=known, replace=False)
         shown = np.concatenate([np.array([], dtype=np.intp), *(cells[i] for i in chosen)])
         yield Fold(np.setdiff1d(group, shown), np.setdiff1d(scored, shown))

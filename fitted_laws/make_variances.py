@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from planner.base.codec import encode
 from planner.base.files import file_text
 from planner.laws.hierarchy.calibration import Differences, differences, tail_of
+from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.effects import EFFECTS
 from planner.laws.hierarchy.estimation import Objective
 from planner.laws.hierarchy.factor import Factor
@@ -34,8 +35,8 @@ START = 0.02
 """Standard deviation of every effect and study that the search starts from."""
 SDS, FACTORS = (1e-4, 1.0), (0.1, 10.0)
 """Between which standard deviations, and tasks' factors of the noise, are sought."""
-HELD_OUT = ("visual_tokens", "llm", "compressor", "task")
-"""Columns of which one value per study is held out at a time, to see how far predictions are off."""
+HELD_OUT = ("study", "visual_tokens", "llm", "compressor", "task")
+"""What is held out to see how far predictions are off: a study, or one value of a column in a study."""
 DIGITS = 3
 """Significant ones, in the file."""
 APART = 0.5
@@ -75,14 +76,18 @@ def estimated(rows: EvidenceRows) -> Variances:
 
 
 def held_out(rows: EvidenceRows, factor: Factor, noise: Noise) -> Differences:
-    """Pairs of cells that were predicted without their study's token count, language model, compressor or task."""
+    """Pairs of cells that were predicted without their study, or its token count, language model, compressor or task;
+    of models that were trained for their tokens, not pruned.
+    """
     variance = noise.variance(rows.study, rows.task, rows.error_se)
     found = []
     for column in HELD_OUT:
         names = np.char.add(np.char.add(rows.study, "\n"), getattr(rows, column).astype(str))
         groups = [np.flatnonzero(names == name) for name in np.unique(names)]
         for group, errors in zip(groups, left_out(factor, rows.error, groups), strict=True):
-            found.append(differences(rows, group, errors, variance[group]))
+            at = np.flatnonzero(rows.population[group] != "pruning")
+            some = Gaussian(errors.mean[at], errors.covariance[np.ix_(at, at)])
+            found.append(differences(rows, group[at], some, variance[group[at]]))
     return Differences.joined(found)
 
 

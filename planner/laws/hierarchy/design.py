@@ -130,10 +130,12 @@ def kernel(groupings: Sequence[Grouping], left: Side, right: Side, sds: FloatArr
             part = _products(one.plain, left, right, sds)
         if one.smooth:
             curves = curve(left.t, right.t) if curves is None else curves
-            bent = _products(one.smooth, left, right, sds) * curves
+            bent = _products(one.smooth, left, right, sds)
+            bent *= curves
             part = bent if part is None else part + bent
         if part is not None:
-            total += same * part
+            part *= same
+            total += part
     return total
 
 
@@ -166,11 +168,10 @@ class Columns:
     def __len__(self) -> int:
         return int(self.first[-1])
 
-    def of(self, cells: Side, sd: float) -> FloatArray:
-        """(n, columns) design of some cells. Zero for groups that the rows do not have; between known token counts
-        a curve has its conditional mean.
+    def fill(self, design: FloatArray, cells: Side, sd: float) -> None:
+        """Write the design of some cells into zeros, (n, columns). It stays zero for groups that the rows do not have;
+        between known token counts a curve has its conditional mean.
         """
-        design = np.zeros((len(cells), len(self)))
         keys = cells.keys[self.grouping.at]
         scale = sd * cells.values[self.effect]
         at = np.searchsorted(self.groups, keys)
@@ -178,12 +179,11 @@ class Columns:
         known = np.flatnonzero((self.groups[at] == keys) & (scale != 0)) if len(self.groups) else np.array([], int)
         if not self.smooth:
             design[known, at[known]] = scale[known]
-            return design
+            return
         for group in np.unique(at[known]):
             rows = known[at[known] == group]
             own = slice(self.first[group], self.first[group + 1])
             design[rows, own] = scale[rows, None] * (curve(cells.t[rows], self.t[own]) @ self.roots[group].T)
-        return design
 
 
 def columns(layout: Layout, rows: Side) -> tuple[Columns, ...]:

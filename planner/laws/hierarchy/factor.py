@@ -49,8 +49,11 @@ class Frame:
 
     def design(self, cells: Side, sds: FloatArray) -> FloatArray:
         """(m, q): U of some cells."""
-        parts = [one.of(cells, float(sds[one.effect])) for one in self.columns]
-        return np.hstack([np.zeros((len(cells), 0)), *parts])
+        design, end = np.zeros((len(cells), sum(map(len, self.columns)))), 0
+        for one in self.columns:
+            start, end = end, end + len(one)
+            one.fill(design[:, start:end], cells, float(sds[one.effect]))
+        return design
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from planner.base.errors import UnknownNameError
 from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.effects import Effect
 from planner.laws.hierarchy.noise import Noise
-from planner.laws.hierarchy.student_tail import Tail
+from planner.laws.hierarchy.student_tail import Tail as Tail
 
 FOLDER, FILE = "evidence", "variances.json"
 """In the data package."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from planner.laws.hierarchy.calibration import TOP, Differences, differences, tail_of
+from planner.laws.hierarchy.calibration import MARGIN, TOP, Differences, differences, tail_of
 from planner.laws.hierarchy.cells import Cells
 from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.rows import shipped_rows
@@ -23,7 +23,7 @@ def test_the_tail_that_was_planted_is_found(tail: Tail) -> None:
     measured = predicted + sd * tail.scale * random.standard_t(tail.dof, size=len(sd))
     found = tail_of(Differences(predicted, measured, sd, np.zeros(len(sd))))
     assert found.dof == tail.dof
-    assert found.scale == pytest.approx(tail.scale, abs=0.06)
+    assert found.scale == pytest.approx(MARGIN * tail.scale, abs=0.06)
 
 
 def test_the_scale_widens_until_the_top_is_right() -> None:
