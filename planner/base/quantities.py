@@ -222,9 +222,9 @@ def format_fraction(fraction: float) -> str:
     return f"{fraction:.4f}"
 
 
-def score_of(error: float) -> float | None:
-    """One minus an error; None for an error outside 0 to 1, which is that of no score."""
-    return 1.0 - error if 0 <= error <= 1 else None
+def score_of(error: float, predicts: str = "error") -> float | None:
+    """One minus an error; None for an error outside 0 to 1, which is that of no score, and for a loss."""
+    return 1.0 - error if predicts == "error" and 0 <= error <= 1 else None
 
 
 def format_score(score: float) -> str:

@@ -21,6 +21,7 @@ from planner.laws.forms import DEFAULT_FORM, FORMS, get_form
 from planner.laws.intervals import identifiable
 from planner.laws.joint import JointFit, fit_joint
 from planner.laws.lack_of_fit import lack_of_fit
+from planner.laws.weighting import ABSOLUTE, RELATIVE
 
 if TYPE_CHECKING:
     import lmfit
@@ -37,6 +38,7 @@ def fit(
     task: Annotated[str | None, typer.Option(help="Use only the runs of this task.")] = None,
     compressor: Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")] = None,
     weights: Annotated[str, typer.Option(help="auto, equal, error_se or samples.")] = "auto",
+    error_se: options.ErrorSe = RELATIVE,
     loss: Annotated[str, typer.Option(help="least-squares or huber (on relative residuals).")] = "least-squares",
     fix: Annotated[list[str] | None, typer.Option(help="Fix a parameter, as alpha=0.077; repeatable.")] = None,
     tie: Annotated[list[str] | None, typer.Option(help="Tie a parameter, as alpha=2*beta; repeatable.")] = None,
@@ -46,6 +48,7 @@ def fit(
     ] = None,
     shared: Annotated[str, typer.Option(help="With --by: parameters that all groups share, as alpha,D.")] = "",
     group: Annotated[str | None, typer.Option(help="With --by: the group whose law is shown and written.")] = None,
+    kind: options.Kind = None,
     map: options.ColumnMap = None,
     *,
     results: options.ResultOptions,
@@ -62,16 +65,23 @@ def fit(
         raise InputError("--shared and --group need --by: the column that names the groups, such as --by compressor")
     if by is not None and output is not None and group is None:
         raise InputError("-o writes one law: name its group with --group")
-    table = options.read_table(runs, results, map).select(task=task, compressor=compressor)
+    table = options.read_table(runs, results, map, kind).select(task=task, compressor=compressor)
     table = options.one_task(table, by)
     if form == AUTO and (fix or tie or by or loss != "least-squares"):
         raise InputError("--form auto takes least squares of all forms: leave out --fix, --tie, --by and --loss")
+    if error_se == ABSOLUTE and (form == AUTO or by):
+        raise InputError(
+            f"--error-se absolute: {'--form auto' if form == AUTO else '--by'} estimates the noise from all residuals; "
+            "leave out one of them"
+        )
     params = _parameters(form, fix or [], tie or [])
     law: Law
     if form == AUTO:
         law = fit_average(table, weights=weights, name=name or Path(runs[0]).stem)
     elif by is None:
-        law = planner.fit(table, form, params=params, weights=weights, loss=loss, name=name or Path(runs[0]).stem)
+        law = planner.fit(
+            table, form, params=params, weights=weights, error_se=error_se, loss=loss, name=name or Path(runs[0]).stem
+        )
     else:
         parts = [part.strip() for part in shared.split(",") if part.strip()]
         if params is not None or loss != LOSSES[0]:

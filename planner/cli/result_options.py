@@ -17,6 +17,7 @@ from planner.runs.read import full_marks
 from planner.runs.results import Imported, import_results
 from planner.runs.results.combine import COMMON, MEANS, check_choice
 from planner.runs.results.importing import suggest
+from planner.runs.table import LOSS
 from planner.runs.tasks import mixed, task_names
 
 T = TypeVar("T")
@@ -62,6 +63,13 @@ FormatName = Annotated[str, typer.Option("--format", help="Format of the results
 RunsPaths = Annotated[
     list[str],
     typer.Argument(metavar="RUNS...", help="Table of measured runs; with --cell or --cells: evaluation results."),
+]
+ErrorSe = Annotated[
+    str, typer.Option(help="relative (residuals tell the noise), or absolute (standard errors as they stand).")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="error (0 to 1), or loss (of any size, no score); default: loss where a header says so."),
 ]
 ColumnMap = Annotated[
     list[str] | None,
@@ -127,7 +135,9 @@ def takes_results(verb: Callable[..., None]) -> Callable[..., None]:
     return with_options(verb, PARAMETER, options, lambda given: ResultOptions(**given))
 
 
-def read_table(paths: Sequence[str], said: ResultOptions, map: Sequence[str] | None) -> planner.Runs:
+def read_table(
+    paths: Sequence[str], said: ResultOptions, map: Sequence[str] | None, kind: str | None = None
+) -> planner.Runs:
     """Measured runs from one table, or from evaluation results where the options name their cells.
 
     Raises:
@@ -135,6 +145,8 @@ def read_table(paths: Sequence[str], said: ResultOptions, map: Sequence[str] | N
         RunsError: as `read_runs` and `import_results`.
     """
     if said.names_cells:
+        if kind == LOSS:
+            raise InputError("--kind loss: evaluation results are scores; leave out --kind, or give a table of losses")
         return said.read(paths).runs
     given = {
         "--suite": said.suite,
@@ -154,7 +166,7 @@ def read_table(paths: Sequence[str], said: ResultOptions, map: Sequence[str] | N
     if said.mean is not None:
         check_choice("mean of tasks", said.mean, MEANS)
     marks = said.marks()
-    table = planner.read_runs(paths[0], map=pairs(map, "--map", "visual_tokens=budget", str), scale=marks)
+    table = planner.read_runs(paths[0], map=pairs(map, "--map", "visual_tokens=budget", str), scale=marks, kind=kind)
     wanted = [part.strip() for part in said.tasks.split(",") if part.strip()]
     if wanted:
         there = [name.lower() for name in table.task or ()]

@@ -13,6 +13,7 @@ from planner.cli.common import Json, app, json_text, show_story
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
 from planner.laws.forms import DEFAULT_FORM, FORMS, opinion_of
+from planner.laws.weighting import RELATIVE
 
 Task = Annotated[str | None, typer.Option(help="Use only the runs of this task.")]
 Compressor = Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")]
@@ -26,13 +27,14 @@ def compare(
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",
+    kind: options.Kind = None,
     map: options.ColumnMap = None,
     *,
     results: options.ResultOptions,
     as_json: Json = False,
 ) -> None:
     """Compare the forms of the law on measured runs by AICc, each also without D."""
-    table = options.one_task(options.read_table(runs, results, map).select(task=task, compressor=compressor))
+    table = options.one_task(options.read_table(runs, results, map, kind).select(task=task, compressor=compressor))
     rows = forms_compared.compare(table, weights=weights)
     fitted = {row.law.form for row in rows}
     fitted |= {form.name for form in FORMS if opinion_of(form).name in fitted}
@@ -53,14 +55,16 @@ def holdout(
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",
+    error_se: options.ErrorSe = RELATIVE,
+    kind: options.Kind = None,
     map: options.ColumnMap = None,
     *,
     results: options.ResultOptions,
     as_json: Json = False,
 ) -> None:
     """Fit the law to parts of the runs and score it on the rest, beside simple baselines."""
-    table = options.one_task(options.read_table(runs, results, map).select(task=task, compressor=compressor))
-    result = held.hold_out(table, form, weights=weights)
+    table = options.one_task(options.read_table(runs, results, map, kind).select(task=task, compressor=compressor))
+    result = held.hold_out(table, form, weights=weights, error_se=error_se)
     from planner.tell.holdout import holdout_dict, holdout_story, identified_by
 
     identified = identified_by(result)

@@ -61,8 +61,10 @@ def believed(law: Law) -> Law:
 
 
 def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
-    """A mix of tasks: {name: (law, share)}. Raises InputError for a share that is not above 0."""
+    """A mix of tasks: {name: (law, share)}. Raises InputError for a share not above 0, or errors mixed with losses."""
     laws = tuple(law for law, _ in shares.values())
+    if len({law.predicts for law in laws}) > 1:
+        raise InputError("a mix needs laws that all predict an error, or all a loss; these differ")
     weights = tuple(share for _, share in shares.values())
     total = sum(weights) or 1.0
     named = ",".join(f"{name}={share / total:.3g}" for name, (_, share) in shares.items())

@@ -35,6 +35,8 @@ from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.gaussian import GaussianBeliefs
 from planner.laws.runs_belief import belief_of, can_be_believed, sized_points
+from planner.laws.weighting import ABSOLUTE
+from planner.runs.table import ERROR
 
 FloatArray = NDArray[np.float64]
 Points = tuple[ArrayLike, ArrayLike]
@@ -82,6 +84,10 @@ def believe(
         llm: names of the language models of the first points; a further point of one of their sizes is that model,
             and one of another size the measured model of it, if there is one. None: a size is one model.
     """
+    if law.predicts != ERROR:
+        raise InputError(
+            f"next runs are ranked by errors between 0 and 1: this law predicts a {law.predicts}; fit errors or scores"
+        )
     if forms not in FORMS_TRUSTED:
         raise UnknownNameError("choice of forms", forms, FORMS_TRUSTED)
     if noise_sd is not None and not (np.isfinite(noise_sd) and noise_sd > 0):
@@ -228,6 +234,8 @@ def _loadings(law: FittedLaw, n: FloatArray, t: FloatArray, noise_variance: floa
 
 def _noise_variance(law: FittedLaw) -> float:
     """Weighted residual sum over degrees of freedom: the variance of a run of mean weight. Raises FitError."""
+    if law.error_se == ABSOLUTE and law.stated_sd is not None:
+        return law.stated_sd**2
     form, data = get_form(law.form), run_data(law)
     dof = len(data.y) - (len(form.param_names) - sum("value" in imposed for imposed in law.constraints.values()))
     if dof < 1:

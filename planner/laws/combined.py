@@ -123,6 +123,11 @@ class CombinedLaw(Result):
         return {}
 
     @property
+    def predicts(self) -> str:
+        """What all of its members predict: "error" or "loss"."""
+        return self.members[0].predicts
+
+    @property
     def _likeliest(self) -> Law:
         return self.members[int(np.argmax(self.weights))]
 

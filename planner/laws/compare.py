@@ -127,7 +127,7 @@ def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     """What was measured, and on what, is said by the law itself: the same runs may go by other names elsewhere."""
     again = known_law(law, f"beside {form}", lambda: _refit(law, data, form))
     facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
-    return replace(again, **facts, weighting=law.weighting)
+    return replace(again, **facts, weighting=law.weighting, stated_sd=law.stated_sd, error_se=law.error_se)
 
 
 def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
@@ -137,6 +137,7 @@ def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
         visual_tokens=data.t,
         error=data.y,
         error_se=1 / np.sqrt(data.weights),
+        kind=law.predicts,
     )
     from planner.laws.fit import fit
 

@@ -20,7 +20,7 @@ from planner.laws.huber import reweighted
 from planner.laws.judge import bounds_reached, judge
 from planner.laws.levels import check_levels
 from planner.laws.remarks import distinct, outliers, pooled
-from planner.laws.weighting import run_weights
+from planner.laws.weighting import RELATIVE, run_weights, stated_sd
 from planner.runs import Runs, read_runs
 from planner.runs.tasks import refuse_mixed_tasks
 
@@ -37,6 +37,7 @@ def fit(
     *,
     params: lmfit.Parameters | None = None,
     weights: str = "auto",
+    error_se: str = RELATIVE,
     loss: str = "least-squares",
     n_unit_params: float = 1e9,
     name: str = "",
@@ -56,6 +57,8 @@ def fit(
             The form's own lower bound of zero stays, unless a finite `min` below zero lifts it.
         weights: "error_se" (inverse variance), "samples" (binomial variance of the error over that many samples),
             "equal", or "auto": the first of these that the runs have.
+        error_se: "relative", the residuals tell the noise and standard errors only its ratios between runs; or
+            "absolute", intervals take them as they stand.
         loss: "least-squares", or "huber" on relative residuals (y - Y) / y with the turning point scaled by a robust
             estimate of the noise.
         n_unit_params: unit of N in the fitted parameters; a billion by convention.
@@ -68,7 +71,8 @@ def fit(
         RunsError: the table is bad.
         FitError: too few levels of N or T, or too few runs, for the form.
         UnknownNameError: no such form, weighting, loss or parameter.
-        InputError: form "auto", `by` or `shared`: other functions do that.
+        InputError: form "auto", `by` or `shared`: other functions do that; or absolute standard errors that the fit
+            does not weigh by.
     """
     table = read_runs(runs)
     if form == "auto":
@@ -85,9 +89,8 @@ def fit(
             raise UnknownNameError(what, value, known)
     if not (math.isfinite(n_unit_params) and n_unit_params > 0):
         raise InputError(f"n_unit_params: expected a positive number of parameters, got {shown(n_unit_params)}")
-    return _fitted(
-        table, shape, params or None, weights, loss, {"n_unit_params": n_unit_params, "name": name, "vision": vision}
-    )
+    facts = {"n_unit_params": n_unit_params, "name": name, "vision": vision, "error_se": error_se}
+    return _fitted(table, shape, params or None, weights, loss, facts)
 
 
 def fit_beside(law: FittedLaw, runs: Runs, weights: str) -> FittedLaw:
@@ -96,7 +99,7 @@ def fit_beside(law: FittedLaw, runs: Runs, weights: str) -> FittedLaw:
     Raises:
         FitError: as `fit`.
     """
-    facts = {"n_unit_params": law.n_unit_params, "name": "", "vision": ""}
+    facts = {"n_unit_params": law.n_unit_params, "name": "", "vision": "", "error_se": law.error_se}
     return _fitted(runs, get_form(law.form), None, weights, LOSSES[0], facts, law.params)
 
 
@@ -113,6 +116,7 @@ def _fitted(
     n_unit_params = facts["n_unit_params"]
     check_levels(table, shape, _free(shape, params))
     weighting, base_weights = run_weights(table, weights)
+    sd = stated_sd(table, weighting, facts["error_se"], loss)
     order = np.lexsort((base_weights, table.error, table.visual_tokens, table.llm_params))  # any row order, one sum
     data = FitData(
         n=table.llm_params[order] / n_unit_params,
@@ -138,6 +142,9 @@ def _fitted(
         rmse=math.sqrt(rss / len(table)),
         n_runs=len(table),
         weighting=weighting,
+        error_se=facts["error_se"],
+        stated_sd=sd,
+        predicts=table.kind,
         loss=loss,
         huber_delta=huber_delta,
         llms=distinct(table.llm),

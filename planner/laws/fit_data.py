@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +28,14 @@ class FitData:
     """Measured errors."""
     weights: FloatArray
     """Weights of the squared residuals, mean 1; a Huber fit's are those of its last iteration."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value from JSON is a number that a float can hold."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 class _Constraint:

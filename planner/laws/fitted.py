@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,10 +18,12 @@ from planner.base.files import file_text
 from planner.base.quantities import shown
 from planner.base.result import Result, above
 from planner.base.stored import COUNT, Choice
-from planner.laws.fit_data import CONSTRAINT, RUNS
+from planner.laws.fit_data import CONSTRAINT, RUNS, is_number
 from planner.laws.fit_data import FitData as FitData
 from planner.laws.forms import get_form
 from planner.laws.forms.latex import latex_of, with_unit
+from planner.laws.weighting import ERROR_SE, RELATIVE
+from planner.runs.table import ERROR, KINDS
 
 if TYPE_CHECKING:
     import lmfit
@@ -78,6 +79,12 @@ class FittedLaw(Result):
     """Runs that the law was fitted to."""
     weighting: Annotated[str, Choice(WEIGHTINGS)] = "equal"
     """"equal", "error_se" or "samples": what weighted the residuals."""
+    error_se: Annotated[str, Choice(ERROR_SE)] = field(default=RELATIVE, metadata=SPARSE)
+    """Whether only the ratios of the runs' standard errors count, or the numbers too ("absolute")."""
+    stated_sd: float | None = field(default=None, metadata=SPARSE)
+    """Standard error that the runs state for one of mean weight; None where they were weighted otherwise."""
+    predicts: Annotated[str, Choice(KINDS)] = field(default=ERROR, metadata=SPARSE)
+    """"error", a fraction of which a score is the rest, or "loss", of any size."""
     loss: Annotated[str, Choice(LOSSES)] = "least-squares"
     """"least-squares", or "huber" on relative residuals."""
     huber_delta: float | None = None
@@ -115,10 +122,10 @@ class FittedLaw(Result):
             )
         for name in form.param_names:
             value = self.params[name]
-            if not _is_number(value):
+            if not is_number(value):
                 raise InputError(f"parameter {name}: expected a finite number, got {shown(value)}")
         object.__setattr__(self, "params", {name: float(self.params[name]) for name in form.param_names})
-        if not _is_number(self.n_unit_params) or self.n_unit_params <= 0:
+        if not is_number(self.n_unit_params) or self.n_unit_params <= 0:
             raise InputError(
                 f"n_unit_params: expected a positive number of parameters, got {shown(self.n_unit_params)}"
             )
@@ -137,7 +144,7 @@ class FittedLaw(Result):
     def predict(
         self, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None = None
     ) -> float | FloatArray:
-        """The error, between 0 and 1, at LLM sizes (in parameters) and visual tokens per image.
+        """The error, or loss, at LLM sizes (in parameters) and visual tokens per image.
 
         Args:
             llm_params: nominal sizes in parameters (7e9), any shape.
@@ -272,14 +279,6 @@ class FittedLaw(Result):
         from planner.laws.lmfit_bridge import model_result
 
         return model_result(self)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value from JSON is a number that a float can hold."""
-    try:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(float(value))
-    except OverflowError:
-        return False
 
 
 LAW_FILE = FileFormat(

@@ -26,7 +26,8 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import KINDS, profiler
 from planner.laws.levels import check_levels
-from planner.laws.splits import Levels
+from planner.laws.splits import Levels, distance
+from planner.laws.weighting import RELATIVE
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -168,7 +169,9 @@ class HoldOut(Result):
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weights: str = "auto") -> HoldOut:
+def hold_out(
+    runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weights: str = "auto", error_se: str = RELATIVE
+) -> HoldOut:
     """Fit the form to parts of the runs and score it on the rest, beside simple baselines.
 
     Each held-out run is scored by itself: repetitions and pooled tasks of one cell count one each. New-run intervals
@@ -179,6 +182,7 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
         runs: as `read_runs` takes them.
         form: as `fit` takes it.
         weights: as `fit` takes them.
+        error_se: as `fit` takes it.
 
     Raises:
         RunsError: the table is bad.
@@ -186,7 +190,7 @@ def hold_out(runs: Runs | pd.DataFrame | str, form: str = DEFAULT_FORM, *, weigh
         UnknownNameError: no such form or weighting.
     """
     table = read_runs(runs)
-    law = fit(table, form, weights=weights)
+    law = fit(table, form, weights=weights, error_se=error_se)
     shape = get_form(law.form)
     sizes, counts = Levels.of(table.llm_params), Levels.of(table.visual_tokens)
     n, t = sizes.snapped(table.llm_params), counts.snapped(table.visual_tokens)
@@ -260,7 +264,7 @@ def _folds(
     except FitError:  # as many parameters as training runs
         intervals = {}
     predicted, beside = np.asarray(law.predict(n, t)), baselines(law.data, n / law.n_unit_params, t, along)
-    distances = _distance(n, law.llm_params_levels), _distance(t, law.visual_tokens_levels)
+    distances = distance(n, law.llm_params_levels), distance(t, law.visual_tokens_levels)
     start = 0
     for level, held in levels:
         own = slice(start, start := start + int(held.sum()))
@@ -291,9 +295,3 @@ def _unscored(split: str, folds: Sequence[Fold], text: Callable[[float], str]) -
         f"{SPLITS[split]}: {len(lost)} of {len(folds)} folds not scored ({levels}): the runs trained on do not "
         f"determine the error there (interval {format_significant(float(low))} to {format_significant(float(high))})"
     ]
-
-
-def _distance(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:
-    """ln(value / nearest level) / ln(largest / smallest level) outside the levels, 0 inside, (m,)."""
-    x, low, high = np.log(values), math.log(levels[0]), math.log(levels[-1])
-    return np.maximum(np.maximum(x - high, low - x), 0.0) / (high - low)  # every form needs two levels

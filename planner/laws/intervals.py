@@ -10,7 +10,8 @@ from planner.laws.forms import get_form
 from planner.laws.profile.base import KINDS, LEVEL, Interval, Profiler, fixed, identifiable
 from planner.laws.profile.exact import ExactProfiler
 from planner.laws.profile.refits import RefitProfiler
-from planner.laws.student import two_sided_quantile
+from planner.laws.student import normal_quantile, two_sided_quantile
+from planner.laws.weighting import ABSOLUTE
 
 __all__ = ["KINDS", "LEVEL", "ExactProfiler", "Interval", "Profiler", "RefitProfiler", "identifiable", "profiler"]
 
@@ -47,6 +48,9 @@ def profiler(law: FittedLaw, level: float = LEVEL) -> Profiler:
     rss = float(np.sum(data.weights * (data.y - prediction) ** 2))
     floor = _NO_NOISE * float(data.weights @ data.y**2)
     noise_variance, t_squared = max(rss, floor) / dof, two_sided_quantile(level, dof) ** 2
-    if form.projection is None:
-        return RefitProfiler(law, form, data, level, dof, noise_variance, t_squared)
-    return ExactProfiler(law, form, data, level, dof, noise_variance, t_squared, form.projection)
+    rss_level = noise_variance * (dof + t_squared)
+    if law.error_se == ABSOLUTE and law.stated_sd is not None:
+        noise_variance, t_squared = law.stated_sd**2, normal_quantile(level) ** 2
+        rss_level = max(rss, floor) + noise_variance * t_squared
+    facts = (law, form, data, level, dof, noise_variance, t_squared, rss_level)
+    return RefitProfiler(*facts) if form.projection is None else ExactProfiler(*facts, form.projection)

@@ -23,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import FitError, InputError
-from planner.base.quantities import format_params, format_percent, format_tokens
+from planner.base.quantities import format_factor, format_params, format_percent, format_tokens
 from planner.laws.combined import AVERAGE, CombinedLaw, Law
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.remarks import NO_NOISE
 from planner.laws.runs_belief import belief_of, can_be_believed, sized_points
-from planner.laws.tails import f_tail
+from planner.laws.tails import chi_square_tail, f_tail
+from planner.laws.weighting import ABSOLUTE
 
 FloatArray = NDArray[np.float64]
 
@@ -39,6 +40,7 @@ LEVEL = 0.02
 _NEAR = 0.05  # relative: levels of N or T nearer than this are one
 _RUNS_PER_LEVEL = 2  # fewer, and neighbouring levels are taken together
 _DOF_MIN = 2.0  # of what is left within levels
+_UNLIKE = 1e-3  # chance that true standard errors are called unlike the residuals, on either side
 _REPLICATES_MIN = 3  # runs beyond the first of their cells: fewer do not tell the noise
 
 
@@ -64,11 +66,15 @@ class MisfitTest:
         """ "F" or "chi-square"."""
         return "F" if len(self.dof) == 2 else "chi-square"
 
+    @property
+    def times(self) -> float:
+        """Of chi-square: how many times as far off as stated the runs lie."""
+        return math.sqrt(self.statistic / self.dof[0])
+
     def __str__(self) -> str:
         chance = f"{self.symbol} = {self.statistic:.3g}, by chance in {_share(self.probability)} of cases"
         if self.of == "error_se":
-            times = math.sqrt(self.statistic / self.dof[0])
-            return f"the runs lie {times:.2g} times as far off as their error_se says ({chance})"
+            return f"the runs lie {format_factor(self.times)} times as far off as their error_se says ({chance})"
         if self.of == "replicates":
             return f"the runs lie farther off than repeated runs differ among themselves ({chance})"
         level = " to ".join(dict.fromkeys(map(format_tokens if self.of == "T" else format_params, self.where)))
@@ -87,6 +93,8 @@ class LackOfFit:
     """What was tested: "the additive form", "the average of all forms"."""
     tests: tuple[MisfitTest, ...]
     """None of them where the runs leave nothing to test."""
+    note: str = ""
+    """Where residuals are clearly larger or smaller than standard errors state that count by their ratios only."""
     followed: bool = False
     """Of the likeliest form of an average: whether the average follows the runs where the form does not."""
 
@@ -124,6 +132,7 @@ class LackOfFit:
             "law": self.law,
             "found": bool(self.found),
             "followed": self.followed,
+            "note": self.note,
             "sentence": self.sentence,
             "tests": tests,
         }
@@ -151,7 +160,13 @@ def _of_form(law: FittedLaw, data: FitData) -> LackOfFit:
     residual = (data.y - form.value(law.params, data.n, data.t)) * root
     residual = residual - basis @ (basis.T @ residual)
     name = f" of {law.name}" if law.joint else ""
-    return LackOfFit(f"the {law.form} form{name}", tuple(_tests(law, data, residual, basis)))
+    stated = _of_error_se(law, residual, basis)
+    as_it_stands = [stated] if stated is not None and law.error_se == ABSOLUTE else []
+    return LackOfFit(
+        law=f"the {law.form} form{name}",
+        tests=(*as_it_stands, *_tests(law, data, residual, basis)),
+        note="" if stated is None or law.error_se == ABSOLUTE else _unlike(stated),
+    )
 
 
 def _of_average(law: CombinedLaw) -> LackOfFit:
@@ -230,6 +245,25 @@ def _of_replicates(data: FitData, residual: FloatArray, basis: FloatArray, least
     f = (between / misfit_dof) / (within / repeats)
     dof = (float(misfit_dof), float(repeats))
     return MisfitTest("replicates", f, dof, f_tail(f, *dof))
+
+
+def _of_error_se(law: FittedLaw, residual: FloatArray, basis: FloatArray) -> MisfitTest | None:
+    """The residuals against standard errors as they stand."""
+    dof = float(len(residual) - basis.shape[1])
+    if law.stated_sd is None or dof < 1:
+        return None
+    chi_square = float(residual @ residual) / law.stated_sd**2
+    return MisfitTest("error_se", chi_square, (dof,), chi_square_tail(chi_square, dof))
+
+
+def _unlike(stated: MisfitTest) -> str:
+    """What is to be said of relative standard errors; "" where the residuals are about as large."""
+    if _UNLIKE < stated.probability < 1 - _UNLIKE:
+        return ""
+    return (
+        f"error_se is taken as relative: the runs lie {format_factor(stated.times)} times as far off the law as it "
+        "states, and intervals go by how far they lie"
+    )
 
 
 def _levels(column: FloatArray) -> NDArray[np.intp]:

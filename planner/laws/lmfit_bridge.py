@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.laws.forms import get_form
+from planner.laws.weighting import ABSOLUTE
 
 if TYPE_CHECKING:
     import lmfit
@@ -50,7 +51,8 @@ def model_result(law: FittedLaw) -> lmfit.model.ModelResult:
         params,
         n=data.n,
         t=data.t,
-        weights=np.sqrt(data.weights),
+        weights=np.sqrt(data.weights) / (law.stated_sd or 1.0) if law.error_se == ABSOLUTE else np.sqrt(data.weights),
+        scale_covar=law.error_se != ABSOLUTE,
         method="leastsq",  # the one that conf_interval goes on with
         fit_kws={"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15},
     )

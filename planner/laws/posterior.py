@@ -5,6 +5,7 @@ centred problem, where powers are 1 at the geometric mean of the runs, and D) on
 
     given exponents, the coefficients have a multivariate t around their least squares with n - k degrees of freedom,
     and the exponents themselves have the weight  |C|^(-1/2) RSS^(-(n - k) / 2),  C the k x k normal matrix;
+    of a known noise variance s^2 (absolute standard errors) a normal, and  |C|^(-1/2) exp(-RSS / 2 s^2);
 
 so exponents are drawn from a fine grid that fills the likelihood region, coefficients from their t, and draws with a
 negative coefficient are thrown away. The log-linear form has no exponents and one such t. Should the signs hold for
@@ -28,6 +29,7 @@ from planner.laws.intervals import ExactProfiler, profiler
 from planner.laws.known import known
 from planner.laws.memo import remembered
 from planner.laws.walks import trial_of, walk_of
+from planner.laws.weighting import ABSOLUTE
 
 FloatArray = NDArray[np.float64]
 
@@ -54,6 +56,8 @@ def posterior(law: FittedLaw, draws: int = 1000, *, seed: int = 0) -> Draws:
     if isinstance(region, ExactProfiler):
         exact = known(law, f"draws {draws} {seed}", lambda: _exact(region, draws, seed))
         return Draws(law, dict(exact), "posterior", seed)
+    if law.error_se == ABSOLUTE:
+        raise FitError(f"draws of the {law.form} form estimate the noise: fit with error_se='relative' for them")
     walked = walk_of(law)
     values = walked[np.random.default_rng(seed).choice(len(walked), draws, replace=draws > len(walked))]
     params = trial_of(law).params(values)
@@ -101,7 +105,11 @@ def _node_weights(p: Products, region: ExactProfiler) -> FloatArray:
     determinant = (p.c11 * p.c22 - p.c12**2 if p.two_powers else p.c11) * p.weight
     a, b = _centre(p)
     rss = np.maximum(p.yy - a * p.y1 - b * p.y2, 1e-300)
-    log_weight = -0.5 * np.log(np.maximum(determinant, 1e-300)) - 0.5 * (len(region.data.y) - k) * np.log(rss)
+    if region.law.error_se == ABSOLUTE:
+        likelihood = -0.5 * rss / region.noise_variance
+    else:
+        likelihood = -0.5 * (len(region.data.y) - k) * np.log(rss)
+    log_weight = -0.5 * np.log(np.maximum(determinant, 1e-300)) + likelihood
     weight: FloatArray = np.exp(log_weight - log_weight.max())
     return weight
 
@@ -117,11 +125,14 @@ def _centre(p: Products) -> tuple[FloatArray, FloatArray]:
 def _coefficients(
     p: Products, nodes: NDArray[np.intp], region: ExactProfiler, random: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A, B and D from the multivariate t of each node, (M,) each."""
+    """A, B and D from the multivariate t of each node, normal where the noise is known, (M,) each."""
     dof = len(region.data.y) - _free_count(p)
     a, b = _centre(p)
     rss = np.maximum(p.yy - a * p.y1 - b * p.y2, 1e-300)[nodes]
-    sigma = np.sqrt(rss / random.chisquare(dof, size=len(nodes)))
+    if region.law.error_se == ABSOLUTE:
+        sigma = np.full(len(nodes), np.sqrt(region.noise_variance))
+    else:
+        sigma = np.sqrt(rss / random.chisquare(dof, size=len(nodes)))
     z = random.standard_normal((3, len(nodes)))
     c11, c12, c22 = p.c11[nodes], p.c12[nodes], p.c22[nodes]
     # Cholesky of the normal matrix C = L L^T; a draw is the centre + sigma L^-T z

@@ -7,6 +7,7 @@ split as many times.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -79,3 +80,9 @@ def _some(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = len(names) - _NAMED_MAX
     return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def distance(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    """ln(value / nearest level) / ln(largest / smallest level) outside the levels, 0 inside, (m,)."""
+    x, low, high = np.log(values), math.log(levels[0]), math.log(levels[-1])
+    return np.maximum(np.maximum(x - high, low - x), 0.0) / (high - low)  # every form needs two levels

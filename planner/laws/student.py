@@ -27,6 +27,13 @@ def within(x: float, dof: int) -> float:
     return 2 / math.pi * (theta + sin * total) if odd else sin * total
 
 
+def normal_quantile(level: float) -> float:
+    """The x with P(|z| <= x) = level of a standard normal z, for 0 < level < 1."""
+    from statistics import NormalDist  # fractions and decimals, which most plans do without
+
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
 @lru_cache(maxsize=256)
 def two_sided_quantile(level: float, dof: int) -> float:
     """The x with P(|t| <= x) = level, for 0 < level < 1: the square root of the quantile of F(1, dof)."""

@@ -24,6 +24,7 @@ from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.distinct import distinct_rows
 from planner.planning.table import CandidateTable
+from planner.runs.table import ERROR
 
 FloatArray = NDArray[np.float64]
 Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]
@@ -190,6 +191,7 @@ def candidate_at(space: Space, row: int, kv_precision: str | None, doubt: dict[s
     return Candidate(
         llm=table.llms[int(table.llm_index[row])],
         predicted_error=None if block.law is None else float(block.error[i, j]),
+        predicts=ERROR if block.law is None else block.law.predicts,
         flops=block.flops.at(i, j),
         precision=block.precision,
         kv_precision=kv_precision,

@@ -27,6 +27,7 @@ from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import RELAXED_BY, Limit
+from planner.runs.table import ERROR
 
 if TYPE_CHECKING:
     from planner.configuration import ReleasedModel
@@ -76,6 +77,8 @@ class Candidate:
     """How much larger its error is expected to be than that of the best candidate under the budget."""
     connector: Connector = field(default_factory=Mlp)
     """What leads the visual tokens into the language model."""
+    predicts: str = ERROR
+    """What the law predicts: "error", or "loss"."""
     released: ReleasedModel | None = None
     """The checkpoint with its knob turned, where the candidate is one; with a mixture of image sizes it sees the one
     that 95 % of them do not exceed."""
@@ -105,9 +108,9 @@ class Candidate:
 
     @property
     def score(self) -> float | None:
-        """1 - predicted error; None for an error outside 0 to 1, which a law that was given by hand may predict, and
-        without a law."""
-        return None if self.predicted_error is None else score_of(self.predicted_error)
+        """1 - predicted error; None for an error outside 0 to 1, which a law that was given by hand may predict, for a
+        loss, and without a law."""
+        return None if self.predicted_error is None else score_of(self.predicted_error, self.predicts)
 
     @property
     def knob(self) -> str:
@@ -127,7 +130,7 @@ class Candidate:
         parts = [str(self), self.precision]
         parts += [f"{self.tensor_parallel} GPUs"] if self.tensor_parallel > 1 else []
         parts += [f"batch {self.batch}"] if self.batch > 1 else []
-        parts += [] if self.predicted_error is None else [f"error {format_fraction(self.predicted_error)}"]
+        parts += [] if self.predicted_error is None else [f"{self.predicts} {format_fraction(self.predicted_error)}"]
         parts += [format_flops(self.total_flops)]
         parts += [f"TTFT {format_seconds(float(self.latency.ttft_s))}"] if self.latency is not None else []
         return f"Candidate({', '.join(parts)}, {format_bytes(float(self.memory.peak))} per device)"

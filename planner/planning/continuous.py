@@ -7,6 +7,7 @@ from typing import Any
 
 from planner.base.quantities import format_fraction, format_params, format_score, format_tokens, score_of
 from planner.base.result import Result
+from planner.runs.table import ERROR
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,10 +25,13 @@ class ContinuousOptimum(Result):
     visual_tokens_interval: tuple[float, float] | None = None
     """95 % profile interval of the visual tokens, cut to those allowed; None for a law without runs."""
 
+    predicts: str = ERROR
+    """What the law predicts: "error", or "loss"."""
+
     @property
     def score(self) -> float | None:
-        """1 - predicted error; None for an error outside 0 to 1."""
-        return score_of(self.predicted_error)
+        """1 - predicted error; None for an error outside 0 to 1, and for a loss."""
+        return score_of(self.predicted_error, self.predicts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -41,4 +45,4 @@ class ContinuousOptimum(Result):
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{format_tokens(self.visual_tokens)} visual tokens"
         error = format_fraction(self.predicted_error)
         scored = "" if self.score is None else f", score {format_score(self.score)}"
-        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted error {error}{scored}"
+        return f"{format_params(self.llm_params)} parameters with {tokens}, predicted {self.predicts} {error}{scored}"

@@ -16,6 +16,7 @@ from planner.planning.request import Budget
 from planner.planning.serving import unserved
 from planner.planning.transfer import not_known
 from planner.planning.tried import Released
+from planner.runs.table import ERROR
 
 _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 
@@ -66,7 +67,7 @@ def assumptions(law: Law | None, best: Candidate, budget: Budget, workload: Work
         out.append(f"the law, measured with one image a request, holds for {workload.images}")
     if budget.convention == PAPER:
         out.append("the paper's count leaves out the vision tower, the compressor and its query pass")
-    if best.predicted_error is not None and not 0 <= best.predicted_error <= 1:
+    if best.predicts == ERROR and best.predicted_error is not None and not 0 <= best.predicted_error <= 1:
         out.append("the predicted error is outside 0 to 1: the law is used too far from its data")
     out += best.model.notes
     return tuple(out)

@@ -76,6 +76,7 @@ def optimum(
         llm_params=llm_params,
         visual_tokens=tokens,
         predicted_error=float(law.predict(llm_params, tokens)),
+        predicts=law.predicts,
         closed_form=get_form(law.form).best_tokens is not None,
         limit="min" if tokens == visual_tokens_min else "max" if tokens == visual_tokens_max else None,
         visual_tokens_interval=_interval(law, line),

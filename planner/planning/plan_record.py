@@ -26,8 +26,9 @@ from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.stored import Part
 from planner.parts.towers import Tower
-from planner.planning.ranking import ERROR
+from planner.planning.ranking import ERROR as BY_ERROR
 from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
+from planner.runs.table import ERROR, KINDS
 
 FloatArray = NDArray[np.float64]
 _FROM_ONE = Whole(1)
@@ -41,6 +42,7 @@ class CandidateRecord:
     SAME: ClassVar[tuple[str, ...]] = (
         "visual_tokens",
         "predicted_error",
+        "predicts",
         "flops",
         "prompt_order",
         "precision",
@@ -76,6 +78,8 @@ class CandidateRecord:
     expected_regret: float | None
     memory: Memory
     latency: Latency | None
+    predicts: Annotated[str, Choice(KINDS)] = field(default=ERROR, metadata=SPARSE)
+    """"loss" where the law predicts one, which has no score beside it."""
     connector: str = field(default=DEFAULT_CONNECTOR, metadata=SPARSE)
     model: str = field(default="", metadata=SPARSE)
     """Name of a released model; "" for one that is to be trained, which leaves out the next five as well."""
@@ -100,7 +104,7 @@ class CandidateRecord:
     @property
     def score(self) -> float | None:
         """1 - predicted error."""
-        return None if self.predicted_error is None else score_of(self.predicted_error)
+        return None if self.predicted_error is None else score_of(self.predicted_error, self.predicts)
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class Inputs:
     """The longest request; None where there is one, or an earlier version wrote the file."""
     released: ReleasedInputs | None = field(default=None, metadata=SPARSE)
     """None where parts to build from were compared."""
-    rank_by: str = field(default=ERROR, metadata=SPARSE)
+    rank_by: str = field(default=BY_ERROR, metadata=SPARSE)
     """By what candidates are ordered: "error", "cost", or the keyword of a limit."""
 
 

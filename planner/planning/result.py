@@ -183,7 +183,7 @@ class Plan(Result):
 
     def __repr__(self) -> str:
         cost = f"{format_flops(self.best.total_flops)} ({self.budget.convention} count)"
-        error = "by cost alone" if self.by_cost else f"error {format_fraction(self.best.error)}"
+        error = "by cost alone" if self.by_cost else f"{self.best.predicts} {format_fraction(self.best.error)}"
         return f"Plan({self.best}, {error}, {cost}; {self.fitting_count} of {self.candidates_count} fit)"
 
     def __str__(self) -> str:
@@ -199,7 +199,9 @@ class Plan(Result):
         lines = [
             f"{'cheapest that fits' if self.by_cost else 'best under the budget'}: {best}",
             *filter(None, (way_to_run(self), load_text(self.load))),
-            cost_order_text(self) if self.by_cost else f"predicted error {error_text(best)} ({law_title(self.law)})",
+            cost_order_text(self)
+            if self.by_cost
+            else f"predicted {best.predicts} {error_text(best)} ({law_title(self.law)})",
             f"cost: {cost}: {stages}",
         ]
         if best.latency is not None:
@@ -219,7 +221,7 @@ class Plan(Result):
             lines.append(
                 f"next: {second}, {kind.title} {kind.show(second.quantities[kind.column])}"
                 if self.by_cost
-                else f"next best: {second}, error {format_fraction(second.error)}{scored}"
+                else f"next best: {second}, {second.predicts} {format_fraction(second.error)}{scored}"
             )
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]

@@ -72,6 +72,10 @@ def check_fraction(metric: str) -> Callable[[float], str | None]:
     return check
 
 
+def check_loss(value: float) -> str | None:
+    return None if value >= 0 else "is negative; expected a loss, such as nats per token"
+
+
 def check_positive(value: float) -> str | None:
     return None if value > 0 else "is not above 0; fill in a positive number or leave out the column"
 

@@ -75,8 +75,8 @@ def fractions(
         return Fractions(list(cells))
     if metric == "error" and top <= _LOSS_MAX:
         raise RunsError(
-            f"{origin}: errors from {min(known):g} to {top:g} are above 1: a loss has no full mark and is not read; "
-            "name the full mark of errors with scale=, such as percent",
+            f"{origin}: errors from {min(known):g} to {top:g} are above 1: a loss has no full mark and is not read "
+            "as an error; say kind='loss', or name the full mark of errors with scale=, such as percent",
             column=metric,
         )
     if top > 100 or (key.startswith(("ocrbench", "ocr_bench", "mme")) and "realworld" not in key):

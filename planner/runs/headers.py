@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from planner.base.errors import RunsError, UnknownNameError
 from planner.base.quantities import shown
-from planner.runs.table import COLUMNS
+from planner.runs.table import COLUMNS, ERROR, LOSS
 
 VALUES = "values"
 """What a map calls the cells of a wide table, which have no header of their own: error=values."""
@@ -35,6 +35,12 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "seed": ("seed", "random_seed", "repetition"),
 }  # fmt: skip
 """Headers by our column, the surest first; letters without regard to case, blanks and hyphens as underscores."""
+
+LOSSES = (
+    "loss", "val_loss", "valid_loss", "validation_loss", "eval_loss", "test_loss", "heldout_loss", "nll", "log_loss",
+    "cross_entropy", "ce_loss", "lm_loss",
+)  # fmt: skip
+"""Headers of a loss, which has no full mark and no score beside it."""
 
 _BILLIONS = re.compile(r"(?:_in)?_(?:b|bn|billions?|billion_params|1e9)$")
 _MILLIONS = re.compile(r"(?:_in)?_(?:m|millions?)$")
@@ -87,13 +93,19 @@ def header_of(name: str) -> Header:
     return Header(key, unit)
 
 
-def mapped(names: Sequence[str], given: Mapping[str, str], origin: str) -> Mapped:
+def loss_header(names: Sequence[str]) -> str | None:
+    """The header that says that the column holds a loss, if one does."""
+    return next((name for name in names if name and header_of(name).key in LOSSES), None)
+
+
+def mapped(names: Sequence[str], given: Mapping[str, str], origin: str, kind: str = ERROR) -> Mapped:
     """Our columns in a table of any headers.
 
     Args:
         names: the headers.
         given: header by our column, as the user maps them.
         origin: what messages call the table.
+        kind: "error" or "loss": what the table holds.
 
     Raises:
         UnknownNameError: a mapped column that is none of ours.
@@ -107,6 +119,10 @@ def mapped(names: Sequence[str], given: Mapping[str, str], origin: str) -> Mappe
             raise RunsError(f"{origin}: map names the column {shown(header)}, there are: {', '.join(names)}")
         columns[ours] = header
     taken = set(columns.values())
+    own_loss = loss_header([name for name in names if name not in taken]) if kind == LOSS else None
+    if own_loss is not None and "error" not in columns:
+        columns["error"] = own_loss
+        taken.add(own_loss)
     columns |= {ours: ours for ours in COLUMNS if ours in names and ours not in columns and ours not in taken}
     parsed = {name: header_of(name) for name in names if name and name not in columns.values()}
     for ours, synonyms in SYNONYMS.items():

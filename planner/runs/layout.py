@@ -14,7 +14,7 @@ from planner.runs.clean import as_float, is_percent, number_text, plain_name
 from planner.runs.full_marks import fractions
 from planner.runs.headers import VALUES, header_of, mapped
 from planner.runs.importers.sheet import Sheet
-from planner.runs.table import OPTIONAL_NUMBERS, REQUIRED
+from planner.runs.table import ERROR, LOSS, OPTIONAL_NUMBERS, REQUIRED
 
 _TOKENS_HEADER = re.compile(
     r"(?:(?:t|v|n|tok|tokens?|vis\w*|visual_tokens)_?=?_?)?(\d+(?:_\d+)?)(?:_?(?:tok|tokens?|visual_tokens))?"
@@ -40,7 +40,10 @@ class RawTable:
 
 
 def arranged(
-    sheet: Sheet, given: Mapping[str, str] | None = None, scale: Mapping[str, float] | None = None
+    sheet: Sheet,
+    given: Mapping[str, str] | None = None,
+    scale: Mapping[str, float] | None = None,
+    kind: str = ERROR,
 ) -> tuple[Sheet, tuple[str, ...]]:
     """A sheet under our headers, its scores as fractions where their scale is sure, and remarks on what was done.
 
@@ -48,13 +51,14 @@ def arranged(
         sheet: raw cells.
         given: header by our column, as the user maps them.
         scale: full mark by task, or under "" of all scores.
+        kind: "error" or "loss"; a loss is taken as it stands.
 
     Raises:
         RunsError: a mapped header that is not there, two headers for one column, scores of unknown scale.
     """
     table = RawTable({name: list(cells) for name, cells in sheet.columns.items()}, list(sheet.rows))
-    found = mapped(list(table.columns), given or {}, sheet.origin)
-    as_error = (given or {}).get("error") == VALUES
+    found = mapped(list(table.columns), given or {}, sheet.origin, kind)
+    as_error = kind == LOSS or (given or {}).get("error") == VALUES
     used = dict(found.columns)
     others = [name for name in table.columns if name not in used.values()]
     if found.renamed:
@@ -74,10 +78,11 @@ def arranged(
         table.notes.append("no column names the LLM: runs of one size count as one LLM")
     metric = next((name for name in ("error", "score") if name in table.columns), None)
     if metric is None:
-        _melt(table, others, as_error, scale or {}, sheet)
+        _melt(table, others, kind if kind == LOSS else ERROR if as_error else "score", scale or {}, sheet)
     else:
         drop_relative(table, [metric])
-        _scaled(table, metric, found.units.get(metric, ""), scale or {}, sheet.origin)
+        if kind == ERROR:
+            _scaled(table, metric, found.units.get(metric, ""), scale or {}, sheet.origin)
     _name_sizes(table)
     return Sheet(table.columns, sheet.origin, table.rows, sheet.decimal_comma), tuple(table.notes)
 
@@ -142,23 +147,25 @@ def drop_relative(table: RawTable, names: Sequence[str]) -> None:
     table.notes.append(f"rows of percentages of another row left out: {', '.join(dropped[:6])}")
 
 
-def _melt(table: RawTable, others: Sequence[str], as_error: bool, scale: Mapping[str, float], sheet: Sheet) -> None:
+def _melt(table: RawTable, others: Sequence[str], held: str, scale: Mapping[str, float], sheet: Sheet) -> None:
     """A wide table: one column for each number of tokens, or for each task."""
     tokens = {
         name: found[1].replace("_", ".") for name in others if (found := _TOKENS_HEADER.fullmatch(header_of(name).key))
     }
     if "visual_tokens" not in table.columns and len(tokens) > 1:
-        value = "error" if as_error else "score"
+        value = "score" if held == "score" else "error"
         table.notes.append(
             f"columns {', '.join(list(tokens)[:4])}{', ...' if len(tokens) > 4 else ''} read as visual_tokens, their "
-            f"cells as {value}s" + ("" if as_error else " (map error=values for errors)")
+            f"cells as {'losses' if held == LOSS else f'{held}s'}"
+            + (" (map error=values for errors)" if held == "score" else "")
         )
         _stack(table, tokens, "visual_tokens", value, sheet)
-        _scaled(table, value, "", scale, sheet.origin)
+        if held != LOSS:
+            _scaled(table, value, "", scale, sheet.origin)
         return
     averages = [name for name in others if is_average(name)]
     tasks = {name: name for name in others if is_benchmark(header_of(name).key) and name not in averages}
-    if not tasks:
+    if not tasks or held == LOSS:
         return
     if averages:
         table.notes.append(f"averages left out: {', '.join(averages)}")

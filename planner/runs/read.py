@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import RunsError, nearest_name
+from planner.base.errors import RunsError, UnknownNameError, nearest_name
 from planner.base.quantities import format_params, shown
 from planner.runs.cells import (
     check_fraction,
+    check_loss,
     check_not_negative,
     check_params,
     check_positive,
@@ -25,9 +26,10 @@ from planner.runs.cells import (
     params,
 )
 from planner.runs.full_marks import MARKS
+from planner.runs.headers import loss_header
 from planner.runs.importers import Sheet, sheet_of
 from planner.runs.layout import arranged
-from planner.runs.table import COLUMNS, OPTIONAL_TEXTS, REQUIRED, Runs
+from planner.runs.table import COLUMNS, ERROR, KINDS, LOSS, OPTIONAL_TEXTS, REQUIRED, Runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +46,7 @@ def read_runs(
     *,
     map: Mapping[str, str] | None = None,
     scale: float | str | Mapping[str, float | str] | None = None,
+    kind: str | None = None,
 ) -> Runs:
     """Read and check measured runs from a file, a DataFrame, or what a registered importer takes.
 
@@ -54,13 +57,17 @@ def read_runs(
         map: header by column, where it does not say itself: {"visual_tokens": "budget"}. The cells of a wide table are
             called "values".
         scale: full mark of the scores: 100, "percent", "mme"; or by task: {"mme": 2800}.
+        kind: "error", fractions from 0 to 1; "loss", of any size, without a score; by default a loss where a header
+            says so, as val_loss does, else an error.
 
     Raises:
         RunsError: one sentence with the row and the column that cannot be used, and what to do.
     """
     if isinstance(table, Runs):
+        if kind not in (None, table.kind):
+            raise RunsError(f"kind: {shown(kind)} was asked for, these runs were read as of kind {table.kind!r}")
         return table
-    return read_sheet(sheet_of(table), map, full_marks(scale))
+    return read_sheet(sheet_of(table), map, full_marks(scale), kind)
 
 
 def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, ...]:
@@ -72,15 +79,21 @@ def validate(table: str | os.PathLike[str] | pd.DataFrame | Runs) -> tuple[str, 
     return read_runs(table).remarks
 
 
-def read_sheet(sheet: Sheet, map: Mapping[str, str] | None = None, scale: Mapping[str, float] | None = None) -> Runs:
+def read_sheet(
+    sheet: Sheet,
+    map: Mapping[str, str] | None = None,
+    scale: Mapping[str, float] | None = None,
+    kind: str | None = None,
+) -> Runs:
     """Build `Runs` from raw cells, or say in one sentence which cells are wrong."""
-    sheet, arrangements = arranged(sheet, map, scale)
+    kind = _kind(sheet, kind, scale)
+    sheet, arrangements = arranged(sheet, map, scale, kind)
     columns, origin = sheet.columns, sheet.origin
 
     def row_name(i: int) -> str:
         return sheet.rows[i]
 
-    _check_header(columns, origin)
+    _check_header(columns, origin, kind)
     count = len(columns["llm"])
     if count == 0:
         raise RunsError(f"{origin} has a header but no runs; expected one line per run")
@@ -118,7 +131,7 @@ def read_sheet(sheet: Sheet, map: Mapping[str, str] | None = None, scale: Mappin
         if not name:
             problems.append(cell_error(i, "llm", "the cell is empty; name the language model"))
     metric = "error" if "error" in columns else "score"
-    value = numbers(metric, check_fraction(metric), number)
+    value = numbers(metric, check_loss if kind == LOSS else check_fraction(metric), number)
     runs = Runs(
         llm=llm,
         llm_params=numbers("llm_params", check_params, params),
@@ -128,6 +141,7 @@ def read_sheet(sheet: Sheet, map: Mapping[str, str] | None = None, scale: Mappin
         samples=numbers("samples", check_positive, number) if "samples" in columns else None,
         text_tokens=numbers("text_tokens", check_not_negative, number) if "text_tokens" in columns else None,
         **{name: texts(name) for name in OPTIONAL_TEXTS if name in columns},
+        kind=kind,
     )
     if problems:
         raise _all(problems, origin)
@@ -168,7 +182,19 @@ def _all(problems: list[RunsError], origin: str) -> RunsError:
     return RunsError(f"{first}; also: {'; '.join(others)}{more}", row=first.row, column=first.column)
 
 
-def _check_header(columns: Mapping[str, list[Any]], origin: str) -> None:
+def _kind(sheet: Sheet, kind: str | None, scale: Mapping[str, float] | None) -> str:
+    """What the table holds, as it is said or as a header says it. Raises UnknownNameError, RunsError."""
+    if kind not in (None, *KINDS):
+        raise UnknownNameError("kind of measurement", kind, KINDS)
+    if kind is None:
+        ours = {"error", "score"} & set(sheet.columns)
+        kind = LOSS if not ours and loss_header(list(sheet.columns)) is not None else ERROR
+    if kind == LOSS and scale:
+        raise RunsError(f"{sheet.origin}: scale= names a full mark, and a loss has none; leave it out", column="error")
+    return kind
+
+
+def _check_header(columns: Mapping[str, list[Any]], origin: str, kind: str) -> None:
     for name in REQUIRED:
         if name not in columns:
             near = nearest_name(name, [column for column in columns if column and column not in COLUMNS])
@@ -181,6 +207,10 @@ def _check_header(columns: Mapping[str, list[Any]], origin: str) -> None:
     both = [name for name in ("error", "score") if name in columns]
     if len(both) == 2:
         raise RunsError(f"{origin}: has both 'error' and 'score'; keep one (score = 1 - error)", column="error")
+    if kind == LOSS and both != ["error"]:
+        raise RunsError(
+            f"{origin}: a column 'loss' or 'error' is needed for losses (columns: {_listed(columns)})", column="error"
+        )
     if not both:
         raise RunsError(
             f"{origin}: a column 'error' or 'score' is needed, a fraction from 0 to 1 (columns: {_listed(columns)})",

@@ -20,6 +20,9 @@ FloatArray = NDArray[np.float64]
 REQUIRED = ("llm", "llm_params", "visual_tokens")
 OPTIONAL_NUMBERS = ("error_se", "samples", "text_tokens")
 OPTIONAL_TEXTS = ("task", "compressor", "source", "note", "seed")
+ERROR, LOSS = "error", "loss"
+KINDS = (ERROR, LOSS)
+"""What the column `error` may hold: fractions, of which a score is the rest, or losses, of any size."""
 COLUMNS = (*REQUIRED, "error", "score", *OPTIONAL_NUMBERS, *OPTIONAL_TEXTS)
 
 
@@ -34,7 +37,7 @@ class Runs:
     visual_tokens: FloatArray
     """Visual tokens per image that enter the LLM."""
     error: FloatArray
-    """Average downstream error, 0 to 1."""
+    """Average downstream error, 0 to 1; of kind "loss", a loss."""
     error_se: FloatArray | None = None
     """Standard error of `error`."""
     samples: FloatArray | None = None
@@ -46,6 +49,8 @@ class Runs:
     source: tuple[str, ...] | None = None
     note: tuple[str, ...] | None = None
     seed: tuple[str, ...] | None = None
+    kind: str = ERROR
+    """"error" or "loss"."""
     remarks: tuple[str, ...] = ()
     """What reading the table left out or merged, in sentences."""
 
@@ -60,7 +65,8 @@ class Runs:
             name: getattr(self, name) for name in ("llm_params", "visual_tokens", "error", "error_se", "samples")
         }
         columns = {"llm": self.llm} | {name: column.tolist() for name, column in numbers.items() if column is not None}
-        rows = [repr(tuple(columns)), *sorted(map(repr, zip(*columns.values(), strict=True)))]
+        kind = [] if self.kind == ERROR else [self.kind]
+        rows = [*kind, repr(tuple(columns)), *sorted(map(repr, zip(*columns.values(), strict=True)))]
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def take(self, keep: Sequence[int] | NDArray[Any]) -> Runs:

@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.base.files import write_text
 from planner.base.suffix import has_suffix, wrong_suffix
-from planner.runs.table import Runs
+from planner.runs.table import ERROR, LOSS, Runs
 
 SUFFIX = ".csv"
 
@@ -27,7 +27,7 @@ def write_runs(runs: Runs, path: str | os.PathLike[str], *, overwrite: bool = Fa
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = runs.columns()
-    writer.writerow(columns)
+    writer.writerow([LOSS if name == ERROR and runs.kind == LOSS else name for name in columns])
     for row in zip(*columns.values(), strict=True):
         writer.writerow([_plain(value) for value in row])
     return write_text(path, text.getvalue(), overwrite=overwrite)

@@ -11,6 +11,7 @@ from planner.laws.forms import get_form
 from planner.laws.intervals import Interval
 from planner.laws.joint import JointFit
 from planner.laws.lack_of_fit import lack_of_fit
+from planner.runs.table import LOSS
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -86,6 +87,8 @@ def _misfits(law: Law) -> Iterator[Block]:
     for tested in lack_of_fit(law):
         if tested.found:
             yield Paragraph((sentence(tested.sentence, "lack of fit"),), "warn")
+        if tested.note:
+            yield from remarks("note", (tested.note,))
 
 
 def _status(law: Law) -> Line:
@@ -129,7 +132,8 @@ def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterato
     yield parameter_table(law, intervals)
     if law.rss is not None and law.rmse is not None:
         rss, rmse = v.significant(law.rss, "sum of squared residuals"), v.significant(law.rmse, "RMSE", "error")
-        how = foreign(f"{law.loss}, weights: {law.weighting}", "how it was fitted")
+        taken = f", {law.error_se}" if law.weighting == "error_se" else ""
+        how = foreign(f"{law.loss}, weights: {law.weighting}{taken}", "how it was fitted")
         yield Paragraph(line(v.count(law.n_runs, "runs"), " runs, RSS ", rss, ", RMSE ", rmse, ", ", how))
     if law.llm_params_levels:
         sizes = joined([v.params(size, "measured size") for size in law.llm_params_levels], ", ")
@@ -144,6 +148,8 @@ def _facts(law: FittedLaw) -> Iterator[tuple[Inline, Line]]:
         unit = Value(f"{law.n_unit_params:g}", law.n_unit_params, "unit of N", "parameters")
     yield "N", line(foreign(law.n_basis, "what N counts"), " LLM parameters in units of one ", unit)
     yield "T", line(foreign(law.t_convention, "what T counts"))
+    if law.predicts == LOSS:
+        yield "Y", line("a loss, of any size: no score stands beside it")
     for title, names in (("LLMs", law.llms), ("task", law.tasks), ("compressor", law.compressors)):
         if names:
             yield title, joined([foreign(name, title) for name in names], ", ")

@@ -14,13 +14,13 @@ _SIDES = {"min": "fewest", "max": "most"}
 def optimum_story(optimum: ContinuousOptimum) -> Document:
     """The optimum, its interval, and how it was found."""
     size, tokens = v.params(optimum.llm_params, "parameters of the LLM"), v.visual_tokens(optimum.visual_tokens)
-    error = line(v.error(optimum.predicted_error))
+    error = line(v.predicted(optimum.predicted_error, optimum.predicts))
     if optimum.score is not None:
         error = line(error, ", score ", v.score(optimum.predicted_error))
     return Document(
         kind="optimum",
         title="Continuous optimum",
-        heading=line(size, " parameters with ", tokens, ", predicted error ", error),
+        heading=line(size, " parameters with ", tokens, f", predicted {optimum.predicts} ", error),
         opening=tuple(_opening(optimum)),
         sections=(),
         opening_title="How sure it is",

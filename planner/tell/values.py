@@ -40,8 +40,14 @@ def share(part: float, whole: float, what: str, strong: bool = False) -> Value:
     return Value(format_percent(part, whole), part / whole if whole else 0.0, what, "share", strong)
 
 
-def error(value: float, what: str = "predicted error", strong: bool = False) -> Value:
-    return Value(format_fraction(value), value, what, "error, 1 - score", strong)
+def error(value: float, what: str = "predicted error", strong: bool = False, predicts: str = "error") -> Value:
+    """An error, or a loss of a law that predicts one."""
+    return Value(format_fraction(value), value, what, "error, 1 - score" if predicts == "error" else predicts, strong)
+
+
+def predicted(value: float, predicts: str, of: str = "", strong: bool = False) -> Value:
+    """A predicted error, or loss; `of` says of what."""
+    return error(value, f"predicted {predicts}{f' of {of}' if of else ''}", strong, predicts)
 
 
 def significant(value: float, what: str, unit: str = "") -> Value:

@@ -12,7 +12,7 @@ import pytest
 
 import planner
 from planner.base.errors import RunsError
-from planner.laws.averaging import fit_average
+from planner.laws.averaging import fit_average, mix
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.intervals import identifiable
 
@@ -149,6 +149,50 @@ def test_samples_weigh_by_their_binomial_variance() -> None:
     assert runs.samples is not None
     assert len(np.unique(law.data.weights)) > 1
     assert fitted("samples.csv", weights="equal").params != law.params
+
+
+LOSSES = TABLES / "loss_nats.csv"
+
+
+def test_losses_are_read_only_as_losses() -> None:
+    with pytest.raises(RunsError, match=r"errors from 2\.2641 to 3\.7675 are above 1: .* say kind='loss'"):
+        planner.read_runs(LOSSES)
+    runs = planner.read_runs(LOSSES, kind="loss")
+    law = planner.fit(runs, n_unit_params=1)
+    truth = {"A": 482, "alpha": 0.3478, "B": 2085, "beta": 0.3658, "D": 1.82}
+    assert law.params == pytest.approx(truth, rel=5e-3)  # four digits after the point
+    assert law.predicts == "loss"
+    assert law.predict(74e6, 1e9) > 3.7  # nothing is cut at 1
+    assert FittedLaw.from_dict(law.to_dict()).predicts == "loss"
+    assert planner.compare(runs)[0].law.form == "additive"
+    assert planner.holdout(runs).law.predicts == "loss"
+    with pytest.raises(RunsError, match="scale= names a full mark, and a loss has none"):
+        planner.read_runs(LOSSES, kind="loss", scale=100)
+
+
+def test_a_plan_by_a_loss_has_no_score(tmp_path: Path) -> None:
+    """Losses below 1 too: nothing but the law says that they are none of errors."""
+    path = tmp_path / "runs.csv"
+    rows = [f"m{n},{n}e9,{t},{0.3 + 0.2 / n**0.3 + 0.3 / t**0.5}" for n in (1, 2, 4, 8) for t in (4, 16, 64, 256)]
+    path.write_text("\n".join(["llm,llm_params,visual_tokens,val_loss", *rows]))
+    runs = planner.read_runs(path)
+    assert (runs.kind, runs.remarks) == ("loss", ("columns read: val_loss as error",))
+    planner.runs.write_runs(runs, tmp_path / "again.csv")
+    again = planner.read_runs(tmp_path / "again.csv")
+    assert (again.kind, again.error.tolist()) == ("loss", runs.error.tolist())
+    for law in (fit_average(runs), planner.fit(runs)):
+        plan = planner.plan(law, budget="20 TFLOPs", query_tokens=50, generated_tokens=32, llms=["qwen1.5"])
+        best = plan.to_dict()["best"]
+        assert (plan.best.score, best["score"], best["predicts"]) == (None, None, "loss")
+        assert 0.3 < plan.best.error < 1
+        assert "predicted loss 0." in str(plan)
+        assert "score" not in str(plan)
+    optimum = planner.optimum(planner.fit(runs), budget="20 TFLOPs", query_tokens=50, generated_tokens=32)
+    assert (optimum.score, "predicted loss" in str(optimum)) == (None, True)
+    with pytest.raises(planner.InputError, match="all predict an error, or all a loss"):
+        mix({"a": (planner.fit(runs), 0.5), "b": (planner.load_law("ocr"), 0.5)})
+    with pytest.raises(planner.InputError, match="next runs are ranked by errors between 0 and 1"):
+        planner.next_run(planner.fit(runs), budget="20 TFLOPs", workload=planner.Workload(50, 32), llms=["qwen1.5"])
 
 
 def test_equal_scatter_gives_equal_estimates_whatever_the_stated_errors() -> None:

@@ -149,6 +149,7 @@ def fit_joint(
         facts = {
             "n_unit_params": float(n_unit_params),
             "weighting": weighting,
+            "predicts": table.kind,
             "vision": vision,
             "runs_sha256": hashlib.sha256("".join(f"{g.name} {g.runs.sha256()} " for g in groups).encode()).hexdigest(),
         }

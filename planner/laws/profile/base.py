@@ -3,6 +3,9 @@
 The interval of q at level p holds every q0 for which the best fit with q = q0 has RSS <= RSS_min (1 + F / dof), F the
 p-quantile of Fisher's F with (1, dof) degrees of freedom, dof = runs - parameters of the form.
 
+Where the noise is known (absolute standard errors), its variance stands in the place of RSS_min / dof, and F is
+chi-square of one degree of freedom.
+
 An end that only a bound cuts off is *open*: the data alone do not close it. Open ends are NaN here and null in JSON.
 """
 
@@ -54,14 +57,11 @@ class Profiler(ABC):
     dof: int
     """Runs less parameters."""
     noise_variance: float
-    """Weighted RSS / dof: the variance of a run of mean weight."""
+    """Variance of a run of mean weight: weighted RSS / dof, or what absolute standard errors say."""
     t_squared: float
-    """Quantile of F(1, dof): the squared two-sided t quantile."""
-
-    @property
-    def rss_level(self) -> float:
-        """The largest weighted RSS in the region."""
-        return self.noise_variance * (self.dof + self.t_squared)
+    """Quantile of F(1, dof), the squared two-sided t quantile; of chi-square where the noise is known."""
+    rss_level: float
+    """The largest weighted RSS in the region: RSS_min + t_squared noise_variance."""
 
     def parameters(self) -> dict[str, Interval]:
         """The interval of every parameter of the form; of a fixed one, the value itself."""

@@ -72,11 +72,11 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
     marks.sort(key=lambda mark: ("over", "beside", "next", "").index(mark.standing) + 4 * (mark.ring == "pick"))
     ends = [end for mark in marks for end in (mark.y, mark.low, mark.high) if end is not None]
     scored = line(", ", Value("1", 1, "the highest score"), " - score") if plan.best.score is not None else ()
-    y = linear_axis(line("predicted error", scored), ends, _error_tick)
+    y = linear_axis(line(f"predicted {plan.best.predicts}", scored), ends, _error_tick)
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     return Chart(
         key="frontier",
-        caption=line(f"frontier: the least error for the {limit.of_one}", _others_bind(plan)),
+        caption=line(f"frontier: the least {plan.best.predicts} for the {limit.of_one}", _others_bind(plan)),
         alt=_told(plan, limit),
         x=x,
         y=y,
@@ -171,9 +171,10 @@ def _others(plan: Plan, table: CandidateTable, told: list[Candidate], everything
             continue
         way = f" ({compressor})" if several else ""
         count = "1 visual token" if tokens == 1 else f"{tokens:.0f} visual tokens"
-        score = score_of(error)
+        score = score_of(error, plan.best.predicts)
         scored = "" if score is None else f", score {format_score(score)}"
-        text = f"{name} with {count}{way}: error {format_fraction(error)}{scored}, {title}{limit.show(cost)}"
+        height = f"{plan.best.predicts} {format_fraction(error)}{scored}"
+        text = f"{name} with {count}{way}: {height}, {title}{limit.show(cost)}"
         tip = (Value(text, error, "predicted error"),)
         standing = "beside" if fits else "over"
         yield Mark(cost, error, "circle", tip, series=name, standing=standing, weight=tokens)
@@ -231,10 +232,10 @@ def _told(plan: Plan, limit: Limit) -> Line:
 
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     if len(plan.frontier) == 1:
-        told = line("One configuration stands on the frontier: ", named(best), ", error ", error(best), ".")
+        told = line("One configuration stands on the frontier: ", named(best), f", {best.predicts} ", error(best), ".")
     else:
         told = line(
-            "The error falls from ", error(first), " at ", at(first), " to ", error(best), " at ", at(best),
+            f"The {best.predicts} falls from ", error(first), " at ", at(first), " to ", error(best), " at ", at(best),
             ", which is the pick. The limit is ", allowed, ".",
         )  # fmt: skip
     if plan.next_up is not None:

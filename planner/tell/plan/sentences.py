@@ -103,7 +103,11 @@ def _model(candidate: Candidate, strong: bool = False, name_max: int = TEXT_MAX)
 
 def error_line(candidate: Candidate) -> Line:
     """ "error 0.5019, score 49.8 %"."""
-    return line("error ", v.error(candidate.error, f"predicted error of {candidate}"), _score(candidate))
+    return line(
+        f"{candidate.predicts} ",
+        v.predicted(candidate.error, candidate.predicts, str(candidate)),
+        _score(candidate),
+    )
 
 
 def _score(candidate: Candidate) -> Line:
@@ -116,9 +120,17 @@ def prediction(candidate: Candidate) -> Line:
     """Its error with the interval, and its score; () without a law."""
     if candidate.predicted_error is None:
         return ()
-    told, between = line("predicted error ", v.error(candidate.error)), ", "
+    told, between = (
+        line(
+            f"predicted {candidate.predicts} ",
+            v.predicted(candidate.error, candidate.predicts),
+        ),
+        ", ",
+    )
     if candidate.interval is not None:
-        told = line(told, ", ", v.interval_title(), " ", v.interval(*candidate.interval, "the predicted error"))
+        told = line(
+            told, ", ", v.interval_title(), " ", v.interval(*candidate.interval, f"the predicted {candidate.predicts}")
+        )
         between = "; "
     return told if candidate.score is None else line(told, f"{between}score ", v.score(candidate.error))
 
@@ -161,7 +173,7 @@ def why_line(plan: Plan) -> Line:
     """Why it is the pick: among how many it has the least error, how far the next one is, how sure that is; or among
     how many it costs least."""
     best, kind = plan.best, plan.cost_kind
-    least = f"{'most' if kind.at_least else 'least'} {kind.title}" if plan.by_cost else "least error"
+    least = f"{'most' if kind.at_least else 'least'} {kind.title}" if plan.by_cost else f"least {plan.best.predicts}"
     tried = v.count(plan.candidates_count, "candidates that were compared")
     fitting = v.count(plan.fitting_count, "candidates that keep every limit")
     alone = plan.fitting_count == 1
@@ -177,7 +189,7 @@ def why_line(plan: Plan) -> Line:
         gap = second.error - best.error
         far = line(v.error(gap, "error of the next above that of the pick"), " worse")
         parts.append(line("next: ", named(second), _compressor(second, best), ", ",
-                          far if gap > _NO_GAP else "equal in error"))  # fmt: skip
+                          far if gap > _NO_GAP else f"equal in {best.predicts}"))  # fmt: skip
     if best.probability_best is not None:
         parts.append(line("probability of being best: ", v.odds(best.probability_best, "probability of being best")))
     return _semicolons(parts)

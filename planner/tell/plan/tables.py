@@ -31,7 +31,7 @@ def best_table(plan: Plan) -> Table:
 def frontier_table(plan: Plan) -> Table:
     """The candidates that no cheaper one beats, cheapest first."""
     marked = plan.frontier.index(plan.best) if plan.best in plan.frontier else None
-    caption = line(f"frontier: the least error for the {plan.limits[0].limit.of_one}")
+    caption = line(f"frontier: the least {plan.best.predicts} for the {plan.limits[0].limit.of_one}")
     return candidate_table(caption, plan.frontier, plan, marked)
 
 
@@ -84,7 +84,7 @@ def candidate_table(
     named = differ | models if ways else models | differ
     columns: dict[str | Value, list[Line]] = {name: [line(cell) for cell in cells] for name, cells in named.items()}
     if not plan.by_cost:
-        columns["error"] = [line(v.error(one.error, f"predicted error of {one}")) for one in rows]
+        columns[plan.best.predicts] = [line(v.predicted(one.error, one.predicts, str(one))) for one in rows]
     if all(one.score is not None for one in rows):
         columns["score"] = [line(v.score(one.error, f"predicted score of {one}")) for one in rows]
     intervals = [one.interval for one in rows if one.interval is not None]

@@ -80,7 +80,7 @@ def law_over_flops(law: Law, query_tokens: int = 50, generated_tokens: int = 0, 
         axes.plot(best[0], best[1], color="black", linestyle=":", linewidth=2.0, label="optimum", zorder=3)
     axes.set_ylim(*_error_limits(law, limits, np.asarray(law.predict(sizes[:, None], tokens)), tokens >= levels[0]))
     flops_axis(axes, f"FLOPs of one request, 2 N (Q + V + G) with Q = {query_tokens}, G = {generated_tokens}")
-    axes.set_ylabel("average error, 1 - score (0 to 1)")
+    axes.set_ylabel("average error, 1 - score (0 to 1)" if law.predicts == "error" else f"average {law.predicts}")
     lines: Rows = [(Line2D([], [], color="0.3", linewidth=1.6), "law")]
     if tokens[0] < levels[0]:
         lines.append((Line2D([], [], color="0.3", linewidth=1.2, linestyle="--"), "law, V not measured"))

@@ -65,7 +65,7 @@ def law_chart(plan: Plan) -> Chart:
         curves.append(Curve(tuple(zip(grid.tolist(), error.tolist(), strict=True)), "pick" if mine else "law", label))
     runs = _runs(law, sizes)
     low_end, high_end = best.interval or (None, None)
-    tip = line("the pick: ", named(best), ", error ", v.error(best.error))
+    tip = line("the pick: ", named(best), f", {best.predicts} ", v.predicted(best.error, best.predicts))
     hollow = bool(law.outside(pick_params, best.visual_tokens))
     pick = Mark(float(best.visual_tokens), best.error, "circle", tip, hollow, low_end, high_end, "pick")
     x = log_axis(
@@ -75,7 +75,7 @@ def law_chart(plan: Plan) -> Chart:
         at=_apart(sorted({*tokens})),
     )
     heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.error]
-    y = linear_axis(line("average error"), heights, lambda value: v.error(value, "on the axis: error"))
+    y = linear_axis(line(f"average {best.predicts}"), heights, lambda value: v.error(value, "on the axis: error"))
     legend: list[tuple[str, Line]] = [("line", line("the law, a line for each size N"))]
     legend += [("dot", line("measured runs"))] * bool(runs)
     legend += [("ring", line("the pick"))]
@@ -125,7 +125,14 @@ def _runs(law: Law, sizes: list[float]) -> tuple[Mark, ...]:
     for n, t, y in zip(law.data.n * law.n_unit_params, law.data.t, law.data.y, strict=True):
         if any(abs(n - size) <= 1e-6 * size for size in sizes):
             size, tokens = v.params(float(n), "size of a run"), v.tokens(float(t), "visual tokens of a run")
-            tip = line("measured: ", size, " with ", tokens, ", error ", v.error(float(y), "measured error"))
+            tip = line(
+                "measured: ",
+                size,
+                " with ",
+                tokens,
+                f", {law.predicts} ",
+                v.error(float(y), f"measured {law.predicts}", predicts=law.predicts),
+            )
             found.append(Mark(float(t), float(y), "dot", tip))
     return tuple(found)
 

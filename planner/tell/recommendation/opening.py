@@ -52,24 +52,28 @@ def _reason(plan: Plan) -> Line:
             "Of the ", fitting, " configurations that keep ", under, ", it has the ", least, cost, ". ", compared,
             " were compared in all, by cost alone: no law ranks them, and nothing is said of their quality.",
         )  # fmt: skip
-    error = v.error(best.error, strong=True)
+    error = v.predicted(best.error, best.predicts, strong=True)
     sure = (
-        line(" (", v.level(), " interval ", v.interval(*best.interval, "the predicted error"), ")")
+        line(" (", v.level(), " interval ", v.interval(*best.interval, f"the predicted {best.predicts}"), ")")
         if best.interval
         else ()
     )
     scored = () if best.score is None else line(", a score of ", v.score(best.error))
     return line(
-        "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted error, ", error, sure,
-        scored, ". ", compared, " were compared in all.",
+        "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted ", best.predicts, ", ",
+        error, sure, scored, ". ", compared, " were compared in all.",
     )  # fmt: skip
+
+
+def _what(best: Candidate) -> str:
+    return "Predicted error (one minus the average score)" if best.predicts == "error" else f"Predicted {best.predicts}"
 
 
 def _figures(plan: Plan) -> list[tuple[str, Line]]:
     best = plan.best
     found: list[tuple[str, Line]] = []
     if not plan.by_cost:
-        found.append(("Predicted error (one minus the average score)", (v.error(best.error, strong=True),)))
+        found.append((_what(best), (v.predicted(best.error, best.predicts, strong=True),)))
     if best.score is not None:
         found.append(("Predicted score", (v.score(best.error, strong=True),)))
     if not plan.by_cost and not_known(plan.law, plan.tried.released):
