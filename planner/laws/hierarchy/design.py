@@ -104,7 +104,11 @@ def side(layout: Layout, cells: CellColumns, books: Mapping[str, Book]) -> tuple
     for grouping in layout.groupings:
         for column in grouping.columns:
             keys[grouping.at] = (keys[grouping.at] << _BITS) + codes[column]
-    values = np.array([effect.values(cells) for effect in layout.effects]).reshape(len(layout.effects), n)
+    masks = {only: only.mask(cells) for only in {effect.only for effect in layout.effects}}
+    covariates = {of: of(cells) for of in {effect.covariate for effect in layout.effects}}
+    values = np.zeros((len(layout.effects), n))
+    for row, effect in zip(values, layout.effects, strict=True):
+        np.copyto(row, covariates[effect.covariate], where=masks[effect.only])
     return Side(keys, values, in_tokens(cells), codes["task"]), books
 
 

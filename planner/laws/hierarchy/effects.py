@@ -57,19 +57,11 @@ class Effect:
     covariate: Callable[[CellColumns], FloatArray] = constant
     """What the effect multiplies."""
     only: Only = EVERYWHERE
+    """Where it applies; elsewhere it is 0."""
     smooth: bool = False
     """Whether it is a curve in t."""
     fixed_sd: float | None = None
     """Standard deviation that is given, not estimated: a weak prior."""
-
-    def values(self, cells: CellColumns) -> FloatArray:
-        """What the effect of its group is multiplied with, of each cell: 0 where it does not apply."""
-        return np.where(self.only.mask(cells), self.covariate(cells), 0.0)
-
-    @property
-    def within_task(self) -> bool:
-        """Whether two cells of different tasks never share a group."""
-        return "task" in self.groups
 
 
 EFFECTS: tuple[Effect, ...] = (
