@@ -31,6 +31,7 @@ laws: $(VENV)/.main            ## fit the shipped laws again from fitted_laws/ru
 	$(BIN)/python -m fitted_laws.make_laws
 	$(BIN)/python -m fitted_laws.make_known
 	$(BIN)/python -m fitted_laws.make_variances
+	$(BIN)/python -m fitted_laws.make_transfer
 
 docs: $(VENV)/.test            ## write docs/cli.md and docs/api.md again from the code
 	$(BIN)/python docs/make_reference.py

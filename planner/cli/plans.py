@@ -84,6 +84,9 @@ def plan(
         str, typer.Option(help="quecc, tokenpacker, average-pool, none; several by commas.")
     ] = DEFAULT_COMPRESSOR,
     connector: Connector = DEFAULT_CONNECTOR,
+    as_measured: Annotated[
+        str, typer.Option(help="Count as measured, though the names differ: some of compressor,family,recipe.")
+    ] = "",
     convention: Annotated[str, typer.Option(help="full (every stage), paper (2N(Q+V+G), LLM only) or torch.")] = "full",
     prompt_order: Annotated[
         str, typer.Option(help="image-first, text-first (query pass free), or both by commas.")
@@ -133,6 +136,7 @@ def plan(
         price_per_hour=price_per_hour,
         latency_source=latency_source,
         rank_by=rank_by,
+        as_measured=as_measured,
     )
     if output is not None:
         result.save(output, overwrite=force)

@@ -50,10 +50,15 @@ class Answer:
     low: FloatArray
     """Lower end of the 95 % interval of each, shape (Q,)."""
     high: FloatArray
-    not_worse: NDArray[np.bool_]
-    """Which cannot be told at 95 % from being as good as the reference, shape (Q,)."""
+    gap_low: FloatArray
+    """Lower end of the 95 % interval of each error minus that of the reference, shape (Q,)."""
     draws: FloatArray | None
     """Joint draws of the errors, shape (DRAWS, Q); None where there are none to give."""
+
+    @property
+    def not_worse(self) -> NDArray[np.bool_]:
+        """Which cannot be told at 95 % from being as good as the reference, shape (Q,)."""
+        return self.gap_low <= _ROUNDING
 
 
 class Uncertainty(Protocol):
@@ -92,7 +97,7 @@ class OneForm:
             draws = posterior(self.law, DRAWS, seed=asked.seed).predict(n, t)
         except FitError:  # errors that do not fall as the form says: the law's own status says so
             draws = None
-        return Answer(low, high, gap <= _ROUNDING, draws)
+        return Answer(low, high, gap, draws)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class OneOfJointFit:
         n, t, best = asked.llm_params, asked.visual_tokens, asked.reference
         low, high = joint_interval(self.law, n, t, LEVEL)
         gap, _ = joint_difference(self.law, n, t, (float(n[best]), float(t[best])), LEVEL)
-        return Answer(low, high, gap <= _ROUNDING, None)
+        return Answer(low, high, gap, None)
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ class Mixed:
         centre = np.sum(weights * (lows + highs) / 2, axis=0)
         half = np.sqrt(np.sum((weights * (highs - lows) / 2) ** 2, axis=0))
         best = asked.reference
-        return Answer(centre - half, centre + half, centre - half <= (centre + half)[best] + _ROUNDING, None)
+        return Answer(centre - half, centre + half, centre - half - (centre + half)[best], None)
 
 
 def uncertainty(law: Law) -> Uncertainty | None:
@@ -175,7 +180,7 @@ def _from_draws(draws: FloatArray, reference: int) -> Answer:
     tail = (1 - LEVEL) / 2
     ordered = np.sort(draws, axis=0)
     gap = _quantile(np.sort(draws - draws[:, [reference]], axis=0), tail)
-    return Answer(_quantile(ordered, tail), _quantile(ordered, 1 - tail), gap <= _ROUNDING, draws)
+    return Answer(_quantile(ordered, tail), _quantile(ordered, 1 - tail), gap, draws)
 
 
 def _quantile(ordered: FloatArray, share: float) -> FloatArray:

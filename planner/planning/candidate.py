@@ -68,11 +68,14 @@ class Candidate:
     quantities: Mapping[str, float] = field(hash=False)
     """What the limits look at, by name with unit ("total_flops", "ttft_s")."""
     interval: tuple[float, float] | None = None
-    """95 % interval of the predicted error, over every form that the runs allow; None where the law has no runs,
-    or none of the released models that it ranks."""
+    """95 % interval of the predicted error, over every form that the runs allow and what transfer adds; None where the
+    law has no runs, or where they name no model and released ones are ranked."""
     probability_best: float | None = None
     """Probability that no candidate under the budget has a smaller error; None for a law of a joint fit, and
     where there is no interval."""
+    interval_parts: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Half-widths of the interval by what they are of, in error: the law, and what the candidate is other than the law
+    was measured on ("compressor", "family", "recipe"); their squares add up. {} where the law is all."""
     expected_regret: float | None = None
     """How much larger its error is expected to be than that of the best candidate under the budget."""
     connector: Connector = field(default_factory=Mlp)

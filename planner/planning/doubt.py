@@ -1,4 +1,12 @@
-"""How sure each candidate's error is: intervals, odds, ties, asked once for every (law, LLM, T) that fits."""
+"""How sure each candidate's error is: intervals, odds, ties, asked once for every (law, LLM, T) that fits.
+
+Where a candidate is other than what its law was measured on, what that is known to change (`planner.planning.transfer`)
+is added: with h the half-width of its 95 % interval,
+
+    high = error + sqrt((high of the law - error)^2 + h^2),   low and gaps likewise
+
+and to the law's joint draws, behind odds and regret, joint draws of it.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +21,18 @@ from planner.laws.combined import Law
 from planner.laws.uncertainty import DRAWS, Asked, uncertainty
 from planner.planning.distinct import distinct_rows
 from planner.planning.table import CandidateTable
+from planner.planning.transfer.effects import Effects
+from planner.planning.transfer.transfer import COMPRESSOR, Transfer
 
 FloatArray = NDArray[np.float64]
 
 EQUAL_ERRORS = 5e-4
 """Expected errors that differ by less than this read as one number: of these the more probable candidate is named."""
+EQUAL_SHARE = 0.2
+"""So do errors that differ by less than this share of the standard deviation of what their difference is in doubt by,
+as candidates are other than what the law was measured on."""
+LAW = "law"
+"""Of the parts of an interval, that of the law."""
 _ROUNDING = 1e-12
 
 
@@ -34,10 +49,19 @@ class Doubt:
     expected_regret: FloatArray
     tied: NDArray[np.bool_]
     """Whether the point is statistically tied with the best."""
+    law_half_width: FloatArray
+    """Half of the law's own 95 % interval."""
+    effects: Effects
+    """What else the interval is made of."""
 
     @classmethod
     def of(
-        cls, laws: Sequence[Law], law_index: NDArray[np.intp], table: CandidateTable, asked: NDArray[np.bool_]
+        cls,
+        laws: Sequence[Law],
+        law_index: NDArray[np.intp],
+        table: CandidateTable,
+        asked: NDArray[np.bool_],
+        transfer: Transfer,
     ) -> Doubt:
         """Ask every law of its candidates.
 
@@ -51,10 +75,11 @@ class Doubt:
             law_index: which of them a candidate rests on, shape (rows,).
             table: the candidates.
             asked: which of them, shape (rows,).
+            transfer: what the candidates are beside what the laws were measured on.
         """
         point_of_row = np.full(len(table), -1)
         none = np.zeros(0)
-        nothing = cls(point_of_row, none, none, none, none, np.zeros(0, bool))
+        nothing = cls(point_of_row, none, none, none, none, np.zeros(0, bool), none, Effects.none(0))
         rows = np.flatnonzero(asked)
         if not len(rows):
             return nothing
@@ -63,13 +88,14 @@ class Doubt:
             return nothing
         names, label = np.unique(np.array([llm.name for llm in table.llms]), return_inverse=True)
         whose = label[table.llm_index]
-        first, point_of_row[rows] = distinct_rows(law_index[rows], whose[rows], table.visual_tokens[rows])
+        first, point_of_row[rows], effects = _points(laws, law_index[rows], whose[rows], transfer.at(rows))
         points = rows[first]
         owner, n, t = law_index[points], table.llm_params[points], table.visual_tokens[points]
         error, llm = table.predicted_error[points], names[whose[points]]
         best = int(np.argmin(error))
         low, high, tied = np.empty(len(n)), np.empty(len(n)), np.zeros(len(n), bool)
         draws: FloatArray | None = np.empty((DRAWS, len(n)))
+        wide = effects.half_width_95
         for index, one in enumerate(known):
             mine = np.flatnonzero(owner == index)
             if one is None or not len(mine):
@@ -78,21 +104,27 @@ class Doubt:
             answer = one.ask(Asked(n[mine], t[mine], llm[mine], reference, seed=index))
             low[mine], high[mine] = answer.low, answer.high
             if index == owner[best]:
-                tied[mine] = answer.not_worse
+                gap = error[mine] - error[best]
+                tied[mine] = _below(gap, answer.gap_low, wide * effects.sd_of_difference(best)[mine]) <= _ROUNDING
             if answer.draws is None or draws is None:
                 draws = None
             else:
                 draws[:, mine] = answer.draws
+        half = (high - low) / 2
+        low, high = _below(error, low, wide * effects.sd), -_below(-error, -high, wide * effects.sd)
         foreign = owner != owner[best]
         tied[foreign] = low[foreign] <= high[best]
         odds = regret = np.full(len(n), np.nan)
         if draws is not None:
+            if effects:
+                draws += effects.draws(DRAWS, seed=len(laws))
             above = draws - draws.min(axis=1, keepdims=True)
             odds, regret = (above <= _ROUNDING).mean(axis=0), above.mean(axis=0)
-            odds, regret, low, high = _alike(owner, n, t, error, odds, regret, low, high)
+            kind = transfer.at(points).kinds() if effects else np.zeros(len(n), np.intp)
+            odds, regret, low, high, half = _alike((owner, n, t, error, kind), odds, regret, low, high, half)
             if len(n) > 1:
                 odds = np.minimum(odds, 1 - 1 / DRAWS)  # draws tell no more
-        return cls(point_of_row, low, high, odds, regret, tied)
+        return cls(point_of_row, low, high, odds, regret, tied, half, effects)
 
     def led_by_the_pick(self, ranking: NDArray[np.intp], errors: FloatArray) -> tuple[int, NDArray[np.intp]]:
         """The row to name, and a ranking by expected errors with it moved to the front.
@@ -101,8 +133,11 @@ class Doubt:
         """
         best = int(ranking[0])
         if self.point_of_row[best] >= 0 and not np.isnan(self.probability_best).any():
-            equal = ranking[(errors[ranking] <= errors[best] + EQUAL_ERRORS) & (self.point_of_row[ranking] >= 0)]
-            best = int(equal[np.argmax(self.probability_best[self.point_of_row[equal]])])
+            known = ranking[self.point_of_row[ranking] >= 0]
+            point = self.point_of_row[known]
+            apart = self.effects.sd_of_difference(int(self.point_of_row[best]))[point]
+            equal = errors[known] <= errors[best] + np.maximum(EQUAL_ERRORS, EQUAL_SHARE * apart)
+            best = int(known[equal][np.argmax(self.probability_best[point[equal]])])
         return best, np.concatenate([[best], ranking[ranking != best]])
 
     def tied_rows(self) -> NDArray[np.intp]:
@@ -121,6 +156,12 @@ class Doubt:
         columns = {"error_low": self.low, "error_high": self.high, "probability_best": self.probability_best}
         return {name: np.where(known, values[self.point_of_row], np.nan) for name, values in columns.items()}
 
+    def _parts(self, point: int) -> dict[str, float]:
+        """Half-widths of the 95 % interval by what they are of, the law first; {} where the law is all."""
+        sds = {axis: float(sd[point]) for axis, sd in self.effects.sd_by_axis().items()}
+        others = {axis: self.effects.half_width_95 * sd for axis, sd in sds.items() if sd > 0}
+        return {LAW: float(self.law_half_width[point]), **others} if others else {}
+
     def facts(self, row: int) -> dict[str, Any]:
         """The uncertain fields of the candidate of a row."""
         point = int(self.point_of_row[row])
@@ -129,15 +170,40 @@ class Doubt:
         odds, regret = float(self.probability_best[point]), float(self.expected_regret[point])
         return {
             "interval": (float(self.low[point]), float(self.high[point])),
+            "interval_parts": self._parts(point),
             "probability_best": None if np.isnan(odds) else odds,
             "expected_regret": None if np.isnan(regret) else regret,
         }
 
 
-def _alike(
-    owner: NDArray[np.intp], n: FloatArray, t: FloatArray, error: FloatArray, *known: FloatArray
-) -> list[FloatArray]:
-    """What is known of models of one size that no run has: the same of each, as draws tell it of all of them."""
-    _, which = distinct_rows(owner, n, t, error)
+def _points(
+    laws: Sequence[Law], law_index: NDArray[np.intp], whose: NDArray[np.intp], transfer: Transfer
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Effects]:
+    """Where each point stands first, which one each row is, and the effects on the points.
+
+    Candidates of one law, model and number of tokens are one point, unless their compressors may differ in error.
+    """
+    tokens, (_, made_by) = transfer.targets.visual_tokens, np.unique(transfer.targets.compressor, return_inverse=True)
+    first, which = distinct_rows(law_index, whose, tokens, made_by)
+    effects = transfer.at(first).effects(laws, law_index[first])
+    apart = np.where(effects.touched(COMPRESSOR), made_by[first] + 1, 0)
+    again, place = distinct_rows(law_index[first], whose[first], tokens[first], apart)
+    return first[again], place[which], effects.at(again)
+
+
+def _below(middle: FloatArray, low: FloatArray, half: FloatArray) -> FloatArray:
+    """The lower end of an interval, widened by what has such a half-width itself."""
+    distance = np.sqrt(np.maximum(middle - low, 0.0) ** 2 + half**2)
+    return np.where(half > 0, middle - distance, low)
+
+
+def _alike(alike: tuple[NDArray[Any], ...], *known: FloatArray) -> list[FloatArray]:
+    """What is known of models of one size that no run has: the same of each, as draws tell it of all of them.
+
+    Args:
+        alike: columns that are equal for such models.
+        known: of each of shape (points,).
+    """
+    _, which = distinct_rows(*alike)
     counts = np.bincount(which)
     return [(np.bincount(which, values) / counts)[which] for values in known]

@@ -14,7 +14,9 @@ from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
 from planner.planning.serving import unserved
-from planner.planning.transfer import not_known
+from planner.planning.transfer.known import nameless, not_known
+from planner.planning.transfer.query_blind import query_blind
+from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
 from planner.planning.tried import Released
 from planner.runs.table import ERROR
 
@@ -52,10 +54,17 @@ def _all_experts(best: Candidate) -> str:
     )
 
 
-def assumptions(law: Law | None, best: Candidate, budget: Budget, workload: Workload, run: Run) -> tuple[str, ...]:
+def assumptions(
+    law: Law | None,
+    best: Candidate,
+    budget: Budget,
+    workload: Workload,
+    run: Run,
+    as_measured: tuple[str, ...] = (),
+) -> tuple[str, ...]:
     """What has to hold for the law to speak of this pick, and for its costs, in sentences; of the costs alone without a
-    law."""
-    out = [] if law is None else _of_the_law(law, best)
+    law. What its interval reckons with is not assumed."""
+    out = [] if law is None else _of_the_law(law, best, as_measured)
     if best.released is not None and (said := run.stands_in(best.released.checkpoint.dtype)):
         out.append(f"{best.released.checkpoint.name} keeps its quality in {said}")
     out += unserved(best, workload.images, run.hardware)
@@ -73,51 +82,77 @@ def assumptions(law: Law | None, best: Candidate, budget: Budget, workload: Work
     return tuple(out)
 
 
-def _of_the_law(law: Law, best: Candidate) -> list[str]:
+def _of_the_law(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> list[str]:
     """What has to hold for the law to speak of this pick."""
     out = []
     if isinstance(law, FittedLaw) and "assumption" in law.joint:
         out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
     if law.n_runs and not law.compressors and best.released is None:
-        out.append(f"the compressor of the runs is not known, the plan is for {best.compressor.name}")
+        out.append(
+            f"the compressor of the runs is not known, the plan is for {best.compressor.name}"
+            + _left_out(best, ": what another one would change is not in the interval")
+        )
+    if law.n_runs and nameless([law]) and best.released is None:
+        out.append(
+            f"the language models of the runs are not named, the plan is for {best.llm.family}"
+            + _left_out(best, ": what another family would change is not in the interval")
+        )
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
     out += [tested.assumption for tested in lack_of_fit(law) if tested.found]
     if best.released is None:
-        out += _of_the_parts(law, best)
+        out += _of_the_parts(law, best, as_measured)
+    elif as_measured:
+        listed = " and ".join(filter(None, (", ".join(as_measured[:-1]), as_measured[-1])))
+        out.append(f"these models stand where the law stands, by {listed}: it was fitted to others")
     if best.prompt_order == TEXT_FIRST:
-        out.append("a text-first prompt keeps the quality of an image-first one: the law was not measured on it")
+        out.append(
+            "a text-first prompt keeps the quality of an image-first one: the law was not measured on it"
+            + _left_out(best, ", and how far it is off is not in the interval")
+        )
     if best.precision not in _MEASURED_PRECISIONS:
-        out.append(f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it")
+        out.append(
+            f"weights in {best.precision} keep the quality of 16 bits: the law was not measured on it"
+            + _left_out(best, ", and how far they are off is not in the interval")
+        )
     return out
 
 
-def _of_the_parts(law: Law, best: Candidate) -> list[str]:
+def _of_the_parts(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> list[str]:
     """What has to hold for a law of other compressors, families and towers."""
     out = []
-    if law.compressors and best.compressor.name not in law.compressors:
+
+    def assumed(axis: str) -> bool:
+        return best.interval is None or axis in as_measured or best.predicts != ERROR
+
+    if law.compressors and best.compressor.name not in law.compressors and assumed(COMPRESSOR):
         measured = [name for name in law.compressors if name != "none"] or ["no compressor"]
         out.append(
             f"a law measured with {', '.join(measured)} holds for {best.compressor.name} "
             "(the gain of a visual token differs between compressors)"
         )
     families = {family_of(name) or name for name in law.llms}
-    if families and (family_of(best.llm.name) or best.llm.family) not in families:
+    if families and (family_of(best.llm.name) or best.llm.family) not in families and assumed(FAMILY):
         out.append(
             f"a law measured on {', '.join(sorted(families))} holds for {best.llm.family} "
             "(another family may stand higher or lower at the same size)"
         )
     if law.vision and best.vision.name != law.vision:
-        out.append(f"a law measured with {law.vision} holds for {best.vision.name}")
+        out.append(
+            f"a law measured with {law.vision} holds for {best.vision.name}"
+            + _left_out(best, ": how far it is off is not in the interval")
+        )
     limit = best.compressor.published_tokens_max
     if limit is not None and best.visual_tokens > limit and not _measured_up_to(law, best):
         out.append(f"{best.compressor.title} has published results up to {limit} visual tokens only")
-    if best.compressor.query_aware and best.visual_tokens == best.vision.patches:
-        out.append(
-            "a visual token for each patch is what the question cannot change: a query-blind compressor gives as much "
-            "for less"
-        )
+    if said := query_blind(best.compressor, best.vision, best.visual_tokens):
+        out.append(f"{said}, and a compressor that never reads it gives as much for less")
     return out
+
+
+def _left_out(best: Candidate, told: str) -> str:
+    """What is said of an interval, where there is one."""
+    return "" if best.interval is None else told
 
 
 def _measured_up_to(law: Law, best: Candidate) -> bool:

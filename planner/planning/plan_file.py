@@ -141,6 +141,7 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         price_per_hour=deployment.price_per_hour,
         latency_source=deployment.latency_source,
         one_law=one_law,
+        as_measured=plan.as_measured,
         released=released,
         rank_by=plan.rank_by,
     )
@@ -256,6 +257,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "speed_limit_tokens": found.speed_limit_tokens,
         "extrapolates": found.extrapolates,
         "assumptions": found.assumptions,
+        "as_measured": inputs.as_measured,
         "made_with": found.made_with,
         "earlier_sha256": found.earlier_sha256,
     }

@@ -53,6 +53,7 @@ class CandidateRecord:
         "interval",
         "probability_best",
         "expected_regret",
+        "interval_parts",
         "memory",
         "latency",
     )
@@ -80,6 +81,8 @@ class CandidateRecord:
     latency: Latency | None
     predicts: Annotated[str, Choice(KINDS)] = field(default=ERROR, metadata=SPARSE)
     """"loss" where the law predicts one, which has no score beside it."""
+    interval_parts: Mapping[str, float] = field(default_factory=dict, metadata=SPARSE)
+    """Half-widths of the interval by what they are of; left out where the law is all."""
     connector: str = field(default=DEFAULT_CONNECTOR, metadata=SPARSE)
     model: str = field(default="", metadata=SPARSE)
     """Name of a released model; "" for one that is to be trained, which leaves out the next five as well."""
@@ -162,6 +165,8 @@ class Inputs:
     """Whether the pick's law gave the error of every candidate."""
     workload_longest: Workload | None = field(default=None, metadata=SPARSE)
     """The longest request; None where there is one, or an earlier version wrote the file."""
+    as_measured: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    """Axes along which all candidates count as what the law was measured on."""
     released: ReleasedInputs | None = field(default=None, metadata=SPARSE)
     """None where parts to build from were compared."""
     rank_by: str = field(default=BY_ERROR, metadata=SPARSE)

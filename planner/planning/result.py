@@ -32,6 +32,7 @@ from planner.planning.words import (
     cost_order_text,
     law_title,
     load_text,
+    parts_text,
     price_text,
     tied_text,
     way_to_run,
@@ -50,7 +51,8 @@ class Plan(Result):
     """The best (LLM, visual tokens) pair under a budget, with the cost of everything that runs."""
 
     best: Candidate
-    """The candidate with the smallest predicted error that fits the budget, or the smallest cost."""
+    """The candidate with the smallest predicted error that fits the budget, of those whose errors read the same the
+    likeliest to be best; or the one of the smallest cost."""
     runners_up: tuple[Candidate, ...]
     """The next best that fit, best first."""
     tied: tuple[Candidate, ...]
@@ -82,6 +84,8 @@ class Plan(Result):
     """Where the pick lies outside what the law was fitted to."""
     assumptions: tuple[str, ...] = ()
     """What has to hold for the law to speak of this use."""
+    as_measured: tuple[str, ...] = ()
+    """Axes ("compressor", "family", "recipe") along which all candidates were said to be as the law was measured."""
     made_with: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False, compare=False)
     """Versions that it was planned with, of a plan that was read from a file; {} of one that was planned here."""
     earlier_sha256: str = field(default="", repr=False, compare=False)
@@ -202,6 +206,7 @@ class Plan(Result):
             cost_order_text(self)
             if self.by_cost
             else f"predicted {best.predicts} {error_text(best)} ({law_title(self.law)})",
+            *filter(None, (parts_text(self),)),
             f"cost: {cost}: {stages}",
         ]
         if best.latency is not None:

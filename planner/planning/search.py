@@ -45,7 +45,10 @@ from planner.planning.space import Axes
 from planner.planning.speed_limit import speed_limit
 from planner.planning.table import ranking_keys
 from planner.planning.traffic import read_traffic
-from planner.planning.transfer import unmeasured
+from planner.planning.transfer.known import nothing_known
+from planner.planning.transfer.origin import Targets
+from planner.planning.transfer.spreads import shipped_spreads
+from planner.planning.transfer.transfer import Transfer, axes_of
 
 if TYPE_CHECKING:
     from planner.parts.released import Models
@@ -83,6 +86,7 @@ def plan(
     price_per_hour: float | None = None,
     latency_source: str = "roofline",
     rank_by: str = ERROR,
+    as_measured: str | Iterable[str] = (),
 ) -> Plan:
     """The candidate with the smallest predicted error that keeps every limit of the budget.
 
@@ -126,6 +130,9 @@ def plan(
         rank_by: "error", as the law predicts it. Released models are also ordered by a cost alone, which asks no law
             and says nothing of quality: "cost" takes the first limit of the budget (in the order FLOPs, TTFT, TPOT,
             latency, memory, energy, price, throughput), the name of a limit, as "price", that one.
+        as_measured: of "compressor", "family" and "recipe", those by which the candidates are to count as what the law
+            was measured on, although their names are others: what others add to interval and odds is left out then,
+            and the plan lists it as an assumption.
 
     Raises:
         NothingFitsError: no candidate keeps all limits; names those that exclude each other.
@@ -140,7 +147,8 @@ def plan(
         load = Load(one, one)
     parts = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
     check_question(models, image, {**parts, "connector": connector, "prompt_order": prompt_order})
-    ranking = as_ranking(rank_by, models, {"law": law, "form": form})
+    measured_axes = axes_of(as_measured)
+    ranking = as_ranking(rank_by, models, {"law": law, "form": form, "as_measured": measured_axes or None})
     released = None
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
@@ -151,7 +159,7 @@ def plan(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
     if released is not None:
-        return plan_among(released.timed_by(deployment, load), budget, load, deployment)
+        return plan_among(released.timed_by(deployment, load), budget, load, deployment, measured_axes)
     compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
     towers = tuple(find_vision(one) for one in some(vision, "vision"))
     orders = some(prompt_order, "prompt_order")
@@ -162,10 +170,12 @@ def plan(
     candidates = find_llms(llms) if llms is not None else own_families(laws.values())
     tokens = admissible(visual_tokens, compressors, towers)
     axes = Axes(candidates, towers, compressors, orders, tokens, laws, find_connector(connector))
-    return plan_among(axes, budget, load, deployment)
+    return plan_among(axes, budget, load, deployment, measured_axes)
 
 
-def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment: Deployment) -> Plan:
+def plan_among(
+    axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment: Deployment, as_measured: tuple[str, ...] = ()
+) -> Plan:
     """The best of the candidates that these axes make. Raises NothingFitsError."""
     laws = axes.laws
     convention = budget.convention
@@ -187,8 +197,9 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
     blocks = [next(k for k, own in enumerate(owners) if own is block.law) for block in space.blocks]
     errors, costs = table.predicted_error, table.quantities["total_flops"]
     tried = axes.tried(space)
-    asked = fits & (not unmeasured(owners, tried.released))
-    doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table, asked)
+    asked = fits & (not nothing_known(owners, tried.released))
+    transfer = Transfer(Targets.of(table, tried.released), shipped_spreads(), as_measured)
+    doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table, asked, transfer)
 
     @cache
     def candidate(row: int) -> Candidate:
@@ -226,7 +237,8 @@ def plan_among(axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment
         all_candidates=replace(table, doubt=doubt),
         speed_limit_tokens=speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best, tried.released),
-        assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware)),
+        assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware), as_measured),
+        as_measured=as_measured,
     )
 
 

@@ -110,8 +110,8 @@ class CandidateTable:
 
         The index is the row in this table, so that `frame.loc[table.pareto("ttft_s")]` are the rows that nothing beats.
         Of released models the first columns are model, hub_id and knob ("" where everything is as published). Where the
-        law has runs, and among them some of each released model that it ranks, what fits has the 95 % interval of its
-        error in error_low and error_high, and the probability that it is the best.
+        law has runs, what fits has the 95 % interval of its error in error_low and error_high, and the probability that
+        it is the best.
         """
         import pandas as pd
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from planner.base.quantities import format_flops, format_percent
 from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
+from planner.parts.catalog import family_of
 from planner.parts.connectors import Mlp
 from planner.planning.limits import show_price
 from planner.planning.request import Load
+from planner.planning.transfer.origin import measured_with
+from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
 
 if TYPE_CHECKING:
     from planner.planning.candidate import SlackOfPick
@@ -81,6 +85,30 @@ def tied_text(plan: Plan) -> str:
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
     told = "are statistically tied with the best at 95 %"
     return f"{len(plan.tied)} candidates {told}; {ending}"
+
+
+def parts_text(plan: Plan) -> str:
+    """What the interval of the pick is made of; "" where the law is all.
+
+    "of its half-width of 2.1 points: the law 0.31, the compressor 1.1 (measured with tokenpacker), the family 1.8
+    (measured on Qwen1.5); squares add up"
+    """
+    parts = plan.best.interval_parts
+    if not parts:
+        return ""
+    law = plan.law
+    families = ", ".join(dict.fromkeys(family_of(name) or name for name in law.llms))
+    beside = {
+        COMPRESSOR: f" (measured with {', '.join(measured_with(law.compressors))})" if law.compressors else "",
+        FAMILY: f" (measured on {families})",
+    }
+    listed = [f"the {axis} {_points(half)}{beside.get(axis, '')}" for axis, half in parts.items()]
+    return f"of its half-width of {_points(math.hypot(*parts.values()))} points: {', '.join(listed)}; squares add up"
+
+
+def _points(error: float) -> str:
+    """In points of the score, hundredths of the error, to two digits."""
+    return f"{float(f'{100 * error:.2g}'):g}"
 
 
 def limit_words(limits: Sequence[SlackOfPick]) -> tuple[str, ...]:

@@ -211,4 +211,6 @@ def _deployment(plan: Plan, files: list[str]) -> list[str]:
         words += ["--kv-precision", asked.kv_precision]
     if asked.latency_source != ROOFLINE:
         words += ["--latency-source", asked.latency_source]
+    if plan.as_measured:
+        words += ["--as-measured", ",".join(plan.as_measured)]
     return words

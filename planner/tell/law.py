@@ -11,6 +11,7 @@ from planner.laws.forms import get_form
 from planner.laws.intervals import Interval
 from planner.laws.joint import JointFit
 from planner.laws.lack_of_fit import lack_of_fit
+from planner.planning.transfer.query_blind import query_blind_runs
 from planner.runs.table import LOSS
 from planner.tell import values as v
 from planner.tell.document import (
@@ -126,7 +127,7 @@ def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterato
         yield Paragraph((sentence(law.advice, "what the status means"),))
     for said in not_identified(intervals):
         yield Paragraph(said, "warn")
-    yield from remarks("note", law.remarks)
+    yield from remarks("note", (*law.remarks, *query_blind_runs(law)))
     formula = sentence(f"{law.form}: {get_form(law.form).formula}", "form of the law")
     yield Paragraph((formula,), strong=True)  # wider than the table is
     yield parameter_table(law, intervals)

@@ -296,7 +296,7 @@ def test_why_says_what_is_true() -> None:
     gap = second.predicted_error - plan.best.predicted_error
     assert plain(why_line(plan)) == (
         f"why: least error of the {plan.table.fits.sum()} that fit, of {len(plan.table)} tried; "
-        f"next: {second}, {gap:.4f} worse; probability of being best: > 99 %"
+        f"next: {second}, {gap:.4f} worse; probability of being best: {100 * (plan.best.probability_best or 0):.0f} %"
     )
     alone = planner.plan(**PLANS["flops"], llms="Qwen1.5-4B", visual_tokens=36)
     assert plain(why_line(alone)).startswith("why: alone fits, of 1")

@@ -34,6 +34,7 @@ from planner.laws.shipped import shipped_laws
 from planner.planning.result import Plan
 from planner.runs import Runs
 from planner.tell import plots
+from planner.tell.plan.frontier import TIED_MAX
 
 SHIPPED = tuple((law.name, law.form) for law in shipped_laws() if not law.joint)
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
@@ -343,7 +344,8 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 def test_frontier_shows_all_candidates_of_the_plan(plan: Plan) -> None:
     figure = plots.frontier(plan)
     (axes,) = figure.axes
-    shown = {*plan.frontier, *plan.runners_up, *plan.tied} | ({plan.next_up} if plan.next_up else set())
+    ties = plan.tied if len(plan.tied) <= TIED_MAX else ()
+    shown = {plan.best, *plan.frontier, *plan.runners_up, *ties} | ({plan.next_up} if plan.next_up else set())
     place = {(one.total_flops, one.predicted_error): one for one in shown}
     markers = [artist for artist in named(axes, "mark") if isinstance(artist, PathCollection)]
     assert len(markers) == len(shown)
@@ -355,7 +357,7 @@ def test_frontier_shows_all_candidates_of_the_plan(plan: Plan) -> None:
         faint = marker.get_alpha() is not None and float(np.min(marker.get_alpha())) < 1
         assert faint == (one not in plan.frontier and one != plan.next_up)
     assert points(axes, "pick").tolist() == [[plan.best.total_flops, plan.best.predicted_error]]
-    tied = {(one.total_flops, one.predicted_error) for one in plan.tied if one != plan.best}
+    tied = {(one.total_flops, one.predicted_error) for one in plan.tied if one != plan.best and one in shown}
     assert set(map(tuple, points(axes, "tied").tolist())) == tied
     steps = points(axes, "steps").tolist()
     on_it = [[one.total_flops, one.predicted_error] for one in plan.frontier]
@@ -374,7 +376,8 @@ def test_frontier_draws_the_intervals_that_candidates_carry(plan: Plan) -> None:
     (axes,) = plots.frontier(plan).axes
     bars = [artist for artist in axes.collections if isinstance(artist, LineCollection)]
     drawn = {tuple(np.asarray(bar.get_segments()[0]).ravel().tolist()) for bar in bars}
-    known = [one for one in {*plan.frontier, *plan.runners_up, *plan.tied} if one.interval is not None]
+    ties = plan.tied if len(plan.tied) <= TIED_MAX else ()
+    known = [one for one in {plan.best, *plan.frontier, *plan.runners_up, *ties} if one.interval is not None]
     assert len(drawn) == len(known) > 0
     for one in known:
         assert one.interval is not None

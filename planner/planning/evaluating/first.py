@@ -15,7 +15,7 @@ from planner.planning.evaluating.benchmarks import default_benchmark
 from planner.planning.evaluating.result import MODEL_SD
 from planner.planning.result import Plan
 from planner.planning.table import CandidateTable, ranking_keys
-from planner.planning.transfer import unmeasured
+from planner.planning.transfer.known import unmeasured
 
 _S_PER_HOUR = 3600.0
 

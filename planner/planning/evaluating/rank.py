@@ -38,7 +38,7 @@ from planner.planning.load_plan import replan
 from planner.planning.released import ReleasedAxes
 from planner.planning.released_record import KnobRecord
 from planner.planning.result import Plan
-from planner.planning.transfer import unmeasured
+from planner.planning.transfer.known import unmeasured
 from planner.planning.words import law_title
 
 FloatArray = NDArray[np.float64]

@@ -25,6 +25,8 @@ FloatArray = NDArray[np.float64]
 
 POINTS_MIN = 3
 """Fewer candidates on the frontier make no curve."""
+TIED_MAX = 12
+"""More tied candidates than that make a cloud, of which a picture shows none beside the frontier."""
 _FAR = 4.0  # a limit beyond this many times the dearest candidate would press all points to one side
 _POINTS_MAX = 1500  # more would be slow to draw; those that fit come first
 _NAME_MAX = 28
@@ -55,7 +57,8 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
     if plan.by_cost:
         raise InputError("the plan orders by cost alone: without predicted errors there is no frontier to draw")
     limit = plan.limits[0].limit
-    near = [one for one in dict.fromkeys((plan.best, *plan.runners_up, *plan.tied)) if one not in plan.frontier]
+    tied = plan.tied if len(plan.tied) <= TIED_MAX else ()
+    near = [one for one in dict.fromkeys((plan.best, *plan.runners_up, *tied)) if one not in plan.frontier]
     after = [] if plan.next_up is None else [plan.next_up]
     told = [*plan.frontier, *near, *after]
     sizes = {one.llm.name: one.llm.nominal_params for one in sorted(told, key=lambda one: one.llm.nominal_params)}

@@ -9,12 +9,13 @@ from planner.planning.limits import RELAXED_BY
 from planner.planning.nothing_fits import WIDE
 from planner.planning.request import Load
 from planner.planning.result import Plan
-from planner.planning.transfer import not_known
+from planner.planning.transfer.known import not_known
 from planner.planning.words import (
     binding_text,
     cost_order_text,
     law_title,
     load_text,
+    parts_text,
     price_text,
     tied_text,
     way_to_run,
@@ -135,6 +136,11 @@ def prediction(candidate: Candidate) -> Line:
     return told if candidate.score is None else line(told, f"{between}score ", v.score(candidate.error))
 
 
+def parts_line(plan: Plan) -> Line:
+    """What the interval of the pick is made of; () where the law is all."""
+    return _told(parts_text(plan), "what the interval is made of")
+
+
 def no_interval(plan: Plan) -> str:
     """Why there is no interval; "" where there is one, or where something else says why there is none."""
     if plan.by_cost:
@@ -177,7 +183,9 @@ def why_line(plan: Plan) -> Line:
     tried = v.count(plan.candidates_count, "candidates that were compared")
     fitting = v.count(plan.fitting_count, "candidates that keep every limit")
     alone = plan.fitting_count == 1
-    parts = [line("why: alone fits, of ", tried) if alone else line(f"why: {least} of the ", fitting,
+    gap = 0.0 if plan.by_cost or not plan.runners_up else plan.runners_up[0].error - best.error
+    chosen = "likeliest to be best" if gap < -_NO_GAP else least
+    parts = [line("why: alone fits, of ", tried) if alone else line(f"why: {chosen} of the ", fitting,
                                                                     " that fit, of ", tried, " tried")]  # fmt: skip
     if plan.runners_up:
         second = plan.runners_up[0]
@@ -186,10 +194,10 @@ def why_line(plan: Plan) -> Line:
         costs = [v.limited(limit, one.quantities[column], f"{kind.title} of {one}") for one in (best, second)]
         parts = [line(*parts[0], ", ", costs[0]), line("next: ", named(second), " at ", costs[1])]
     elif plan.runners_up:
-        gap = second.error - best.error
-        far = line(v.error(gap, "error of the next above that of the pick"), " worse")
+        told = line(v.error(abs(gap), "distance of the next one's error from that of the pick"))
+        far = line(told, " worse") if gap > 0 else line(told, " better, which is too little to tell")
         parts.append(line("next: ", named(second), _compressor(second, best), ", ",
-                          far if gap > _NO_GAP else f"equal in {best.predicts}"))  # fmt: skip
+                          far if abs(gap) > _NO_GAP else f"equal in {best.predicts}"))  # fmt: skip
     if best.probability_best is not None:
         parts.append(line("probability of being best: ", v.odds(best.probability_best, "probability of being best")))
     return _semicolons(parts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from planner.planning.result import Plan
 from planner.planning.serving import serving, serving_room
-from planner.planning.transfer import not_known
+from planner.planning.transfer.known import not_known
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
 from planner.tell.plan.forms import form_line
@@ -45,6 +45,7 @@ def _pick(plan: Plan) -> Iterator[Block]:
         say.way_line(plan),
         say.load_line(plan.load),
         say.prediction(plan.best),
+        say.parts_line(plan),
         say.law_line(plan),
         () if plan.by_cost else form_line(plan),
     ):

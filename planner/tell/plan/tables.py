@@ -88,7 +88,8 @@ def candidate_table(
     if all(one.score is not None for one in rows):
         columns["score"] = [line(v.score(one.error, f"predicted score of {one}")) for one in rows]
     intervals = [one.interval for one in rows if one.interval is not None]
-    if len(intervals) == len(rows):
+    wide = released and bool(plan.best.interval_parts)  # of models that no run is of: as wide for all of them
+    if len(intervals) == len(rows) and not wide:
         columns[v.interval_title()] = [_ends(*ends) for ends in intervals]
     odds = [one.probability_best for one in rows if one.probability_best is not None]
     if len(odds) == len(rows):

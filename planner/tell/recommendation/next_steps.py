@@ -11,7 +11,7 @@ from planner.laws.combined import Law, single_laws
 from planner.laws.design import NextRuns, next_runs
 from planner.laws.fitted import FittedLaw
 from planner.planning.result import Plan
-from planner.planning.transfer import not_known
+from planner.planning.transfer.known import not_known
 from planner.tell import values as v
 from planner.tell.asked import rank_command
 from planner.tell.document import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from planner.costs.stages import Workload
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
-from planner.planning.transfer import not_known
+from planner.planning.transfer.known import not_known
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 from planner.tell.plan.sentences import named, released_pick

@@ -10,7 +10,8 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.runs_belief import can_be_believed
 from planner.planning.result import Plan
-from planner.planning.transfer import not_known
+from planner.planning.transfer.known import not_known
+from planner.planning.words import parts_text
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -135,6 +136,8 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
             line("The predicted error of the pick is ", v.error(best.error), ", with a ", v.level(),
                  " interval from ", v.interval(*best.interval, "the predicted error"), ".")
         )  # fmt: skip
+        if told := parts_text(plan):
+            parts.append(line(" ", foreign(f"{told[0].upper()}{told[1:]}.", "what the interval is made of", 400)))
     elif not_known(plan.law, plan.tried.released):
         text = (
             "How sure the pick is, is not known: the runs of the law say how sure it is of models like theirs, not how "
@@ -201,7 +204,9 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} {are} statistically tied with it at ", v.level(),
         ". The cheapest, ", named(first),
-        ", takes ", saved, " fewer FLOPs: take it if they matter more to you than an error that may be equal.",
+        ", takes ", saved, " fewer FLOPs, and its error is expected to be higher by ",
+        v.error(first.error - best.error, "error of the cheapest above that of the pick"),
+        ": take it if FLOPs matter more to you than an error that may be equal.",
     )  # fmt: skip
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
