@@ -86,6 +86,11 @@ def as_float(cell: Any) -> float | None:
     return value if value == value and abs(value) != float("inf") else None
 
 
+def has_spread(cell: Any) -> bool:
+    """Whether a cell is a number with another behind ±."""
+    return isinstance(cell, str) and _SPREAD.match(str(plain_text(cell) or "")) is not None
+
+
 def is_percent(cell: Any) -> bool:
     """Whether a cell carries a percent sign."""
     return isinstance(cell, str) and cell.rstrip().endswith("%")

@@ -10,7 +10,7 @@ from typing import Any
 from planner.base.errors import QuantityError
 from planner.base.quantities import format_params, parse_params
 from planner.runs.benchmarks import is_average, is_benchmark
-from planner.runs.clean import as_float, is_percent, number_text, plain_name
+from planner.runs.clean import as_float, has_spread, is_percent, number_text, plain_name
 from planner.runs.full_marks import fractions
 from planner.runs.headers import VALUES, header_of, mapped
 from planner.runs.importers.sheet import Sheet
@@ -70,6 +70,12 @@ def arranged(
             for cell in table.columns[header]
         ]
         ours[name] = _parameters(clean, found.units.get(name, "")) if name == "llm_params" else clean
+    spread = [name for name, cells in sheet.columns.items() if any(map(has_spread, cells))]
+    if spread:
+        table.notes.append(
+            f"what stands behind ± in {', '.join(spread[:4])} is not read, for it may be a deviation or an error: give "
+            "standard errors as a column error_se"
+        )
     rest = {name: table.columns[name] for name in others}
     table.columns = ours | rest
     drop_averages(table, "llm" if "llm" in ours else None)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)([BMbm])(?![A-Za-z0-9])")  # a size in a model's name
+_SIZE = re.compile(r"(?<![A-Za-z0-9.,])(\d+(?:[.,]\d+)?)([BMbm])(?![A-Za-z0-9])")  # a size in a model's name
+_TOWER_MIN, _TOWER_SHARE, _TOWER_ALIKE = 1e8, 0.05, 0.7  # parameters, share of the name's size, smallest of the largest
 _SHOWN_MAX = 8  # wrong cells that a message lists
 _CELL = ("llm", "visual_tokens", "task", "compressor", "text_tokens", "seed")  # what makes two rows the same run
 
@@ -239,12 +240,22 @@ def _check_sizes_agree(runs: Runs, cell_error: Callable[[int, str, str], RunsErr
 
 def _sizes_unlike_names(runs: Runs) -> list[str]:
     """Remarks on language models whose size is far from the one in their name."""
-    remarks = []
+    remarks, more = [], []
     for name, size in dict(zip(runs.llm, runs.llm_params.tolist(), strict=True)).items():
-        named = [float(number) * {"b": 1e9, "m": 1e6}[unit.lower()] for number, unit in _SIZE.findall(name)]
+        found = _SIZE.findall(name)
+        named = [float(digits.replace(",", ".")) * {"b": 1e9, "m": 1e6}[unit.lower()] for digits, unit in found]
+        more += [(size - named[0], named[0])] if len(named) == 1 else []
         if named and not any(0.5 < size / other < 2.0 for other in named if other > 0):
             given, says = format_params(size), format_params(named[0])
             remarks.append(f"{shown(name)} is given {given} parameters, its name says {says}")
+    over = [extra for extra, _ in more]
+    alike = len(over) > 1 and min(over) >= max(_TOWER_MIN, _TOWER_ALIKE * max(over))
+    if alike and any(extra >= _TOWER_SHARE * size for extra, size in more):
+        by = " to ".join(dict.fromkeys(f"{extra / 1e9:.2g}B" for extra in (min(over), max(over))))
+        remarks.append(
+            f"sizes lie above those in the names by {by} throughout, as a vision tower would add: llm_params counts "
+            "the language model alone"
+        )
     return remarks
 
 

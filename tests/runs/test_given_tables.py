@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import Run
 
 import planner
 from planner.base.errors import RunsError
@@ -199,3 +200,91 @@ def test_equal_scatter_gives_equal_estimates_whatever_the_stated_errors() -> Non
     one, other = fitted("se_0.02.csv"), fitted("se_0.0002.csv")
     assert one.params == pytest.approx(other.params, rel=1e-9)
     assert planner.intervals(one)["beta"].low == pytest.approx(planner.intervals(other)["beta"].low, rel=1e-9)
+
+
+BASE = [(n, t) for n in (0.5, 1.8, 4, 7, 14) for t in (1, 4, 16, 36, 64, 144, 576)]
+
+
+def truth(n: float, t: float) -> float:
+    return float(0.4 * n**-0.1 + 0.19 * t**-0.05)
+
+
+def table(header: str, row: str) -> str:
+    lines = [row.format(n=n, vlm=n + 0.4, m=1000 * n, t=t, e=truth(n, t), p=100 * (1 - truth(n, t))) for n, t in BASE]
+    return "\n".join([header, *lines]) + "\n"
+
+
+SIBLINGS = {
+    "a mark of the byte order": ("\ufeff" + table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.5f}"), ""),
+    "line ends of Windows": (
+        table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.5f}").replace("\n", "\r\n"),
+        "",
+    ),
+    "errors in percent": (
+        table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.3%}"),
+        "errors are percentages",
+    ),
+    "millions": (
+        table("llm,params (M),visual_tokens,error", "m-{n}B,{m:g},{t},{e:.5f}"),
+        "params (M) as llm_params in millions",
+    ),
+    "a deviation": (
+        table("llm,llm_params,visual_tokens,score", "m-{n}B,{n}B,{t},{p:.3f} ± 0.5"),
+        "what stands behind ± in score is not read",
+    ),
+    "twice the same": (
+        table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.5f}")
+        + "m-14B,14B,576,"
+        + f"{truth(14, 576):.5f}",
+        "1 row repeats another one exactly",
+    ),
+    "an average": (
+        table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.5f}") + "Average,,,0.5",
+        "rows of averages left out: Average",
+    ),
+    "commas in names": (
+        table("llm;llm_params;visual_tokens;score", "m-{n}B;{n}B;{t};{p:.3f}").replace(".", ","),
+        "are read as percent",
+    ),
+    "text that is no size": (table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}e9,{t},{e:.5f}"), ""),
+}
+
+
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_tables_of_the_same_kinds_are_read_right(tmp_path: Path, name: str) -> None:
+    text, said = SIBLINGS[name]
+    path = tmp_path / "runs.csv"
+    path.write_bytes(text.encode())
+    law = planner.fit(path)
+    assert law.n_runs == 35
+    assert law.predict(7e9, 36) == pytest.approx(truth(7, 36), abs=2e-4)
+    remarks = " ".join(law.remarks)
+    assert said in remarks
+    assert "its name says" not in remarks
+
+
+def test_sizes_of_whole_models_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(table("model,params,visual_tokens,error", "m-{n}B,{vlm}B,{t},{e:.5f}"))
+    assert (
+        "sizes lie above those in the names by 0.4B throughout, as a vision tower would add: llm_params counts the "
+        "language model alone"
+    ) in planner.read_runs(path).remarks
+    path.write_text(table("model,params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.5f}"))
+    assert not [said for said in planner.read_runs(path).remarks if "vision tower" in said]
+
+
+@pytest.mark.parametrize("cell", ["N/A", "--", "NaN", "inf", "-0.5", "n.a."])
+def test_cells_without_a_number_are_refused_by_line(tmp_path: Path, cell: str) -> None:
+    lines = table("llm,llm_params,visual_tokens,error", "m-{n}B,{n}B,{t},{e:.5f}").splitlines()
+    lines[18] = lines[18].rpartition(",")[0] + f",{cell}"
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    with pytest.raises(RunsError, match=r"^runs\.csv, line 19, column error: "):
+        planner.read_runs(tmp_path / "runs.csv")
+
+
+def test_a_mean_or_each_task_by_itself_has_to_be_asked_for(run: Run) -> None:
+    table = TABLES / "bench_wide.csv"
+    assert "their mean with --mean common, or fit them apart with fit --by task" in run("fit", table).complaint
+    assert run("fit", table, "--mean", "common", "--json").json["params"]["A"] == pytest.approx(0.35, abs=2e-3)
+    assert set(run("fit", table, "--mean", "by-task", "--by", "task", "--json").json["groups"]) == {"gqa", "textvqa"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,36 @@ def test_a_dataset_of_unknown_scale_is_left_out_until_it_is_named(tmp_path: Path
     )
     both = planner.import_results(tmp_path, cell=CELL, scale={"NewBench": 100})
     assert both.runs.error[0] == pytest.approx(0.381)
+
+
+def test_vlmevalkit_says_what_did_not_end(tmp_path: Path) -> None:
+    """The status.json that `upsert_dataset_status` keeps beside the score files of a run."""
+    for size, tokens in GRID:
+        name = f"llava-{size}-tp{tokens}"
+        kit(tmp_path, name, "MMStar", [{"split": "none", "Overall": accuracy(size, tokens)}])
+        datasets: dict[str, Any] = {"MMStar": {"status": "done", "metrics": {"split=none|Overall": 0.5}}}
+        if (size, tokens) == ("7B", 64):
+            datasets["AI2D_TEST"] = {"status": "infer", "error_message": "CUDA out of memory\n  at step 3"}
+            datasets["GQA"] = {"status": "pending"}
+        status = {"schema_version": "1.0", "eval_id": "T20250101-100000", "model_name": name, "datasets": datasets}
+        (tmp_path / name / "T20250101-100000" / "status.json").write_text(json.dumps(status))
+    found = planner.import_results(tmp_path, cell=CELL)
+    assert scores(found) == [accuracy(*cell) for cell in GRID]
+    assert found.notes == (
+        "evaluations that did not end left out: llava-7B-tp64 on AI2D_TEST (CUDA out of memory at step 3), "
+        "llava-7B-tp64 on GQA (ended in pending)",
+    )
+    for file in tmp_path.rglob("*_acc.csv"):
+        file.unlink()
+    with pytest.raises(RunsError, match="no evaluation ended: llava-7B-tp64 on AI2D_TEST"):
+        planner.import_results(tmp_path, cell=CELL)
+
+
+def test_holes_of_the_grid_are_named(tmp_path: Path) -> None:
+    for size, tokens in GRID:
+        if (size, tokens) not in (("1.8B", 64), ("7B", 16)):
+            harness(tmp_path, f"llava-{size}-tp{tokens}", {"gqa": {"exact_match": accuracy(size, tokens)}})
+    (said,) = planner.import_results(tmp_path, cell=CELL).notes
+    assert said == (
+        "not every LLM has every number of visual tokens; without a result: 1.8B at 64 tokens, 7B at 16 tokens"
+    )

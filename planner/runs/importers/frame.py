@@ -15,7 +15,7 @@ class Frame(Importer):
     takes = "a DataFrame"
 
     def accepts(self, source: Any) -> bool:
-        return hasattr(source, "columns") and hasattr(source, "iloc")
+        return hasattr(source, "iloc") and hasattr(source, "columns")
 
     def read(self, source: Any) -> Sheet:
         names = [str(name).strip() for name in source.columns]

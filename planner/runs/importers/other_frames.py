@@ -16,12 +16,17 @@ class OtherFrame(Importer):
     takes = "a table of polars or pyarrow"
 
     def accepts(self, source: Any) -> bool:
-        return not hasattr(source, "iloc") and (
-            any(callable(getattr(source, name, None)) for name in ("to_pydict", "get_columns", "to_pandas"))
-            or hasattr(source, "__dataframe__")
+        return callable(getattr(source, "collect_schema", None)) or (
+            not hasattr(source, "iloc")
+            and (
+                any(callable(getattr(source, name, None)) for name in ("to_pydict", "get_columns", "to_pandas"))
+                or hasattr(source, "__dataframe__")
+            )
         )
 
     def read(self, source: Any) -> Sheet:
+        if hasattr(source, "collect") and not hasattr(source, "to_dict"):  # what polars has not read yet
+            source = source.collect()
         if callable(getattr(source, "to_pydict", None)):  # pyarrow
             names, cells = list(source.column_names), list(source.to_pydict().values())
             refuse_twins([str(name).strip() for name in names], "runs")

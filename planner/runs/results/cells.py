@@ -7,7 +7,7 @@ import io
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,22 @@ class Cell:
     def order(self) -> tuple[Any, ...]:
         """By size, then tokens."""
         return (self.llm_params, self.llm, self.visual_tokens, self.compressor, self.seed)
+
+
+def holes_of(cells: Sequence[Cell]) -> list[str]:
+    """Pairs of an LLM and a number of visual tokens that were not evaluated, though both were; by compressor."""
+    found = []
+    for compressor in dict.fromkeys(one.compressor for one in cells):
+        own = [one for one in cells if one.compressor == compressor]
+        there = {(one.llm, one.visual_tokens) for one in own}
+        counts = sorted({one.visual_tokens for one in own})
+        for llm in dict.fromkeys(one.llm for one in own):
+            found += [
+                f"{llm} at {tokens:g} tokens{f' ({compressor})' if compressor else ''}"
+                for tokens in counts
+                if (llm, tokens) not in there
+            ]
+    return found
 
 
 class Cells(ABC):

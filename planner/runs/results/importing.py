@@ -9,7 +9,7 @@ from pathlib import Path
 
 from planner.base.errors import InputError, RunsError, UnknownNameError
 from planner.base.quantities import shown
-from planner.runs.results.cells import Cell, Cells, Map, Pattern, size_note, skeleton
+from planner.runs.results.cells import Cell, Cells, Map, Pattern, holes_of, size_note, skeleton
 from planner.runs.results.combine import (
     BY_TASK,
     COMMON,
@@ -97,6 +97,8 @@ def import_results(
     gaps = tuple((one, task) for one in there for task in all_tasks if (one, task) not in has)
     if mean == BY_TASK and gaps:
         notes.append(f"no result for {listed([f'{one.title} on {task}' for one, task in gaps])}")
+    if holes := holes_of(there):
+        notes.append(f"not every LLM has every number of visual tokens; without a result: {listed(holes)}")
     runs = table(values, kept, mean, "results")
     runs = replace(runs, remarks=(*notes, *runs.remarks))
     return Imported(
@@ -132,6 +134,7 @@ def read_results(paths: Paths, format: str = "auto") -> tuple[Found, list[str]]:
     found: Found = []
     smoke: list[str] = []
     unknown: list[str] = []
+    stopped: dict[tuple[str, str], str] = {}
     for root in roots:
         alone = Path(root).is_file()
         for file in files_under(Path(root)):
@@ -140,12 +143,18 @@ def read_results(paths: Paths, format: str = "auto") -> tuple[Found, list[str]]:
                 unknown.append(file.shown)
                 continue
             for reading in kind.read(file):
-                if reading.limited:
+                if reading.unfinished:
+                    stopped[reading.model, reading.task] = reading.unfinished
+                elif reading.limited:
                     smoke.append(f"{reading.file}, task {reading.task} ({reading.limited})")
                 else:
                     found.append((reading, kind))
+    ended = {(reading.model, reading.task) for reading, _ in found}
+    lost = [f"{model} on {task} ({why})" for (model, task), why in stopped.items() if (model, task) not in ended]
     if not found:
         names = ", ".join(str(root) for root in roots) or "no path"
+        if lost:
+            raise RunsError(f"{names}: no evaluation ended: {listed(lost)}; run them again")
         if smoke:
             raise RunsError(f"{names}: only runs with a limit, which are no results: {listed(smoke)}; evaluate in full")
         of = f" ({listed(unknown)})" if unknown else ""
@@ -154,6 +163,8 @@ def read_results(paths: Paths, format: str = "auto") -> tuple[Found, list[str]]:
             "one with format="
         )
     notes = [f"runs with a limit left out: {listed(smoke)}"] if smoke else []
+    if lost:
+        notes.append(f"evaluations that did not end left out: {listed(lost)}")
     if unknown:
         notes.append(f"files that hold no results left out: {listed(unknown)}")
     return found, notes

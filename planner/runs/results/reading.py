@@ -28,6 +28,8 @@ class Reading:
     """Evaluated samples."""
     limited: str = ""
     """What a smoke run left out ("8 of 12578 samples"); empty for a whole one."""
+    unfinished: str = ""
+    """What stopped the evaluation, or how far it got; empty for one that ended."""
     subtasks: tuple[str, ...] = ()
     """Tasks that this one sums up, for a group."""
     llm: str = ""

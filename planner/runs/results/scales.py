@@ -77,10 +77,9 @@ CHANCE = {
     "mme": 1050 / 2800,  # a pair: half of 100 for accuracy and a quarter of 100 for both right, in all 14 parts
     "ai2d": 0.25,  # four choices
     "seedbench": 0.25,
-    "mmstar": 0.246,  # arXiv 2403.20330, Table 5: random choice
-    "mmmu": 0.221,  # arXiv 2311.16502, Table 2: random choice, validation
+    "mmstar": 0.246,  # data set card Lin-Chen/MMStar, mini-leaderboard: random choice
     "hallusion_bench": 0.5,  # aAcc: yes or no
-    "blink": 0.3809,  # arXiv 2404.12390, Table 1: random choice
+    "blink": 0.3809,  # arXiv 2404.12390, abstract: 51.26 % is 13.17 points above random guessing
     "gqa": 0.0, "textvqa": 0.0, "docvqa": 0.0, "infovqa": 0.0, "chartqa": 0.0, "ocrbench": 0.0, "vqav2": 0.0,
     "vizwiz_vqa": 0.0, "ok_vqa": 0.0, "mmvet": 0.0, "ocrvqa": 0.0,
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """VLMEvalKit: `<work dir>/<model>/.../<model>_<DATASET>[_<judge>]_{acc,score}.{csv,json,xlsx}`.
 
-Read from its `vlmeval/smp/file.py` (names of files) and `vlmeval/dataset` (what `evaluate` of each kind of dataset
-writes): "Overall" is a fraction for multiple choice, a percentage for VQA, and the F1 of POPE as a percentage.
+Read from its `vlmeval/smp/file.py` (names of files), `vlmeval/dataset` (what `evaluate` of each kind of dataset writes)
+and `vlmeval/smp/status_report.py` (the status.json of a run): "Overall" is a fraction for multiple choice, a percentage
+for VQA, and the F1 of POPE as a percentage.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ RULES = (
     Rule(f"{_VQA}.*", ("Overall",), full_mark=100.0),
     Rule(f"{_MCQ}.*", ("Overall",), full_mark=1.0),
 )
+STATUS, DONE = "status.json", "done"
+_REASON_MAX = 80  # characters of an error that are shown
 OVERALL = ("overall", "none", "all")
 """Rows that stand for a whole dataset."""
 
@@ -48,6 +51,8 @@ class VlmEvalKit(ResultFormat):
     rules = RULES
 
     def accepts(self, file: ResultFile) -> bool:
+        if file.path.name == STATUS:
+            return _datasets(file) is not None
         found = _ENDS.match(file.path.stem)
         if file.path.suffix.lower() not in (".csv", ".json", ".xlsx") or found is None:
             return False
@@ -57,6 +62,8 @@ class VlmEvalKit(ResultFormat):
             return False
 
     def read(self, file: ResultFile) -> list[Reading]:
+        if file.path.name == STATUS:
+            return _unfinished(file)
         found = _ENDS.match(file.path.stem)
         if found is None:
             raise RunsError(f"{file.shown}: expected a name such as model_DATASET_acc.csv, as VLMEvalKit writes it")
@@ -71,6 +78,27 @@ class VlmEvalKit(ResultFormat):
             Reading(model=model, task=task, values=values, file=file.shown, names=(file.shown,), when=when)
             for task, values in _tasks(dataset, _table(file))
         ]
+
+
+def _datasets(file: ResultFile) -> dict[str, Any] | None:
+    """What a status.json says of each dataset; None for another file of that name."""
+    content = file.json()
+    found = content.get("datasets") if isinstance(content, dict) and "schema_version" in content else None
+    return found if isinstance(found, dict) else None
+
+
+def _unfinished(file: ResultFile) -> list[Reading]:
+    """The evaluations of a run that did not end; the numbers of those that did stand in files of their own."""
+    said, entries = file.json(), _datasets(file) or {}
+    model = str(said.get("model_name") or (file.folders[1] if len(file.folders) > 1 else ""))
+    found = []
+    for dataset, entry in entries.items():
+        if not isinstance(entry, dict) or entry.get("status") == DONE:
+            continue
+        why = entry.get("error_message") or entry.get("skip_reason") or f"ended in {entry.get('status') or 'no step'}"
+        stopped = " ".join(str(why).split())[:_REASON_MAX]
+        found.append(Reading(model=model, task=str(dataset), values={}, file=file.shown, unfinished=stopped))
+    return found
 
 
 def _split(head: str, file: ResultFile) -> tuple[str, str]:
