@@ -55,7 +55,7 @@ def believed(law: Law) -> Law:
     """A law as plans take it: averaged over all forms where its runs allow that, a mix task by task."""
     if isinstance(law, FittedLaw):
         return averaged(law) if can_be_believed(law) else law
-    if law.kind == MIX:
+    if isinstance(law, CombinedLaw) and law.kind == MIX:
         return CombinedLaw(MIX, tuple(believed(member) for member in law.members), law.weights, law.name)
     return law
 

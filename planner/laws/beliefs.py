@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.base.quantities import shown
-from planner.laws.combined import MIX, CombinedLaw, Law
+from planner.laws.combined import MIX, CombinedLaw, Law, fitted_law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.drawn import DRAWS, DrawnBeliefs
 from planner.laws.fitted import FitData, FittedLaw
@@ -185,7 +185,7 @@ def _gaussian(law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: floa
         apart = np.atleast_1d(one.predict(n, t)) - own
         sure = _loadings(one, n, t, noises[one.form], hold_bounds=True)
         blocks.append(np.sqrt(share) * np.column_stack([sure, apart]))
-    weights = shares if isinstance(law, CombinedLaw) else [(law, 1.0)]
+    weights = shares if isinstance(law, CombinedLaw) else [(fitted_law(law, "what to measure next"), 1.0)]
     noise_variance = sum(share * noises[one.form] for one, share in shares)
     return GaussianBeliefs(own, np.hstack(blocks), noise_variance, _information(weights, noises, n, t))
 
@@ -253,6 +253,7 @@ def _shares(law: Law, forms: str) -> list[tuple[FittedLaw, float]]:
     if isinstance(law, CombinedLaw):
         members = zip(law.members, law.weights, strict=True)
         return [(one, weight) for one, weight in members if isinstance(one, FittedLaw)]
+    law = fitted_law(law, "what to measure next")
     run_data(law)
     if any("expr" in imposed for imposed in law.constraints.values()):
         raise InputError("next runs need free or fixed parameters: this law has tied ones; fit it without")

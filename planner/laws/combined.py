@@ -24,6 +24,7 @@ from planner.base.result import Result, above
 from planner.base.stored import Choice
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, LAW_FILE, NOT_IDENTIFIED, FittedLaw
 from planner.laws.forms.latex import weighted_sum
+from planner.laws.hierarchy.law import EVIDENCE_LAW_FILE, EvidenceLaw
 from planner.laws.runs_belief import can_be_believed, expected_error
 
 if TYPE_CHECKING:
@@ -136,8 +137,19 @@ class CombinedLaw(Result):
         """Of an average, a member that has its runs: those of all members are the same."""
         return next(member for member in self.members if isinstance(member, FittedLaw))
 
+    @property
+    def level_known(self) -> bool:
+        """Whether it predicts errors, not only their differences: each of its tasks has to."""
+        return all(member.level_known for member in self.members)
+
     def predict(
-        self, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None = None
+        self,
+        llm_params: ArrayLike,
+        visual_tokens: ArrayLike,
+        llm: ArrayLike | None = None,
+        *,
+        compressor: str = "",
+        released: bool = False,
     ) -> float | FloatArray:
         """The error to be expected; as `FittedLaw.predict`.
 
@@ -147,7 +159,7 @@ class CombinedLaw(Result):
         if self.kind == AVERAGE and can_be_believed(self.runs_of):
             return expected_error(self.runs_of, llm_params, visual_tokens, llm)
         parts = [
-            weight * law.predict(llm_params, visual_tokens, llm)
+            weight * law.predict(llm_params, visual_tokens, llm, compressor=compressor, released=released)
             for weight, law in zip(self.weights, self.members, strict=True)
         ]
         return sum(parts[1:], parts[0])
@@ -212,27 +224,41 @@ class CombinedLaw(Result):
         return COMBINED_LAW_FILE.write(path, self, overwrite=overwrite)
 
 
-Law: TypeAlias = FittedLaw | CombinedLaw
+Law: TypeAlias = FittedLaw | CombinedLaw | EvidenceLaw
 """What a plan can rest on."""
 
 
 def single_laws(law: Law) -> tuple[FittedLaw, ...]:
-    """The fitted laws that a law is made of: of all forms and tasks."""
+    """The fitted laws that a law is made of: of all forms and tasks; () of one of published results."""
     if isinstance(law, FittedLaw):
         return (law,)
+    if isinstance(law, EvidenceLaw):
+        return ()
     return tuple(one for member in law.members for one in single_laws(member))
 
 
+def fitted_law(law: Law, what: str) -> FittedLaw:
+    """The law itself, where it is one of fitted parameters. Raises InputError, in which `what` needs such a law."""
+    if not isinstance(law, FittedLaw):
+        raise InputError(f"{what} needs a law that was fitted to runs; {law.name or 'this one'} is of the {law.form} form")
+    return law
+
+
 def read_law(path: str | os.PathLike[str]) -> Law:
-    """A law file of either kind. Raises LawFileError."""
+    """A law file of any kind. Raises LawFileError."""
     return law_from_dict(read_json(path, LAW_FILE.expected, LawFileError), file_name(path))
 
 
 def law_from_dict(content: Any, origin: str = "the law") -> Law:
-    """The law of a dictionary made by `to_dict`, of either kind. Raises LawFileError."""
-    form = COMBINED_LAW_FILE if COMBINED_LAW_FILE.speaks_of(content) else LAW_FILE
-    law: Law = form.from_dict(content, origin)
+    """The law of a dictionary made by `to_dict`, of any kind. Raises LawFileError."""
+    law: Law = _file_of(content).from_dict(content, origin)
     return law
+
+
+def _file_of(content: Any) -> FileFormat[Any]:
+    """The kind of file that a dictionary is of; that of one form alone where it says nothing."""
+    kinds: tuple[FileFormat[Any], ...] = (COMBINED_LAW_FILE, EVIDENCE_LAW_FILE)
+    return next((one for one in kinds if one.speaks_of(content)), LAW_FILE)
 
 
 def _part(law: CombinedLaw, i: int) -> str:
@@ -244,16 +270,15 @@ def _union(columns: Any) -> tuple[str, ...]:
 
 
 class LawPart:
-    """A law of either kind as a part of another file."""
+    """A law of any kind as a part of another file."""
 
     def encode(self, value: Law, place: Place) -> dict[str, Any]:
-        if not isinstance(value, FittedLaw | CombinedLaw):
+        if not isinstance(value, FittedLaw | CombinedLaw | EvidenceLaw):
             raise place.wrong("a law", value)
         return value.to_dict()
 
     def decode(self, content: Any, place: Place) -> Law:
-        form = COMBINED_LAW_FILE if COMBINED_LAW_FILE.speaks_of(content) else LAW_FILE
-        law: Law = form.decode(content, place)
+        law: Law = _file_of(content).decode(content, place)
         return law
 
 

@@ -141,8 +141,19 @@ class FittedLaw(Result):
         advice = "the parameters were given, not fitted here: nothing is known of how well they are determined"
         return cls(form=form, params=params, **({"advice": advice} | facts))
 
+    @property
+    def level_known(self) -> bool:
+        """True: it predicts errors, not only their differences."""
+        return True
+
     def predict(
-        self, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None = None
+        self,
+        llm_params: ArrayLike,
+        visual_tokens: ArrayLike,
+        llm: ArrayLike | None = None,
+        *,
+        compressor: str = "",
+        released: bool = False,
     ) -> float | FloatArray:
         """The error, or loss, at LLM sizes (in parameters) and visual tokens per image.
 
@@ -150,6 +161,8 @@ class FittedLaw(Result):
             llm_params: nominal sizes in parameters (7e9), any shape.
             visual_tokens: above zero, any shape that broadcasts against `llm_params`.
             llm: names of the language models: one form alone says the same of all models of a size.
+            compressor: what makes the visual tokens: a law speaks for that of its runs, and says the same of all.
+            released: whether `llm` names released models; likewise.
 
         Returns:
             A float for two scalars, else an array of the broadcast shape.

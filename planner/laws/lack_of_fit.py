@@ -148,7 +148,9 @@ def lack_of_fit(law: Law) -> tuple[LackOfFit, ...]:
         if law.kind == AVERAGE and can_be_believed(law.runs_of):
             return (_of_average(law),)
         return tuple(one for member in law.members for one in lack_of_fit(member))
-    return () if law.data is None else (_of_form(law, law.data),)
+    if not isinstance(law, FittedLaw) or law.data is None:
+        return ()
+    return (_of_form(law, law.data),)
 
 
 def _of_form(law: FittedLaw, data: FitData) -> LackOfFit:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
 from planner.laws.beliefs import Points, Spread, believe, run_data
-from planner.laws.combined import CombinedLaw, Law
+from planner.laws.combined import CombinedLaw, Law, fitted_law
 
 FloatArray = NDArray[np.float64]
 
@@ -116,6 +116,7 @@ def _measured(law: Law) -> set[tuple[str, str]]:
     """The cells that the law rests on."""
     if isinstance(law, CombinedLaw):
         return set[tuple[str, str]]().union(*(_measured(member) for member in law.members))
+    law = fitted_law(law, "what to measure next")
     data = run_data(law)
     return {_cell(n * law.n_unit_params, t) for n, t in zip(data.n.tolist(), data.t.tolist(), strict=True)}
 

@@ -16,6 +16,7 @@ from planner.laws.averaging import averaged, mix
 from planner.laws.combined import AUTO, MIX, CombinedLaw, Law, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
+from planner.laws.hierarchy.law import EvidenceLaw
 
 DEFAULT_LAW = "reasoning"
 
@@ -98,7 +99,7 @@ def load_mix(text: str, form: str | None = None) -> Law:
 
 def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) -> Law:
     """A law from what a user may pass: a law, a name, a path, or nothing for the default one."""
-    if isinstance(law, FittedLaw | CombinedLaw):
+    if isinstance(law, FittedLaw | CombinedLaw | EvidenceLaw):
         if form == AUTO and isinstance(law, FittedLaw):
             return averaged(law)
         if form is not None and not _has_form(law, form):

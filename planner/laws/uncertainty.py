@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from planner.base.errors import FitError, InputError
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.memo import remembered
 from planner.laws.profile.base import LEVEL
 from planner.laws.runs_belief import belief_of, points_of
@@ -41,6 +42,10 @@ class Asked:
     reference: int
     """Position of the best one."""
     seed: int = 0
+    compressor: Labels | None = None
+    """What makes the visual tokens of each, shape (Q,); None: the same of all."""
+    released: bool = False
+    """Whether the language models are named by released models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +125,21 @@ class OneOfJointFit:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Published results: errors of all candidates are known together, up to what all of them share."""
+
+    law: EvidenceLaw
+
+    def ask(self, asked: Asked) -> Answer:
+        from planner.laws.hierarchy.belief import error_draws  # only plans on published results pay for their import
+
+        names = [""] * len(asked.llm) if asked.compressor is None else asked.compressor.tolist()
+        n, t = asked.llm_params, asked.visual_tokens
+        drawn = error_draws(self.law, n, t, asked.llm, names, asked.released, DRAWS, asked.seed)
+        return _from_draws(drawn, asked.reference)
+
+
+@dataclass(frozen=True)
 class Mixed:
     """The tasks of a mix, which were measured independently."""
 
@@ -160,6 +180,8 @@ def _of(law: Law) -> Uncertainty:
         first = law.runs_of
         belief_of(first)
         return AllForms(first)
+    if isinstance(law, EvidenceLaw):
+        return Published(law)
     return _of_form(law)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
+from importlib import resources
 
 from planner.laws.hierarchy.conditioning import Posterior
 from planner.laws.hierarchy.effects import EFFECTS
@@ -24,3 +26,10 @@ def posterior_of(rows: EvidenceRows, variances: Variances) -> Posterior:
     """
     noise = variances.noise.variance(rows.study, rows.task, rows.error_se)
     return Posterior(Factor.of(Frame.of(rows), rows.error, noise, variances.of(EFFECTS)))
+
+
+@cache
+def rows_sha256() -> str:
+    """Fingerprint of the shipped rows."""
+    path = resources.files("fitted_laws") / "evidence" / "rows.csv"
+    return hashlib.sha256(path.read_bytes()).hexdigest()

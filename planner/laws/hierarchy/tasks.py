@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from planner.base.errors import UnknownNameError
-from planner.laws.hierarchy.rows import task_classes
 
 CLASSES = ("text", "general", "knowledge", "localisation")
 """Reading text in images; general questions; knowledge beside the image; pointing at places."""
@@ -58,6 +57,8 @@ def find_task(name: str) -> EvidenceTask:
     Raises:
         UnknownNameError: the evidence holds no such task, and it is no class.
     """
+    from planner.laws.hierarchy.rows import task_classes  # laws of other kinds do not pay for its import
+
     found = task_named(name)
     if found is None:
         names = (*task_classes(), *CLASSES)
@@ -76,6 +77,8 @@ def task_named(name: object) -> EvidenceTask | None:
     """As `find_task`; None where there is none."""
     if not isinstance(name, str):
         return None
+    from planner.laws.hierarchy.rows import task_classes
+
     plain = _plain(name)
     if plain in CLASSES:
         return EvidenceTask(plain, plain, measured=False)
@@ -85,6 +88,8 @@ def task_named(name: object) -> EvidenceTask | None:
 
 @cache
 def _by_plain_name() -> dict[str, str]:
+    from planner.laws.hierarchy.rows import task_classes
+
     return {_plain(name): name for name in task_classes()}
 
 

@@ -1,0 +1,98 @@
+"""What the hierarchy says of the candidates of a plan: expected errors and joint draws of a mix of tasks.
+
+With w_k the share of task k, the error of candidate i is sum_k w_k y(k, i), Gaussian as the y are, or a mixture of
+Gaussians where the noise of own runs is averaged over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.base.errors import InputError
+from planner.base.quantities import shown
+from planner.laws.hierarchy.cells import Cells
+from planner.laws.hierarchy.conditioning import Gaussian
+from planner.laws.hierarchy.naming import cells_of, own_model, released_model
+from planner.laws.hierarchy.odds import draws
+from planner.laws.hierarchy.own_runs import Mixture, OwnRuns, predict_with
+from planner.laws.hierarchy.shipped import shipped_posterior
+from planner.laws.hierarchy.variances import shipped_variances
+
+if TYPE_CHECKING:
+    from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
+
+FloatArray = NDArray[np.float64]
+Labels = NDArray[np.str_]
+
+AT_ONCE = 192
+"""Points whose expected errors are worked out together: time and memory grow with the square."""
+
+
+def expected_errors(
+    law: EvidenceLaw, n: FloatArray, t: FloatArray, llm: Labels, compressor: str, released: bool
+) -> FloatArray:
+    """Expected errors of points, shape (points,); arguments as `EvidenceLaw.predict`, all of that shape."""
+    found = np.empty(len(n))
+    for start in range(0, len(n), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        found[some] = _mixture(law, n[some], t[some], llm[some], [compressor] * len(n[some]), released).mean
+    return found
+
+
+def error_draws(
+    law: EvidenceLaw,
+    n: FloatArray,
+    t: FloatArray,
+    llm: Labels,
+    compressors: Sequence[str],
+    released: bool,
+    count: int,
+    seed: int,
+) -> FloatArray:
+    """(count, points) joint draws of the errors, with tails as heavy as held-out evidence has."""
+    return draws(_mixture(law, n, t, llm, compressors, released), shipped_variances().tail, count, seed)
+
+
+def _mixture(
+    law: EvidenceLaw, n: FloatArray, t: FloatArray, llm: Labels, compressors: Sequence[str], released: bool
+) -> Mixture:
+    for name, values in (("llm_params", n), ("visual_tokens", t)):
+        if bad := [value for value in values.tolist() if not value > 0]:
+            raise InputError(f"{name}: expected a number above 0, got {shown(bad[0])}")
+    names, which = np.unique(llm, return_inverse=True)
+    models = [released_model(name) if released else own_model(name) for name in names.tolist()]
+    cells = _joined([cells_of(one.asked, models, which, n, t, compressors) for one in law.mix])
+    weights = np.kron(np.array([[one.share for one in law.mix]]), np.eye(len(n)))
+    posterior = shipped_posterior()
+    if not law.own:
+        return Mixture(np.ones(1), (_weighted(posterior.predict(cells), weights),))
+    found, _ = predict_with(posterior, _own_runs(law), cells, shipped_variances().noise)
+    return Mixture(found.weights, tuple(_weighted(part, weights) for part in found.parts))
+
+
+def _weighted(errors: Gaussian, weights: FloatArray) -> Gaussian:
+    """Of a mix, given its tasks' errors, all points of one task after the other: weights of shape (points, cells)."""
+    return Gaussian(weights @ errors.mean, weights @ errors.covariance @ weights.T)
+
+
+def _own_runs(law: EvidenceLaw) -> OwnRuns:
+    by_name: dict[str, TaskShare] = {one.task: one for one in law.mix}
+    cells = []
+    for one in law.own:
+        model = [own_model(one.llm)]
+        size, tokens = np.array([one.llm_params]), np.array([one.visual_tokens])
+        cells.append(cells_of(by_name[one.task].asked, model, np.zeros(1, int), size, tokens, [one.compressor]))
+    errors = np.array([one.error for one in law.own])
+    se = np.array([np.nan if one.error_se is None else one.error_se for one in law.own])
+    return OwnRuns(_joined(cells), errors, se)
+
+
+def _joined(parts: Sequence[Cells]) -> Cells:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.then(part)
+    return whole
