@@ -34,6 +34,7 @@ from planner.laws.combined import LAW_PART, CombinedLaw
 from planner.laws.fit_data import CONSTRAINT, RUNS, FitData
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
+from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
 from planner.parts.llms import Dense
 from planner.parts.llms.layered import Layer, Layered
 from planner.parts.stored import Part
@@ -262,6 +263,7 @@ SPECIAL: dict[Any, Any] = {
     Layered: _layered,
     FittedLaw: fitted_laws,
     CombinedLaw: combined_laws,
+    EvidenceLaw: {"mix": lambda: st.lists(made(TaskShare), min_size=1, max_size=2).map(tuple)},
     FitData: _runs,
     Points: _points,
     Workload: {one.name: lambda: st.integers(0, COUNTS_MAX) for one in _fields(Workload)},

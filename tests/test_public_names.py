@@ -24,6 +24,7 @@ VERBS = {
     "convention": "request_flops",
     "cost": "cost",
     "doctor": "doctor",
+    "evidence": "evidence",
     "explore": "open_explorer",
     "export": "export_llm",
     "fit": "fit",

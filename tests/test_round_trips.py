@@ -31,6 +31,7 @@ from planner.hardware.precision import KV_BYTES, WEIGHT_PRECISIONS
 from planner.laws.combined import COMBINED_LAW_FILE, LAW_PART, read_law
 from planner.laws.fitted import LAW_FILE
 from planner.laws.forms import FORMS
+from planner.laws.hierarchy.law import EVIDENCE_LAW_FILE
 from planner.parts.catalog import LLMS, TOWERS
 from planner.parts.compressors import COMPRESSORS
 from planner.parts.connectors import CONNECTORS
@@ -45,6 +46,7 @@ MANY = settings(max_examples=100, deadline=None, suppress_health_check=list(Heal
 FORMATS: tuple[FileFormat[Any], ...] = (
     LAW_FILE,
     COMBINED_LAW_FILE,
+    EVIDENCE_LAW_FILE,
     PLAN_FILE,
     MEASUREMENT_FILE,
     VERDICT_FILE,

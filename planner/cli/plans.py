@@ -32,6 +32,7 @@ from planner.cli.common import (
     show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
+from planner.laws.hierarchy.law import EVIDENCE
 from planner.laws.shipped import load_mix
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
@@ -62,7 +63,17 @@ def plan(
         str | None, typer.Option(help="Shipped law or law file, or one a compressor: quecc=LAW,none=LAW.")
     ] = None,
     form: FormName = None,
-    mix: Annotated[str | None, typer.Option(help="Mix of tasks instead of --law, as reasoning=0.7,ocr=0.3.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="By published results of a task, as docvqa, or of an unmeasured one by its class, as text; --law adds "
+            "runs of one's own."
+        ),
+    ] = None,
+    mix: Annotated[
+        str | None,
+        typer.Option(help="Mix of tasks instead of --law: laws, as reasoning=0.7,ocr=0.3, or tasks of the evidence."),
+    ] = None,
     models: Annotated[
         str | None,
         typer.Option(help="Choose among released models: 'released' (all), families as qwen3-vl, hub ids, folders."),
@@ -108,6 +119,8 @@ def plan(
         check_output("a plan", output, force)
     if law is not None and mix is not None:
         raise InputError(f"--law {law} and --mix {mix}: give one of them; a mix names its laws itself")
+    if mix is not None and task is not None:
+        raise InputError(f"--mix {mix} and --task {task}: give one of them; --mix {task}=0.5,... has tasks too")
     if mix is not None and rank_by != "error":
         raise InputError(f"--rank-by {rank_by}: a cost alone asks no law: leave out --mix or --rank-by")
     if models is not None and train:
@@ -116,6 +129,7 @@ def plan(
         raise InputError(NO_LIMIT)
     result = planner.plan(
         _law(law) if mix is None else load_mix(mix, form),
+        task=task,
         form=form,
         budget=planner.Budget(convention=convention, limits=limits),
         workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
@@ -138,6 +152,9 @@ def plan(
         rank_by=rank_by,
         as_measured=as_measured,
     )
+    if task is not None and result.law.form != EVIDENCE:
+        kept = f"note: the runs of {law} are a complete grid and keep their own law"
+        print(f"{kept}; published results of {task} are left out", file=sys.stderr)
     if output is not None:
         result.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)

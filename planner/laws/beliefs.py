@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.base.quantities import shown
-from planner.laws.combined import MIX, CombinedLaw, Law, fitted_law
+from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.compare import evidence, other_forms
 from planner.laws.drawn import DRAWS, DrawnBeliefs
 from planner.laws.fitted import FitData, FittedLaw
@@ -264,6 +264,13 @@ def _shares(law: Law, forms: str) -> list[tuple[FittedLaw, float]]:
     kept = [(one, weights[one.form]) for one in laws if weights[one.form] > _NEGLIGIBLE]
     total = sum(weight for _, weight in kept)
     return [(one, weight / total) for one, weight in kept] or [(law, 1.0)]  # too few runs to compare forms
+
+
+def fitted_law(law: Law, what: str) -> FittedLaw:
+    """The law itself, where it is one of fitted parameters. Raises InputError, in which `what` needs such a law."""
+    if not isinstance(law, FittedLaw):
+        raise InputError(f"{what} needs a law that was fitted to runs; this one is of the {law.form} form")
+    return law
 
 
 def run_data(law: FittedLaw) -> FitData:

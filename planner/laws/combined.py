@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,6 +142,11 @@ class CombinedLaw(Result):
         """Whether it predicts errors, not only their differences: each of its tasks has to."""
         return all(member.level_known for member in self.members)
 
+    @property
+    def reckons_with_transfer(self) -> bool:
+        """Whether intervals and odds know what other models and compressors change, in each of its tasks."""
+        return all(member.reckons_with_transfer for member in self.members)
+
     def predict(
         self,
         llm_params: ArrayLike,
@@ -237,13 +242,6 @@ def single_laws(law: Law) -> tuple[FittedLaw, ...]:
     return tuple(one for member in law.members for one in single_laws(member))
 
 
-def fitted_law(law: Law, what: str) -> FittedLaw:
-    """The law itself, where it is one of fitted parameters. Raises InputError, in which `what` needs such a law."""
-    if not isinstance(law, FittedLaw):
-        raise InputError(f"{what} needs a law that was fitted to runs; {law.name or 'this one'} is of the {law.form} form")
-    return law
-
-
 def read_law(path: str | os.PathLike[str]) -> Law:
     """A law file of any kind. Raises LawFileError."""
     return law_from_dict(read_json(path, LAW_FILE.expected, LawFileError), file_name(path))
@@ -251,8 +249,7 @@ def read_law(path: str | os.PathLike[str]) -> Law:
 
 def law_from_dict(content: Any, origin: str = "the law") -> Law:
     """The law of a dictionary made by `to_dict`, of any kind. Raises LawFileError."""
-    law: Law = _file_of(content).from_dict(content, origin)
-    return law
+    return cast("Law", _file_of(content).from_dict(content, origin))
 
 
 def _file_of(content: Any) -> FileFormat[Any]:
@@ -278,8 +275,7 @@ class LawPart:
         return value.to_dict()
 
     def decode(self, content: Any, place: Place) -> Law:
-        law: Law = _file_of(content).decode(content, place)
-        return law
+        return cast("Law", _file_of(content).decode(content, place))
 
 
 LAW_PART = LawPart()

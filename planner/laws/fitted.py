@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,6 +109,8 @@ class FittedLaw(Result):
     """What reading or pooling the runs left out or merged."""
     joint: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=SPARSE)
     """Of a joint fit: the group, what it shares, all groups with their runs, and the kept profile; see `joint`."""
+    level_known: ClassVar[bool] = True  # it predicts errors, not only their differences
+    reckons_with_transfer: ClassVar[bool] = False  # it speaks for the models, tasks and compressor of its runs
     data: Annotated[FitData, RUNS] | None = field(default=None, repr=False, compare=False)
     """What the fit saw, in the file too; None for a law that was given."""
 
@@ -141,11 +143,6 @@ class FittedLaw(Result):
         advice = "the parameters were given, not fitted here: nothing is known of how well they are determined"
         return cls(form=form, params=params, **({"advice": advice} | facts))
 
-    @property
-    def level_known(self) -> bool:
-        """True: it predicts errors, not only their differences."""
-        return True
-
     def predict(
         self,
         llm_params: ArrayLike,
@@ -161,8 +158,7 @@ class FittedLaw(Result):
             llm_params: nominal sizes in parameters (7e9), any shape.
             visual_tokens: above zero, any shape that broadcasts against `llm_params`.
             llm: names of the language models: one form alone says the same of all models of a size.
-            compressor: what makes the visual tokens: a law speaks for that of its runs, and says the same of all.
-            released: whether `llm` names released models; likewise.
+            compressor, released: what makes the tokens, and whether `llm` names released models: the same of all.
 
         Returns:
             A float for two scalars, else an array of the broadcast shape.
@@ -224,11 +220,7 @@ class FittedLaw(Result):
         return with_unit(latex_of(get_form(self.form), self.params, digits), self.n_unit_params)
 
     def to_frame(self) -> pd.DataFrame:
-        """The runs that the law was fitted to, a row each, beside what it says of them.
-
-        Raises:
-            InputError: the law was given, it has no runs.
-        """
+        """The runs that the law was fitted to, a row each, beside what it says of them. Raises InputError without."""
         import pandas as pd
 
         data = self.data

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
-from planner.laws.beliefs import Points, Spread, believe, run_data
-from planner.laws.combined import CombinedLaw, Law, fitted_law
+from planner.laws.beliefs import Points, Spread, believe, fitted_law, run_data
+from planner.laws.combined import CombinedLaw, Law
 
 FloatArray = NDArray[np.float64]
 

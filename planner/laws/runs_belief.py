@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +18,9 @@ from planner.laws.memo import remembered
 FloatArray = NDArray[np.float64]
 
 
-def can_be_believed(law: FittedLaw) -> bool:
+def can_be_believed(law: object) -> TypeGuard[FittedLaw]:
     """Whether a law has runs of its own and no constraints: else what other forms say of them means nothing."""
-    return law.data is not None and not law.constraints and not law.joint
+    return isinstance(law, FittedLaw) and law.data is not None and not law.constraints and not law.joint
 
 
 @remembered

@@ -16,7 +16,8 @@ from planner.laws.averaging import averaged, mix
 from planner.laws.combined import AUTO, MIX, CombinedLaw, Law, read_law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
-from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
+from planner.laws.hierarchy.tasks import find_task, task_named, task_names
 
 DEFAULT_LAW = "reasoning"
 
@@ -77,24 +78,56 @@ def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
 
 
 def load_mix(text: str, form: str | None = None) -> Law:
-    """A mix of tasks from "reasoning=0.7,ocr=0.3": names or files of laws, each with its share of the workload.
+    """A mix of tasks from "reasoning=0.7,ocr=0.3" or "docvqa=0.5,gqa=0.5": names or files of laws, and tasks of the
+    evidence base, each with its share of the workload. "law:NAME" and "task:NAME" say which is meant.
 
     Raises:
-        InputError: a text of another shape, or shares that are not above 0.
+        InputError: a text of another shape, shares that are not above 0, or a name that is both a law's and a task's.
+        UnknownNameError: a name that is neither.
     """
     shares: dict[str, tuple[Law, float]] = {}
+    tasks: dict[str, float] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, share = (piece.strip() for piece in part.rpartition("="))
         try:
             number = float(share)
         except ValueError:
             number = math.nan
-        if not (equals and name and math.isfinite(number) and number > 0) or name in shares:
-            raise InputError(f"--mix: expected LAW=SHARE,LAW=SHARE such as reasoning=0.7,ocr=0.3, got {shown(text)}")
-        shares[name] = (load_law(name, form), number)
-    if not shares:
-        raise InputError(f"--mix: expected LAW=SHARE,LAW=SHARE such as reasoning=0.7,ocr=0.3, got {shown(text)}")
-    return mix(shares)
+        if not (equals and name and math.isfinite(number) and number > 0) or name in shares or name in tasks:
+            raise InputError(_MIX_EXPECTED.format(shown(text)))
+        if task := _task_meant(name):
+            tasks[task] = number
+        else:
+            shares[name] = (load_law(name.removeprefix(_LAW), form), number)
+    if not shares and not tasks:
+        raise InputError(_MIX_EXPECTED.format(shown(text)))
+    if not tasks:
+        return mix(shares)
+    if form is not None:
+        raise InputError(f"--form {form}: tasks of the evidence have no form; leave out --form")
+    published = evidence_law(tasks)
+    return mix({**shares, published.name: (published, sum(tasks.values()))}) if shares else published
+
+
+_LAW, _TASK = "law:", "task:"
+_MIX_EXPECTED = "--mix: expected NAME=SHARE,NAME=SHARE such as reasoning=0.7,ocr=0.3 or docvqa=0.5,gqa=0.5, got {}"
+
+
+def _task_meant(name: str) -> str:
+    """The task of the evidence that a part of a mix names; "" where it names a law.
+
+    Raises InputError for a name that is both, UnknownNameError for one that is neither.
+    """
+    if name.startswith(_TASK):
+        return find_task(name.removeprefix(_TASK)).name
+    if name.startswith(_LAW) or name.endswith(".json") or os.sep in name:
+        return ""
+    laws, task = sorted({known for known, _ in _files()}), task_named(name)
+    if name in laws and task is not None:
+        raise InputError(f"--mix: {name} is a shipped law and a task of the evidence; write law:{name} or task:{name}")
+    if name not in laws and task is None:
+        raise UnknownNameError("shipped law or task of the evidence", name, [*laws, *task_names()])
+    return "" if task is None else task.name
 
 
 def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) -> Law:

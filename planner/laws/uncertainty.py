@@ -201,11 +201,11 @@ def _of_form(law: FittedLaw) -> Uncertainty:
 def _from_draws(draws: FloatArray, reference: int) -> Answer:
     tail = (1 - LEVEL) / 2
     ordered = np.sort(draws, axis=0)
-    gap = _quantile(np.sort(draws - draws[:, [reference]], axis=0), tail)
-    return Answer(_quantile(ordered, tail), _quantile(ordered, 1 - tail), gap, draws)
+    gap = quantile(np.sort(draws - draws[:, [reference]], axis=0), tail)
+    return Answer(quantile(ordered, tail), quantile(ordered, 1 - tail), gap, draws)
 
 
-def _quantile(ordered: FloatArray, share: float) -> FloatArray:
+def quantile(ordered: FloatArray, share: float) -> FloatArray:
     """Of columns in ascending order, as `np.quantile`, which loads all of masked arrays for it."""
     place = share * (len(ordered) - 1)
     below = min(int(place), len(ordered) - 2)

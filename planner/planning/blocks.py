@@ -190,7 +190,7 @@ def candidate_at(space: Space, row: int, kv_precision: str | None, doubt: dict[s
     table = space.table
     return Candidate(
         llm=table.llms[int(table.llm_index[row])],
-        predicted_error=None if block.law is None else float(block.error[i, j]),
+        predicted_error=float(block.error[i, j]) if block.law is not None and block.law.level_known else None,
         predicts=ERROR if block.law is None else block.law.predicts,
         flops=block.flops.at(i, j),
         precision=block.precision,

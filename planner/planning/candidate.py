@@ -27,6 +27,7 @@ from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.limits import RELAXED_BY, Limit
+from planner.planning.margin import Margin
 from planner.runs.table import ERROR
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Candidate:
     visual_tokens: int
     """Per image."""
     predicted_error: float | None
-    """The law's error, between 0 and 1 inside its data; None where candidates are ordered by cost alone."""
+    """The law's error, between 0 and 1 inside its data; None where candidates are ordered by cost alone, and where the
+    law knows only by how much errors differ."""
     flops: Flops
     """FLOPs of one request by stage, in the plan's convention."""
     vision: Tower
@@ -78,6 +80,8 @@ class Candidate:
     was measured on ("compressor", "family", "recipe"); their squares add up. {} where the law is all."""
     expected_regret: float | None = None
     """How much larger its error is expected to be than that of the best candidate under the budget."""
+    above_pick: Margin | None = None
+    """By how much it is expected to be worse than the pick, where the law knows only by how much errors differ."""
     connector: Connector = field(default_factory=Mlp)
     """What leads the visual tokens into the language model."""
     predicts: str = ERROR
@@ -104,7 +108,12 @@ class Candidate:
 
     @property
     def error(self) -> float:
-        """Its predicted error. Raises InputError where no law predicts one, as candidates are ordered by cost alone."""
+        """Its predicted error; by how much it lies above that of the pick where the law knows no more.
+
+        Raises InputError where no law predicts one, as candidates are ordered by cost alone.
+        """
+        if self.above_pick is not None:
+            return self.above_pick.error
         if self.predicted_error is None:
             raise InputError(f"{self} has no predicted error: it was ordered by cost alone, without a law")
         return self.predicted_error

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.laws.combined import Law
-from planner.laws.uncertainty import DRAWS, Asked, uncertainty
+from planner.laws.profile.base import LEVEL
+from planner.laws.uncertainty import DRAWS, Asked, quantile, uncertainty
 from planner.planning.distinct import distinct_rows
+from planner.planning.margin import Margin
 from planner.planning.table import CandidateTable
 from planner.planning.transfer.effects import Effects
 from planner.planning.transfer.transfer import COMPRESSOR, Transfer
@@ -53,6 +55,8 @@ class Doubt:
     """Half of the law's own 95 % interval."""
     effects: Effects
     """What else the interval is made of."""
+    draws: FloatArray | None = None
+    """Joint draws of the errors, (draws, points); None where there are none."""
 
     @classmethod
     def of(
@@ -89,7 +93,7 @@ class Doubt:
         names, label = np.unique(np.array([llm.name for llm in table.llms]), return_inverse=True)
         whose = label[table.llm_index]
         first, point_of_row[rows], effects = _points(laws, law_index[rows], whose[rows], transfer.at(rows))
-        points = rows[first]
+        points, made_by = rows[first], np.array([one["compressor"] for one in table.setups])[table.setup_index]
         owner, n, t = law_index[points], table.llm_params[points], table.visual_tokens[points]
         error, llm = table.predicted_error[points], names[whose[points]]
         best = int(np.argmin(error))
@@ -101,7 +105,8 @@ class Doubt:
             if one is None or not len(mine):
                 continue
             reference = int(np.flatnonzero(mine == best)[0]) if index == owner[best] else 0
-            answer = one.ask(Asked(n[mine], t[mine], llm[mine], reference, seed=index))
+            ways = made_by[points[mine]]
+            answer = one.ask(Asked(n[mine], t[mine], llm[mine], reference, index, ways, table.model_index is not None))
             low[mine], high[mine] = answer.low, answer.high
             if index == owner[best]:
                 gap = error[mine] - error[best]
@@ -124,7 +129,7 @@ class Doubt:
             odds, regret, low, high, half = _alike((owner, n, t, error, kind), odds, regret, low, high, half)
             if len(n) > 1:
                 odds = np.minimum(odds, 1 - 1 / DRAWS)  # draws tell no more
-        return cls(point_of_row, low, high, odds, regret, tied, half, effects)
+        return cls(point_of_row, low, high, odds, regret, tied, half, effects, draws)
 
     def led_by_the_pick(self, ranking: NDArray[np.intp], errors: FloatArray) -> tuple[int, NDArray[np.intp]]:
         """The row to name, and a ranking by expected errors with it moved to the front.
@@ -148,12 +153,16 @@ class Doubt:
         found: NDArray[np.intp] = rows[self.tied[self.point_of_row[rows]]]
         return found
 
-    def columns(self) -> dict[str, FloatArray]:
-        """What is known of each candidate, each of shape (rows,); nan of what does not fit; {} without runs."""
+    def columns(self, level_known: bool = True) -> dict[str, FloatArray]:
+        """What is known of each candidate, each of shape (rows,); nan of what does not fit; {} without runs.
+
+        Ends of intervals are left out where only differences of errors are known.
+        """
         if not len(self.low):
             return {}
         known = self.point_of_row >= 0
-        columns = {"error_low": self.low, "error_high": self.high, "probability_best": self.probability_best}
+        columns = {"error_low": self.low, "error_high": self.high} if level_known else {}
+        columns["probability_best"] = self.probability_best
         return {name: np.where(known, values[self.point_of_row], np.nan) for name, values in columns.items()}
 
     def _parts(self, point: int) -> dict[str, float]:
@@ -161,6 +170,23 @@ class Doubt:
         sds = {axis: float(sd[point]) for axis, sd in self.effects.sd_by_axis().items()}
         others = {axis: self.effects.half_width_95 * sd for axis, sd in sds.items() if sd > 0}
         return {LAW: float(self.law_half_width[point]), **others} if others else {}
+
+    def differences(self, row: int, pick: int, errors: FloatArray) -> dict[str, Any]:
+        """The uncertain fields of the candidate of a row, where only differences of errors are known.
+
+        Args:
+            row: the candidate's.
+            pick: that of the pick.
+            errors: expected, up to a level, of all rows.
+        """
+        found = {name: value for name, value in self.facts(row).items() if not name.startswith("interval")}
+        here, there = int(self.point_of_row[row]), int(self.point_of_row[pick])
+        interval = None
+        if self.draws is not None and here >= 0 and there >= 0 and row != pick:
+            gaps = 100 * np.sort(self.draws[:, here] - self.draws[:, there])[:, None]
+            tail = (1 - LEVEL) / 2
+            interval = (float(quantile(gaps, tail)[0]), float(quantile(gaps, 1 - tail)[0]))
+        return {**found, "above_pick": Margin(100 * float(errors[row] - errors[pick]), interval)}
 
     def facts(self, row: int) -> dict[str, Any]:
         """The uncertain fields of the candidate of a row."""
@@ -186,7 +212,8 @@ def _points(
     tokens, (_, made_by) = transfer.targets.visual_tokens, np.unique(transfer.targets.compressor, return_inverse=True)
     first, which = distinct_rows(law_index, whose, tokens, made_by)
     effects = transfer.at(first).effects(laws, law_index[first])
-    apart = np.where(effects.touched(COMPRESSOR), made_by[first] + 1, 0)
+    told = np.array([law.reckons_with_transfer for law in laws])[law_index[first]]
+    apart = np.where(effects.touched(COMPRESSOR) | told, made_by[first] + 1, 0)
     again, place = distinct_rows(law_index[first], whose[first], tokens[first], apart)
     return first[again], place[which], effects.at(again)
 

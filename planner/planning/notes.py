@@ -87,7 +87,7 @@ def _of_the_law(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> list
     out = []
     if isinstance(law, FittedLaw) and "assumption" in law.joint:
         out.append(str(law.joint["assumption"]).removeprefix("assumes that ").removeprefix("assumes "))
-    if law.n_runs and not law.compressors and best.released is None:
+    if law.n_runs and not law.compressors and not law.reckons_with_transfer and best.released is None:
         out.append(
             f"the compressor of the runs is not known, the plan is for {best.compressor.name}"
             + _left_out(best, ": what another one would change is not in the interval")
@@ -100,7 +100,9 @@ def _of_the_law(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> list
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
     out += [tested.assumption for tested in lack_of_fit(law) if tested.found]
-    if best.released is None:
+    if law.reckons_with_transfer:
+        out.append("what published studies have in common holds for your data, vision tower and training")
+    elif best.released is None:
         out += _of_the_parts(law, best, as_measured)
     elif as_measured:
         listed = " and ".join(filter(None, (", ".join(as_measured[:-1]), as_measured[-1])))
@@ -131,7 +133,7 @@ def _of_the_parts(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> li
             f"a law measured with {', '.join(measured)} holds for {best.compressor.name} "
             "(the gain of a visual token differs between compressors)"
         )
-    families = {family_of(name) or name for name in law.llms}
+    families = {family_of(name) or name for one in single_laws(law) for name in one.llms}
     if families and (family_of(best.llm.name) or best.llm.family) not in families and assumed(FAMILY):
         out.append(
             f"a law measured on {', '.join(sorted(families))} holds for {best.llm.family} "

@@ -91,6 +91,7 @@ def record(plan: Plan) -> PlanRecord:
         law_files={} if one_law else plan.laws,
         inputs=_inputs(plan, one_law),
         made_with=plan.made_with or made_with(),
+        gain_over_next=plan.gain_over_next,
         earlier_sha256=plan.earlier_sha256,
         parts=Parts(
             llms={one.name: one for one in tried.llms} if tried.released is None else {},

@@ -26,6 +26,7 @@ from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.stored import Part
 from planner.parts.towers import Tower
+from planner.planning.margin import Margin
 from planner.planning.ranking import ERROR as BY_ERROR
 from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
 from planner.runs.table import ERROR, KINDS
@@ -54,6 +55,7 @@ class CandidateRecord:
         "probability_best",
         "expected_regret",
         "interval_parts",
+        "above_pick",
         "memory",
         "latency",
     )
@@ -64,7 +66,7 @@ class CandidateRecord:
     """Nominal size."""
     visual_tokens: Annotated[int, COUNT]
     predicted_error: float | None
-    """None where candidates are ordered by cost alone."""
+    """None where candidates are ordered by cost alone, and where the law knows only by how much errors differ."""
     flops: Flops
     vision: str
     compressor: str
@@ -96,6 +98,8 @@ class CandidateRecord:
     """Size of the image that memory and times are for."""
     params: Mapping[str, int] = field(default_factory=dict, metadata=SPARSE)
     """Of a released model, by part."""
+    above_pick: Margin | None = field(default=None, metadata=SPARSE)
+    """By how much it is worse than the pick, where the law knows only by how much errors differ."""
     engine: Mapping[str, str] = field(default_factory=dict, metadata=SPARSE)
     """Of the pick among released models: by engine the command that serves it, or why there is none."""
 
@@ -223,6 +227,8 @@ class PlanRecord:
     made_with: Mapping[str, str]
     """Versions that decide the numbers."""
     parts: Parts
+    gain_over_next: Margin | None = field(default=None, metadata=SPARSE)
+    """By how much the pick is better than the next, where the law knows only by how much errors differ."""
     earlier_sha256: str = field(default="", metadata=SPARSE)
     """Hash of the file of an earlier version that this one was made of: verdicts may name the plan by it."""
     law_files: Mapping[str, Annotated[Law, LAW_PART]] = field(default_factory=dict, metadata=SPARSE)

@@ -78,7 +78,7 @@ class SideBySide:
             request_tokens=_request_tokens(load.tail, long_tokens[0]),
             error=np.full(sizes.shape, np.nan)
             if law is None
-            else np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1), names)),
+            else np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1), names, released=True)),
             groups=tuple(groups),
         )
 

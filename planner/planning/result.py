@@ -23,6 +23,7 @@ from planner.laws.combined import Law
 from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.deployment import Deployment
 from planner.planning.limits import LimitKind, find_limit
+from planner.planning.margin import Margin
 from planner.planning.ranking import COST, ERROR
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
@@ -30,6 +31,7 @@ from planner.planning.tried import Tried
 from planner.planning.words import (
     binding_text,
     cost_order_text,
+    gain_text,
     law_title,
     load_text,
     parts_text,
@@ -107,6 +109,17 @@ class Plan(Result):
     def by_cost(self) -> bool:
         """Whether candidates are ordered by cost alone."""
         return self.rank_by != ERROR
+
+    @property
+    def level_known(self) -> bool:
+        """Whether errors are predicted, and not only by how much they differ."""
+        return self.best.above_pick is None
+
+    @property
+    def gain_over_next(self) -> Margin | None:
+        """By how much the pick is expected to be better than the next, where only differences of errors are known;
+        None where errors are predicted, and where nothing else fits."""
+        return self.runners_up[0].above_pick if self.runners_up else None
 
     @property
     def cost_kind(self) -> LimitKind:
@@ -188,6 +201,8 @@ class Plan(Result):
     def __repr__(self) -> str:
         cost = f"{format_flops(self.best.total_flops)} ({self.budget.convention} count)"
         error = "by cost alone" if self.by_cost else f"{self.best.predicts} {format_fraction(self.best.error)}"
+        if not self.level_known:
+            error = gain_text(self)
         return f"Plan({self.best}, {error}, {cost}; {self.fitting_count} of {self.candidates_count} fit)"
 
     def __str__(self) -> str:
@@ -203,9 +218,7 @@ class Plan(Result):
         lines = [
             f"{'cheapest that fits' if self.by_cost else 'best under the budget'}: {best}",
             *filter(None, (way_to_run(self), load_text(self.load))),
-            cost_order_text(self)
-            if self.by_cost
-            else f"predicted {best.predicts} {error_text(best)} ({law_title(self.law)})",
+            _quality(self),
             *filter(None, (parts_text(self),)),
             f"cost: {cost}: {stages}",
         ]
@@ -222,12 +235,21 @@ class Plan(Result):
         if self.runners_up:
             second = self.runners_up[0]
             scored = "" if second.score is None else f", score {format_score(second.score)}"
-            kind = self.cost_kind
-            lines.append(
-                f"next: {second}, {kind.title} {kind.show(second.quantities[kind.column])}"
-                if self.by_cost
-                else f"next best: {second}, {second.predicts} {format_fraction(second.error)}{scored}"
-            )
+            kind, next_best = self.cost_kind, f"next best: {second}"
+            if self.by_cost:
+                lines.append(f"next: {second}, {kind.title} {kind.show(second.quantities[kind.column])}")
+            elif second.above_pick is not None:
+                lines.append(f"{next_best}, {second.above_pick.points:.1f} points worse")
+            else:
+                lines.append(f"{next_best}, {second.predicts} {format_fraction(second.error)}{scored}")
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)
+
+
+def _quality(plan: Plan) -> str:
+    """What is known of the pick's error, in a line."""
+    if plan.by_cost:
+        return cost_order_text(plan)
+    told = f"predicted {plan.best.predicts} {error_text(plan.best)}" if plan.level_known else gain_text(plan)
+    return f"{told} ({law_title(plan.law)})"

@@ -62,6 +62,7 @@ RUNNERS_UP = 5
 def plan(
     law: LawLike | Mapping[str, LawLike] = None,
     *,
+    task: str | Mapping[str, float] | None = None,
     budget: Budget | Quantity,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
@@ -98,6 +99,11 @@ def plan(
     Args:
         law: a fitted law, the name of a shipped one ("reasoning", "ocr"), or a law file; "reasoning" by default. A
             mapping gives each compressor its own.
+        task: choose by published results of a task instead ("docvqa"), or of a mix of tasks with their shares
+            ({"docvqa": 0.5, "gqa": 0.5}); `planner.evidence` lists them. A class ("text", "general", "knowledge",
+            "localisation") stands for a task that nobody has measured. They tell by how much candidates differ, not the
+            error of any. With `law`, which may then be a CSV of runs too, the runs of one's own are reckoned with; a
+            complete grid of them keeps its own law.
         budget: FLOPs of one request ("2 TFLOPs", 2e12), or a `Budget` with any limits.
         query_tokens: new text tokens of a request.
         generated_tokens: answer tokens.
@@ -148,7 +154,12 @@ def plan(
     parts = {"llms": llms, "visual_tokens": visual_tokens, "vision": vision, "compressor": compressor}
     check_question(models, image, {**parts, "connector": connector, "prompt_order": prompt_order})
     measured_axes = axes_of(as_measured)
-    ranking = as_ranking(rank_by, models, {"law": law, "form": form, "as_measured": measured_axes or None})
+    given = {"law": law, "form": form, "task": task, "as_measured": measured_axes or None}
+    ranking = as_ranking(rank_by, models, given)
+    if task is not None:
+        from planner.planning.published import law_on_task  # only plans on published results pay for its import
+
+        law = law_on_task(law, task, form)
     released = None
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
@@ -201,9 +212,12 @@ def plan_among(
     transfer = Transfer(Targets.of(table, tried.released), shipped_spreads(), as_measured)
     doubt = Doubt.of(owners, np.array(blocks)[space.block_index], table, asked, transfer)
 
+    level_known = all(law.level_known for law in owners)
+
     @cache
     def candidate(row: int) -> Candidate:
-        return candidate_at(space, row, deployment.kv_precision, doubt.facts(row))
+        facts = doubt.facts(row) if level_known else doubt.differences(row, best_row, errors)
+        return candidate_at(space, row, deployment.kv_precision, facts)
 
     ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
@@ -234,7 +248,12 @@ def plan_among(
         load=load,
         deployment=deployment,
         tried=tried,
-        all_candidates=replace(table, doubt=doubt),
+        all_candidates=replace(
+            table,
+            doubt=doubt,
+            predicted_error=errors if level_known else errors - errors[best_row],
+            level_known=level_known,
+        ),
         speed_limit_tokens=speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best, tried.released),
         assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware), as_measured),

@@ -133,7 +133,7 @@ def _blocks(
     law = axes.laws[compressor.name]
     sizes = np.array([[llm.nominal_params] for llm in axes.llms], float)
     names = np.array([[llm.name] for llm in axes.llms])
-    error = np.broadcast_to(np.asarray(law.predict(sizes, v, names)), shape[2:])
+    error = np.broadcast_to(np.asarray(law.predict(sizes, v, names, compressor=compressor.name)), shape[2:])
     clocks = [Clock(axes, deployment, members) for members, _ in groups]
     for prompt_order in axes.prompt_orders:
         models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]

@@ -59,6 +59,8 @@ class CandidateTable:
     """What candidates are ordered by where it is a cost alone, the least first, shape (rows,); None: the error."""
     doubt: Doubt | None = None
     """How sure each error is; None before it was asked."""
+    level_known: bool = True
+    """Whether `predicted_error` holds errors; else it holds by how much each lies above that of the pick."""
 
     def __repr__(self) -> str:
         return f"CandidateTable({len(self)} candidates, {int(self.fits.sum())} fit)"
@@ -111,7 +113,7 @@ class CandidateTable:
         The index is the row in this table, so that `frame.loc[table.pareto("ttft_s")]` are the rows that nothing beats.
         Of released models the first columns are model, hub_id and knob ("" where everything is as published). Where the
         law has runs, what fits has the 95 % interval of its error in error_low and error_high, and the probability that
-        it is the best.
+        it is the best. Where the law knows only by how much errors differ, error_above_pick stands for the error.
         """
         import pandas as pd
 
@@ -126,8 +128,8 @@ class CandidateTable:
             **{name: np.array([setup[name] for setup in self.setups])[self.setup_index] for name in self.setups[0]},
             "tensor_parallel": self.tensor_parallel,
             "batch": self.batch,
-            "predicted_error": self.predicted_error,
-            **({} if self.doubt is None else self.doubt.columns()),
+            "predicted_error" if self.level_known else "error_above_pick": self.predicted_error,
+            **({} if self.doubt is None else self.doubt.columns(self.level_known)),
             **self.quantities,
             "fits": self.fits,
         }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from planner.base.quantities import format_flops, format_percent
 from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.parts.catalog import family_of
 from planner.parts.connectors import Mlp
 from planner.planning.limits import show_price
@@ -143,8 +144,20 @@ def cost_order_text(plan: Plan) -> str:
     return f"ordered by cost alone, the {most} {kind.title}: no law ranks these, and nothing is said of their quality"
 
 
+def gain_text(plan: Plan) -> str:
+    """By how much the pick is better than the next, where only differences of errors are known."""
+    gain = plan.gain_over_next
+    if gain is None:
+        return "nothing else fits"
+    between = "" if gain.interval is None else f", 95 % interval {gain.interval[0]:.1f} to {gain.interval[1]:.1f}"
+    return f"gain over the next best {gain.points:.1f} points{between}"
+
+
 def law_title(law: Law) -> str:
     """A law in a few words: "law reasoning, all forms, 28 runs", "law ocr, additive, 27 runs, at a bound: D"."""
+    if isinstance(law, EvidenceLaw):
+        own = f" and {len(law.own)} runs of your own" if law.own else ""
+        return f"published results of {law.name}, {len(law.rows)} rows{own}"
     all_forms = law.form == AUTO
     parts = [f"law {law.name}" if law.name else "law", "all forms" if all_forms else law.form]
     joint = law.joint.get("groups", {}) if isinstance(law, FittedLaw) else {}

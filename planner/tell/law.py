@@ -8,6 +8,7 @@ from planner.base.deferred import Deferred
 from planner.laws.combined import AUTO, CombinedLaw, Law, single_laws
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.intervals import Interval
 from planner.laws.joint import JointFit
 from planner.laws.lack_of_fit import lack_of_fit
@@ -31,6 +32,7 @@ from planner.tell.document import (
     sentence,
 )
 from planner.tell.parameters import not_identified, parameter_table
+from planner.tell.published import published_blocks
 
 
 def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Document:
@@ -48,6 +50,8 @@ def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Docu
             Section(f"part-{i}", one.name or one.form, (Paragraph(_status(one), strong=True), *_blocks(one, None)))
             for i, one in enumerate(single_laws(law))
         )
+    elif isinstance(law, EvidenceLaw):
+        opening, sections = published_blocks(law), ()
     else:
         opening, sections = (*_misfits(law), *_blocks(law, intervals)), ()
     sources = Deferred({}, law=law.to_dict)

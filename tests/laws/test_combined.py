@@ -96,7 +96,7 @@ def test_a_mix_of_averages_survives_its_file(tmp_path: Path) -> None:
     "text", ["", "reasoning", "reasoning=0", "reasoning=-1", "reasoning=x", "ocr=nan", "=1", "ocr=1,ocr=2"]
 )
 def test_a_mix_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"^--mix: expected LAW=SHARE,LAW=SHARE such as reasoning=0\.7,ocr=0\.3, got "):
+    with pytest.raises(InputError, match=r"^--mix: expected NAME=SHARE,NAME=SHARE such as reasoning=0\.7,ocr=0\.3 or "):
         load_mix(text)
 
 

@@ -24,6 +24,7 @@ from planner.base.quantities import format_percent, shown
 from planner.base.result import Result
 from planner.base.stored import Choice
 from planner.laws.hierarchy.tasks import CLASSES, EvidenceTask, find_task
+from planner.runs.table import ERROR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,9 +96,19 @@ class EvidenceLaw(Result):
         return EVIDENCE
 
     @property
+    def predicts(self) -> str:
+        """Errors, never losses."""
+        return ERROR
+
+    @property
     def level_known(self) -> bool:
         """Whether it knows errors, not only their differences: with runs of one's own."""
         return bool(self.own)
+
+    @property
+    def reckons_with_transfer(self) -> bool:
+        """True: odds and intervals know what other models, tasks and compressors than those of its rows change."""
+        return True
 
     @property
     def advice(self) -> str:

@@ -57,20 +57,24 @@ def find_task(name: str) -> EvidenceTask:
     Raises:
         UnknownNameError: the evidence holds no such task, and it is no class.
     """
-    from planner.laws.hierarchy.rows import task_classes  # laws of other kinds do not pay for its import
-
     found = task_named(name)
     if found is None:
-        names = (*task_classes(), *CLASSES)
-        known = ", ".join(CLASSES)
+        names = task_names()
+        known, count = ", ".join(CLASSES), len(names) - len(CLASSES)
         raise UnknownNameError(
             "task of the evidence",
             name,
             names,
-            f"vlm-planner evidence lists all {len(task_classes())}; a task that is not among them is asked for by its "
-            f"class: {known}",
+            f"vlm-planner evidence lists all {count}; a task that is not among them is asked for by its class: {known}",
         )
     return found
+
+
+def task_names() -> tuple[str, ...]:
+    """Everything that can be asked for."""
+    from planner.laws.hierarchy.rows import task_classes  # laws of other kinds do not pay for its import
+
+    return (*task_classes(), *CLASSES)
 
 
 def task_named(name: object) -> EvidenceTask | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.parts.catalog import family_of
 from planner.parts.released import Checkpoint
 from planner.parts.released.select import family_of_released
@@ -60,7 +61,10 @@ def origins_of(law: Law, released: bool) -> tuple[Origin, ...]:
 
 
 def tasks_of(law: Law) -> tuple[tuple[FittedLaw, float], ...]:
-    """A law of each task with its share; one of all forms of an average."""
+    """A law of each task with its share; one of all forms of an average; none of published results, which reckon with
+    transfer themselves."""
+    if isinstance(law, EvidenceLaw):
+        return ()
     if not isinstance(law, CombinedLaw):
         return ((law, 1.0),)
     if law.kind != MIX:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from planner.laws.combined import AVERAGE, CombinedLaw
 from planner.laws.fitted import FittedLaw
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.runs_belief import belief_of, can_be_believed
 from planner.planning.result import Plan
 from planner.tell import values as v
@@ -42,6 +43,8 @@ def shares_line(law: CombinedLaw) -> Line:
 def form_line(plan: Plan) -> Line:
     """What interval and odds rest on; () where nothing is known of other forms."""
     law = plan.law
+    if isinstance(law, EvidenceLaw):
+        return ()
     if isinstance(law, CombinedLaw):
         if law.kind != AVERAGE:
             return ()

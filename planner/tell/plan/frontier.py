@@ -75,7 +75,9 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
     marks.sort(key=lambda mark: ("over", "beside", "next", "").index(mark.standing) + 4 * (mark.ring == "pick"))
     ends = [end for mark in marks for end in (mark.y, mark.low, mark.high) if end is not None]
     scored = line(", ", Value("1", 1, "the highest score"), " - score") if plan.best.score is not None else ()
-    y = linear_axis(line(f"predicted {plan.best.predicts}", scored), ends, _error_tick)
+    predicted = line(f"predicted {plan.best.predicts}", scored)
+    title = predicted if plan.level_known else line("error above that of the pick")
+    y = linear_axis(title, ends, _error_tick)
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     return Chart(
         key="frontier",
@@ -177,6 +179,7 @@ def _others(plan: Plan, table: CandidateTable, told: list[Candidate], everything
         score = score_of(error, plan.best.predicts)
         scored = "" if score is None else f", score {format_score(score)}"
         height = f"{plan.best.predicts} {format_fraction(error)}{scored}"
+        height = height if plan.level_known else f"{100 * error:.1f} points worse"
         text = f"{name} with {count}{way}: {height}, {title}{limit.show(cost)}"
         tip = (Value(text, error, "predicted error"),)
         standing = "beside" if fits else "over"

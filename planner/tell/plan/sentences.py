@@ -23,6 +23,7 @@ from planner.planning.words import (
 from planner.tell import values as v
 from planner.tell.document import TEXT_MAX, Inline, Line, Value, foreign, joined, line
 from planner.tell.memory import memory_line
+from planner.tell.published import margin_words, points
 
 _NO_GAP = 5e-5  # errors are shown to four digits
 _UNCUT = 10_000
@@ -103,7 +104,9 @@ def _model(candidate: Candidate, strong: bool = False, name_max: int = TEXT_MAX)
 
 
 def error_line(candidate: Candidate) -> Line:
-    """ "error 0.5019, score 49.8 %"."""
+    """ "error 0.5019, score 49.8 %"; "1.9 points worse than the pick" where only differences are known."""
+    if candidate.above_pick is not None:
+        return margin_words(candidate)
     return line(
         f"{candidate.predicts} ",
         v.predicted(candidate.error, candidate.predicts, str(candidate)),
@@ -118,7 +121,7 @@ def _score(candidate: Candidate) -> Line:
 
 
 def prediction(candidate: Candidate) -> Line:
-    """Its error with the interval, and its score; () without a law."""
+    """Its error with the interval, and its score; () where none is predicted."""
     if candidate.predicted_error is None:
         return ()
     told, between = (
@@ -143,7 +146,7 @@ def parts_line(plan: Plan) -> Line:
 
 def no_interval(plan: Plan) -> str:
     """Why there is no interval; "" where there is one, or where something else says why there is none."""
-    if plan.by_cost:
+    if plan.by_cost or not plan.level_known:
         return ""
     unknown = plan.best.interval is None and not not_known(plan.law, plan.tried.released)
     return _NO_INTERVAL if unknown else ""
@@ -194,8 +197,10 @@ def why_line(plan: Plan) -> Line:
         costs = [v.limited(limit, one.quantities[column], f"{kind.title} of {one}") for one in (best, second)]
         parts = [line(*parts[0], ", ", costs[0]), line("next: ", named(second), " at ", costs[1])]
     elif plan.runners_up:
-        told = line(v.error(abs(gap), "distance of the next one's error from that of the pick"))
-        far = line(told, " worse") if gap > 0 else line(told, " better, which is too little to tell")
+        apart = v.error(abs(gap), "distance of the next one's error from that of the pick")
+        if second.above_pick is not None:
+            apart = points(abs(second.above_pick.points), "distance of the next one's error from that of the pick")
+        far = line(apart, " worse") if gap > 0 else line(apart, " better, which is too little to tell")
         parts.append(line("next: ", named(second), _compressor(second, best), ", ",
                           far if abs(gap) > _NO_GAP else f"equal in {best.predicts}"))  # fmt: skip
     if best.probability_best is not None:
@@ -266,10 +271,11 @@ def relaxed_line(one: SlackOfPick, best: Candidate) -> Line:
     limit, other, looser = one.limit, one.relaxed, one.limit.relaxed()
     before, after = limit.kind.looser.split("{}")
     share = v.share(abs(looser.value - limit.value), limit.value, "by how much a limit is loosened")
+    gain = line(", lower by ", v.error(best.error - other.error, "gain in error")) if other.above_pick is None else ()
     return line(
         "with ", before, share, after, " (", v.limited(limit, looser.value, "looser limit"), "): ", named(other),
         " at ", v.limited(limit, other.quantities[limit.column], f"{limit.title} of {other}"), ", ",
-        error_line(other), ", lower by ", v.error(best.error - other.error, "gain in error"),
+        error_line(other), gain,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from planner.tell.plan import sentences as say
 from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
+from planner.tell.published import gain_line, level_line, published_line
 from planner.tell.stages import speed_limit
 
 _UNCUT = 10_000
@@ -46,7 +47,10 @@ def _pick(plan: Plan) -> Iterator[Block]:
         say.load_line(plan.load),
         say.prediction(plan.best),
         say.parts_line(plan),
+        gain_line(plan),
         say.law_line(plan),
+        published_line(plan.law) if not plan.by_cost else (),
+        level_line(plan),
         () if plan.by_cost else form_line(plan),
     ):
         if told:

@@ -13,6 +13,7 @@ from planner.planning.result import Plan
 from planner.planning.words import limit_words
 from planner.tell import values as v
 from planner.tell.document import Line, Table, Value, foreign, line
+from planner.tell.published import margin_cell, margin_interval
 from planner.tell.stages import stage_table
 
 NAME_MAX = 60
@@ -83,7 +84,11 @@ def candidate_table(
     differ = {name: cells for name, cells in setups.items() if name in always or len({cell.raw for cell in cells}) > 1}
     named = differ | models if ways else models | differ
     columns: dict[str | Value, list[Line]] = {name: [line(cell) for cell in cells] for name, cells in named.items()}
-    if not plan.by_cost:
+    if not plan.by_cost and not plan.level_known:
+        columns["points worse"] = [margin_cell(one) for one in rows]
+        if any(one.above_pick is not None and one.above_pick.interval for one in rows):
+            columns[v.interval_title()] = [margin_interval(one) for one in rows]
+    elif not plan.by_cost:
         columns[plan.best.predicts] = [line(v.predicted(one.error, one.predicts, str(one))) for one in rows]
     if all(one.score is not None for one in rows):
         columns["score"] = [line(v.score(one.error, f"predicted score of {one}")) for one in rows]

@@ -9,6 +9,7 @@ import numpy as np
 
 from planner.base.quantities import format_params
 from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
+from planner.laws.fitted import FittedLaw
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
 from planner.tell import values as v
@@ -16,6 +17,7 @@ from planner.tell.axes import linear_axis, log_axis, thinned
 from planner.tell.document import Chart, Curve, Line, Mark, Paragraph, Section, Value, joined, line
 from planner.tell.plan.frontier import frontier_chart, has_frontier
 from planner.tell.plan.sentences import error_line, named
+from planner.tell.published import rests_on_published
 from planner.tell.recommendation.wording import capital
 
 _CURVES_MAX = 5
@@ -24,7 +26,8 @@ _POINTS = 33
 
 def charts(plan: Plan) -> Section:
     """The section."""
-    return Section("pictures", "The choice in pictures", (_frontier(plan), law_chart(plan)))
+    own = () if rests_on_published(plan.law) else (law_chart(plan),)
+    return Section("pictures", "The choice in pictures", (_frontier(plan), *own))
 
 
 def _frontier(plan: Plan) -> Chart | Paragraph:
@@ -119,7 +122,7 @@ def _runs(law: Law, sizes: list[float]) -> tuple[Mark, ...]:
         if law.kind == MIX:
             return ()
         law = single_laws(law)[0]
-    if law.data is None:
+    if not isinstance(law, FittedLaw) or law.data is None:
         return ()
     found = []
     for n, t, y in zip(law.data.n * law.n_unit_params, law.data.t, law.data.y, strict=True):

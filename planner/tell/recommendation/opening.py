@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planner.costs.stages import Workload
 from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
@@ -9,6 +11,7 @@ from planner.planning.transfer.known import not_known
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 from planner.tell.plan.sentences import named, released_pick
+from planner.tell.published import gain_line, points
 from planner.tell.recommendation.judgement import Judgement
 from planner.tell.recommendation.limits_kept import banner, gpus_of
 from planner.tell.recommendation.wording import NAME_MAX, compressor_title, limit_text
@@ -52,6 +55,11 @@ def _reason(plan: Plan) -> Line:
             "Of the ", fitting, " configurations that keep ", under, ", it has the ", least, cost, ". ", compared,
             " were compared in all, by cost alone: no law ranks them, and nothing is said of their quality.",
         )  # fmt: skip
+    if not plan.level_known:
+        return line(
+            "Of the ", fitting, " configurations that keep ", under, ", it is expected to be the best by published "
+            "results: ", gain_line(plan), ". ", compared, " were compared in all.",
+        )  # fmt: skip
     error = v.predicted(best.error, best.predicts, strong=True)
     sure = (
         line(" (", v.level(), " interval ", v.interval(*best.interval, f"the predicted {best.predicts}"), ")")
@@ -72,7 +80,10 @@ def _what(best: Candidate) -> str:
 def _figures(plan: Plan) -> list[tuple[str, Line]]:
     best = plan.best
     found: list[tuple[str, Line]] = []
-    if not plan.by_cost:
+    if plan.gain_over_next is not None:
+        gain = points(plan.gain_over_next.points, "gain over the next best")
+        found.append(("Gain over the next best", (replace(gain, strong=True),)))
+    elif not plan.by_cost and plan.level_known:
         found.append((_what(best), (v.predicted(best.error, best.predicts, strong=True),)))
     if best.score is not None:
         found.append(("Predicted score", (v.score(best.error, strong=True),)))

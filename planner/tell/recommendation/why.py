@@ -8,6 +8,7 @@ from dataclasses import replace
 from planner.laws.combined import AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.runs_belief import can_be_believed
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
@@ -30,6 +31,7 @@ from planner.tell.parameters import known_intervals, not_identified, parameter_t
 from planner.tell.plan.forms import LeftOut, shares_line
 from planner.tell.plan.sentences import named, why_line
 from planner.tell.plan.tables import best_table, candidate_table, each_table
+from planner.tell.published import published_blocks, published_line
 from planner.tell.recommendation.wording import capital
 
 _CHEAPER_MAX = 6  # rows of what is tied and cheaper
@@ -44,6 +46,8 @@ def why(plan: Plan) -> Section:
 
 
 def _law(law: Law) -> tuple[Block, ...]:
+    if isinstance(law, EvidenceLaw):
+        return (Paragraph(published_line(law)), *published_blocks(law))
     head = line(
         "The error is predicted by a law fitted to measured runs. N is the nominal size of the language model in ",
         _unit(law), ", T the number of visual tokens per image.",

@@ -1,0 +1,112 @@
+"""What is told of a law of published results, and of plans that rest on one: margins in points instead of errors."""
+
+from __future__ import annotations
+
+from planner.laws.combined import CombinedLaw, Law
+from planner.laws.hierarchy.law import EvidenceLaw
+from planner.planning.candidate import Candidate
+from planner.planning.margin import Margin
+from planner.planning.result import Plan
+from planner.tell import values as v
+from planner.tell.document import Block, Code, Line, Paragraph, Table, Value, foreign, line, sentence
+
+
+def published_blocks(law: EvidenceLaw) -> tuple[Block, ...]:
+    """Its tasks, what its rows cover, and what it cannot say."""
+    rows = law.rows
+    table = Table(
+        line("tasks of the mix"),
+        ("task", "class", "share", "published results"),
+        tuple(
+            (
+                line(foreign(one.task, "task")),
+                line(foreign(one.task_class, "class")),
+                line(v.share(one.share, 1.0, "share of the workload")),
+                line(v.count(int((rows.task == one.task).sum()), "rows of the task")),
+            )
+            for one in law.mix
+        ),
+        words=frozenset({"class"}),
+    )
+    return Paragraph((sentence(law.advice, "what it can say"),)), table
+
+
+def published_line(law: Law) -> Line:
+    """What a plan on published results rests on; () of other laws."""
+    if not isinstance(law, EvidenceLaw):
+        return ()
+    rows = law.rows
+    own = line(" and ", v.count(len(law.own), "runs of one's own"), " runs of your own") if law.own else ()
+    studies = v.count(len(set(rows.study.tolist())), "studies")
+    return line(
+        v.count(len(rows), "rows of the tasks"), " published results of ", studies, " studies", own, ": ",
+        Code("vlm-planner evidence --task"), " lists them",
+    )  # fmt: skip
+
+
+def level_line(plan: Plan) -> Line:
+    """Why no error is predicted; () where one is."""
+    if plan.by_cost or plan.level_known:
+        return ()
+    return line(
+        "published results tell by how much candidates differ, not the error of any: runs of your own, with ",
+        Code("--law RUNS.csv"), ", give the level",
+    )  # fmt: skip
+
+
+def gain_line(plan: Plan) -> Line:
+    """By how much the pick is better than the next; () where errors are predicted or nothing else fits."""
+    gain = plan.gain_over_next
+    if gain is None:
+        return ()
+    return line("gain over the next best: ", points(gain.points, "gain over the next best"), _between(gain))
+
+
+def margin_words(candidate: Candidate) -> Line:
+    """ "1.9 points worse than the pick"; "the pick" of itself."""
+    margin = candidate.above_pick
+    assert margin is not None
+    if margin.points == 0 and margin.interval is None:
+        return line("the pick")
+    worse = "worse" if margin.points >= 0 else "better"
+    return line(points(abs(margin.points), f"difference of {candidate} from the pick"), f" {worse} than the pick")
+
+
+def margin_cell(candidate: Candidate) -> Line:
+    """In a column of what is worse by so many points."""
+    margin = candidate.above_pick
+    return () if margin is None else line(_bare(margin.points, f"points that {candidate} is worse by"))
+
+
+def margin_interval(candidate: Candidate) -> Line:
+    """ "-0.4 to 4.1"; () of the pick."""
+    margin = candidate.above_pick
+    if margin is None or margin.interval is None:
+        return ()
+    low, high = margin.interval
+    return line(_bare(low, "lower end of the interval"), " to ", _bare(high, "upper end of the interval"))
+
+
+def points(value: float, what: str) -> Value:
+    """Percentage points."""
+    return Value(f"{value:.1f} points", value, what, "percentage points of error")
+
+
+def rests_on_published(law: Law) -> bool:
+    """Whether a law, or a task of a mix, is one of published results."""
+    if isinstance(law, CombinedLaw):
+        return any(rests_on_published(member) for member in law.members)
+    return isinstance(law, EvidenceLaw)
+
+
+def _bare(value: float, what: str) -> Value:
+    return Value(f"{value:.1f}", value, what, "percentage points of error")
+
+
+def _between(margin: Margin) -> Line:
+    if margin.interval is None:
+        return ()
+    low, high = margin.interval
+    return line(
+        ", ", v.interval_title(), " ", _bare(low, "lower end of the interval"), " to ", _bare(high, "upper end")
+    )

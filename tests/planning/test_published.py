@@ -1,0 +1,161 @@
+"""Plans on published results: margins and odds without errors, with runs of one's own errors too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import planner
+from planner.base.errors import InputError
+from planner.laws.combined import CombinedLaw
+from planner.laws.hierarchy.law import EvidenceLaw
+from planner.planning.result import Plan
+
+ASKED: dict[str, Any] = {"budget": "8 TFLOPs", "query_tokens": 50, "generated_tokens": 32, "llms": "qwen2.5"}
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return planner.plan(task="docvqa", **ASKED)
+
+
+def own_runs(folder: Path, rows: str) -> Path:
+    path = folder / "runs.csv"
+    path.write_text("llm,llm_params,visual_tokens,score,task,compressor\n" + rows, encoding="utf-8")
+    return path
+
+
+def test_no_error_is_predicted_but_a_gain_over_the_next(plan: Plan) -> None:
+    best, second = plan.best, plan.runners_up[0]
+    assert (best.predicted_error, best.score, best.interval) == (None, None, None)
+    assert best.probability_best is not None
+    gain = plan.gain_over_next
+    assert gain is not None
+    assert gain == second.above_pick
+    assert gain.interval is not None
+    assert gain.interval[0] < gain.points < gain.interval[1]
+    margins = [one.above_pick.points for one in plan.runners_up if one.above_pick is not None]
+    assert margins == sorted(margins)
+    told = str(plan)
+    assert "gain over the next best" in told
+    assert "predicted error" not in told
+
+
+def test_candidates_are_ordered_by_the_mean_of_their_differences(plan: Plan) -> None:
+    frame = plan.to_frame()
+    assert "predicted_error" not in frame
+    fits = frame[frame["fits"]]
+    assert fits["error_above_pick"].iloc[0] == pytest.approx(0, abs=6e-4)
+    assert fits["error_above_pick"].is_monotonic_increasing
+    assert float(fits["probability_best"].groupby([fits["llm"], fits["visual_tokens"]]).first().sum()) == pytest.approx(
+        1, abs=0.01
+    )
+
+
+def test_the_file_gives_the_plan_back(plan: Plan, tmp_path: Path) -> None:
+    content = plan.to_dict()
+    assert content["best"]["predicted_error"] is None
+    assert content["gain_over_next"]["points"] == plan.gain_over_next.points  # type: ignore[union-attr]
+    assert content["law_file"]["format"] == "vlm-planner/evidence-law"
+    again = planner.load_plan(plan.save(tmp_path / "plan.json"))
+    assert again == plan
+    assert again.to_dict() == content
+    assert planner.replan(again) == plan
+
+
+def test_a_plan_on_a_fitted_law_has_no_gain(tmp_path: Path) -> None:
+    found = planner.plan(**ASKED)
+    assert found.gain_over_next is None
+    assert "gain_over_next" not in found.to_dict()
+    assert "above_pick" not in found.to_dict()["best"]
+
+
+def test_compressors_are_compared_on_the_same_evidence() -> None:
+    found = planner.plan(task="docvqa", compressor=["quecc", "none"], **ASKED)
+    pairs = {(one.llm.name, one.visual_tokens, one.compressor.name): one for one in (found.best, *found.runners_up)}
+    name, tokens = found.best.llm.name, found.best.visual_tokens
+    both = [pairs[name, tokens, way] for way in ("quecc", "none")]
+    gap = next(one.above_pick for one in both if one is not found.best)
+    assert gap is not None and gap.interval is not None
+    assert gap.interval[1] - gap.interval[0] < 15  # one model, two compressors: their common level cancels
+
+
+def test_a_mix_of_a_law_and_a_task_knows_differences_only() -> None:
+    found = planner.plan(planner.load_mix("reasoning=0.5,gqa=0.5"), **ASKED)
+    assert isinstance(found.law, CombinedLaw)
+    assert found.best.predicted_error is None
+    assert found.gain_over_next is not None
+
+
+def test_few_own_runs_give_the_level(tmp_path: Path) -> None:
+    path = own_runs(tmp_path, "Qwen2.5-1.5B,1.5e9,64,0.41,docvqa,quecc\nQwen2.5-7B,7e9,64,0.47,docvqa,quecc\n")
+    found = planner.plan(path, task="docvqa", **ASKED)
+    assert isinstance(found.law, EvidenceLaw)
+    assert len(found.law.own) == 2
+    assert found.best.interval is not None
+    assert 0.2 < found.best.error < 0.6
+    assert found.gain_over_next is None
+    assert planner.load_plan(found.save(tmp_path / "plan.json")) == found
+
+
+def test_own_runs_of_another_task_are_refused(tmp_path: Path) -> None:
+    rows = "A-1B,1e9,64,0.41,gqa,quecc\nA-7B,7e9,64,0.47,ai2d,quecc\n"
+    with pytest.raises(InputError, match="the runs are of ai2d, gqa, none of them is DocVQA"):
+        planner.plan(own_runs(tmp_path, rows), task="docvqa", **ASKED)
+
+
+def test_a_complete_grid_keeps_its_own_law() -> None:
+    found = planner.plan("reasoning", task="general", **ASKED)
+    assert found.law.name == "reasoning"
+    assert found.best.predicted_error == planner.plan("reasoning", **ASKED).best.predicted_error
+
+
+def test_what_does_not_go_together_is_refused() -> None:
+    with pytest.raises(InputError, match="published results of a task have no form"):
+        planner.plan(task="docvqa", form="additive", **ASKED)
+    with pytest.raises(InputError, match="runs of one's own are of one task"):
+        planner.plan("reasoning", task={"docvqa": 1, "gqa": 1}, **ASKED)
+    with pytest.raises(InputError, match="a cost alone asks no law: leave out task="):
+        planner.plan(task="gqa", models="released", image="1024x768", budget="8 TFLOPs", query_tokens=50,
+                     generated_tokens=32, rank_by="cost")  # fmt: skip
+
+
+def test_released_models_are_their_own_rows_where_there_are_some() -> None:
+    models = ["google/paligemma2-3b-pt-448", "google/paligemma2-10b-pt-224", "Qwen/Qwen2.5-VL-7B-Instruct"]
+    asked: dict[str, Any] = {"query_tokens": 20, "generated_tokens": 8, "image": "448x448", "models": models}
+    found = planner.plan(task="docvqa", budget="1000 TFLOPs", **asked)
+    by_name = {one.llm.name: one.above_pick for one in (found.best, *found.runners_up)}
+    few, many = by_name["paligemma2-10b-pt-224"], by_name["paligemma2-3b-pt-448"]
+    assert few is not None and many is not None
+    assert few.points - many.points == pytest.approx(100 * (0.766 - 0.439 - (0.766 - 0.736)), abs=3)
+    assert planner.replan(planner.Plan.from_dict(found.to_dict())) == found
+
+
+def test_a_page_tells_the_plan(plan: Plan, tmp_path: Path) -> None:
+    text = planner.write_report(plan, tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "published results" in text
+    assert "Gain over the next best" in text
+    assert "redicted error" not in text
+
+
+def test_cold_default_plans_condition_nothing() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, planner; planner.plan(budget='2 TFLOPs', query_tokens=50, generated_tokens=32); "
+        "sys.exit(any(f'planner.laws.hierarchy.{n}' in sys.modules for n in ('belief', 'shipped', 'conditioning')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_draws_and_means_agree(plan: Plan) -> None:
+    table = plan.table
+    assert table.doubt is not None and table.doubt.draws is not None
+    rows = np.flatnonzero(table.doubt.point_of_row >= 0)
+    means = table.doubt.draws.mean(axis=0)[table.doubt.point_of_row[rows]]
+    errors = table.predicted_error[rows]
+    assert means - means.min() == pytest.approx(errors - errors.min(), abs=0.02)
