@@ -1,6 +1,7 @@
 """OpenVLM leaderboard: one JSON file, `results[model][task]` with percentages, `META` with the parts of a model.
 
-`META.Parameters` counts the whole model, so it is never read as the size of the LLM; "Language Model" names that.
+So the leaderboard's own gen_table.py reads it, beside `time`. `META.Parameters` counts the whole model, so it is never
+read as the size of the LLM; "Language Model" names that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""TensorBoard: the CSV of one curve, "Wall time,Step,Value", called `run-<run>-tag-<tag>.csv`; its last value."""
+"""TensorBoard: the CSV of one curve, "Wall time,Step,Value", called `run-<run>-tag-<tag>.csv`; its last value.
+
+So `plugins/scalar/scalars_plugin.py` writes it and `_csvName` of its data downloader names it.
+"""
 
 from __future__ import annotations
 
