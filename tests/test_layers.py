@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import planner
+import planner.parts.llms
+import planner.runs
 
 PACKAGE = Path(planner.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -138,7 +140,11 @@ def module_of(path: Path) -> str:
     return ".".join(("planner", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
 
 
-TABLES_OF_NAMES: dict[str, dict[str, str]] = {"__init__.py": planner._WHERE}
+TABLES_OF_NAMES: dict[str, dict[str, str]] = {
+    "__init__.py": planner._WHERE,
+    "parts/llms/__init__.py": planner.parts.llms._WHERE,
+    "runs/__init__.py": planner.runs._WHERE,
+}
 """Modules that load others when a name is asked for: what they may load stands in a table."""
 
 OWN_MODULES = {module_of(path) for path in MODULES}

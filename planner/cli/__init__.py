@@ -8,8 +8,12 @@ Exit codes: 0 done, 1 nothing fits the budget or verification failed, 2 bad inpu
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import gc
 import importlib
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 import typer
@@ -19,6 +23,9 @@ from planner.cli.common import app
 from planner.cli.messages import UsageError, in_options, usage_text
 
 BAD_INPUT, INTERRUPTED = 2, 130
+
+_SELDOM = 1_000_000  # new objects between two collections; Python's own number is 700
+_LONG = ("bench", "calibrate", "explore", "models")  # modules whose verbs serve, or keep tensors
 
 __all__ = ["VERBS", "app", "load", "main"]
 
@@ -59,7 +66,30 @@ def load(verb: str | None = None) -> None:
 def main() -> None:
     """Run the command line; a foreseen error is one sentence on stderr and an exit code."""
     arguments = sys.argv[1:]
-    load(next((argument for argument in arguments if not argument.startswith("-")), None))
+    verb = next((argument for argument in arguments if not argument.startswith("-")), None)
+    with _seldom_collected(VERBS.get(verb or "") in _LONG):
+        _run(verb, arguments)
+
+
+@contextlib.contextmanager
+def _seldom_collected(usual: bool) -> Iterator[None]:
+    """The collector of cycles walks all modules and tables again and again while they are made, a twelfth of the time
+    of a plan; a command that answers and ends leaves it little to find."""
+    thresholds = gc.get_threshold()
+    if not usual:
+        gc.set_threshold(_SELDOM, *thresholds[1:])
+        atexit.unregister(gc.freeze)
+        atexit.register(gc.freeze)  # nor is all walked once more as the process ends
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.unfreeze()  # both: what is young is old now, so that the next object of whoever goes on collects nothing
+        gc.set_threshold(*thresholds)
+
+
+def _run(verb: str | None, arguments: list[str]) -> None:
+    load(verb)
     try:
         code = app(standalone_mode=False)
     except PlannerError as error:

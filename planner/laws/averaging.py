@@ -12,10 +12,11 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form, opinion_of
 from planner.laws.memo import remembered
 from planner.laws.runs_belief import belief_of, can_be_believed
-from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from planner.runs import Runs
 
 _NEGLIGIBLE = 1e-3  # a share below this moves no digit that anyone reads
 
@@ -32,6 +33,8 @@ def fit_average(runs: Runs | pd.DataFrame | str, *, weights: str = "auto", name:
         RunsError: the table is bad.
         FitError: the runs do not allow a fit of any form.
     """
+    from planner.runs import read_runs  # a plan reads none
+
     laws = [row.law for row in compare(read_runs(runs), weights=weights, name=name) if not row.face]
     return _average(laws, name)
 

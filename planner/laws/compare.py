@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from planner.base.errors import FitError, InputError
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import FORMS, Form, Variant, get_form, opinion_of
 from planner.laws.known import known_law
-from planner.runs import Runs
+
+if TYPE_CHECKING:
+    from planner.runs import Runs
 
 DISTINGUISHABLE = 4.0
 """AICc differences from here on tell two forms apart: an evidence ratio of 7."""
@@ -131,6 +134,8 @@ def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
 
 
 def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
+    from planner.runs import Runs
+
     runs = Runs(
         llm=tuple(f"{size:g}" for size in data.n),
         llm_params=data.n * law.n_unit_params,

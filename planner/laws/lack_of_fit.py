@@ -212,8 +212,8 @@ def _of_levels(
     letter: str, column: FloatArray, data: FitData, residual: FloatArray, basis: FloatArray, least_variance: float
 ) -> MisfitTest | None:
     level = _levels(column)
-    root = np.sqrt(data.weights)
-    z = _basis((level[:, None] == np.unique(level)) * root[:, None])
+    every, root = np.arange(int(level.max()) + 1), np.sqrt(data.weights)  # np.unique would load masked arrays
+    z = _basis((level[:, None] == every) * root[:, None])
     between_dof = z.shape[1] - float(np.sum((z.T @ basis) ** 2))
     within_dof = len(residual) - basis.shape[1] - between_dof
     if between_dof < 0.5 or within_dof < _DOF_MIN:
@@ -221,9 +221,9 @@ def _of_levels(
     between = float(np.sum((z.T @ residual) ** 2))
     within = max(float(residual @ residual) - between, within_dof * least_variance, np.finfo(float).tiny)
     f = (between / between_dof) / (within / within_dof)
-    means = np.array([_mean(residual, root, level == one) for one in np.unique(level)])
+    means = np.array([_mean(residual, root, level == one) for one in every])
     worst = int(np.argmax(np.abs(means)))
-    there = column[level == np.unique(level)[worst]]
+    there = column[level == worst]
     return MisfitTest(
         of=letter,
         statistic=f,
@@ -269,7 +269,7 @@ def _unlike(stated: MisfitTest) -> str:
 
 
 def _levels(column: FloatArray) -> NDArray[np.intp]:
-    """A level for each run: near-equal values are one, and there are several runs in each."""
+    """A level for each run, 0 and up: near-equal values are one, and there are several runs in each."""
     values, which = np.unique(column, return_inverse=True)
     group = np.concatenate([[0], np.cumsum(np.diff(np.log(values)) > _NEAR)])
     most = max(len(column) // _RUNS_PER_LEVEL, 2)

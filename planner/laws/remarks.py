@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.base.quantities import format_factor, format_tokens
 from planner.laws.forms import Form
-from planner.runs import Runs
+
+if TYPE_CHECKING:
+    from planner.runs import Runs
 
 NO_NOISE = 1e-9
 """Relative residuals below this are rounding, and no scale for anything."""

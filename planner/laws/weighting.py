@@ -8,12 +8,15 @@ between two trainings, so that intervals by their numbers would be too narrow: r
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import FitError, InputError, UnknownNameError
-from planner.runs import Runs
+
+if TYPE_CHECKING:
+    from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]
 

@@ -10,12 +10,21 @@
 | samples | no | evaluated samples behind the error |
 | text_tokens | no | text tokens of a prompt |
 | task, compressor, source, note, seed | no | text; runs of one cell that differ in `seed` are repetitions |
+
+What reads and writes tables is loaded when it is asked for: a plan does neither.
 """
 
-from planner.runs.read import read_runs, validate
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from planner.runs.table import COLUMNS, OPTIONAL_NUMBERS, OPTIONAL_TEXTS, REQUIRED, Runs
-from planner.runs.tasks import mean_over_tasks
-from planner.runs.write import write_runs
+
+if TYPE_CHECKING:
+    from planner.runs.read import read_runs, validate
+    from planner.runs.tasks import mean_over_tasks
+    from planner.runs.write import write_runs
 
 __all__ = [
     "COLUMNS",
@@ -28,3 +37,19 @@ __all__ = [
     "validate",
     "write_runs",
 ]
+
+_WHERE = {
+    "mean_over_tasks": "planner.runs.tasks",
+    "read_runs": "planner.runs.read",
+    "validate": "planner.runs.read",
+    "write_runs": "planner.runs.write",
+}
+
+if not TYPE_CHECKING:  # type checkers read the imports above
+
+    def __getattr__(name: str) -> Any:
+        """A function, from its file."""
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(_WHERE[name]), name)
+        return found

@@ -12,6 +12,10 @@ UNUSED = {
     "planner.planning.plan_file": "files of plans",
     "planner.tell.render.html": "pages",
     "planner.tell.recommendation": "recommendations",
+    "numpy.ma": "masked arrays, which np.unique loads",
+    "planner.runs.read": "tables of runs",
+    "planner.laws.fit": "fits",
+    "planner.parts.llms.layered": "language models whose layers differ",
     "planner.bench": "measurements",
     "planner.explore": "the explorer",
     "planner.vlm": "models",
@@ -34,3 +38,14 @@ def test_a_plan_loads_what_it_needs() -> None:
     *said, loaded = done.stdout.splitlines()
     assert {name: UNUSED[name] for name in loaded.split()} == {}
     assert len(said) > 20
+
+
+def test_a_command_leaves_the_collector_as_it_was() -> None:
+    """Verbs are run from other programs too, as here in the tests."""
+    script = (
+        "import gc, sys; before = gc.get_threshold(); sys.argv[1:] = ['catalog', 'laws', '--json']\n"
+        "from planner.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, 2)\n"
+        "assert gc.isenabled()\nassert gc.get_threshold() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -130,7 +130,7 @@ class _Leaving:
             sizes = {"offset": s.recipe * self._one}
             on_tasks = {"offset": self._mixed(s.recipe_text_task, s.recipe_other_task) * self._one}
             self._pair(RECIPE, targets.family, origin.families, other_family, self._sized(sizes, on_tasks))
-            for which in np.unique(targets.checkpoint[self._new]):
+            for which in sorted(set(targets.checkpoint[self._new].tolist())):  # np.unique loads all of masked arrays
                 own = (self._new & (targets.checkpoint == which)) * origin.weight
                 self._to.add(RECIPE, ("checkpoint", which), s.checkpoint * own)
                 self._to.add(RECIPE, ("checkpoint", which, self._name), s.checkpoint_task * self._in_mean * own)
@@ -184,6 +184,6 @@ class _Leaving:
         for label in measured:
             for name, size in effects(label).items():
                 self._to.add(axis, name, -size * weight / len(measured))
-        for label in np.unique(labels[other]).tolist():
+        for label in sorted(set(labels[other].tolist())):
             for name, size in effects(label).items():
                 self._to.add(axis, name, size * weight * (labels == label))
