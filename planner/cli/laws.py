@@ -42,6 +42,9 @@ def fit(
     loss: Annotated[str, typer.Option(help="least-squares or huber (on relative residuals).")] = "least-squares",
     fix: Annotated[list[str] | None, typer.Option(help="Fix a parameter, as alpha=0.077; repeatable.")] = None,
     tie: Annotated[list[str] | None, typer.Option(help="Tie a parameter, as alpha=2*beta; repeatable.")] = None,
+    borrow_n: Annotated[
+        str | None, typer.Option(help="Hold the effect of N of this law, for runs of one language model.")
+    ] = None,
     name: Annotated[str, typer.Option(help="What the law is to be called.")] = "",
     by: Annotated[
         str | None, typer.Option(help="Fit groups together: compressor, task, family, llm or source names them.")
@@ -74,13 +77,17 @@ def fit(
             f"--error-se absolute: {'--form auto' if form == AUTO else '--by'} estimates the noise from all residuals; "
             "leave out one of them"
         )
+    if borrow_n is not None and (form == AUTO or by is not None):
+        raise InputError("--borrow-n lends N to one form of one law: leave out --form auto and --by")
     params = _parameters(form, fix or [], tie or [])
     law: Law
     if form == AUTO:
         law = fit_average(table, weights=weights, name=name or Path(runs[0]).stem)
     elif by is None:
+        lender = None if borrow_n is None else _lender(borrow_n, form)
+        called = name or Path(runs[0]).stem
         law = planner.fit(
-            table, form, params=params, weights=weights, error_se=error_se, loss=loss, name=name or Path(runs[0]).stem
+            table, form, params=params, weights=weights, error_se=error_se, loss=loss, name=called, borrow_n=lender
         )
     else:
         parts = [part.strip() for part in shared.split(",") if part.strip()]
@@ -120,6 +127,16 @@ def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
     from planner.tell.law import law_story
 
     show_story(law_story(law, intervals))
+
+
+def _lender(name: str, form: str) -> FittedLaw:
+    """The law whose effect of N is borrowed. Raises InputError for one that is made of several."""
+    law = planner.load_law(name, form)
+    if not isinstance(law, FittedLaw):
+        raise InputError(
+            f"--borrow-n: expected a law of one form, got {name}, a {law.kind} of several; name one of its laws"
+        )
+    return law
 
 
 def _show_joint(joint: JointFit, as_json: bool, with_intervals: bool) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
+from planner.laws.borrowed import held_of_n, remark_of, with_held
 from planner.laws.engine.optimum import best_fit
 from planner.laws.engine.solve import Optimum
 from planner.laws.fitted import LOSSES, WEIGHTINGS, FitData, FittedLaw
@@ -42,6 +43,7 @@ def fit(
     n_unit_params: float = 1e9,
     name: str = "",
     vision: str = "",
+    borrow_n: FittedLaw | None = None,
     by: None = None,
     shared: Iterable[str] = (),
 ) -> FittedLaw:
@@ -64,6 +66,7 @@ def fit(
         n_unit_params: unit of N in the fitted parameters; a billion by convention.
         name: what the law is to be called.
         vision: the vision tower of the runs, where known.
+        borrow_n: a law of the same form whose effect of N is held, for runs of one language model.
         by: groups are fitted together by `fit_joint`.
         shared: of `fit_joint` too.
 
@@ -90,7 +93,11 @@ def fit(
     if not (math.isfinite(n_unit_params) and n_unit_params > 0):
         raise InputError(f"n_unit_params: expected a positive number of parameters, got {shown(n_unit_params)}")
     facts = {"n_unit_params": n_unit_params, "name": name, "vision": vision, "error_se": error_se}
-    return _fitted(table, shape, params or None, weights, loss, facts)
+    if borrow_n is None:
+        return _fitted(table, shape, params or None, weights, loss, facts)
+    held = held_of_n(shape, borrow_n, n_unit_params)
+    law = _fitted(table, shape, with_held(params, held), weights, loss, facts)
+    return replace(law, remarks=(*law.remarks, remark_of(borrow_n, held)))
 
 
 def fit_beside(law: FittedLaw, runs: Runs, weights: str) -> FittedLaw:
