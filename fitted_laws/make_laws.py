@@ -15,7 +15,7 @@ from pathlib import Path
 from fitted_laws.agree import same
 from planner.laws.fit import fit
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import FORMS
+from planner.laws.forms import forms_for
 from planner.laws.joint import fit_joint
 from planner.runs import read_runs
 
@@ -44,7 +44,7 @@ PUBLISHED_EXPONENTS = {"alpha": 0.077, "beta": 0.015}
 def make_laws() -> dict[str, FittedLaw]:
     """Every shipped law by file name."""
     laws = {}
-    for form in FORMS.names():
+    for form in (one.name for one in forms_for(2)):
         for name, file in RUNS.items():
             laws[f"{name}.{form}.json"] = fit(read_runs(HERE / "runs" / file), form, name=name, vision=VISION)
         for compressor in ("quecc", "tokenpacker") if form in BORROWED else ():

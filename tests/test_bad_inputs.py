@@ -558,6 +558,7 @@ FRAMES = [
     ),
 ]
 
+BORROW = "fit a form of the tokens alone (tokens-power or tokens-log), or borrow the effect of N of another law"
 FITS = [
     Bad(
         f"{form} with too few levels of {letter}",
@@ -565,7 +566,8 @@ FITS = [
         FitError,
         f"too few {what}: the {form} form needs "
         + (
-            "2 levels to tell a slope, the runs have 1; measure more, or fit a form with fewer parameters"
+            "2 levels to tell a slope, the runs have 1; measure more, or "
+            + ("fit a form with fewer parameters" if letter == "T" else BORROW)
             if slope
             else "3 levels to tell an exponent and an offset, the runs have 2; "
             "measure more, fix D, or fit a form with fewer parameters"
@@ -589,7 +591,7 @@ FITS += [
         fit(1, 4, params=fixed(D=0.0)),
         FitError,
         "too few LLM sizes (N): the additive form needs 2 levels to tell an exponent, the runs have 1; "
-        "measure more, or fit a form with fewer parameters",
+        f"measure more, or {BORROW}",
     ),
     Bad(
         "an unknown form with a near name",
@@ -602,7 +604,7 @@ FITS += [
         fit(form="cubic"),
         NotRegisteredError,
         "no form is called 'cubic'; there are: additive, multiplicative, log-linear, log-power, log-shifted, "
-        "interaction, saturating, additive-d0",
+        "interaction, saturating, additive-d0, tokens-power, tokens-log",
     ),
     Bad(
         "an unknown weighting",

@@ -12,7 +12,7 @@ from planner.cli import result_options as options
 from planner.cli.common import Json, app, json_text, show_story
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
-from planner.laws.forms import DEFAULT_FORM, FORMS, opinion_of
+from planner.laws.forms import DEFAULT_FORM, FORMS, forms_for, opinion_of
 from planner.laws.weighting import RELATIVE
 
 Task = Annotated[str | None, typer.Option(help="Use only the runs of this task.")]
@@ -37,8 +37,8 @@ def compare(
     table = options.one_task(options.read_table(runs, results, map, kind).select(task=task, compressor=compressor))
     rows = forms_compared.compare(table, weights=weights)
     fitted = {row.law.form for row in rows}
-    fitted |= {form.name for form in FORMS if opinion_of(form).name in fitted}
-    not_compared = {form: _why_not(table, form, weights) for form in FORMS.names() if form not in fitted}
+    tried = [form for form in forms_for(len(set(table.llm_params))) if opinion_of(form).name not in fitted]
+    not_compared = {form.name: _why_not(table, form.name, weights) for form in tried if form.name not in fitted}
     from planner.tell.comparison import comparison_dict, comparison_story
 
     if as_json:

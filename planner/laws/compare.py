@@ -17,7 +17,7 @@ import numpy as np
 
 from planner.base.errors import FitError, InputError
 from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import FORMS, Form, Variant, get_form, opinion_of
+from planner.laws.forms import Form, Variant, forms_for, get_form, opinion_of
 from planner.laws.known import known_law
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormE
 
     laws: list[FittedLaw] = []
     problems = []
-    for form in FORMS:
+    for form in forms_for(len(np.unique(runs.llm_params))):
         if not _is_stood_for(form, laws):
             try:
                 laws.append(fit(runs, form.name, weights=weights, name=name))
@@ -112,7 +112,7 @@ def other_forms(law: FittedLaw) -> list[FittedLaw]:
     if law.data is None or law.constraints:
         return [law]
     laws = [law]
-    for form in FORMS:
+    for form in forms_for(len(np.unique(law.data.n))):
         if form.name != law.form and not _is_stood_for(form, laws):
             try:
                 laws.append(_beside(law, law.data, form.name))

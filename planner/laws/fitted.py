@@ -22,6 +22,7 @@ from planner.laws.fit_data import CONSTRAINT, RUNS, is_number
 from planner.laws.fit_data import FitData as FitData
 from planner.laws.forms import get_form
 from planner.laws.forms.latex import latex_of, with_unit
+from planner.laws.one_size import check_size
 from planner.laws.weighting import ERROR_SE, RELATIVE
 from planner.runs.table import ERROR, KINDS
 
@@ -164,9 +165,12 @@ class FittedLaw(Result):
             A float for two scalars, else an array of the broadcast shape.
 
         Raises:
-            InputError: a size or a count that is not positive: a power law says nothing of zero tokens.
+            InputError: a size or a count that is not positive: a power law says nothing of zero tokens; another size
+                than that of the runs, of a law of the tokens alone.
         """
         self.check_points(llm_params, visual_tokens)
+        if not get_form(self.form).of_n:
+            check_size(self, np.asarray(llm_params, float))
         n, t = np.asarray(llm_params, float), np.asarray(visual_tokens, float)
         error = get_form(self.form).value(self.params, n / self.n_unit_params, t)
         return float(error) if np.ndim(error) == 0 else error

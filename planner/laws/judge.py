@@ -70,7 +70,7 @@ def lost_effects(
         at_bound = [name for name in free if name not in signed and values[name] <= _NO_EFFECT]
         if rises or at_bound:
             lost.append(_no_effect(trend_of(letter, data), at_bound, n_unit_params))
-        elif values[needed[-1]] >= form.parameter(needed[-1]).high:
+        elif needed and values[needed[-1]] >= form.parameter(needed[-1]).high:
             lost.append(f"the error falls in one step at the smallest {letter}: measure levels of {letter} near it")
     return lost
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from planner.base.errors import FitError, InputError
 from planner.laws.belief import Belief, Measured, Points, believe
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import opinions
+from planner.laws.forms import get_form, opinions
 from planner.laws.known import known
 from planner.laws.memo import remembered
 
@@ -19,8 +19,10 @@ FloatArray = NDArray[np.float64]
 
 
 def can_be_believed(law: object) -> TypeGuard[FittedLaw]:
-    """Whether a law has runs of its own and no constraints: else what other forms say of them means nothing."""
-    return isinstance(law, FittedLaw) and law.data is not None and not law.constraints and not law.joint
+    """Whether a law has runs of its own, of several sizes, and no constraints: else other forms say nothing of them."""
+    if not isinstance(law, FittedLaw) or law.data is None or law.constraints or law.joint:
+        return False
+    return bool(get_form(law.form).of_n)
 
 
 @remembered

@@ -10,7 +10,8 @@ from planner.base.errors import InputError
 from planner.base.quantities import whole_number
 from planner.configuration import cannot_make
 from planner.laws.averaging import believed
-from planner.laws.combined import Law
+from planner.laws.combined import Law, single_laws
+from planner.laws.forms import get_form
 from planner.laws.shipped import as_law
 from planner.parts.catalog import family_of, find_compressor, find_llms
 from planner.parts.compressors import Compressor
@@ -47,6 +48,7 @@ def law_of(law: LawLike, form: str | None) -> Law:
 
 def own_families(laws: Iterable[Law]) -> tuple[Llm, ...]:
     """The catalogue's models of the families that the laws were measured on. Raises InputError if it knows none."""
+    laws = tuple(laws)
     names = list(dict.fromkeys(name for law in laws for name in law.llms))
     families = dict.fromkeys(family for name in names if (family := family_of(name)))
     if not families:
@@ -55,7 +57,10 @@ def own_families(laws: Iterable[Law]) -> tuple[Llm, ...]:
             f"the law was measured {measured}: name the candidates with llms=, as models, families, 'all', "
             "or config.json paths"
         )
-    return find_llms(list(families))
+    found = find_llms(list(families))
+    alone = [one for law in laws for one in single_laws(law) if not get_form(one.form).of_n]
+    sizes = {size for one in alone for size in one.llm_params_levels}
+    return tuple(llm for llm in found if not alone or llm.nominal_params in sizes)  # of other sizes they say nothing
 
 
 def admissible(

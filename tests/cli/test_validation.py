@@ -12,7 +12,7 @@ from support import Run
 
 import planner
 from planner.laws.compare import compare
-from planner.laws.forms import FORMS, opinions
+from planner.laws.forms import forms_for, opinions
 from planner.laws.holdout import hold_out, score
 
 VERBS = ("compare", "holdout")
@@ -93,7 +93,7 @@ def test_compare_names_what_is_tied_with_the_best(run: Run, runs: Path, tmp_path
 def test_compare_says_which_forms_cannot_be_fitted(run: Run, runs: Path, tmp_path: Path) -> None:
     file = some_of(runs, tmp_path, llm_params=[5e8, 7e9])
     found = run("compare", file, "--json").json
-    assert {row["form"] for row in found["forms"]} == set(FORMS.names()) - set(POWERS)
+    assert {row["form"] for row in found["forms"]} == {one.name for one in forms_for(2)} - set(POWERS)
     assert set(found["not_compared"]) == set(POWERS)
     assert found["not_compared"]["additive"].startswith("too few LLM sizes (N): the additive form needs 3 levels")
     assert "note: multiplicative is not compared: too few LLM sizes (N)" in run("compare", file).words

@@ -10,7 +10,7 @@ import pytest
 
 import planner
 from planner.base.errors import UnknownNameError
-from planner.laws.forms import FORMS, get_form
+from planner.laws.forms import FORMS, forms_for, get_form
 
 POINTS = (np.array([0.5, 1.0, 7.0]), np.array([1.0, 16.0, 576.0]))
 PARAMS = {
@@ -42,7 +42,7 @@ def test_value_is_the_formula(name: str, expected: float) -> None:
     assert get_form(name).value(PARAMS[name], 2.0, 9.0) == pytest.approx(expected, rel=1e-15)
 
 
-@pytest.mark.parametrize("name", FORMS.names())
+@pytest.mark.parametrize("name", [one.name for one in forms_for(2)])
 def test_gradient_equals_central_differences(name: str) -> None:
     form, params = get_form(name), PARAMS[name]
     gradient = form.gradient(params, *POINTS)
@@ -53,7 +53,7 @@ def test_gradient_equals_central_differences(name: str) -> None:
         np.testing.assert_allclose(gradient[:, i], (up - down) / (2 * h), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", FORMS.names())
+@pytest.mark.parametrize("name", [one.name for one in forms_for(2)])
 def test_sizes_and_tokens_broadcast(name: str) -> None:
     table = get_form(name).value(PARAMS[name], POINTS[0][:, None], POINTS[1])
     assert table.shape == (3, 3)
@@ -61,7 +61,7 @@ def test_sizes_and_tokens_broadcast(name: str) -> None:
     assert get_form(name).gradient(PARAMS[name], POINTS[0][:, None], POINTS[1]).shape[:2] == (3, 3)
 
 
-@pytest.mark.parametrize("name", FORMS.names())
+@pytest.mark.parametrize("name", [one.name for one in forms_for(2)])
 def test_many_sets_of_parameters_broadcast(name: str) -> None:
     sets = {one: np.array([[value], [1.1 * value]]) for one, value in PARAMS[name].items()}
     gradient = get_form(name).gradient(sets, *POINTS)  # type: ignore[arg-type]  # arrays

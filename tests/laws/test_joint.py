@@ -19,7 +19,7 @@ import planner
 from planner import cli
 from planner.base.errors import FitError, InputError, LawFileError, UnknownNameError
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FittedLaw
-from planner.laws.forms import FORMS, get_form
+from planner.laws.forms import forms_for, get_form
 from planner.laws.intervals import profiler
 from planner.laws.joint import JointFit, joint_difference, joint_interval, joint_parameters
 from planner.runs import Runs
@@ -42,7 +42,7 @@ PLANTED: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "saturating": ({"c0": 0.59, "c1": 0.038, "c2": 0.02, "Tmax": 100.0}, {"c0": 0.4, "c2": 0.03, "Tmax": 50.0}),
 }
 
-TOLD = tuple(form for form in FORMS.names() if form != "saturating")
+TOLD = tuple(form for form in [one.name for one in forms_for(2)] if form != "saturating")
 """Forms that QueCC's four token counts can tell: up to 36 tokens its error falls as steeply as ever."""
 
 
@@ -83,14 +83,14 @@ def quecc(quecc_table: pd.DataFrame) -> dict[str, JointFit]:
 def noisy() -> dict[str, JointFit]:
     return {
         form: planner.fit_joint(planted(form, noise=0.003), form, by="compressor", shared=SHARED[form])
-        for form in FORMS.names()
+        for form in [one.name for one in forms_for(2)]
     }
 
 
 # --- the optimum ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", [one.name for one in forms_for(2)])
 def test_planted_laws_are_recovered(form: str) -> None:
     params, other = PLANTED[form]
     joint = planner.fit_joint(planted(form), form, by="compressor", shared=SHARED[form])
@@ -114,7 +114,7 @@ def test_three_groups_with_one_parameter_in_common_are_recovered() -> None:
     assert joint.parameters_count == 13
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", [one.name for one in forms_for(2)])
 def test_one_group_is_the_ordinary_fit(reasoning: Runs, form: str) -> None:
     joint = planner.fit_joint(reasoning, form, by="compressor", shared=SHARED[form])
     law, alone = joint["tokenpacker"], planner.fit(reasoning, form, name="tokenpacker")
@@ -123,7 +123,7 @@ def test_one_group_is_the_ordinary_fit(reasoning: Runs, form: str) -> None:
     assert profiler(law).parameters().keys() == law.params.keys()
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", [one.name for one in forms_for(2)])
 def test_nothing_shared_is_separate_fits(reasoning: Runs, ocr: Runs, form: str) -> None:
     table = pd.concat([reasoning.to_frame(), ocr.to_frame()])
     joint = planner.fit_joint(table, form, by="task")
@@ -214,7 +214,7 @@ def test_the_unit_of_n_changes_nothing_but_the_prefactor() -> None:
         assert one == pytest.approx(other, rel=1e-4)
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", [one.name for one in forms_for(2)])
 def test_no_coefficient_is_negative(form: str) -> None:
     """A group whose error rises with tokens has no such effect, and its law says so; the other's stands."""
     table = planted(form, noise=0.003)

@@ -15,6 +15,7 @@ from planner.laws.forms.log_power import LOG_POWER
 from planner.laws.forms.log_shifted import LOG_SHIFTED
 from planner.laws.forms.multiplicative import MULTIPLICATIVE
 from planner.laws.forms.saturating import SATURATING
+from planner.laws.forms.tokens import TOKENS_LOG, TOKENS_POWER
 
 __all__ = [
     "DEFAULT_FORM",
@@ -23,6 +24,7 @@ __all__ = [
     "Parameter",
     "Variant",
     "exponent",
+    "forms_for",
     "get_form",
     "offset",
     "opinion_of",
@@ -31,7 +33,18 @@ __all__ = [
 
 FORMS: Registry[Form] = Registry("form", Form)
 """Every form of the law."""
-for _form in (ADDITIVE, MULTIPLICATIVE, LOG_LINEAR, LOG_POWER, LOG_SHIFTED, INTERACTION, SATURATING, ADDITIVE_D0):
+for _form in (
+    ADDITIVE,
+    MULTIPLICATIVE,
+    LOG_LINEAR,
+    LOG_POWER,
+    LOG_SHIFTED,
+    INTERACTION,
+    SATURATING,
+    ADDITIVE_D0,
+    TOKENS_POWER,
+    TOKENS_LOG,
+):
     FORMS.register(_form)
 
 DEFAULT_FORM = ADDITIVE.name
@@ -49,5 +62,10 @@ def opinion_of(form: Form) -> Form:
 
 
 def opinions() -> tuple[Form, ...]:
-    """The registered forms that are not a variant of another one: what beliefs and comparisons choose between."""
-    return tuple(form for form in FORMS if opinion_of(form) == form)
+    """The registered forms of N and T that are not a variant of another one: what beliefs choose between."""
+    return tuple(form for form in forms_for(2) if opinion_of(form) == form)
+
+
+def forms_for(sizes: int) -> tuple[Form, ...]:
+    """The registered forms for runs of so many sizes of language models: of one, those of the tokens alone."""
+    return tuple(form for form in FORMS if bool(form.of_n) == (sizes > 1))

@@ -102,7 +102,8 @@ class Form:
     slopes: Callable[[Params, FloatArray, FloatArray], tuple[FloatArray, FloatArray]] | None = None
     """(params, N, T) -> dY / d ln N and dY / d ln T; differences of `function` without it."""
     of_n: tuple[str, ...]
-    """Parameters that carry the effect of N: where one is zero there is none. The one that shapes it stands last."""
+    """Parameters that carry the effect of N: where one is zero there is none. The one that shapes it stands last. None
+    of a form of the tokens alone, which is for runs of one language model."""
     of_t: tuple[str, ...]
     """The same for T."""
     levels: tuple[int, int] = (3, 3)
@@ -128,8 +129,11 @@ class Form:
                     f"form {self.name!r}: of_n, of_t and variants name its parameters, {', '.join(self.param_names)}; "
                     f"got {shown(name)}"
                 )
-        if not self.of_n or not self.of_t:
-            raise InputError(f"form {self.name!r}: of_n and of_t need a parameter each, that which shapes the effect")
+        if not self.of_t or not (self.of_n or self.levels[0] == 1):
+            raise InputError(
+                f"form {self.name!r}: of_n and of_t need a parameter each, that which shapes the effect; a form of the "
+                "tokens alone has one level of N"
+            )
         self._check_function()
 
     @property

@@ -117,6 +117,8 @@ def fit_joint(
         RunsError: the table is bad.
     """
     shape, table = get_form(form), read_runs(runs)
+    if not shape.of_n:
+        raise FitError(f"the {shape.name} form is for runs of one language model: fit each group alone")
     form = shape.name
     names = tuple(dict.fromkeys((shared,) if isinstance(shared, str) else shared))
     for entry in names:
