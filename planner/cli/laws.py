@@ -17,7 +17,7 @@ from planner.cli.common import Force, FormName, Json, app, check_output, json_te
 from planner.laws.averaging import fit_average
 from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import LOSSES, FittedLaw
-from planner.laws.forms import DEFAULT_FORM, FORMS, get_form
+from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import identifiable
 from planner.laws.joint import JointFit, fit_joint
 from planner.laws.lack_of_fit import lack_of_fit
@@ -33,7 +33,7 @@ Intervals = Annotated[bool, typer.Option("--intervals", help="Add 95 % profile i
 @options.takes_results
 def fit(
     runs: options.RunsPaths,
-    form: Annotated[str, typer.Option(help=f"{', '.join(FORMS.names())} or auto.")] = DEFAULT_FORM,
+    form: Annotated[str, typer.Option(help="Form of the law, or auto; an unknown name lists them.")] = DEFAULT_FORM,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the law to this JSON file.")] = None,
     task: Annotated[str | None, typer.Option(help="Use only the runs of this task.")] = None,
     compressor: Annotated[str | None, typer.Option(help="Use only the runs of this compressor.")] = None,

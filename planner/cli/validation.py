@@ -12,7 +12,7 @@ from planner.cli import result_options as options
 from planner.cli.common import Json, app, json_text, show_story
 from planner.laws import compare as forms_compared
 from planner.laws import holdout as held
-from planner.laws.forms import DEFAULT_FORM, FORMS, forms_for, opinion_of
+from planner.laws.forms import DEFAULT_FORM, forms_for, opinion_of
 from planner.laws.weighting import RELATIVE
 
 Task = Annotated[str | None, typer.Option(help="Use only the runs of this task.")]
@@ -51,7 +51,7 @@ def compare(
 @options.takes_results
 def holdout(
     runs: options.RunsPaths,
-    form: Annotated[str, typer.Option(help=f"{', '.join(FORMS.names())}.")] = DEFAULT_FORM,
+    form: Annotated[str, typer.Option(help="Form of the law; an unknown name lists them.")] = DEFAULT_FORM,
     task: Task = None,
     compressor: Compressor = None,
     weights: Weights = "auto",

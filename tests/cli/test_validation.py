@@ -260,11 +260,16 @@ def test_bad_input_ends_with_2_and_one_line(
     assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_one_size_is_refused(run: Run, runs: Path, tmp_path: Path, verb: str) -> None:
-    done = run(verb, some_of(runs, tmp_path, llm_params=[7e9]))
+def test_one_size_is_refused_where_sizes_are_left_out(run: Run, runs: Path, tmp_path: Path) -> None:
+    done = run("holdout", some_of(runs, tmp_path, llm_params=[7e9]))
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: too few LLM sizes (N): the additive form needs 3 levels")
+
+
+def test_one_size_is_compared_by_forms_of_the_tokens_alone(run: Run, runs: Path, tmp_path: Path) -> None:
+    found = run("compare", some_of(runs, tmp_path, llm_params=[7e9]), "--json").json
+    assert [(row["form"], row["face"]) for row in found["forms"]] == [("tokens-log", ""), ("tokens-power", "")]
+    assert found["not_compared"] == {}
 
 
 @pytest.mark.parametrize("verb", VERBS)
