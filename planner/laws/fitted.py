@@ -165,12 +165,10 @@ class FittedLaw(Result):
             A float for two scalars, else an array of the broadcast shape.
 
         Raises:
-            InputError: a size or a count that is not positive: a power law says nothing of zero tokens; another size
-                than that of the runs, of a law of the tokens alone.
+            InputError: a size or a count that is not positive; another size, of a law of the tokens alone.
         """
         self.check_points(llm_params, visual_tokens)
-        if not get_form(self.form).of_n:
-            check_size(self, np.asarray(llm_params, float))
+        check_size(self, np.asarray(llm_params, float))
         n, t = np.asarray(llm_params, float), np.asarray(visual_tokens, float)
         error = get_form(self.form).value(self.params, n / self.n_unit_params, t)
         return float(error) if np.ndim(error) == 0 else error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_params
+from planner.laws.forms import get_form
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ class OfOneSize(Protocol):
 
 def check_size(law: OfOneSize, llm_params: FloatArray) -> None:
     """Raises InputError for a size that a law of the tokens alone was not measured at; one that was given takes any."""
-    for size in law.llm_params_levels:
+    for size in () if get_form(law.form).of_n else law.llm_params_levels:
         other = llm_params[~np.isclose(llm_params, size, rtol=1e-9)]
         if other.size:
             named, came = f"{', '.join(law.llms)} of {format_params(size)}", format_params(float(other.flat[0]))
