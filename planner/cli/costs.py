@@ -143,6 +143,12 @@ def _is_released(
     if visual_tokens is not None:
         if knob:
             raise InputError("--knob turns a released model's image processor: give --image instead of --visual-tokens")
+        short = name.lower().rpartition("/")[2]
+        if name not in LLMS and short in {one.lower().rpartition("/")[2] for one in planner.released_ids()}:
+            raise InputError(
+                f"{name} is a released model, which makes its own visual tokens: give --image instead of "
+                "--visual-tokens"
+            )
         return False
     if image is None and load.images:
         raise InputError(

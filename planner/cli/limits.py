@@ -13,7 +13,9 @@ from planner.base.quantities import shown
 from planner.cli.added_options import added_option, with_options
 from planner.planning.limits import LIMITS, LimitKind, as_option, find_limit, limits_in_unit_of
 
-NO_LIMIT = "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms"
+NO_LIMIT = (
+    "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms or --memory 24GiB"
+)
 PARAMETER = "limits"
 _GENERIC = "limit"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -81,14 +81,27 @@ def find_hardware(name: str | os.PathLike[str] | Hardware) -> Hardware:
     aliases = {_key(alias): HARDWARE.find(meant) for alias, meant in hardware_aliases().items()}
     if key in aliases:
         return aliases[key]
-    names = (*catalog.items(), *aliases.items())
-    several = list(dict.fromkeys(card.name for known, card in names if key and known.startswith(key)))
+    several = _fitting(key)
     if len(several) > 1:
         one_of = f"{', '.join(several[:-1])} or {several[-1]}"
         raise InputError(f"{name!r} fits several accelerators; did you mean {one_of}?")
     known = [*hardware_catalog(), CPU]
     told = f"there are {', '.join(known)}, and the path of any profile"
-    raise UnknownNameError("accelerator", name, [*known, *hardware_aliases()], told)
+    raise UnknownNameError("accelerator", name, [*known, *hardware_aliases()], told, tuple(several) or None)
+
+
+def _fitting(key: str) -> list[str]:
+    """Accelerators of which a name, another name or the title goes on so from one of its words: of "orin" all Orin."""
+    written = [(text, card.name) for card in HARDWARE for text in (card.name, card.title)]
+    written += hardware_aliases().items()
+    fitting = {name for text, name in written if key and any(rest.startswith(key) for rest in _rests(text))}
+    return [name for name in hardware_catalog() if name in fitting]
+
+
+def _rests(text: str) -> Iterator[str]:
+    """What follows from each word of a text on, in the form of `_key`."""
+    words = [word.lower() for word in re.findall(r"[^\W_]+", text)]
+    return ("".join(words[at:]) for at in range(len(words)))
 
 
 def default_precision(card: Hardware | None) -> str:

@@ -13,6 +13,7 @@ from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
 from planner.base.place import Place
+from planner.base.version import __version__
 from planner.parts.connectors import Connector, Mlp
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.deployment import Deployment
@@ -150,13 +151,7 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
 
 def made_with() -> dict[str, str]:
     """Versions that decide the numbers."""
-    from importlib import metadata  # slow to load, and only wanted for a file
-
-    try:
-        own = metadata.version("vlm-planner")
-    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
-        own = "not installed"
-    return {"vlm-planner": own, "python": platform.python_version(), "numpy": np.__version__}
+    return {"vlm-planner": __version__, "python": platform.python_version(), "numpy": np.__version__}
 
 
 def restored(content: Any, origin: str) -> dict[str, Any]:

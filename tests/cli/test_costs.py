@@ -331,7 +331,8 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     ),
     "no limit": (
         PLAN,
-        "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms",
+        "--budget is missing: give FLOPs of one request (2TFLOPs), or another limit such as --ttft 100ms "
+        "or --memory 24GiB",
     ),
     "no hardware": (
         ("plan", *REQUEST, "--ttft", "100ms"),

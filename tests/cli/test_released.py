@@ -103,6 +103,7 @@ def test_more_than_the_context_is_said(run: Run) -> None:
     [
         (("Qwen3-VL-8B-Instruct",), "how many visual tokens? give --image WxH"),
         (("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--visual-tokens", 3), "exclude each other"),
+        (("Qwen3-VL-8B-Instruct", "--visual-tokens", 3), "makes its own visual tokens: give --image instead of"),
         (("Qwen3-VL-8B-Instrukt", "--image", "1024x768"), "Qwen/Qwen3-VL-8B-Instruct"),
         (("Qwen3-VL-8B-Instruct", "--image", "1024"), "such as 1024x768"),
         (("Qwen3-VL-8B-Instruct", "--image", "1024x768", "--knob", "max_pixel=3"), "max_pixels"),

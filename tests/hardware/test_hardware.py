@@ -309,6 +309,12 @@ def test_a_name_may_be_written_in_several_ways(written_as: str, name: str) -> No
         ("h100", "'h100' fits several accelerators; did you mean h100-sxm or h100-pcie?"),
         ("A100", "'A100' fits several accelerators; did you mean a100-40gb or a100-80gb?"),
         ("rtx", "'rtx' fits several accelerators; did you mean rtx-4090 or rtx-5090?"),
+        ("AGX Orin", "'AGX Orin' fits several accelerators; did you mean agx-orin-64 or agx-orin-32?"),
+        (
+            "jetson",
+            "'jetson' fits several accelerators; did you mean agx-orin-64, agx-orin-32, orin-nx-16, orin-nano-8 or "
+            "orin-super-8?",
+        ),
     ],
 )
 def test_a_name_that_fits_several_is_refused(name: str, complaint: str) -> None:
@@ -317,7 +323,9 @@ def test_a_name_that_fits_several_is_refused(name: str, complaint: str) -> None:
     assert str(caught.value) == complaint
 
 
-@pytest.mark.parametrize(("name", "meant"), [("h100-smx", "h100-sxm"), ("H201", "h200"), ("mi300", "mi300x")])
+@pytest.mark.parametrize(
+    ("name", "meant"), [("h100-smx", "h100-sxm"), ("H201", "h200"), ("mi300", "mi300x"), ("m1", "apple-m1-max")]
+)
 def test_a_mistyped_name_gets_a_suggestion(name: str, meant: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
         find_hardware(name)

@@ -426,6 +426,8 @@ class TestSizes:
         assert ImageMix.of({(640, 480): 3, "100x50": 1}) == ImageMix.of({"640x480": 3, "100x50": 1})  # type: ignore[dict-item]
         with pytest.raises(InputError, match=r"expected width x height in pixels, .*, got \(640, '480'\)"):
             ImageMix.of([(640, "480")])  # type: ignore[list-item]
+        with pytest.raises(InputError, match=r"such as 1024x768, got \(640, 480.5\)"):
+            ImageMix.of((640, 480.5))  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("text", ["1024", "1024x", "0x5", "-3x4", "1024x768x3", "axb", None, 5, "9999999x1"])
     def test_anything_else_is_refused(self, text: Any) -> None:
@@ -446,6 +448,7 @@ class TestSizes:
             "Image\n100x100\n100x100\n100x100\n200x50\n",
             "image,width,height,count\na.jpg,100,100,3\nb.jpg,200,50,1\n",
             "image,label,pixels,n\na.jpg,cat,100x100,3\nb.jpg,dog,200x50,1\n",
+            "width,height,share\n100,100,0.75\n200,50,0.25\n",
             "file,image_width,image_height,weight\na.jpg,100,100,3\nb.jpg,200,50,1\n",
         ],
     )
@@ -465,6 +468,7 @@ class TestSizes:
             ),
             ("a,b\n1x2,3x4\n", "the columns a, b all hold sizes: call the one that is meant 'image'"),
             ("image\n", "there is no image size in it"),
+            ("1920x1080\n100x50\n", "its first line holds a size, 1920x1080; put a header above it: image"),
             ("", "expected a column with sizes such as 1024x768, or columns 'width' and 'height', got no header"),
         ],
     )

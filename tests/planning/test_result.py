@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from planner.base.quantities import format_bytes, format_seconds
+from planner.base.version import __version__
 from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
@@ -80,6 +81,11 @@ def test_pick_inside_the_data_extrapolates_and_assumes_nothing(
 def test_size_outside_the_data(llm: str, text: str) -> None:
     assert planned(llm=llm).extrapolates == (text,)
     assert planned("reasoning", llm).extrapolates == (text,)
+
+
+def test_a_plan_names_the_version_that_made_it() -> None:
+    found = plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32)
+    assert found.to_dict()["made_with"]["vlm-planner"] == __version__
 
 
 def test_visual_tokens_outside_the_data() -> None:

@@ -73,6 +73,7 @@ def test_the_folder_is_made_whole(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"new", "empty"}
     for name in FILES - {"plan.json"}:
         assert "{{" not in (tmp_path / "new" / name).read_text(encoding="utf-8"), name
+    assert (tmp_path / "new" / "README.md").read_text(encoding="utf-8").startswith("# Qwen1.5-4B with ")
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, run: Run) -> None:

@@ -20,12 +20,14 @@ from planner.laws.fitted import FittedLaw
 from planner.parts.released import find_checkpoint, published_files
 from planner.parts.released.select import family_of_released
 from planner.planning.result import Plan
+from planner.planning.serving import serving
 from planner.tell.asked import again
 from planner.tell.document import SHAPES, Chart, Paragraph, plain
 from planner.tell.plan import plan_story, print_plan
 from planner.tell.plan.frontier import frontier_chart
-from planner.tell.plan.sentences import heading
+from planner.tell.plan.sentences import heading, why_line
 from planner.tell.recommendation import tell
+from planner.tell.render.markdown import literal
 
 REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200}
 
@@ -92,6 +94,30 @@ def test_the_page_and_its_command(run: Run, tmp_path: Path) -> None:
     own = tmp_path / "again.json"
     run(*command, own)
     assert planner.load_plan(own).sha256 == found.sha256
+
+
+def test_what_serves_it_goes_into_a_folder(run: Run, tmp_path: Path) -> None:
+    found = plan()
+    run("report", found.save(tmp_path / "plan.json"), "--artefacts", tmp_path / "deploy")
+    names = {file.name for file in (tmp_path / "deploy").iterdir()}
+    commands = {one.engine: one.command for one in serving(found) if one.command}
+    assert names == {"README.md", "plan.json", *(f"serve-{engine}.sh" for engine in commands)}
+    for engine, command in commands.items():
+        script = tmp_path / "deploy" / f"serve-{engine}.sh"
+        assert f'exec {command} "$@"\n' in script.read_text(encoding="utf-8")
+        assert script.stat().st_mode & 0o100
+    text = (tmp_path / "deploy" / "README.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {literal(str(found.best))}\n")
+    assert "hf download Qwen/Qwen3-VL" in text
+    assert "{{" not in text
+
+
+def test_the_next_is_called_equal_only_where_it_is() -> None:
+    found = plan()
+    near = replace(found.runners_up[0], predicted_error=found.best.predicted_error + 6e-6)
+    assert ", less than 0.0001 worse" in plain(why_line(replace(found, runners_up=(near,))))
+    same = replace(near, predicted_error=found.best.predicted_error)
+    assert ", equal in error" in plain(why_line(replace(found, runners_up=(same,))))
 
 
 def test_the_command_repeats_what_was_typed(tmp_path: Path) -> None:

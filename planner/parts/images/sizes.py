@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -26,7 +26,7 @@ TAIL = 0.95
 _SIZE = re.compile(r"\s*(\d{1,7})\s*[x×X*]\s*(\d{1,7})\s*")
 _COLUMNS = (("width", "height"), ("image_width", "image_height"), ("w", "h"))
 _CALLED = ("image", "size", "image_size")
-_WEIGHTS = ("count", "weight", "n", "images")
+_WEIGHTS = ("count", "weight", "n", "images", "share", "frequency")
 
 
 @dataclass(frozen=True, order=True)
@@ -77,7 +77,7 @@ class ImageMix:
             return cls.weighted([(ImageSize.parse(part), 1.0) for part in given.split(",")])
         if isinstance(given, Mapping):
             return cls.weighted([(ImageSize.parse(size), _weight(count)) for size, count in given.items()])
-        if isinstance(given, Iterable):
+        if isinstance(given, Iterable) and not _is_numbers(given):
             return cls.weighted([(ImageSize.parse(size), 1.0) for size in given])
         raise InputError(f"image: expected width x height in pixels, such as 1024x768, got {shown(given)}")
 
@@ -96,7 +96,7 @@ class ImageMix:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ImageMix:
         """A CSV file with a column of texts such as 1024x768, whatever it is called, or two columns, width and height,
-        beside any others; a column count, weight, n or images says how often each comes in.
+        beside any others; a column count, weight, n, images, share or frequency says how often each comes in.
 
         Raises:
             InputError: a file that cannot be read, one without sizes or with several columns of them, or a row without
@@ -105,6 +105,10 @@ class ImageMix:
         reader = csv.DictReader(io.StringIO(read_text(Path(path), "a CSV file of image sizes")))
         rows = list(reader)
         names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
+        if headless := [name for name in names.values() if _SIZE.fullmatch(name or "")]:
+            raise InputError(
+                f"{path}: its first line holds a size, {headless[0].strip()}; put a header above it: image"
+            )
         weight = next((names[name] for name in _WEIGHTS if name in names), None)
         text, sides = _columns_of_sizes(path, names, rows)
         found = []
@@ -144,6 +148,11 @@ class ImageMix:
 def _is_pair(given: object) -> bool:
     """Whether it is a width and a height, as whole numbers."""
     return isinstance(given, tuple) and len(given) == 2 and all(type(side) is int for side in given)
+
+
+def _is_numbers(given: object) -> bool:
+    """Whether it holds numbers, which may be meant as the sides of one image and are no sizes."""
+    return isinstance(given, Sequence) and any(isinstance(side, int | float) for side in given)
 
 
 def _columns_of_sizes(

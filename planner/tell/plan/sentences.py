@@ -26,6 +26,7 @@ from planner.tell.memory import memory_line
 from planner.tell.published import margin_words, points
 
 _NO_GAP = 5e-5  # errors are shown to four digits
+_EQUAL = 1e-12  # what rounding of sums may leave between equal errors
 _UNCUT = 10_000
 _NAMES_MAX = 3
 _NO_INTERVAL = "no interval: the law was given by hand or has constraints"
@@ -201,8 +202,9 @@ def why_line(plan: Plan) -> Line:
         if second.above_pick is not None:
             apart = points(abs(second.above_pick.points), "distance of the next one's error from that of the pick")
         far = line(apart, " worse") if gap > 0 else line(apart, " better, which is too little to tell")
+        near = f"equal in {best.predicts}" if gap <= _EQUAL else "less than 0.0001 worse"
         parts.append(line("next: ", named(second), _compressor(second, best), ", ",
-                          far if abs(gap) > _NO_GAP else f"equal in {best.predicts}"))  # fmt: skip
+                          far if abs(gap) > _NO_GAP else near))  # fmt: skip
     if best.probability_best is not None:
         parts.append(line("probability of being best: ", v.odds(best.probability_best, "probability of being best")))
     return _semicolons(parts)

@@ -1,5 +1,5 @@
 """A folder with what is needed to build the pick, to serve it and to load it: scripts, exact versions, and what of it
-was tested."""
+was tested. Of a released model, which nobody builds, what downloads it and serves it in an engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from planner.planning.candidate import Candidate
 from planner.planning.load_plan import PlanLike, as_plan
 from planner.planning.plan_file import HASH
 from planner.planning.result import Plan
+from planner.planning.serving import serving, serving_room
 from planner.tell.asked import HARDWARE_FILE, PLAN_FILE, Again, again
 from planner.tell.document import visible
-from planner.tell.recommendation.reproduce import MODEL, build_command
+from planner.tell.recommendation.reproduce import MODEL, build_command, get_command
 from planner.tell.render.markdown import literal
 
 _SCRIPTS = ("serve.py", "load_test.py", "prompt_embeds_client.py")
@@ -58,7 +59,8 @@ def write_artefacts(plan: PlanLike, folder: str | os.PathLike[str]) -> tuple[str
     try:
         for name, text in files.items():
             write_text(part / name, text)
-        (part / "build.sh").chmod(0o755)
+        for script in part.glob("*.sh"):
+            script.chmod(0o755)
         part.chmod(0o755)
         if target.exists():
             target.rmdir()  # it is empty
@@ -72,36 +74,72 @@ def write_artefacts(plan: PlanLike, folder: str | os.PathLike[str]) -> tuple[str
 
 def _files(plan: Plan) -> dict[str, str]:
     """Every file's text by its name."""
-    best, content, command = plan.best, plan.to_dict(), again(plan)
-    own = resources.files(__package__).joinpath("files")
+    content, command = plan.to_dict(), again(plan)
     values = {
-        "pick": literal(
-            f"{best.llm} with {best.visual_tokens} visual token{'s' * (best.visual_tokens != 1)} per image"
-        ),
-        "llm": literal(best.llm.name),
         "sha256": content[HASH],
         "plan": PLAN_FILE,
-        "model": MODEL,
-        "llm_folder": "my-llm",
-        "port": "8000",
-        "engine_port": "8001",
-        "build": build_command(plan),
         "command": visible(command.command, 10**9),
         "inputs": _rows(command),
-        "notes": _notes(best, command.missing),
     }
-    files = {
-        PLAN_FILE: file_text(content),
-        "requirements.txt": requirements(),
-        **{name: own.joinpath(name).read_text("utf-8") for name in _SCRIPTS},
-        **{name: _filled(own.joinpath(name).read_text("utf-8"), values) for name in _TEMPLATES},
-    }
+    pick = _built if plan.best.released is None else _released
+    files = {PLAN_FILE: file_text(content), **pick(plan, values, command.missing)}
     for name, one in command.laws.items():
         files[name] = file_text(one.to_dict())
     card = plan.deployment.hardware
     if card is not None and HARDWARE_FILE in command.files:
         files[HARDWARE_FILE] = file_text(card.to_dict())
     return files
+
+
+def _built(plan: Plan, values: dict[str, str], missing: tuple[str, ...]) -> dict[str, str]:
+    """Of a pick that is to be trained: what makes the model, serves it and loads it."""
+    best = plan.best
+    values = {
+        **values,
+        "pick": literal(f"{best} per image"),
+        "llm": literal(best.llm.name),
+        "model": MODEL,
+        "llm_folder": "my-llm",
+        "port": "8000",
+        "engine_port": "8001",
+        "build": build_command(plan),
+        "notes": _notes(best, missing),
+    }
+    return {
+        "requirements.txt": requirements(),
+        **{name: _own(name) for name in _SCRIPTS},
+        **{name: _filled(_own(name), values) for name in _TEMPLATES},
+    }
+
+
+def _released(plan: Plan, values: dict[str, str], missing: tuple[str, ...]) -> dict[str, str]:
+    """Of a pick whose weights exist: a script for each engine that serves it, and why the others do not."""
+    scripts, rows, commands, notes = {}, [], [get_command(plan)], []
+    for one in serving(plan):
+        if one.command is None:
+            notes.append(f"{one.title}: {one}.")
+            continue
+        name = f"serve-{one.engine}.sh"
+        scripts[name] = f'#!/bin/sh\n# {one.title}, {one.checked}. Further options go to it.\nexec {one.command} "$@"\n'
+        rows.append(f"| `{name}` | serves it with {one.title} | {one.checked} |\n")
+        commands.append(f"sh {name}")
+        notes += [f"{one.title}: {text}." for text in (one.client, *one.notes) if text]
+    room = serving_room(plan)
+    notes += [f"{room.text}."] if room is not None and scripts else []
+    notes += [f"Not exact: {text}." for text in missing]
+    values = {
+        **values,
+        "pick": literal(str(plan.best)),
+        "commands": "\n".join(commands),
+        "scripts": "".join(rows),
+        "notes": "\n".join(f"- {literal(note)}" for note in notes),
+    }
+    return {"README.md": _filled(_own("released.md"), values), **scripts}
+
+
+def _own(name: str) -> str:
+    """The text of a file of this package."""
+    return resources.files(__package__).joinpath("files", name).read_text("utf-8")
 
 
 def requirements() -> str:
