@@ -11,7 +11,8 @@ from planner.base.errors import InputError
 from planner.costs.request import ROOFLINE
 from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
-from planner.laws.combined import MIX, CombinedLaw, Law
+from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
+from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
 from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix
 from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
 from planner.planning.limits import as_option, find_limit
@@ -71,9 +72,12 @@ def again(plan: Plan) -> Again:
 def rank_command(plan: Plan) -> str | None:
     """What ranks what to measure next: for a pick to be trained, training runs; else evaluations of released models.
 
-    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each. Where it
-    ordered by cost alone, the default law ranks them.
+    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each, and where
+    it rests on published results, as next-run takes a fitted law. Where it ordered by cost alone, the default law ranks
+    them.
     """
+    if not plan.by_cost and not single_laws(plan.law):
+        return None
     tried, laws = plan.tried, dict[str, Law]()
     several = (tried.compressors, tried.prompt_orders, tried.towers)
     law = [DEFAULT_LAW] if plan.by_cost else _law(plan.law, laws)
@@ -134,7 +138,11 @@ def _each_law(laws: Mapping[str, Law], files: dict[str, Law]) -> str:
 def _law(law: Law, files: dict[str, Law]) -> list[str]:
     """A shipped law by name, else its file."""
     tries: list[tuple[list[str], Callable[[], Law]]] = []
-    if isinstance(law, CombinedLaw) and law.kind == MIX:
+    if isinstance(law, EvidenceLaw):
+        shares = ",".join(f"{one.task}={_plain(one.share)}" for one in law.mix)
+        words = ["--task", law.mix[0].task] if len(law.mix) == 1 else ["--mix", shares]
+        tries.append((words, lambda: evidence_law({one.task: one.share for one in law.mix})))
+    elif isinstance(law, CombinedLaw) and law.kind == MIX:
         tries += [(["--mix", law.name, *form], _mix(law.name, form)) for form in ([], ["--form", "auto"])]
     else:
         tries.append((["--law", law.name, "--form", law.form], lambda: load_law(law.name, law.form)))

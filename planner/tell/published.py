@@ -54,6 +54,14 @@ def level_line(plan: Plan) -> Line:
     )  # fmt: skip
 
 
+def own_runs_line() -> Line:
+    """What tells most of a plan on published results."""
+    return line(
+        "Runs of your own tell most, even a few: one model at two numbers of visual tokens first. ",
+        Code("vlm-planner plan --task TASK --law RUNS.csv"), " reckons with them.",
+    )  # fmt: skip
+
+
 def gain_line(plan: Plan) -> Line:
     """By how much the pick is better than the next; () where errors are predicted or nothing else fits."""
     gain = plan.gain_over_next

@@ -28,6 +28,7 @@ from planner.tell.document import (
 )
 from planner.tell.plan.evaluate import evaluate_next
 from planner.tell.plan.sentences import named
+from planner.tell.published import own_runs_line, rests_on_published
 
 _TOP = 3
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point
@@ -84,6 +85,8 @@ def _evaluations(plan: Plan) -> Iterator[Line]:
     yield line(f"Evaluate the pick on your tasks, with the knob as above{why}.")
     if plan.by_cost:
         return
+    if rests_on_published(plan.law):
+        yield own_runs_line()
     if plan.runners_up:
         others = joined([named(one) for one in plan.runners_up], ", ")
         yield line("Evaluate the next best likewise, which may well be better: ", others, ".")
@@ -100,6 +103,8 @@ def _scatter(law: Law) -> Line:
 def _runs(plan: Plan) -> list[Block]:
     """The runs that could better the pick most, by the knowledge gradient."""
     found = _ranked(plan)
+    if found is None and rests_on_published(plan.law):
+        return [Paragraph(own_runs_line())]
     if found is None:
         text = line(
             "Which run would better the pick most is not known: the law has no runs of its own, or constraints."

@@ -31,7 +31,7 @@ from planner.tell.parameters import known_intervals, not_identified, parameter_t
 from planner.tell.plan.forms import LeftOut, shares_line
 from planner.tell.plan.sentences import named, why_line
 from planner.tell.plan.tables import best_table, candidate_table, each_table
-from planner.tell.published import published_blocks, published_line
+from planner.tell.published import level_line, published_blocks, published_line
 from planner.tell.recommendation.wording import capital
 
 _CHEAPER_MAX = 6  # rows of what is tied and cheaper
@@ -148,6 +148,8 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
             "far these models stand from them. No interval and no tie is given."
         )
         blocks.append(Paragraph(line(text), "warn"))
+    elif not plan.level_known:
+        blocks.append(Paragraph(level_line(plan)))
     else:
         blocks.append(Paragraph(line("No interval: the law was given by hand, or has constraints."), "warn"))
     parts.append(_forms(plan))
@@ -185,7 +187,7 @@ def _forms(plan: Plan) -> Line:
 def _tied(plan: Plan) -> tuple[Block, ...]:
     best = plan.best
     tied = [one for one in plan.tied if one != best]
-    if best.interval is None:
+    if best.interval is None and plan.level_known:
         return ()
     plural, are = ("", "is") if len(tied) == 1 else ("s", "are")
     cheaper = [one for one in tied if one.total_flops < best.total_flops]
