@@ -139,6 +139,10 @@ def test_a_page_tells_the_plan(plan: Plan, tmp_path: Path) -> None:
     assert "published results" in text
     assert "Gain over the next best" in text
     assert "redicted error" not in text
+    assert "--task DocVQA --llms" in text  # the command that makes it again
+    assert "next-run" not in text  # which takes fitted laws only
+    assert "vlm-planner plan --task TASK --law RUNS.csv" in text
+    assert "given by hand" not in text
 
 
 def test_cold_default_plans_condition_nothing() -> None:
