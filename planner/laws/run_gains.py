@@ -5,8 +5,9 @@ Letters: K candidates, C cells, P points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,13 @@ class Gains:
     """Of a run of the law."""
     run_noise_sd: FloatArray
     """Of a run of each cell, (C,)."""
-    expected_regret_now: float
-    """Expected true error of the pick above that of the best candidate: no run can gain more."""
+    regret_now: Callable[[], float] = field(repr=False, compare=False)
+    """Works out `expected_regret_now`, which not everybody asks for."""
+
+    @cached_property
+    def expected_regret_now(self) -> float:
+        """Expected true error of the pick above that of the best candidate: no run can gain more."""
+        return self.regret_now()
 
 
 def gains(
@@ -72,7 +78,7 @@ def gains(
         pick=int(np.argmin(beliefs.errors[:count])),
         noise_sd=float(np.sqrt(beliefs.noise_variance)),
         run_noise_sd=np.sqrt(beliefs.noise[count:]),
-        expected_regret_now=beliefs.expected_regret(count, seed),
+        regret_now=lambda: beliefs.expected_regret(count, seed),
     )
 
 

@@ -167,7 +167,7 @@ class Doubt:
 
     def _parts(self, point: int) -> dict[str, float]:
         """Half-widths of the 95 % interval by what they are of, the law first; {} where the law is all."""
-        sds = {axis: float(sd[point]) for axis, sd in self.effects.sd_by_axis().items()}
+        sds = {axis: float(sd[point]) for axis, sd in self.effects.sd_by_axis.items()}
         others = {axis: self.effects.half_width_95 * sd for axis, sd in sds.items() if sd > 0}
         return {LAW: float(self.law_half_width[point]), **others} if others else {}
 

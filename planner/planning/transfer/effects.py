@@ -71,6 +71,7 @@ class Effects:
         """Of each candidate's error, (P,)."""
         return _norm(self.loadings)
 
+    @cached_property
     def sd_by_axis(self) -> dict[str, FloatArray]:
         """The same by what it is of, (P,) each: their squares add up to that of `sd`."""
         found: dict[str, FloatArray] = {}

@@ -24,7 +24,7 @@ def test_standard_deviations_are_those_of_the_covariance() -> None:
 
 
 def test_squares_of_the_axes_add_up() -> None:
-    parts = SOME.sd_by_axis()
+    parts = SOME.sd_by_axis
     assert list(parts) == ["family", "compressor", "recipe"]
     assert sum(sd**2 for sd in parts.values()) == pytest.approx(SOME.sd**2)
 
