@@ -112,7 +112,7 @@ def other_forms(law: FittedLaw) -> list[FittedLaw]:
     if law.data is None or law.constraints:
         return [law]
     laws = [law]
-    for form in forms_for(len(np.unique(law.data.n))):
+    for form in forms_for(len(set(law.data.n.tolist()))):  # np.unique loads masked arrays
         if form.name != law.form and not _is_stood_for(form, laws):
             try:
                 laws.append(_beside(law, law.data, form.name))

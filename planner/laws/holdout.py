@@ -198,7 +198,7 @@ def hold_out(
     n_held, t_held = sizes.chosen(), counts.chosen()
     plans: dict[str, list[tuple[NDArray[np.bool_], FloatArray]]] = {  # masks of the training runs, levels held out
         "rollout": [(n <= last, n_held[k + 1 :]) for k, last in enumerate(n_held[:-1])],
-        "leave_one_n": [(n != size, n_held[[k]]) for k, size in enumerate(n_held)],
+        "leave_one_n": [(n != size, n_held[[k]]) for k, size in enumerate(n_held) if len(n_held) > 1],
         "leave_one_t": [(t != count, t_held[[k]]) for k, count in enumerate(t_held)],
     }
     folds: dict[str, tuple[Fold, ...]] = {}
@@ -219,7 +219,7 @@ def hold_out(
         folds[split] = tuple(found)
         unscored += _unscored(split, found, text)
         if split == "rollout":  # it starts at the first k that allows the form; where none does, the largest says why
-            lost = {} if found else {list(lost)[-1]: []}
+            lost = {reason: [] for reason in list(lost)[-1:] if not found}
         for reason, names in lost.items():
             which = f" (without {', '.join(names)})" if found else ""
             skipped.append(f"{SPLITS[split]}{which}: {reason}")

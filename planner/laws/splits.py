@@ -85,4 +85,5 @@ def _some(names: Sequence[str]) -> str:
 def distance(values: FloatArray, levels: tuple[float, ...]) -> FloatArray:
     """ln(value / nearest level) / ln(largest / smallest level) outside the levels, 0 inside, (m,)."""
     x, low, high = np.log(values), math.log(levels[0]), math.log(levels[-1])
-    return np.maximum(np.maximum(x - high, low - x), 0.0) / (high - low)  # every form needs two levels
+    span = high - low if high > low else 1.0  # of one LLM, whose size no run leaves
+    return np.asarray(np.maximum(np.maximum(x - high, low - x), 0.0) / span)

@@ -450,3 +450,15 @@ def test_a_fold_that_the_training_runs_do_not_determine_is_not_scored() -> None:
     assert score(others).max_relative_error < 0.07
     assert found.notes[-1].startswith("leave one N out: 1 of 4 folds not scored (0.5B): the runs trained on do not ")
     assert coverage(found.leave_one_n).runs_count == 27  # its intervals are still counted
+
+
+def test_runs_of_one_model_leave_out_token_counts_alone() -> None:
+    tokens = np.array([1.0, 4.0, 9.0, 16.0, 36.0, 64.0, 144.0, 256.0, 576.0])
+    found = hold_out(table([(7.0, t) for t in tokens], 0.3 * tokens**-0.4 + 0.2), "tokens-power")
+    assert not found.rollout
+    assert not found.leave_one_n
+    assert len(found.leave_one_t) == 9
+    for fold in found.leave_one_t:
+        assert fold.predicted == pytest.approx(fold.measured, abs=1e-6)
+        assert fold.n_distance.tolist() == [0.0]
+    assert "roll-out over N" not in str(holdout_dict(found, ())["skipped"])
