@@ -8,7 +8,8 @@ truth. With BEFORE, a checkout of an earlier version, its plans of the same runs
 
 Constants: noise of a run .0037; budgets log-uniform from .8 to 20 TFLOPs, query of 20, 50 or 200 tokens, answer of 1,
 32 or 128; slopes in ln N uniform from .015 to .06, in ln T from .003 to .02; offsets of token counts sd .004, of
-language models .01 or .005. Candidates are Qwen1.5 or Qwen2.5, by chance. Families do not differ in the truths.
+language models .01 or .005. Candidates are Qwen1.5 or Qwen2.5, by chance. Families do not differ in the truths, and
+plans are made on that assumption (`as_measured`).
 """
 
 from __future__ import annotations
@@ -98,15 +99,25 @@ def truths() -> dict[str, Callable[[np.random.Generator], Truth]]:
     }
 
 
+def measured(
+    make: Callable[[np.random.Generator], Truth], random: np.random.Generator
+) -> tuple[Truth, tuple[list[str], FloatArray, FloatArray, FloatArray]]:
+    """A truth and noisy runs of it: names, sizes in billions, tokens, errors. Drawn again where errors are above 1."""
+    n, t = (axis.ravel() for axis in np.meshgrid(SIZES, np.array(TOKENS, float), indexing="ij"))
+    names = [f"Qwen1.5-{size:g}B" for size in n]
+    while True:
+        truth = make(random)
+        y = truth(n, t, names) + NOISE * random.standard_normal(len(n))
+        if y.min() >= 0 and y.max() <= 1:
+            return truth, (names, n, t, y)
+
+
 def tasks(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Runs of every truth with its plans, as JSON holds them, in the order in which plans are made."""
     for kind, (name, make) in enumerate(truths().items()):
         for place in range(count):
             random = np.random.default_rng([seed, kind, place])
-            truth = make(random)
-            n, t = (axis.ravel() for axis in np.meshgrid(SIZES, np.array(TOKENS, float), indexing="ij"))
-            names = [f"Qwen1.5-{size:g}B" for size in n]
-            y = truth(n, t, names) + NOISE * random.standard_normal(len(n))
+            _, (names, n, t, y) = measured(make, random)
             plans = [
                 {
                     "budget": float(np.exp(random.uniform(np.log(0.8e12), np.log(20e12)))),
@@ -121,10 +132,11 @@ def tasks(count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 ANSWERS = """
-import json, sys, warnings
+import inspect, json, sys, warnings
 warnings.simplefilter("ignore")
 import pandas as pd
 import planner
+assumed = {"as_measured": "family"} if "as_measured" in inspect.signature(planner.plan).parameters else {}
 for line in sys.stdin:
     task = json.loads(line)
     frame = pd.DataFrame({"llm": task["llm"], "llm_params": [1e9 * n for n in task["n"]],
@@ -133,7 +145,7 @@ for line in sys.stdin:
     out = []
     for asked in task["plans"]:
         try:
-            plan = planner.plan(law, **asked)
+            plan = planner.plan(law, **asked, **assumed)
         except planner.NothingFitsError:
             out.append(None)
             continue
@@ -170,7 +182,7 @@ def judged(count: int, seed: int, plans: list[list[dict[str, Any] | None]]) -> l
     made = truths()
     for task, answered in zip(tasks(count, seed), plans, strict=True):
         kind = list(made).index(task["truth"])
-        truth = made[task["truth"]](np.random.default_rng([seed, kind, task["place"]]))
+        truth, _ = measured(made[task["truth"]], np.random.default_rng([seed, kind, task["place"]]))
         for answer in answered:
             if answer is None or answer["odds"] is None:
                 continue

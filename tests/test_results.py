@@ -34,8 +34,8 @@ SHOWN = {
     "law": "FittedLaw('reasoning', additive, 28 runs, at a bound: D)",
     "given law": "FittedLaw(log-linear, given)",
     "average": (
-        "CombinedLaw('reasoning', average of log-linear 71 %, log-power 13 %, interaction 7 %, log-shifted 4 %, "
-        "additive 4 %, saturating 1 %)"
+        "CombinedLaw('reasoning', average of log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, "
+        "additive 1 %, saturating 1 %)"
     ),
     "mix": "CombinedLaw(mix of reasoning 70 %, ocr 30 %)",
     "plan": "Plan(Qwen1.5-4B with 64 visual tokens, error 0.5029, 1.66 TFLOPs (full count); 21 of 56 fit)",
@@ -50,9 +50,9 @@ SHOWN = {
     "calibration": "Calibration('l4', 'NVIDIA L4 24 GB', 1 shapes)",
     "joint": "JointFit(log-linear, 4 groups by llm share c0, c1; 28 runs, converged)",
     "holdout": "HoldOut(log-linear, 28 runs, 14 folds, 0 skipped)",
-    "next run": "NextMeasurement(14B with 4 visual tokens, expected gain 5.09e-09)",
+    "next run": "NextMeasurement(14B with 4 visual tokens, expected gain 4.62e-05)",
     "next evaluations": (
-        "NextEvaluations(Qwen3-VL-30B-A3B-Instruct at max_pixels=65536 with 54 visual tokens, expected gain 0.00097)"
+        "NextEvaluations(Qwen3-VL-30B-A3B-Instruct at max_pixels=65536 with 54 visual tokens, expected gain 0.000963)"
     ),
     "optimum": "ContinuousOptimum(8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %)",
 }

@@ -149,12 +149,12 @@ class Mixed:
     def ask(self, asked: Asked) -> Answer:
         answers = [task.ask(asked) for task in self.tasks]
         total: FloatArray | None = np.zeros((DRAWS, len(asked.llm)))
-        for weight, answer in zip(self.weights, answers, strict=True):
+        for place, (weight, answer) in enumerate(zip(self.weights, answers, strict=True)):
             if answer.draws is None or total is None:
                 total = None
                 continue
             # the tasks are independent: pair their draws at random
-            total = total + weight * answer.draws[np.random.default_rng(asked.seed).permutation(DRAWS)]
+            total = total + weight * answer.draws[np.random.default_rng([asked.seed, place]).permutation(DRAWS)]
         if total is not None:
             return _from_draws(total, asked.reference)
         weights = np.array(self.weights)[:, None]

@@ -35,6 +35,8 @@ EQUAL_SHARE = 0.2
 as candidates are other than what the law was measured on."""
 LAW = "law"
 """Of the parts of an interval, that of the law."""
+SHARE_OF_REGRET = 0.5
+"""And of those that differ by less than this share of what the least of them is expected to lose."""
 _ROUNDING = 1e-12
 
 
@@ -134,16 +136,35 @@ class Doubt:
     def led_by_the_pick(self, ranking: NDArray[np.intp], errors: FloatArray) -> tuple[int, NDArray[np.intp]]:
         """The row to name, and a ranking by expected errors with it moved to the front.
 
-        It has the least expected error; of those that read the same the most probable.
+        It has the least expected error. Of those whose expected error is hardly larger, by less than what is unsure of
+        it anyway, it is the most probable.
         """
         best = int(ranking[0])
-        if self.point_of_row[best] >= 0 and not np.isnan(self.probability_best).any():
+        if self._has_odds(best):
             known = ranking[self.point_of_row[ranking] >= 0]
-            point = self.point_of_row[known]
-            apart = self.effects.sd_of_difference(int(self.point_of_row[best]))[point]
-            equal = errors[known] <= errors[best] + np.maximum(EQUAL_ERRORS, EQUAL_SHARE * apart)
+            point, own = self.point_of_row[known], int(self.point_of_row[best])
+            within = max(EQUAL_ERRORS, SHARE_OF_REGRET * float(self.expected_regret[own]))
+            apart = self.effects.sd_of_difference(own)[point]
+            equal = errors[known] <= errors[best] + np.maximum(within, EQUAL_SHARE * apart)
             best = int(known[equal][np.argmax(self.probability_best[point[equal]])])
         return best, np.concatenate([[best], ranking[ranking != best]])
+
+    def next_best(self, ranking: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Of a ranking that the pick leads, the others that it out-rates: those that are not more probably the best.
+
+        Where the belief is split, a candidate can be the best more often and yet lose so much otherwise that its
+        expected error is clearly larger. Such a one is tied with the pick, and no next best.
+        """
+        best, others = int(ranking[0]), ranking[1:]
+        if not self._has_odds(best):
+            return others
+        points = self.point_of_row[others]
+        more: NDArray[np.bool_] = self.probability_best[points] > self.probability_best[self.point_of_row[best]]
+        found: NDArray[np.intp] = others[~more | (points < 0)]
+        return found
+
+    def _has_odds(self, row: int) -> bool:
+        return bool(self.point_of_row[row] >= 0 and not np.isnan(self.probability_best).any())
 
     def tied_rows(self) -> NDArray[np.intp]:
         """Rows that are statistically tied with the best."""

@@ -53,10 +53,11 @@ class Plan(Result):
     """The best (LLM, visual tokens) pair under a budget, with the cost of everything that runs."""
 
     best: Candidate
-    """The candidate with the smallest predicted error that fits the budget, of those whose errors read the same the
-    likeliest to be best; or the one of the smallest cost."""
+    """The candidate with the smallest predicted error that fits the budget, or the one of the smallest cost. Of errors
+    that are hardly larger, by less than half of what the smallest is expected to lose to the best, that of the
+    likeliest to be best."""
     runners_up: tuple[Candidate, ...]
-    """The next best that fit, best first."""
+    """The next best that fit, best first, but none that is more probably the best than the pick."""
     tied: tuple[Candidate, ...]
     """What fits and is tied with the best at the 95 % level, cheapest first; the pick is among them. () where no
     candidate has an interval."""

@@ -234,7 +234,7 @@ def plan_among(
     chosen_law = laws[best.compressor.name]
     return Plan(
         best=best,
-        runners_up=tuple(candidate(int(row)) for row in distinct[1 : 1 + RUNNERS_UP]),
+        runners_up=tuple(candidate(int(row)) for row in doubt.next_best(distinct)[:RUNNERS_UP]),
         tied=tuple(candidate(int(row)) for row in tied),
         frontier=tuple(candidate(row) for row in frontier(np.flatnonzero(fits), along, errors, best_row)),
         next_up=next_up,

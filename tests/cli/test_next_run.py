@@ -106,8 +106,8 @@ def test_evaluations_as_json_are_what_python_says(run: Run, tmp_path: Path) -> N
     first = content["next"][0]
     assert first["model"] == "Qwen3-VL-30B-A3B-Instruct"
     assert first["hub_id"] == "Qwen/Qwen3-VL-30B-A3B-Instruct"
-    assert first["knob"] == {"name": "max_pixels", "value": 131072}
-    assert first["visual_tokens"] == 117
+    assert first["knob"] == {"name": "max_pixels", "value": 524288}
+    assert first["visual_tokens"] == 494
     assert first["gpu_hours"] == first["cost"] > 0
     assert first["gain_per_cost"] == pytest.approx(first["expected_gain"] / first["cost"])
     assert len(run(*RELEASED, "--json", "--top", 2).json["next"]) == 2
@@ -194,7 +194,7 @@ def test_what_belongs_to_evaluations_needs_models(run: Run, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("verb", "first"),
     [
-        (RELEASED[1:], "Qwen3-VL-30B-A3B-Instruct at max_pixels=131072"),
+        (RELEASED[1:], "Qwen3-VL-30B-A3B-Instruct at max_pixels=524288"),
         (["--models", "released", "--image", "640x480", "--budget", "20TFLOPs", *RELEASED[-4:]], "Qwen3.5-397B-A17B"),
     ],
 )

@@ -81,6 +81,7 @@ FEW = Runs(
 @pytest.mark.parametrize("budget", [planner.Budget(ttft="60 ms"), planner.Budget(memory="40 GiB"), "8 TFLOPs"])
 def test_eight_runs_with_any_limit_stay_in_what_an_error_can_be(budget: planner.Budget | str) -> None:
     asked = {"query_tokens": 50, "generated_tokens": 32, "llms": "qwen2.5", "hardware": "h100-sxm"}
+    asked |= {"as_measured": "family"}  # what another family changes, no run of the law tells
     found = planner.next_run(planner.fit(FEW, "additive"), budget=budget, together=2, **asked)
     regret = found.ranked.expected_regret_now
     assert 0 < regret < 1
@@ -107,11 +108,12 @@ def test_of_a_belief_gains_are_those_of_picking_again_after_each_outcome(monkeyp
         groups = truth[order].reshape(50, 1000, 2, 5).mean(axis=1)
         pick = groups[:, 0].argmin(axis=1)
         gained = float((groups[:, 1, now] - groups[np.arange(50), 1, pick]).mean())
-        assert gain[cell] == pytest.approx(gained, rel=0.05, abs=0.02 * regret)
+        assert gain[cell] == pytest.approx(gained, rel=0.05, abs=0.06 * regret)
         assert changes[cell] == pytest.approx((pick != now).mean(), abs=0.1)
 
 
 def test_what_next_run_expects_to_lose_is_what_the_plan_says() -> None:
     for llms in ("qwen1.5", "qwen2.5"):
-        found = planner.next_run(budget="20 TFLOPs", query_tokens=50, generated_tokens=32, llms=llms)
+        asked = {"query_tokens": 50, "generated_tokens": 32, "llms": llms, "as_measured": "family,compressor"}
+        found = planner.next_run(budget="20 TFLOPs", **asked)
         assert found.plan.best.expected_regret == pytest.approx(found.ranked.expected_regret_now, rel=0.4)

@@ -24,3 +24,4 @@ def test_plans_of_known_truths_are_judged(monkeypatch: pytest.MonkeyPatch) -> No
     assert found["interval_covers"] == pytest.approx(np.mean([row["covered"] for row in rows]))
     assert sum(one["plans"] for one in found["bins"]) == len(rows)
     assert sum(one["plans"] for one in found["by_truth"].values()) == len(rows)
+    assert found["out_rated_by_a_printed_rival"] == 0

@@ -10,6 +10,8 @@ import planner
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.uncertainty import DRAWS
+from planner.planning.doubt import Doubt
+from planner.planning.transfer.effects import Effects
 
 REQUEST = {"query_tokens": 50, "generated_tokens": 32}
 
@@ -50,6 +52,19 @@ def test_a_budget_with_a_clear_winner_has_no_ties() -> None:
     assert plan.tied == (plan.best,)
     assert plan.best.probability_best is not None
     assert 0.99 < plan.best.probability_best <= 1 - 1 / DRAWS  # what so many draws can tell, not certainty
+
+
+@pytest.mark.parametrize(("regret", "pick", "next_best"), [(0.05, 1, [0, 2]), (0.004, 0, [2])])
+def test_a_split_belief_names_the_more_probable_where_that_costs_little(
+    regret: float, pick: int, next_best: list[int]
+) -> None:
+    """The second is .01 worse in expectation and twice as often the best: half of a regret of .05 outweighs that."""
+    odds, errors, all_three = np.array([0.3, 0.6, 0.1]), np.array([0.40, 0.41, 0.42]), np.arange(3)
+    tied, half = np.ones(3, bool), np.full(3, 0.1)
+    doubt = Doubt(all_three, errors - half, errors + half, odds, np.full(3, regret), tied, half, Effects.none(3))
+    best, ranking = doubt.led_by_the_pick(all_three, errors)
+    assert best == ranking[0] == pick
+    assert doubt.next_best(ranking).tolist() == next_best
 
 
 def test_a_law_without_runs_says_nothing_of_its_certainty() -> None:

@@ -120,18 +120,23 @@ class Belief:
         noise_sd = np.sqrt(c.scale[which] / random.chisquare(self.degrees, count))
         noise = noise_sd[:, None]
         sizes, active = c.sizes[c.sized[which]], self._active[c.mean[which]]
-        columns = np.vstack([self.means.columns, self.means.at(points.n, points.t)])
-        drawn = (random.standard_normal(active.shape) * active) @ columns.T
-        for part, root in enumerate(roots(*_joined(runs, points))):
-            rows = np.flatnonzero(sizes[:, part])
-            drawn[rows] += (sizes[rows, part, None] * random.standard_normal((len(rows), root.shape[1]))) @ root.T
-        measured = drawn[:, : len(runs)] + random.standard_normal((count, len(runs))) / np.sqrt(runs.weights)
+        multipliers = random.standard_normal(active.shape) * active
+        parts = [
+            (sizes[:, [part]] * random.standard_normal((count, root.shape[1])), root)
+            for part, root in enumerate(roots(*_joined(runs, points)))
+        ]
+        measured = random.standard_normal((count, len(runs))) / np.sqrt(runs.weights)
+        measured += multipliers @ self.means.columns.T
+        for weights, root in parts:
+            measured += weights @ root[: len(runs)].T
         residual, offset = self._solve((runs.y - self._level) / noise - measured, which)
-        found = drawn[:, len(runs) :] + offset[:, None]
+        multipliers += (residual @ self.means.columns) * active**2
+        found = multipliers @ self.means.at(points.n, points.t).T + offset[:, None]
         for part, block in enumerate(covariances(*points.where, runs.where)):
             rows = np.flatnonzero(sizes[:, part])
-            found[rows] += (sizes[rows, part, None] ** 2 * residual[rows]) @ block.T
-        found += ((residual @ self.means.columns) * active**2) @ columns[len(runs) :].T
+            weights, root = parts[part]
+            moved = np.hstack([weights[rows], sizes[rows, part, None] ** 2 * residual[rows]])
+            found[rows] += moved @ np.hstack([root[len(runs) :], block]).T
         return self._level + noise * found, noise_sd
 
     @property
@@ -160,14 +165,18 @@ class Belief:
     @cached_property
     def _columns_of(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """F, Q F and A^-1 F^T Q of each component, columns in units of tau, (C, n, k), (C, n, k), (C, k, n)."""
-        c, widest = self.components, max(map(len, self.means.members))
-        f = np.zeros((len(c.mean), len(self.measured), widest))
-        for component, mean in enumerate(c.mean):
-            members = self.means.members[int(mean)]
-            f[component, :, : len(members)] = self.tau * self.means.columns[:, members]
-        qf = c.precision[c.sized] @ f
-        a = np.eye(widest) + np.swapaxes(f, 1, 2) @ qf
-        gain: FloatArray = np.linalg.solve(a, np.swapaxes(qf, 1, 2)).astype(float)
+        c, members = self.components, self.means.members
+        columns = self.tau * np.column_stack([self.means.columns, np.zeros(len(self.measured))])  # the last is none
+        padded = np.full((len(members), max(map(len, members))), columns.shape[1] - 1)
+        for mean, which in enumerate(members):
+            padded[mean, : len(which)] = which
+        own = padded[c.mean]
+        q_columns = c.precision @ columns
+        products = columns.T @ q_columns
+        f = np.moveaxis(columns[:, own], 0, 1)
+        qf = q_columns[c.sized[:, None], :, own].swapaxes(1, 2)
+        a = np.eye(own.shape[1]) + products[c.sized[:, None, None], own[:, :, None], own[:, None, :]]
+        gain: FloatArray = np.linalg.solve(a, qf.swapaxes(1, 2)).astype(float)
         return f, qf, gain
 
     def _solve(self, left: FloatArray, which: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:

@@ -15,6 +15,7 @@ of the mean normal ones, the offset a flat one. What is left is the marginal lik
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,34 +57,55 @@ def believe(measured: Measured, forms: Iterable[Form], weighing: Weighing = lamb
             raise FitError(f"too few {what}: what is expected at others needs 2 levels or more; measure another")
     means = means_of(forms, measured.n, measured.t)
     table, log_odds = sizes()
-    k = np.tensordot(table**2, covariances(*measured.where, measured.where), 1) + np.diag(1 / measured.weights)
-    inverse = np.linalg.inv(k)
-    ones = inverse.sum(axis=2)
-    total = ones.sum(axis=1)
-    q = inverse - ones[:, :, None] * ones[:, None, :] / total[:, None, None]
-    found = weighing(lambda: _weigh(measured, means, q, log_odds - 0.5 * (np.linalg.slogdet(k)[1] + np.log(total))))
+    blocks = covariances(*measured.where, measured.where)
+    found = weighing(lambda: _weigh(measured, means, _Sized.of(measured, blocks, table), log_odds))
     mean, sized = np.divmod(found["combination"].astype(np.intp), len(table))
+    (used_means, which_mean), (used, which_sizes) = (np.unique(one, return_inverse=True) for one in (mean, sized))
+    few = _Sized.of(measured, blocks, table[used])
     components = Components(
         weights=found["weight"],
-        mean=mean,
-        sized=sized,
+        mean=which_mean,
+        sized=which_sizes,
         scale=found["scale"],
-        sizes=table,
-        precision=q,
-        ones=ones / total[:, None],
+        sizes=table[used],
+        precision=few.precision,
+        ones=few.ones,
     )
-    return Belief(measured, means, float(found["tau"][0]), PRIOR_RUNS + len(measured) - 1, components)
+    return Belief(measured, means.only(used_means), float(found["tau"][0]), PRIOR_RUNS + len(measured) - 1, components)
 
 
-def _weigh(measured: Measured, means: Means, q: FloatArray, log_prior: FloatArray) -> dict[str, FloatArray]:
+@dataclass(frozen=True, eq=False)
+class _Sized:
+    """What depends on the sizes of misfit alone, of H combinations of them."""
+
+    precision: FloatArray
+    """Q, (H, n, n)."""
+    ones: FloatArray
+    """K^-1 1 / (1^T K^-1 1), (H, n)."""
+    log_determinant: FloatArray
+    """log |K| + log 1^T K^-1 1, (H,)."""
+
+    @classmethod
+    def of(cls, measured: Measured, blocks: FloatArray, table: FloatArray) -> _Sized:
+        """Of the covariances of the runs, (5, n, n), and sizes, (H, 5)."""
+        k = np.tensordot(table**2, blocks, 1) + np.diag(1 / measured.weights)
+        inverse = np.linalg.inv(k)
+        ones = inverse.sum(axis=2)
+        total = ones.sum(axis=1)
+        q = inverse - ones[:, :, None] * ones[:, None, :] / total[:, None, None]
+        return cls(q, ones / total[:, None], np.linalg.slogdet(k)[1] + np.log(total))
+
+
+def _weigh(measured: Measured, means: Means, by_size: _Sized, log_odds: FloatArray) -> dict[str, FloatArray]:
     """Combinations that the runs leave possible, as mean * H + combination of sizes, their weights and scales, and tau.
 
     Args:
         measured: the runs.
         means: of M means.
-        q: Q of each of H combinations of sizes, (H, n, n).
-        log_prior: what is added to the log evidence of each combination of sizes, (H,).
+        by_size: of each of H combinations of sizes.
+        log_odds: prior ones of each combination of sizes, (H,).
     """
+    q = by_size.precision
     y = measured.y - measured.y.mean()
     tau = _prior_size(means, y, measured.weights)
     sides = np.column_stack([means.columns, y])
@@ -101,7 +123,7 @@ def _weigh(measured: Measured, means: Means, q: FloatArray, log_prior: FloatArra
         s = PRIOR_RUNS * PRIOR_NOISE**2 + np.maximum(quadratic, 0.0)
         scale[rows] = s.T
         log_evidence[rows] = -0.5 * (np.linalg.slogdet(a)[1] + degrees * np.log(s)).T
-    log_evidence += log_prior + np.log(means.prior_shares())[:, None]
+    log_evidence += log_odds - 0.5 * by_size.log_determinant + np.log(means.prior_shares())[:, None]
     weights = np.exp(log_evidence - log_evidence.max()).ravel()
     weights /= weights.sum()
     order = np.argsort(-weights, kind="stable")

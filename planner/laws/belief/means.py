@@ -43,6 +43,20 @@ class Means:
         found: FloatArray = (np.column_stack(raw) - self.centres) / self.scales
         return found
 
+    def only(self, kept: NDArray[np.intp]) -> Means:
+        """Some of the means, with the columns that they need."""
+        members = [self.members[mean] for mean in kept.tolist()]
+        columns = sorted({column for which in members for column in which})
+        place = {column: at for at, column in enumerate(columns)}
+        return Means(
+            columns=self.columns[:, columns],
+            members=tuple(tuple(place[column] for column in which) for which in members),
+            forms=tuple(self.forms[mean] for mean in kept.tolist()),
+            sources=tuple(self.sources[column] for column in columns),
+            centres=self.centres[columns],
+            scales=self.scales[columns],
+        )
+
     def prior_shares(self) -> FloatArray:
         """Prior probability of each mean: every form has the same, spread evenly over its nodes."""
         counts = {form: self.forms.count(form) for form in dict.fromkeys(self.forms)}
@@ -60,39 +74,32 @@ def means_of(forms: Iterable[Form], n: FloatArray, t: FloatArray) -> Means:
         n: sizes of the runs in the law's unit, shape (runs,).
         t: their visual tokens, shape (runs,).
     """
-    columns: list[FloatArray] = []
-    sources: list[tuple[Form, dict[str, float], str]] = []
-    centres: list[float] = []
-    scales: list[float] = []
+    asked = [(form, held) for form in forms for held in _nodes(form)]
+    named = [(mean, form, held, name) for mean, (form, held) in enumerate(asked) for name in _linear(form) or ("",)]
+    raw = np.column_stack([np.broadcast_to(_column(form, held, name, n, t), n.shape) for _, form, held, name in named])
+    centre, scale = raw.mean(axis=0), raw.std(axis=0)
+    varies = np.isfinite(scale) & (scale > _FLAT * np.maximum(np.abs(centre), np.finfo(float).tiny))
+    columns = (raw - centre) / np.where(varies, scale, 1.0)
+    largest = np.take_along_axis(columns, np.abs(columns).argmax(axis=0)[None], axis=0)
+    keys = np.round(columns * np.sign(largest), 9).T
     place: dict[bytes, int] = {}
-    members: dict[tuple[str, tuple[int, ...]], None] = {}
-    for form in forms:
-        for held in _nodes(form):
-            mine: list[int] = []
-            for name in _linear(form) or ("",):
-                raw = np.broadcast_to(_column(form, held, name, n, t), n.shape)
-                centre, scale = float(raw.mean()), float(raw.std())
-                if not np.isfinite(scale) or scale <= _FLAT * max(abs(centre), np.finfo(float).tiny):
-                    continue
-                column = (raw - centre) / scale
-                key = np.round(column * np.sign(column[np.argmax(np.abs(column))]), 9).tobytes()
-                if key not in place:
-                    place[key] = len(columns)
-                    columns.append(column)
-                    sources.append((form, held, name))
-                    centres.append(centre)
-                    scales.append(scale)
-                if place[key] not in mine:
-                    mine.append(place[key])
-            if mine:
-                members[form.name, tuple(sorted(mine))] = None
+    chosen: list[int] = []
+    mine: list[list[int]] = [[] for _ in asked]
+    for column in np.flatnonzero(varies).tolist():
+        key, mean = keys[column].tobytes(), named[column][0]
+        if key not in place:
+            place[key] = len(chosen)
+            chosen.append(column)
+        if place[key] not in mine[mean]:
+            mine[mean].append(place[key])
+    members = dict.fromkeys((form.name, tuple(sorted(own))) for (form, _), own in zip(asked, mine, strict=True) if own)
     return Means(
-        columns=np.column_stack(columns) if columns else np.zeros((len(n), 0)),
+        columns=columns[:, chosen],
         members=tuple(which for _, which in members),
         forms=tuple(form for form, _ in members),
-        sources=tuple(sources),
-        centres=np.array(centres),
-        scales=np.array(scales),
+        sources=tuple((form, held, name) for _, form, held, name in (named[column] for column in chosen)),
+        centres=centre[chosen],
+        scales=scale[chosen],
     )
 
 

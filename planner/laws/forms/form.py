@@ -59,11 +59,14 @@ class Parameter:
     """"N", "T" or "NT": whether one level fewer of N, of T, is enough where it is fixed."""
 
 
+_EXPONENTS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2)
+# near enough that no exponent between two of them leaves a misfit that runs show
+
+
 def exponent(name: str, letter: str, latex: str = "") -> Parameter:
     """The exponent of a power of N or T, between 0 and the largest that a run can tell from a step."""
     return Parameter(
-        name=name, high=EXPONENT_MAX, starts=(0.005, 3.0), nodes=(0.02, 0.2, 0.45, 0.8, 1.2), log=True,
-        word="an exponent",
+        name=name, high=EXPONENT_MAX, starts=(0.005, 3.0), nodes=_EXPONENTS, log=True, word="an exponent",
         meaning=f"exponent of {letter}, no unit", latex=latex,
     )  # fmt: skip
 

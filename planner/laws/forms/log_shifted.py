@@ -34,8 +34,8 @@ LOG_SHIFTED = Form(
         Parameter(name="c1", linear=True, meaning="error per unit of ln N", latex="c_1", word="a slope"),
         Parameter(name="c2", linear=True, meaning="error per unit of ln(T + T0)", latex="c_2", word="a slope"),
         Parameter(
-            name="T0", high=300.0, starts=(0.5, 100.0), nodes=(1.0, 3.0, 10.0, 30.0), size=10.0, word="a shift",
-            meaning="tokens that the question is worth", latex="T_0", takes_level_of="T",
+            name="T0", high=300.0, starts=(0.5, 100.0), nodes=(1.0, 2.0, 4.0, 8.0, 16.0, 32.0), size=10.0,
+            word="a shift", meaning="tokens that the question is worth", latex="T_0", takes_level_of="T",
         ),
     ),
     function=_value,
