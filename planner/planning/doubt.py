@@ -112,13 +112,13 @@ class Doubt:
             low[mine], high[mine] = answer.low, answer.high
             if index == owner[best]:
                 gap = error[mine] - error[best]
-                tied[mine] = _below(gap, answer.gap_low, wide * effects.sd_of_difference(best)[mine]) <= _ROUNDING
+                tied[mine] = lower_end(gap, answer.gap_low, wide * effects.sd_of_difference(best)[mine]) <= _ROUNDING
             if answer.draws is None or draws is None:
                 draws = None
             else:
                 draws[:, mine] = answer.draws
         half = (high - low) / 2
-        low, high = _below(error, low, wide * effects.sd), -_below(-error, -high, wide * effects.sd)
+        low, high = lower_end(error, low, wide * effects.sd), -lower_end(-error, -high, wide * effects.sd)
         foreign = owner != owner[best]
         tied[foreign] = low[foreign] <= high[best]
         odds = regret = np.full(len(n), np.nan)
@@ -239,7 +239,7 @@ def _points(
     return first[again], place[which], effects.at(again)
 
 
-def _below(middle: FloatArray, low: FloatArray, half: FloatArray) -> FloatArray:
+def lower_end(middle: FloatArray, low: FloatArray, half: FloatArray) -> FloatArray:
     """The lower end of an interval, widened by what has such a half-width itself."""
     distance = np.sqrt(np.maximum(middle - low, 0.0) ** 2 + half**2)
     return np.where(half > 0, middle - distance, low)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from planner.laws.hierarchy.effects import curve
 from planner.laws.hierarchy.student_tail import Tail
-from planner.laws.hierarchy.variances import shipped_variances
+from planner.laws.hierarchy.variances import Variances, shipped_variances
 
 FloatArray = NDArray[np.float64]
 
@@ -129,9 +129,22 @@ class Spreads:
 @cache
 def shipped_spreads() -> Spreads:
     """Those that ship with the package."""
-    variances = shipped_variances()
-    sds = variances.sds
     content = json.loads((resources.files("fitted_laws") / FOLDER / FILE).read_text("utf-8"))
+    measured = Measured(
+        t=np.log2(np.array(content["tokens"], float) / MIDDLE_TOKENS),
+        classes=tuple(content["classes"]),
+        compressors=tuple(content["compressors"]),
+        mean=np.array(content["mean"]),
+        root=np.array(content["root"]),
+    )
+    return spreads_of(shipped_variances(), content["tasks"], content["means"], measured)
+
+
+def spreads_of(
+    variances: Variances, classes: Mapping[str, str], means: Mapping[str, int], measured: Measured | None
+) -> Spreads:
+    """Those of estimated variances, with what is known of tasks and of measured compressors."""
+    sds = variances.sds
     return Spreads(
         family=sds["family"],
         family_slope=sds["slope in N: family"],
@@ -148,14 +161,8 @@ def shipped_spreads() -> Spreads:
         compressor_task_slope=sds["slope in T: compressor x task"],
         compressor_class_slope=sds["slope in T: compressor x class"],
         compressor_class_curve=sds["curve: compressor x class"],
-        measured=Measured(
-            t=np.log2(np.array(content["tokens"], float) / MIDDLE_TOKENS),
-            classes=tuple(content["classes"]),
-            compressors=tuple(content["compressors"]),
-            mean=np.array(content["mean"]),
-            root=np.array(content["root"]),
-        ),
-        classes_of_tasks=content["tasks"],
-        means=content["means"],
+        measured=measured,
+        classes_of_tasks=classes,
+        means=means,
         tail=variances.tail,
     )
