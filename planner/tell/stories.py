@@ -21,6 +21,7 @@ from planner.hardware import Hardware
 from planner.laws.combined import CombinedLaw
 from planner.laws.compare import FormEvidence
 from planner.laws.fitted import FittedLaw
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.hierarchy.listing import Evidence
 from planner.laws.holdout import HoldOut
 from planner.laws.joint import JointFit
@@ -49,7 +50,7 @@ from planner.tell.verdict import grid_story, verdict_story
 
 Told: TypeAlias = (
     "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | Calibration | Verdict "
-    "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Evidence | Sequence[Measurement] "
+    "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Evidence | EvidenceLaw | Sequence[Measurement] "
     "| Sequence[FormEvidence]"
 )
 """What has a story; a mapping is that of a plan, a path that of any file that we write."""
@@ -75,6 +76,7 @@ def story_of(thing: Any, verdict: VerdictLike | None = None) -> Document:
 for _plan in (Plan, Mapping):
     story_of.register(_plan, tell)
 story_of.register(CombinedLaw, law_story)
+story_of.register(EvidenceLaw, law_story)
 story_of.register(RequestCost, cost_story)
 story_of.register(Hardware, hardware_story)
 story_of.register(Measurement, measurement_story)

@@ -82,6 +82,14 @@ def test_the_file_holds_the_law(tmp_path: Path) -> None:
     assert not mixed.level_known
 
 
+def test_a_law_and_the_evidence_have_pages(tmp_path: Path) -> None:
+    law = evidence_law({"docvqa": 0.5, "gqa": 0.5})
+    for thing in (law, planner.evidence("docvqa")):
+        page = planner.write_report(thing, tmp_path / "page.md", overwrite=True).read_text(encoding="utf-8")
+        assert "DocVQA" in page
+        assert "DocVQA" in (thing._repr_html_() or "")
+
+
 def test_mixes_name_laws_and_tasks() -> None:
     published = load_mix("docvqa=1,task:gqa=3")
     assert isinstance(published, EvidenceLaw)
