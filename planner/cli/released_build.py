@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from planner.base.errors import InputError
+from planner.base.quantities import format_bytes
 from planner.cli.common import json_text, parse_seed, show_story
 from planner.cli.running import needs_torch, progress_bar
 from planner.configuration import ReleasedModel
@@ -62,7 +63,7 @@ def build_released_model(
             device="meta" if output is None else device, seed=seed, progress=progress,
         )  # fmt: skip
         if output is not None:
-            progress(f"writing {output}", 0, 1)
+            progress(f"writing {output}, {format_bytes(weights_bytes(made))}", 0, 1)
             save_released(made, checkpoint, output, weights=weights, seed=seed, overwrite=force)
     notes = list(checkpoint.notes)
     if planned not in (None, dtype):

@@ -85,6 +85,8 @@ def tied_text(plan: Plan) -> str:
         other = "" if cheapest.compressor.name == plan.best.compressor.name else f" ({cheapest.compressor.name})"
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
     told = "are statistically tied with the best at 95 %"
+    if len(plan.tied) == plan.fitting_count:
+        return f"all {len(plan.tied)} that fit {told}: none can be ruled out; {ending}"
     return f"{len(plan.tied)} candidates {told}; {ending}"
 
 

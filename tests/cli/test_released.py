@@ -62,6 +62,9 @@ def test_a_folder_is_read_with_its_preprocessor(run: Run, tmp_path: Path) -> Non
         (folder / name).write_text(json.dumps(published("Qwen/Qwen2.5-VL-7B-Instruct", name)))
     content = run("cost", folder, "--image", "4000x3000", *REQUEST, "--json").json
     assert (content["visual_tokens"], content["hub_id"], content["notes"]) == (15_301, None, [])
+    other = folder / "Some-3B.json"
+    other.write_bytes((folder / "config.json").read_bytes())
+    assert run("cost", other, "--image", "4000x3000", *REQUEST, "--json").json["model"] == "Some-3B"
     (folder / "preprocessor_config.json").unlink()
     content = run("cost", folder / "config.json", "--image", "4000x3000", *REQUEST, "--json").json
     assert content["visual_tokens"] == 15_301

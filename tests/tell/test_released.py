@@ -21,6 +21,7 @@ from planner.parts.released import find_checkpoint, published_files
 from planner.parts.released.select import family_of_released
 from planner.planning.result import Plan
 from planner.planning.serving import serving
+from planner.planning.words import tied_text
 from planner.tell.asked import again
 from planner.tell.document import SHAPES, Chart, Paragraph, plain
 from planner.tell.plan import plan_story, print_plan
@@ -110,6 +111,18 @@ def test_what_serves_it_goes_into_a_folder(run: Run, tmp_path: Path) -> None:
     assert text.startswith(f"# {literal(str(found.best))}\n")
     assert "hf download Qwen/Qwen3-VL" in text
     assert "{{" not in text
+
+
+def test_where_nothing_is_ruled_out_that_is_said(run: Run, tmp_path: Path) -> None:
+    found = plan()
+    assert len(found.tied) == found.fitting_count > 1
+    assert f"all {len(found.tied)} that fit are statistically tied" in tied_text(found)
+    assert "none can be ruled out" in tied_text(found)
+    page = tmp_path / "page.md"
+    run("report", found.save(tmp_path / "plan.json"), "-o", page)
+    assert "Nothing that fits can be ruled out." in page.read_text(encoding="utf-8")
+    fewer = replace(found, tied=found.tied[:2])
+    assert tied_text(fewer).startswith("2 candidates are statistically tied with the best at 95 %; ")
 
 
 def test_the_next_is_called_equal_only_where_it_is() -> None:

@@ -167,7 +167,8 @@ def read_folder(path: Path) -> tuple[str, Mapping[str, Any], str]:
     """Name, values and source of a folder with a config.json, or of the file itself. Raises InputError."""
     file = path if path.suffix == ".json" else path / "config.json"
     config = _read(file)
-    name = str(config.get("_name_or_path") or "") or file.parent.resolve().name
+    own = file.parent.resolve().name if file.name == FILES[0] else file.stem
+    name = str(config.get("_name_or_path") or "") or own
     source = str(path)  # without "./" the name of a folder would be looked for among models, once it is gone
     if path.suffix != ".json" and not path.is_absolute() and not source.startswith(_OF_A_PATH):
         source = f"./{source}"

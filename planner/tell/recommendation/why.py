@@ -214,6 +214,8 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
         v.error(first.error - best.error, "error of the cheapest above that of the pick"),
         ": take it if FLOPs matter more to you than an error that may be equal.",
     )  # fmt: skip
+    if len(plan.tied) == plan.fitting_count:
+        text = line("Nothing that fits can be ruled out. ", text)
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
     caption = line("Tied with the pick and cheaper", of if len(cheaper) > _CHEAPER_MAX else ())
