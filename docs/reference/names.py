@@ -67,9 +67,11 @@ def import_path(module: str) -> Path:
 
 
 def _source(module: str, name: str) -> Any:
-    """The definition of a name; a package may only pass it on from one of its modules."""
+    """The definition of a name; a package may only pass it on from one of its modules, to type checkers at first."""
     path = import_path(module)
-    for node in reversed(ast.parse(path.read_text(encoding="utf-8")).body):  # the last one: overloads come before it
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    body += [node for one in body if isinstance(one, ast.If) for node in one.body]
+    for node in reversed(body):  # the last one: overloads come before it
         if isinstance(node, (*_FUNCTION, ast.ClassDef)) and node.name == name:
             return node
         passes_on = isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names)

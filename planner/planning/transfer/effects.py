@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _NORMAL_95 = 1.959963984540054
+_MANY = 200  # effects: fewer are drawn one by one in less time than they are combined
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +86,14 @@ class Effects:
         return _norm(self.loadings - self.loadings[reference])
 
     def draws(self, count: int, seed: int) -> FloatArray:
-        """Joint draws of what is to be added to the errors, (count, P)."""
-        random = np.random.default_rng(seed)
-        drawn: FloatArray = random.standard_normal((count, len(self.axes))) @ self.loadings.T
+        """Joint draws of what is to be added to the errors, (count, P).
+
+        Of many effects, more than candidates, as many combinations are drawn: L L^T = R^T R with L^T = Q R.
+        """
+        random, loadings = np.random.default_rng(seed), self.loadings
+        if loadings.shape[1] > max(_MANY, len(loadings)):
+            loadings = np.asarray(np.linalg.qr(loadings.T, mode="r")).T
+        drawn: FloatArray = random.standard_normal((count, loadings.shape[1])) @ loadings.T
         if self.tail is not None:
             dof = max(int(self.tail.dof), 1)
             drawn *= self.tail.scale * np.sqrt(dof / random.chisquare(dof, (count, 1)))

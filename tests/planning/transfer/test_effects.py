@@ -77,3 +77,13 @@ def test_some_of_the_candidates() -> None:
     assert some.tail == Tail(5, 1.0)
     assert one.touched("compressor").tolist() == [False, True, False]
     assert not Effects.none(4).touched("family").any()
+
+
+def test_many_effects_are_drawn_as_few_with_the_same_covariance() -> None:
+    """Of 300 effects on four candidates four combinations are drawn; another seed's sample shows what chance does."""
+    random = np.random.default_rng(5)
+    loadings = random.standard_normal((4, 300)) * (random.random((4, 300)) < 0.3)
+    loadings[3] = loadings[2]  # candidates that share all effects stay together
+    drawn = Effects(loadings, ("axis",) * 300).draws(200_000, 1)
+    assert np.cov(drawn.T) == pytest.approx(loadings @ loadings.T, abs=0.012 * float((loadings**2).sum(axis=1).max()))
+    assert drawn[:, 3] == pytest.approx(drawn[:, 2], abs=1e-10)
