@@ -98,12 +98,12 @@ if TYPE_CHECKING:
     from planner.planning.result import Plan as Plan
     from planner.planning.search import plan as plan
     from planner.runs import Runs as Runs
-    from planner.runs import mean_over_tasks as mean_over_tasks
-    from planner.runs import read_runs as read_runs
-    from planner.runs import validate as validate
-    from planner.runs import write_runs as write_runs
+    from planner.runs.read import read_runs as read_runs
+    from planner.runs.read import validate as validate
     from planner.runs.results import Imported as Imported
     from planner.runs.results import import_results as import_results
+    from planner.runs.tasks import mean_over_tasks as mean_over_tasks
+    from planner.runs.write import write_runs as write_runs
     from planner.tell.plots.frontier import frontier as plot_frontier
     from planner.tell.plots.law import law_over_flops as plot_law
     from planner.tell.plots.law import residuals as plot_residuals
@@ -274,8 +274,8 @@ _WHERE = {
     "plot_law": "planner.tell.plots.law:law_over_flops",
     "plot_profiles": "planner.tell.plots.profiles:profiles",
     "plot_residuals": "planner.tell.plots.law:residuals",
-    "mean_over_tasks": "planner.runs",
-    "read_runs": "planner.runs",
+    "mean_over_tasks": "planner.runs.tasks",
+    "read_runs": "planner.runs.read",
     "Imported": "planner.runs.results",
     "import_results": "planner.runs.results",
     "register": "planner.base.registry",
@@ -288,11 +288,11 @@ _WHERE = {
     "request_flops": "planner.costs.request",
     "save_model": "planner.vlm.saving",
     "shipped_names": "planner.laws.shipped",
-    "validate": "planner.runs",
+    "validate": "planner.runs.read",
     "verify": "planner.bench.verify",
     "verify_grid": "planner.bench.grid",
     "vision_catalog": "planner.parts.catalog",
-    "write_runs": "planner.runs",
+    "write_runs": "planner.runs.write",
 }
 """Public name -> the module that has it, with ":" and its name there where that is another. Loaded when asked for."""
 
