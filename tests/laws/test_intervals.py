@@ -380,6 +380,8 @@ def test_a_wider_level_holds_the_narrower_one(truth: Planted) -> None:
 # Flat laws with little noise: the region is a long and thin tail towards D = 0, and easily cut short.
 TAIL = Planted("additive", 0.001877, 0.1859, 0.05, 1e-4, True, 1508933831)
 KEEL = Planted("additive", 0.164, 0.00867, 0.0, 1e-5, False, 35492827)
+# The fit has A = 0, and the ends of beta are where A is not: at exponents of N far from where the search starts.
+NO_SIZE = Planted("additive", 0.0015034391929775724, 1.0, 0.0, 0.005, True, 407000)
 
 
 @settings(max_examples=12, deadline=None)
@@ -387,6 +389,7 @@ KEEL = Planted("additive", 0.164, 0.00867, 0.0, 1e-5, False, 35492827)
 @example(TAIL, "D")
 @example(KEEL, "B")
 @example(Planted("additive", 1.0, 0.0067, 0.0, 1e-5, False, 0), "beta")
+@example(NO_SIZE, "beta")
 @given(LAWS, st.sampled_from(["A", "alpha", "B", "beta", "D"]))
 def test_past_the_ends_of_random_laws_no_fit_is_acceptable(truth: Planted, name: str) -> None:
     """2 % of the interval's width past the end. That an end itself is acceptable is so by construction."""

@@ -29,6 +29,7 @@ LOG_LOWEST, LOG_HIGHEST = math.log(1e-6), math.log(EXPONENT_MAX)
 _ACROSS, _ACROSS_ROUNDS, _ACROSS_HALF = 17, 2, 3.0  # nodes of a cut, how often it is refined, its first half-length
 _PARABOLAS = (0.05, 0.01)  # half-lengths of three points, whose parabola finds the least
 _FINE, _FINE_ROUNDS, _FINE_HALF = 9, 6, 0.01  # cuts again: where D turns zero the RSS has a kink that parabolas miss
+_END_TO_END = 17  # nodes of a cut through all exponents that are searched
 _REACHES = 1e-3 * 2.0 ** np.arange(15)  # distances from the optimum at which an end is first looked for
 _TRIALS = 5  # values at once when an end is refined
 _DOUBLINGS, _BISECTIONS = 11, 14  # of the way from the centre line to the edge
@@ -99,12 +100,31 @@ def _bracket(
 
 
 def _centre_line(problem: Problem, axes: FloatArray, along: FloatArray, across: float) -> tuple[FloatArray, FloatArray]:
-    """Where the RSS is least across the direction, and how much, at values along it (S,): cuts, then parabolas."""
+    """Where the RSS is least across the direction, and how much, at values along it (S,).
 
-    def value_at(places: FloatArray) -> FloatArray:
-        return problem.rss(np.stack([np.broadcast_to(along, places.shape), places], axis=-1) @ axes.T)
+    Looked for around `across`. Of an exponent whose term is zero at the optimum `across` says nothing: where the cut
+    misses the region, it is looked at from end to end, for another dip of the RSS.
+    """
+    centers, least = _dips(problem, axes, along, np.full(len(along), across))
+    missed = least > problem.level
+    if missed.any():
+        corners = np.array([[a, b] for a in (LOG_LOWEST, LOG_HIGHEST) for b in (LOG_LOWEST, LOG_HIGHEST)])
+        places = np.linspace((corners @ axes)[:, 1].min(), (corners @ axes)[:, 1].max(), _END_TO_END)
+        rss = _across(problem, axes, along[missed, None], np.broadcast_to(places, (missed.sum(), _END_TO_END)))
+        lower = rss.min(axis=1) < least[missed] * (1 - _SAME)
+        at = np.flatnonzero(missed)[lower]
+        if at.size:
+            centers[at], least[at] = _dips(problem, axes, along[at], places[rss[lower].argmin(axis=1)])
+    return centers, least
 
-    centers = np.full(len(along), across)
+
+def _across(problem: Problem, axes: FloatArray, along: FloatArray, across: FloatArray) -> FloatArray:
+    """The RSS at coordinates along and across a direction."""
+    return problem.rss(np.stack([np.broadcast_to(along, across.shape), across], axis=-1) @ axes.T)
+
+
+def _dips(problem: Problem, axes: FloatArray, along: FloatArray, centers: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The least RSS across the direction near `centers` (S,): cuts, then parabolas."""
     least = np.full(len(along), np.inf)
     rows = np.arange(len(along))
 
@@ -114,8 +134,7 @@ def _centre_line(problem: Problem, axes: FloatArray, along: FloatArray, across: 
         ticks = np.linspace(-1.0, 1.0, nodes)
         for _ in range(rounds):
             places = centers[:, None] + half * ticks
-            points = np.stack([np.broadcast_to(along[:, None], places.shape), places], axis=-1)
-            rss = problem.rss(points @ axes.T)
+            rss = _across(problem, axes, along[:, None], places)
             choice = rss.argmin(axis=1)
             better = rss[rows, choice] <= least
             least = np.where(better, rss[rows, choice], least)
@@ -124,11 +143,11 @@ def _centre_line(problem: Problem, axes: FloatArray, along: FloatArray, across: 
 
     cut(_ACROSS, _ACROSS_HALF, _ACROSS_ROUNDS)
     for half in _PARABOLAS:
-        left, middle, right = value_at(centers + half * np.array([[-1.0], [0.0], [1.0]]))
+        left, middle, right = _across(problem, axes, along, centers + half * np.array([[-1.0], [0.0], [1.0]]))
         bend = left - 2 * middle + right
         shift = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1.0), 0.0)
         trial = centers + half * np.clip(shift, -3.0, 3.0)
-        lower = value_at(trial)
+        lower = _across(problem, axes, along, trial)
         for place, there in ((centers - half, left), (centers, middle), (centers + half, right), (trial, lower)):
             better = there <= least
             least, centers = np.where(better, there, least), np.where(better, place, centers)
