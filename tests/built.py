@@ -7,7 +7,9 @@ constructor takes only some, `SPECIAL` says how a field, or a whole class, is ma
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from hypothesis import strategies as st
 
+import planner.parts
 from planner.base.codec import AsGiven
 from planner.base.file_format import FileFormat
 from planner.base.stored import Choice, Number, Whole
@@ -127,6 +130,10 @@ def _made(cls: Any, **given: Strategy) -> Strategy:
     hints = typing.get_type_hints(cls, include_extras=True)
     chosen = {one.name: of(hints[one.name]) for one in dataclasses.fields(cls) if one.init and one.name not in special}
     return st.builds(cls, **{**chosen, **{name: one() for name, one in special.items()}, **given})
+
+
+for _one in pkgutil.walk_packages(planner.parts.__path__, "planner.parts."):
+    importlib.import_module(_one.name)  # kinds of parts are loaded when they are asked for; below all of them are
 
 
 def parts(base: type[Any]) -> Strategy:
@@ -295,7 +302,8 @@ SPECIAL: dict[Any, Any] = {
             TEXTS | st.sampled_from(["ttft", "prefill"]), made(Samples), min_size=1, max_size=2
         ),
         "environment": _environment,
-        "slices": lambda: st.just(()) | st.deferred(lambda: _all_but_one_level(Measurement)),
+        # of none or one; where () is a choice beside them, it is drawn nearly always
+        "slices": lambda: st.deferred(lambda: _all_but_one_level(Measurement)),
     },
     Verdict: {
         "checks": lambda: several(of(typing.get_type_hints(Verdict)["checks"].__args__[0]), least=1),
