@@ -57,6 +57,7 @@ class Answer:
     high: FloatArray
     gap_low: FloatArray
     """Lower end of the 95 % interval of each error minus that of the reference, shape (Q,)."""
+    gap_high: FloatArray
     draws: FloatArray | None
     """Joint draws of the errors, shape (DRAWS, Q); None where there are none to give."""
 
@@ -97,12 +98,12 @@ class OneForm:
         region = profiler(self.law, LEVEL)
         n, t, best = asked.llm_params, asked.visual_tokens, asked.reference
         low, high = region.predictions(n, t)
-        gap, _ = region.differences(n, t, (float(n[best]), float(t[best])))
+        gaps = region.differences(n, t, (float(n[best]), float(t[best])))
         try:
             draws = posterior(self.law, DRAWS, seed=asked.seed).predict(n, t)
         except FitError:  # errors that do not fall as the form says: the law's own status says so
             draws = None
-        return Answer(low, high, gap, draws)
+        return Answer(low, high, *gaps, draws)
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class OneOfJointFit:
 
         n, t, best = asked.llm_params, asked.visual_tokens, asked.reference
         low, high = joint_interval(self.law, n, t, LEVEL)
-        gap, _ = joint_difference(self.law, n, t, (float(n[best]), float(t[best])), LEVEL)
-        return Answer(low, high, gap, None)
+        gaps = joint_difference(self.law, n, t, (float(n[best]), float(t[best])), LEVEL)
+        return Answer(low, high, *gaps, None)
 
 
 @dataclass(frozen=True)
@@ -157,12 +158,16 @@ class Mixed:
             total = total + weight * answer.draws[np.random.default_rng([asked.seed, place]).permutation(DRAWS)]
         if total is not None:
             return _from_draws(total, asked.reference)
+        ends = [(one.low, one.high) for one in answers], [(one.gap_low, one.gap_high) for one in answers]
+        (low, high), (gap_low, gap_high) = (self._added(np.array(both)) for both in ends)
+        return Answer(low, high, gap_low, gap_high, None)
+
+    def _added(self, ends: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The interval of a weighted sum of what is independent, of intervals of shape (tasks, 2, Q)."""
         weights = np.array(self.weights)[:, None]
-        lows, highs = (np.array([getattr(one, side) for one in answers]) for side in ("low", "high"))
-        centre = np.sum(weights * (lows + highs) / 2, axis=0)
-        half = np.sqrt(np.sum((weights * (highs - lows) / 2) ** 2, axis=0))
-        best = asked.reference
-        return Answer(centre - half, centre + half, centre - half - (centre + half)[best], None)
+        centre = np.sum(weights * ends.mean(axis=1), axis=0)
+        half = np.sqrt(np.sum((weights * (ends[:, 1] - ends[:, 0]) / 2) ** 2, axis=0))
+        return centre - half, centre + half
 
 
 def uncertainty(law: Law) -> Uncertainty | None:
@@ -201,8 +206,9 @@ def _of_form(law: FittedLaw) -> Uncertainty:
 def _from_draws(draws: FloatArray, reference: int) -> Answer:
     tail = (1 - LEVEL) / 2
     ordered = np.sort(draws, axis=0)
-    gap = quantile(np.sort(draws - draws[:, [reference]], axis=0), tail)
-    return Answer(quantile(ordered, tail), quantile(ordered, 1 - tail), gap, draws)
+    gaps = np.sort(draws - draws[:, [reference]], axis=0)
+    low, high, gap_low, gap_high = (quantile(one, end) for one in (ordered, gaps) for end in (tail, 1 - tail))
+    return Answer(low, high, gap_low, gap_high, draws)
 
 
 def quantile(ordered: FloatArray, share: float) -> FloatArray:

@@ -100,6 +100,11 @@ def test_a_law_of_a_joint_fit_has_an_interval_and_no_draws_and_so_has_a_mix_with
         assert answer.draws is None
         assert (answer.low < answer.high).all()
         assert answer.not_worse[4]
+        assert (answer.gap_low <= answer.gap_high).all()
+    other = ask(load_law("reasoning", "additive"))
+    centre = (alone.gap_low + alone.gap_high + other.gap_low + other.gap_high) / 4
+    half = np.hypot(alone.gap_high - alone.gap_low, other.gap_high - other.gap_low) / 4
+    np.testing.assert_allclose((mixed.gap_low, mixed.gap_high), (centre - half, centre + half), atol=1e-12)
 
 
 def test_what_is_known_of_runs_is_worked_out_once() -> None:
