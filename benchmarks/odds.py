@@ -35,6 +35,8 @@ Truth = Callable[[FloatArray, FloatArray, list[str]], FloatArray]
 
 SIZES, TOKENS = (0.5, 1.8, 4.0, 7.0), (1, 4, 16, 36, 64, 144, 576)
 NOISE, PLANS = 0.0037, 6
+FORMS_BEFORE = ("additive", "log-linear")
+"""Kinds of truth that are forms of 0.1.0."""
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0001)
 
 
@@ -183,7 +185,7 @@ def judged(count: int, seed: int, plans: list[list[dict[str, Any] | None]]) -> l
     for task, answered in zip(tasks(count, seed), plans, strict=True):
         kind = list(made).index(task["truth"])
         truth, _ = measured(made[task["truth"]], np.random.default_rng([seed, kind, task["place"]]))
-        for answer in answered:
+        for asked, answer in enumerate(answered):
             if answer is None or answer["odds"] is None:
                 continue
             names = [name for name, _, _ in answer["fits"]]
@@ -195,6 +197,7 @@ def judged(count: int, seed: int, plans: list[list[dict[str, Any] | None]]) -> l
                 {
                     "truth": task["truth"],
                     "place": task["place"],
+                    "plan": asked,
                     "right": bool(error[own] <= error.min() + 1e-9),
                     "covered": bool(low <= error[own] <= high),
                     "regret": float(error[own] - error.min()),
@@ -242,6 +245,26 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def paired(now: list[dict[str, Any]], before: list[dict[str, Any]]) -> dict[str, Any]:
+    """By how much more often the pick is best than before, per truth, with the standard error of the same plans
+    (clustered by truth), and the mean regret of truths beyond 0.1.0's forms as a share of that before."""
+    pairs = {(row["truth"], row["place"], row["plan"]): row for row in before}
+    both = [(row, pairs[key]) for row in now if (key := (row["truth"], row["place"], row["plan"])) in pairs]
+    found = {}
+    for name in truths():
+        clusters: dict[int, list[int]] = {}
+        for one, other in both:
+            if one["truth"] == name:
+                clusters.setdefault(one["place"], []).append(one["right"] - other["right"])
+        count = sum(map(len, clusters.values()))
+        mean = sum(map(sum, clusters.values())) / count
+        sums = np.array([sum(one) - mean * len(one) for one in clusters.values()])
+        found[name] = {"pick_more_often_best": mean, "standard_error": float(np.sqrt(np.sum(sums**2)) / count)}
+    misfit = [(a["regret"], b["regret"]) for a, b in both if a["truth"] not in FORMS_BEFORE]
+    regrets = np.mean(misfit, axis=0)
+    return {"by_truth": found, "regret_beyond_forms_of_before": float(regrets[0] / regrets[1])}
+
+
 def draw(found: dict[str, Any], path: Path) -> None:
     """Stated odds against how often they were right, of each version."""
     from matplotlib.figure import Figure
@@ -270,13 +293,16 @@ def main() -> None:
     versions = {"now": Path(__file__).resolve().parents[1]} | ({"before": asked.before} if asked.before else {})
     given = list(tasks(asked.truths, asked.seed))
     found: dict[str, Any] = {}
+    rows = {}
     for name, checkout in versions.items():
-        rows = judged(asked.truths, asked.seed, answers(checkout, given))
-        found[name] = summary(rows)
+        rows[name] = judged(asked.truths, asked.seed, answers(checkout, given))
+        found[name] = summary(rows[name])
         for truth, one in found[name]["by_truth"].items():
             say(f"{name}, {truth}: " + ", ".join(f"{key} {value}" for key, value in one.items()))
         for one in found[name]["bins"]:
             say(f"{name}, odds: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
+    compared = {"paired": paired(rows["now"], rows["before"])} if "before" in rows else {}
+    say(str(compared))
     draw(dict(reversed(found.items())), Path(__file__).resolve().parents[1] / "docs" / "pictures" / "odds.png")
     write_result(
         "odds",
@@ -286,6 +312,7 @@ def main() -> None:
             "plans_a_truth": PLANS,
             "noise": NOISE,
             **found,
+            **compared,
         },
     )
 
