@@ -134,7 +134,7 @@ def _lender(name: str, form: str) -> FittedLaw:
     law = planner.load_law(name, form)
     if not isinstance(law, FittedLaw):
         raise InputError(
-            f"--borrow-n: expected a law of one form, got {name}, a {law.kind} of several; name one of its laws"
+            f"--borrow-n: expected a law of one form, got {name}, which is made of several; name one of its laws"
         )
     return law
 
