@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -131,7 +132,8 @@ def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:
 
 def _lender(name: str, form: str) -> FittedLaw:
     """The law whose effect of N is borrowed. Raises InputError for one that is made of several."""
-    law = planner.load_law(name, form)
+    a_file = name.endswith(".json") or os.sep in name
+    law = planner.load_law(name, None if a_file else form)  # of which form a file is, is said where they are compared
     if not isinstance(law, FittedLaw):
         raise InputError(
             f"--borrow-n: expected a law of one form, got {name}, which is made of several; name one of its laws"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
-from planner.laws.borrowed import held_of_n, remark_of, with_held
+from planner.laws.borrowed import check_rest_is_told, held_of_n, remark_of, with_held
 from planner.laws.engine.optimum import best_fit
 from planner.laws.engine.solve import Optimum
 from planner.laws.fitted import LOSSES, WEIGHTINGS, FitData, FittedLaw
@@ -74,8 +74,8 @@ def fit(
         RunsError: the table is bad.
         FitError: too few levels of N or T, or too few runs, for the form.
         UnknownNameError: no such form, weighting, loss or parameter.
-        InputError: form "auto", `by` or `shared`: other functions do that; or absolute standard errors that the fit
-            does not weigh by.
+        InputError: form "auto", `by` or `shared`: other functions do that; absolute standard errors that the fit does
+            not weigh by; or an effect of N that cannot be borrowed, or leaves other parameters free.
     """
     table = read_runs(runs)
     if form == "auto":
@@ -97,6 +97,7 @@ def fit(
         return _fitted(table, shape, params or None, weights, loss, facts)
     held = held_of_n(shape, borrow_n, n_unit_params)
     law = _fitted(table, shape, with_held(params, held), weights, loss, facts)
+    check_rest_is_told(law, held)
     return replace(law, remarks=(*law.remarks, remark_of(borrow_n, held)))
 
 

@@ -110,3 +110,45 @@ def test_an_existing_output_file_is_refused_before_any_work(run: Run, tmp_path: 
     file.write_text("old")
     for command in (["fit", tmp_path / "none.csv"], [*PLAN, "--law", tmp_path / "none.json"]):
         assert run(*command, "-o", file).complaint.startswith(f"{file} already exists")
+
+
+# ---- the effect of N of another law ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_7b(runs: Path, tmp_path: Path) -> Path:
+    """The runs of one size."""
+    table, path = planner.read_runs(runs), tmp_path / "of-7b.csv"
+    planner.write_runs(table.take(table.llm_params == 7e9), path)
+    return path
+
+
+def test_runs_of_one_model_borrow_the_effect_of_n(run: Run, of_7b: Path, tmp_path: Path) -> None:
+    lender = planner.load_law("reasoning", "log-linear")
+    law = run("fit", of_7b, "--form", "log-linear", "--borrow-n", "reasoning", "--json").json
+    assert law["params"] == planner.fit(of_7b, "log-linear", borrow_n=lender).params
+    assert law["constraints"] == {"c1": {"value": lender.params["c1"]}}
+    file = lender.save(tmp_path / "lender.json")
+    assert run("fit", of_7b, "--form", "log-linear", "--borrow-n", file, "--json").json["params"] == law["params"]
+    held = run("fit", of_7b, "--borrow-n", "reasoning", "--fix", "D=0.1", "--json").json["params"]
+    assert (held["D"], held["alpha"]) == (0.1, planner.load_law("reasoning").params["alpha"])
+    assert run("fit", of_7b, "--form", "log-linear", "--borrow-n", "reasoning").words.count("measured elsewhere") == 1
+
+
+def test_what_cannot_be_borrowed_is_said(run: Run, runs: Path, of_7b: Path, tmp_path: Path) -> None:
+    lender = tmp_path / "lender.json"
+    planner.fit(runs, "interaction").save(lender)
+    assert run("fit", of_7b, "--form", "interaction", "--borrow-n", lender).complaint == (
+        "--borrow-n: with c1 held, runs of one language model leave c2 and c3 of the interaction form free; fit "
+        "another form, with a law of that form"
+    )
+    assert run("fit", of_7b, "--borrow-n", lender).complaint == (
+        "--borrow-n: expected a law of the additive form, got one of the interaction form; fit that form, or name "
+        "another law"
+    )
+    assert run("fit", of_7b, "--borrow-n", "reasoning", "--fix", "alpha=0.1").complaint == (
+        "--borrow-n: alpha is borrowed, and fixed, tied or bounded too; leave one of them out"
+    )
+    assert run("fit", of_7b, "--form", "auto", "--borrow-n", "reasoning").complaint == (
+        "--borrow-n lends N to one form of one law: leave out --form auto and --by"
+    )

@@ -53,7 +53,7 @@ def test_what_cannot_be_borrowed_is_refused(quecc: Runs) -> None:
         planner.fit(quecc, "log-linear", borrow_n=lender, n_unit_params=1e6)
     held = lmfit.Parameters()
     held.add("c1", value=0.1, vary=False)
-    with pytest.raises(InputError, match=r"^borrow_n: c1 is borrowed, and params= says it too"):
+    with pytest.raises(InputError, match=r"^borrow_n: c1 is borrowed, and fixed, tied or bounded too"):
         planner.fit(quecc, "log-linear", borrow_n=lender, params=held)
 
 
