@@ -355,7 +355,7 @@ def test_frontier_shows_all_candidates_of_the_plan(plan: Plan) -> None:
         hollow = np.asarray(marker.get_facecolor())[0, :3].tolist() == [1, 1, 1]
         assert hollow == bool(plan.law.outside(one.llm.nominal_params, one.visual_tokens))
         faint = marker.get_alpha() is not None and float(np.min(marker.get_alpha())) < 1
-        assert faint == (one not in plan.frontier and one != plan.next_up)
+        assert faint == (one not in plan.frontier and one not in (plan.best, plan.next_up))
     assert points(axes, "pick").tolist() == [[plan.best.total_flops, plan.best.predicted_error]]
     tied = {(one.total_flops, one.predicted_error) for one in plan.tied if one != plan.best and one in shown}
     assert set(map(tuple, points(axes, "tied").tolist())) == tied

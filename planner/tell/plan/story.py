@@ -35,7 +35,7 @@ def plan_story(plan: Plan) -> Document:
             *_evaluating(plan),
         ),
         opening_title="The pick",
-        tone="" if plan.by_cost or not_known(plan.law, plan.tried.released) else "good",
+        tone="" if plan.by_cost or say.rules_nothing_out(plan) or not_known(plan.law, plan.tried.released) else "good",
     )
 
 
@@ -55,6 +55,8 @@ def _pick(plan: Plan) -> Iterator[Block]:
     ):
         if told:
             yield Paragraph(told)
+    if say.rules_nothing_out(plan):  # a reader must not take the heading for more than it is
+        yield Paragraph(say.tied_line(plan), "warn")
     if why := say.no_interval(plan):
         yield Paragraph(line(why))
     yield from cautions(plan)
@@ -70,7 +72,7 @@ def cautions(plan: Plan) -> Iterator[Paragraph]:
 def _beside(plan: Plan) -> Iterator[Block]:
     """Why it is the pick, what cannot be told from it, what comes next."""
     yield Paragraph(say.why_line(plan))
-    if tied := say.tied_line(plan):
+    if (tied := say.tied_line(plan)) and not say.rules_nothing_out(plan):
         yield Paragraph(tied)
     yield best_table(plan)
     if plan.best_of_each:

@@ -212,7 +212,7 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
         ". The cheapest, ", named(first),
         ", takes ", saved, " fewer FLOPs, and its error is expected to be higher by ",
         v.error(first.error - best.error, "error of the cheapest above that of the pick"),
-        ": take it if FLOPs matter more to you than an error that may be equal.",
+        ": take it if FLOPs matter more to you than that.",
     )  # fmt: skip
     if len(plan.tied) == plan.fitting_count:
         text = line("Nothing that fits can be ruled out. ", text)
