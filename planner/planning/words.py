@@ -76,6 +76,11 @@ def load_text(load: Load) -> str:
     )
 
 
+def rules_nothing_out(plan: Plan) -> bool:
+    """Whether all that fits is statistically tied: what is known settles nothing, and the pick is the first of many."""
+    return 1 < len(plan.tied) == plan.fitting_count
+
+
 def tied_text(plan: Plan) -> str:
     """The tied candidates in a sentence, with the cheapest of them."""
     cheapest = plan.tied[0]
@@ -85,7 +90,7 @@ def tied_text(plan: Plan) -> str:
         other = "" if cheapest.compressor.name == plan.best.compressor.name else f" ({cheapest.compressor.name})"
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
     told = "are statistically tied with the best at 95 %"
-    if len(plan.tied) == plan.fitting_count:
+    if rules_nothing_out(plan):
         return f"all {len(plan.tied)} that fit {told}: none can be ruled out; {ending}"
     return f"{len(plan.tied)} candidates {told}; {ending}"
 

@@ -224,11 +224,6 @@ def tied_line(plan: Plan) -> Line:
     return line(Value(tied_text(plan), len(plan.tied), "candidates tied, the pick among them"))
 
 
-def rules_nothing_out(plan: Plan) -> bool:
-    """Whether all that fits is statistically tied: what is known settles nothing, and the pick is the first of many."""
-    return 1 < len(plan.tied) == plan.fitting_count
-
-
 def memory_of(plan: Plan) -> Line:
     """Peak memory of the pick."""
     return memory_line(plan.best.memory, plan.best.batch)

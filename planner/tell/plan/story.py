@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from planner.planning.result import Plan
 from planner.planning.serving import serving, serving_room
 from planner.planning.transfer.known import not_known
+from planner.planning.words import rules_nothing_out
 from planner.tell.document import Block, Command, Document, Paragraph, Section, foreign, line
 from planner.tell.plan import sentences as say
 from planner.tell.plan.forms import form_line
@@ -35,7 +36,7 @@ def plan_story(plan: Plan) -> Document:
             *_evaluating(plan),
         ),
         opening_title="The pick",
-        tone="" if plan.by_cost or say.rules_nothing_out(plan) or not_known(plan.law, plan.tried.released) else "good",
+        tone="" if plan.by_cost or rules_nothing_out(plan) or not_known(plan.law, plan.tried.released) else "good",
     )
 
 
@@ -55,7 +56,7 @@ def _pick(plan: Plan) -> Iterator[Block]:
     ):
         if told:
             yield Paragraph(told)
-    if say.rules_nothing_out(plan):  # a reader must not take the heading for more than it is
+    if rules_nothing_out(plan):  # a reader must not take the heading for more than it is
         yield Paragraph(say.tied_line(plan), "warn")
     if why := say.no_interval(plan):
         yield Paragraph(line(why))
@@ -72,7 +73,7 @@ def cautions(plan: Plan) -> Iterator[Paragraph]:
 def _beside(plan: Plan) -> Iterator[Block]:
     """Why it is the pick, what cannot be told from it, what comes next."""
     yield Paragraph(say.why_line(plan))
-    if (tied := say.tied_line(plan)) and not say.rules_nothing_out(plan):
+    if (tied := say.tied_line(plan)) and not rules_nothing_out(plan):
         yield Paragraph(tied)
     yield best_table(plan)
     if plan.best_of_each:

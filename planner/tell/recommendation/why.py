@@ -12,7 +12,7 @@ from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.runs_belief import can_be_believed
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
-from planner.planning.words import parts_text
+from planner.planning.words import parts_text, rules_nothing_out
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -214,7 +214,7 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
         v.error(first.error - best.error, "error of the cheapest above that of the pick"),
         ": take it if FLOPs matter more to you than that.",
     )  # fmt: skip
-    if len(plan.tied) == plan.fitting_count:
+    if rules_nothing_out(plan):
         text = line("Nothing that fits can be ruled out. ", text)
     number = v.count(min(len(cheaper), _CHEAPER_MAX), "rows shown")
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
