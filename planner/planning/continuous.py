@@ -36,7 +36,8 @@ class ContinuousOptimum(Result):
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         ends = self.visual_tokens_interval
-        return {**vars(self), "score": self.score, "visual_tokens_interval": None if ends is None else list(ends)}
+        fields = {key: value for key, value in vars(self).items() if key != "predicts" or value != ERROR}
+        return {**fields, "score": self.score, "visual_tokens_interval": None if ends is None else list(ends)}
 
     def __repr__(self) -> str:
         return f"ContinuousOptimum({self})"

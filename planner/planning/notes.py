@@ -14,7 +14,7 @@ from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
 from planner.planning.serving import unserved
-from planner.planning.transfer.known import nameless, not_known
+from planner.planning.transfer.known import nameless, not_known, unmeasured
 from planner.planning.transfer.query_blind import query_blind
 from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
 from planner.planning.tried import Released
@@ -26,7 +26,7 @@ _MEASURED_PRECISIONS = ("bf16", "fp16", "fp32")
 def extrapolations(law: Law, best: Candidate, released: Released | None = None) -> tuple[str, ...]:
     """Where the pick lies outside the law's data, in words; of released models what is not known for it comes first."""
     out = [told] if (told := not_known(law, released)) else []
-    if out and released is not None and len({one.architecture for one in released.selection.checkpoints}) > 1:
+    if _ranks_generations_alike(law, released):
         out.append("N and T alone rank these models: an old one of some size stands as high as a new one")
     if best.llm.active_params < best.llm.params:
         out.append(_all_experts(best))
@@ -43,6 +43,15 @@ def extrapolations(law: Law, best: Candidate, released: Released | None = None) 
             f"{quantity} {form(value)} is {edge} measured, {form(nearest)}, by a factor of {format_factor(ratio)}"
         )
     return tuple(out)
+
+
+def _ranks_generations_alike(law: Law, released: Released | None) -> bool:
+    """Whether families that its runs do not name compete by N and T alone."""
+    if released is None or law.reckons_with_transfer or not unmeasured([law], released):
+        return False
+    from planner.parts.released.select import family_of_released  # only plans among released models pay for its import
+
+    return len({family_of_released(one.hub_id or one.name) for one in released.selection.checkpoints}) > 1
 
 
 def _all_experts(best: Candidate) -> str:

@@ -122,7 +122,7 @@ def test_evaluations_as_people_read_them(run: Run) -> None:
     words = run(*RELEASED, "--together", 2).words
     for told in (
         "picked now: Qwen3-VL-30B-A3B-Instruct at max_pixels=524288 with 494 visual tokens",
-        "extrapolates: the law was fitted to models of Qwen1.5",
+        "extrapolates: llm_params 30B is above the largest measured, 7B",
         "assumes: each released model lies off the law by an offset of its own, with standard deviation 0.015",
         "an evaluation: 900 questions of mmmu_val",
         "next evaluations by expected gain for the cost, the best value of each model's knob",
