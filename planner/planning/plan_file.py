@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ PLAN_FILE = FileFormat(
 def record(plan: Plan) -> PlanRecord:
     """What the file of a plan holds."""
 
-    def several(candidates: tuple[Candidate, ...]) -> tuple[CandidateRecord, ...]:
+    def several(candidates: Sequence[Candidate]) -> tuple[CandidateRecord, ...]:
         return tuple(one.record() for one in candidates)
 
     tried, (sizes, counts) = plan.tried, plan.tried.fitting_points

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ class Plan(Result):
     likeliest to be best."""
     runners_up: tuple[Candidate, ...]
     """The next best that fit, best first, but none that is more probably the best than the pick."""
-    tied: tuple[Candidate, ...]
+    tied: Sequence[Candidate]
     """What fits and is tied with the best at the 95 % level, cheapest first; the pick is among them. () where no
     candidate has an interval."""
     frontier: tuple[Candidate, ...]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import UnknownNameError
+from planner.base.lazily import Lazily
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
@@ -235,7 +236,7 @@ def plan_among(
     return Plan(
         best=best,
         runners_up=tuple(candidate(int(row)) for row in doubt.next_best(distinct)[:RUNNERS_UP]),
-        tied=tuple(candidate(int(row)) for row in tied),
+        tied=Lazily(len(tied), lambda k: candidate(int(tied[k]))),
         frontier=tuple(candidate(row) for row in frontier(np.flatnonzero(fits), along, errors, best_row)),
         next_up=next_up,
         best_of_each=_best_of_each(space, ranking, candidate),

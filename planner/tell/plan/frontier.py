@@ -16,6 +16,7 @@ from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
 from planner.planning.result import Plan
 from planner.planning.table import CandidateTable
+from planner.planning.words import rules_nothing_out
 from planner.tell import values as v
 from planner.tell.axes import linear_axis, log_axis
 from planner.tell.document import SHAPES, Axis, Chart, Curve, Line, Mark, Rule, Value, foreign, joined, line
@@ -126,6 +127,7 @@ def _cost_axis(plan: Plan, limit: Limit, costs: list[float]) -> Axis:
 def _mark(one: Candidate, plan: Plan, shape: str, near: list[Candidate], after: list[Candidate]) -> Mark:
     low, high = one.interval or (None, None)
     law = plan.laws[one.compressor.name]
+    tied = one not in after and (rules_nothing_out(plan) or one in plan.tied)
     return Mark(
         _cost(plan, one),
         one.error,
@@ -134,7 +136,7 @@ def _mark(one: Candidate, plan: Plan, shape: str, near: list[Candidate], after: 
         hollow=bool(law.outside(one.llm.nominal_params, one.visual_tokens)),
         low=low,
         high=high,
-        ring="pick" if one == plan.best else "tied" if one in plan.tied else "",
+        ring="pick" if one == plan.best else "tied" if tied else "",
         series=one.llm.name,
         standing="next" if one in after else "beside" if one in near and one != plan.best else "",
         weight=float(one.visual_tokens),

@@ -1,0 +1,53 @@
+"""A sequence whose items are made when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+T = TypeVar("T", covariant=True)
+
+
+class Lazily(Sequence[T], Generic[T]):
+    """Like the tuple of its items: equal to it, of the same hash, pickled as it; each item is made once, when read."""
+
+    def __init__(self, count: int, make: Callable[[int], T]) -> None:
+        """`make(k)` gives item k of `count`."""
+        self._make = make
+        self._items: list[Any] = [None] * count
+        self._waiting = set(range(count))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        found = range(len(self._items))[index]
+        return tuple(self._at(k) for k in found) if isinstance(found, range) else self._at(found)
+
+    def __iter__(self) -> Iterator[T]:
+        return (self._at(k) for k in range(len(self._items)))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (tuple, Lazily)):
+            return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)
+
+    def _at(self, k: int) -> T:
+        if k in self._waiting:
+            self._items[k] = self._make(k)
+            self._waiting.discard(k)
+        item: T = self._items[k]
+        return item
