@@ -16,6 +16,7 @@ from damage import places, put
 import planner
 from planner.base.errors import InputError
 from planner.base.file_format import content_hash
+from planner.base.lazily import Lazily
 from planner.bench.calibration.result import Calibration
 from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
@@ -119,7 +120,7 @@ def without_sums(value: Any) -> Any:
 
     A first plan's interval and odds rested on all forms though its errors were those of one.
     """
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | Lazily):
         return tuple(map(without_sums, value))
     if isinstance(value, SlackOfPick):
         return replace(value, relaxed=without_sums(value.relaxed))

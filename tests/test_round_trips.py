@@ -20,6 +20,7 @@ import planner
 from planner.base.codec import decode, encode
 from planner.base.file_format import FileFormat
 from planner.base.files import file_text
+from planner.base.lazily import Lazily
 from planner.bench.calibration.result import CALIBRATION_FILE
 from planner.bench.grid_verdict import GRID_FILE, GridVerdict
 from planner.bench.measurement import MEASUREMENT_FILE
@@ -75,6 +76,7 @@ def through_a_file(content: Mapping[str, Any]) -> Any:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values are equal in every field, those too that `==` of their class leaves out."""
+    one, other = (tuple(each) if isinstance(each, Lazily) else each for each in (one, other))
     if type(one) is not type(other):
         return False
     if dataclasses.is_dataclass(one):
