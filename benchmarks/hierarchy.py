@@ -151,28 +151,32 @@ def splits(rows: EvidenceRows) -> dict[str, Callable[[], Iterator[Scored]]]:
     plain, trained = rows.population != "pruning", rows.population == "trained"
     reasoning = (rows.study == QWEN) & (rows.task == QWEN_TASK)
     score = partial(of_evidence, rows)
+
+    def later(folds: Callable[[], Iterable[Fold]], baselines: dict[str, Any]) -> Callable[[], Iterator[Scored]]:
+        return lambda: score(folds(), baselines)
+
     found: dict[str, Callable[[], Iterator[Scored]]] = {
         "a cell": lambda: score(whole(rows, CELL, plain), FEW),
         "a T of a study": lambda: score(whole(rows, ("study", "visual_tokens"), plain, 5), FEW),
         "an LLM of a study": lambda: score(whole(rows, ("study", "llm"), plain, 10), SIZES),
     }
     for k in (0, 1, 3):
-        found[f"a compressor with {k} of its cells"] = lambda k=k: score(  # type: ignore[misc]
-            compressors(rows, trained, k, random), {**FEW, **SLOPES}
+        found[f"a compressor with {k} of its cells"] = later(
+            partial(compressors, rows, trained, k, random), {**FEW, **SLOPES}
         )
     for k in (0, 1, 2, 3):
-        found[f"a task with {k} cells"] = lambda k=k: score(  # type: ignore[misc]
-            tasks(rows, plain, k, random), {"least squares": simple.least_squares, "copy": simple.copy, **OWN}
+        found[f"a task with {k} cells"] = later(
+            partial(tasks, rows, plain, k, random), {"least squares": simple.least_squares, "copy": simple.copy, **OWN}
         )
     found["a pruned cell"] = lambda: score(whole(rows, CELL, ~plain), FEW)
     for third in (False, True):
         name = "PaliGemma 2: a task with 3 cells" if third else "PaliGemma 2: a task with 2 cells at both T"
-        found[name] = lambda third=third: score(  # type: ignore[misc]
-            ladder_tasks(rows, "PaliGemma 2", third, random), {"least squares": simple.least_squares, **SIZES}
+        found[name] = later(
+            partial(ladder_tasks, rows, "PaliGemma 2", third, random), {"least squares": simple.least_squares, **SIZES}
         )
     for size in ("2B", "9B", "27B"):
         hidden = np.flatnonzero(rows.llm == f"Gemma2-{size}")
-        found[f"PaliGemma 2: {size}"] = lambda hidden=hidden: score([Fold(hidden, hidden)], SIZES)  # type: ignore[misc]
+        found[f"PaliGemma 2: {size}"] = later(partial(list, [Fold(hidden, hidden)]), SIZES)
     law = {"own law": own_law, "least squares": simple.least_squares, "line in ln T": simple.line_in_tokens}
     found["Qwen1.5 reasoning: an LLM"] = lambda: score(whole(rows, ("llm",), reasoning), law)
     found["Qwen1.5 reasoning: a T"] = lambda: score(whole(rows, ("visual_tokens",), reasoning), law)

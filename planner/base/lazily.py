@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T", covariant=True)
@@ -13,23 +14,22 @@ class Lazily(Sequence[T], Generic[T]):
 
     def __init__(self, count: int, make: Callable[[int], T]) -> None:
         """`make(k)` gives item k of `count`."""
-        self._make = make
-        self._items: list[Any] = [None] * count
-        self._waiting = set(range(count))
+        self._places = range(count)
+        self._at = cache(make)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._places)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
-        found = range(len(self._items))[index]
-        return tuple(self._at(k) for k in found) if isinstance(found, range) else self._at(found)
+        found = self._places[index]
+        return tuple(map(self._at, found)) if isinstance(found, range) else self._at(found)
 
     def __iter__(self) -> Iterator[T]:
-        return (self._at(k) for k in range(len(self._items)))
+        return map(self._at, self._places)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (tuple, Lazily)):
@@ -44,10 +44,3 @@ class Lazily(Sequence[T], Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple, (list(self),)
-
-    def _at(self, k: int) -> T:
-        if k in self._waiting:
-            self._items[k] = self._make(k)
-            self._waiting.discard(k)
-        item: T = self._items[k]
-        return item

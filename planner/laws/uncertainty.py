@@ -63,7 +63,7 @@ class Answer:
 
     @property
     def not_worse(self) -> NDArray[np.bool_]:
-        """Which cannot be told at 95 % from being as good as the reference, shape (Q,)."""
+        """Which may be as good as the reference, at 95 %, shape (Q,)."""
         return self.gap_low <= _ROUNDING
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
-from planner.laws.combined import CombinedLaw, Law
+from planner.laws.combined import AVERAGE, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
 from planner.laws.hierarchy.naming import series_of
@@ -59,7 +59,7 @@ def _own_runs(law: LawLike) -> Runs | FittedLaw:
     if isinstance(law, str | os.PathLike) and os.fspath(law).lower().endswith(".csv"):
         return read_runs(law)
     found = law_of(law, None)
-    own = found.runs_of if isinstance(found, CombinedLaw) and found.form == "auto" else found
+    own = found.runs_of if isinstance(found, CombinedLaw) and found.kind == AVERAGE else found
     if not isinstance(own, FittedLaw) or own.data is None:
         raise InputError(
             f"task: expected a law that was fitted to runs of the task, or their CSV, got {shown(str(law))}"

@@ -67,7 +67,7 @@ def test_a_sum_of_points_needs_its_full_mark() -> None:
     assert "scores are read as of 2800" in runs.remarks
 
 
-def test_two_tasks_are_never_pooled_unasked() -> None:
+def test_two_tasks_are_pooled_only_on_request() -> None:
     runs = planner.read_runs(TABLES / "bench_wide.csv")
     for fit in (planner.fit, fit_average, planner.compare, planner.holdout):
         with pytest.raises(RunsError, match=r"the runs are of 2 tasks \(gqa, textvqa\), which are not pooled"):
