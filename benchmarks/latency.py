@@ -32,9 +32,9 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Model, Run
-from planner.costs.kernels import Place, StageTime
 from planner.costs.latency import Latency, latency
 from planner.costs.silicon import SYSTEMS, Engine
+from planner.costs.stage_time import Place, StageTime
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.hardware.catalog import HARDWARE, shipped_cards

@@ -27,12 +27,14 @@ from planner.bench.grid_verdict import GridVerdict
 from planner.bench.measurement import Measurement
 from planner.bench.samples import Samples
 from planner.bench.verdict import Verdict
-from planner.costs.kernels import StageTime
 from planner.costs.latency import LATENCY_STAGES, Latency
 from planner.costs.memory import Memory
+from planner.costs.stage_time import StageTime
 from planner.costs.stages import STAGES, Workload
 from planner.hardware import PRECISIONS, Hardware
 from planner.hardware.efficiency import SHARES, SOURCES, Efficiency
+from planner.hardware.few_rows import FewRows
+from planner.hardware.host_costs import HostCosts
 from planner.laws.combined import LAW_PART, CombinedLaw
 from planner.laws.fit_data import CONSTRAINT, RUNS, FitData
 from planner.laws.fitted import FittedLaw
@@ -285,7 +287,12 @@ SPECIAL: dict[Any, Any] = {
         "source": lambda: st.sampled_from(SOURCES),
         "ttft_error": lambda: st.none() | POSITIVES,
         "tpot_error": lambda: st.none() | POSITIVES,
+        "few_rows": lambda: st.dictionaries(st.sampled_from(["fp32", "bf16", "Q4_K_M"]), made(FewRows), max_size=2),
     },
+    FewRows: lambda: st.builds(
+        lambda times: FewRows(tuple(map(float, range(1, len(times) + 2))), (1.0, *times)), several(POSITIVES, least=1)
+    ),
+    HostCosts: {**dict.fromkeys(("step_s", "prefill_s", "request_s"), lambda: POSITIVES), "source": lambda: NAMES},
     Hardware: {
         "name": lambda: NAMES,
         "title": lambda: NAMES,

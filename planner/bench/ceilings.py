@@ -1,4 +1,4 @@
-"""What a device reaches there and then: a large matrix product, a large copy, a large sum."""
+"""What a device reaches there and then: a large matrix product, a large copy, a large sum; products of few rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 
 from planner.bench.clock import Clock
+from planner.bench.few_rows import measure_few_rows
 from planner.bench.measurement import Ceilings
 from planner.vlm.build import free_bytes
 
@@ -17,13 +18,16 @@ _MOVED_BYTES = {"cuda": 2**30, "cpu": 2**28}
 _FEWEST, _MOST = 3, 30
 
 
-def measure_ceilings(device: torch.device, dtype: torch.dtype, seconds: float = 0.5) -> Ceilings:
+def measure_ceilings(
+    device: torch.device, dtype: torch.dtype, seconds: float = 0.5, *, few_rows: bool = False
+) -> Ceilings:
     """The best of a few runs of each, for about so many seconds a test.
 
     Args:
         device: where.
         dtype: of the matrices.
         seconds: for each of the tests.
+        few_rows: whether products of few rows are measured too, four times as long.
     """
     clock = Clock(device)
     kind = "cuda" if device.type == "cuda" else "cpu"
@@ -41,7 +45,8 @@ def measure_ceilings(device: torch.device, dtype: torch.dtype, seconds: float = 
     target = torch.empty_like(source)
     copied = 2 * moved / _best(lambda: target.copy_(source), clock, seconds)
     read = moved / _best(lambda: source.sum(), clock, seconds)
-    return Ceilings(matmul_flops_per_s=rate, copy_bytes_per_s=copied, read_bytes_per_s=read)
+    table = measure_few_rows(device, dtype, 4 * seconds) if few_rows else None
+    return Ceilings(matmul_flops_per_s=rate, copy_bytes_per_s=copied, read_bytes_per_s=read, few_rows=table)
 
 
 def _best(work: Callable[[], object], clock: Clock, seconds: float) -> float:

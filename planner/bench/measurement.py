@@ -23,6 +23,7 @@ from planner.base.result import Result
 from planner.base.stored import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Whole
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
+from planner.hardware.few_rows import FewRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the device reached there and then in two short tests."""
+    """What the device reached there and then in a few short tests."""
 
     matmul_flops_per_s: Annotated[float, POSITIVE]
     """Of a large matrix product in the model's precision."""
@@ -70,6 +71,8 @@ class Ceilings:
     """Of a large copy, read plus written."""
     read_bytes_per_s: Annotated[float, NOT_NEGATIVE]
     """Of a large sum, read only."""
+    few_rows: FewRows | None = field(default=None, metadata=SPARSE)
+    """How the time of matrix products grows with few rows in the model's precision; None where it was not measured."""
 
 
 @dataclass(frozen=True)

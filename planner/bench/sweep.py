@@ -12,7 +12,7 @@ from planner.base.quantities import shown, whole_number
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
-from planner.bench.measurement import Measurement, fingerprint
+from planner.bench.measurement import Ceilings, Measurement, fingerprint
 from planner.bench.methods import AUTO, check_method, in_slices
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.slices import measure_by_slices
@@ -39,6 +39,7 @@ def sweep(
     seconds: float = 1.0,
     seed: int = 0,
     folder: Path | None = None,
+    ceilings: Ceilings | None = None,
     progress: Progress | None = None,
 ) -> tuple[Measurement, ...]:
     """All combinations of visual tokens and batches.
@@ -54,6 +55,7 @@ def sweep(
         method: "whole", "slices" or "auto".
         mode, seconds, seed: as `measure` takes them.
         folder: gets a file for each shape as soon as it is measured, and is read first.
+        ceilings: of this device and precision, measured with the first shape if not given.
         progress: told what is done.
 
     Raises:
@@ -79,7 +81,7 @@ def sweep(
             if kept is None:
                 options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "seed": seed}
                 options |= {"progress": _titled(progress, f"{recipe}, batch {batch}: ")}
-                options |= {"ceilings": found[-1].ceilings if found else None}
+                options |= {"ceilings": found[-1].ceilings if found else ceilings}
                 if in_slices(method, wanted, place, 0 if model is None else weights_bytes(model)):
                     model = None
                     free_memory()

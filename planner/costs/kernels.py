@@ -2,7 +2,8 @@
 
     matrix product   t = (C^p + B^p)^(1/p) + overhead, with C = 2 m k n / (peak x efficiency) and
                      B = (k n w + m (k i + n o)) / (bandwidth x efficiency); in fp8 and int8 an element-wise kernel
-                     more, which quantises the inputs
+                     more, which quantises the inputs; for few rows m, where the card has a table, as that says
+                     (`planner.hardware.few_rows`)
     attention        the same, with C = 4 x pairs x width / (...), B = its queries, keys, values and outputs
     cache read       B + overhead, with B = keys and values of all cached tokens: a decode step's attention
     element-wise     B + overhead
@@ -19,89 +20,21 @@ input and an output value.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planner.base.errors import InputError
+from planner.costs.few_rows import by_rows, only_few, overlapping
 from planner.costs.rates import Rates
+from planner.costs.stage_time import BOUNDS, Number, StageTime, plus
 from planner.costs.uneven import computed_rows, product_peak, read_values
 from planner.hardware import Hardware
+from planner.hardware.few_rows import FewRows
 from planner.parts.walk import Matmul
-
-FloatArray = NDArray[np.float64]
-Number = FloatArray | float
 
 HEAD_STEP = 16
 """Values that a matrix unit takes of a row at once in 16 bits (mma.m16n8k16): a head of 72 is computed as one of 80."""
-
-BOUNDS = ("compute", "bandwidth", "overhead", "interconnect")
-
-
-@dataclass(frozen=True)
-class StageTime:
-    """Seconds and bytes of one stage; each a float, or an array over candidates."""
-
-    seconds: Number = 0.0
-    bytes: Number = 0.0
-    """Read and written by one GPU."""
-    compute_s: Number = 0.0
-    """What the products alone would take, at the card's efficiency; so the next three."""
-    bandwidth_s: Number = 0.0
-    overhead_s: Number = 0.0
-    interconnect_s: Number = 0.0
-    ideal_s: Number = 0.0
-    """Speed of light: the larger of FLOPs / peak and bytes / bandwidth, and the interconnect at its peak."""
-
-    @property
-    def bound(self) -> NDArray[np.str_] | str:
-        """What the stage spends most on: "compute", "bandwidth", "overhead" or "interconnect"."""
-        parts = np.broadcast_arrays(*(getattr(self, f"{name}_s") for name in BOUNDS))
-        bound: NDArray[np.str_] = np.array(BOUNDS)[np.argmax(parts, axis=0)]
-        return bound if bound.ndim else str(bound)
-
-    def at(self, place: Place) -> StageTime:
-        """The numbers of one candidate."""
-        return StageTime(*map(place.entry, _numbers(self)))
-
-
-_numbers = attrgetter(*(item.name for item in fields(StageTime)))
-
-
-class Place:
-    """One candidate, by its place in the broadcast shape of all; its numbers are read without a view for each."""
-
-    def __init__(self, shape: tuple[int, ...], index: tuple[int, ...]) -> None:
-        self._shape, self._index = shape, index
-        self._known: dict[tuple[int, ...], tuple[int, ...]] = {}
-
-    def entry(self, value: Number) -> float:
-        """One number of those that broadcast to the shape."""
-        if isinstance(value, float):
-            return float(value)
-        own = value.shape
-        if own not in self._known:
-            lead = len(self._shape) - len(own)
-            places = zip(own, self._shape[lead:], self._index[lead:], strict=True)
-            self._known[own] = tuple(0 if size == 1 < full else place for size, full, place in places)
-        return float(value.item(self._known[own]))
-
-
-def summed(stages: Sequence[StageTime]) -> StageTime:
-    """Stages one after the other."""
-    total, *others = stages
-    for stage in others:
-        total = StageTime(*(plus(getattr(total, item.name), getattr(stage, item.name)) for item in fields(StageTime)))
-    return total
-
-
-def plus(one: Number, other: Number) -> Number:
-    """The sum; a plain zero costs no pass over a grid of candidates."""
-    if type(one) is float and one == 0.0:
-        return other
-    return one if type(other) is float and other == 0.0 else one + other
 
 
 @dataclass
@@ -123,12 +56,25 @@ class StageClock:
     def matmuls(self, rows: Number, matrices: Sequence[tuple[Number, ...]]) -> None:
         """Matrix products of the same rows, each (how many times, input width, output width), and where they are not
         their product, the weights that are read."""
+        if self.rates.few_rows is None:
+            self._matmuls(rows, matrices, None)
+            return
+        own = [one for one in matrices if len(one) == 3]
+        borrowed = [one for one in matrices if len(one) > 3]  # no table speaks of weights that are not read
+        for some, table in ((own, self.rates.few_rows), (borrowed, None)):
+            if some:
+                self._matmuls(rows, some, table)
+
+    def _matmuls(self, rows: Number, matrices: Sequence[tuple[Number, ...]], table: FewRows | None) -> None:
         r, card = self.rates, self.rates.hardware
         peak, bandwidth = r.flops_per_s, card.bandwidth_bytes_per_s
         e = card.efficiency
         quantised = r.input_bytes < r.output_bytes
         share = e.quantised_compute if quantised else e.matmul_compute
         seconds: Number = 0.0
+        read_s: Number = 0.0
+        last_s: Number = 0.0
+        few = only_few(table, rows)
         row_flops: Number = 0.0
         row_bytes: Number = 0.0
         weight_bytes: Number = 0.0
@@ -141,14 +87,21 @@ class StageClock:
             values = k * r.input_bytes + n * r.output_bytes
             c = products / (peak * share)
             b, b0 = values / (bandwidth * e.matmul_bandwidth), weights / (bandwidth * e.matmul_bandwidth)
-            if halfway:
+            if table is not None:
+                read_s = read_s + times * b0
+                last_s = last_s + times * overlapping(c * table.most, b * table.most + b0, e.overlap)
+            if few:
+                pass
+            elif halfway:
                 # sqrt((c m)^2 + (b m + b0)^2) as a quadratic in m: few operations on the full grid
                 seconds = seconds + times * np.sqrt(((c * c + b * b) * rows + 2 * b * b0) * rows + b0 * b0)
             else:
-                seconds = seconds + times * _overlapping(c * rows, b * rows + b0, e.overlap)
+                seconds = seconds + times * overlapping(c * rows, b * rows + b0, e.overlap)
             row_flops, row_bytes = row_flops + times * products, row_bytes + times * values
             weight_bytes, launches = weight_bytes + times * weights, launches + times
             row_inputs = row_inputs + times * k
+        if table is not None:
+            seconds = by_rows(table, rows, read_s, seconds, last_s, row_flops / (peak * share) * rows)
         moved = row_bytes * rows + weight_bytes
         overhead = launches * e.matmul_overhead_s
         self._add(
@@ -186,7 +139,7 @@ class StageClock:
         bandwidth = moved / (card.bandwidth_bytes_per_s * e.attention_bandwidth)
         overhead = times * (e.attention_overhead_s + qk_norm * e.qk_norm_overhead_s)
         self._add(
-            seconds=_overlapping(compute, bandwidth, e.overlap) + overhead,
+            seconds=overlapping(compute, bandwidth, e.overlap) + overhead,
             bytes=moved,
             peak_s=flops / r.attention_flops_per_s,
             compute=compute,
@@ -198,20 +151,29 @@ class StageClock:
         """A product of experts or a convolution; see `planner.costs.uneven`."""
         r, card, e = self.rates, self.rates.hardware, self.rates.hardware.efficiency
         quantised = r.input_bytes < r.output_bytes
-        share = e.quantised_compute if quantised else e.matmul_compute
-        rows, times, inputs = kernel.rows, kernel.times, read_values(kernel)
+        peak, share = product_peak(r, kernel), e.quantised_compute if quantised else e.matmul_compute
+        rows, times, inputs, groups = kernel.rows, kernel.times, read_values(kernel), kernel.groups
         flops = 2.0 * kernel.k * kernel.n * times
         weights = (kernel.k * kernel.n if kernel.touched is None else kernel.touched) * r.weight_bytes
-        moved = times * ((inputs * r.input_bytes + kernel.n * r.output_bytes) * rows + weights)
-        compute = flops * computed_rows(kernel) / (product_peak(r, kernel) * share)
-        bandwidth = moved / (card.bandwidth_bytes_per_s * e.matmul_bandwidth)
+        bandwidth = card.bandwidth_bytes_per_s * e.matmul_bandwidth
+
+        def parts(rows: Number) -> tuple[Number, Number, Number]:
+            moved = times * ((inputs * r.input_bytes + kernel.n * r.output_bytes) * rows + weights)
+            return flops * computed_rows(rows, groups) / (peak * share), moved / bandwidth, moved
+
+        compute_s, traffic_s, moved = parts(rows)
+        seconds = overlapping(compute_s, traffic_s, e.overlap)
+        if r.few_rows is not None and groups is not None:
+            own, last = rows / np.maximum(groups, 1e-9), parts(r.few_rows.most * groups)[:2]
+            read_s = times * weights / bandwidth
+            seconds = by_rows(r.few_rows, own, read_s, seconds, overlapping(*last, e.overlap), compute_s)
         overhead = times * e.matmul_overhead_s
         self._add(
-            seconds=_overlapping(compute, bandwidth, e.overlap) + overhead,
+            seconds=seconds + overhead,
             bytes=moved,
-            peak_s=flops * rows / product_peak(r, kernel),
-            compute=compute,
-            bandwidth=bandwidth,
+            peak_s=flops * rows / peak,
+            compute=compute_s,
+            bandwidth=traffic_s,
             overhead=overhead,
         )
         if quantised:
@@ -242,7 +204,7 @@ class StageClock:
         bandwidth = moved / (card.bandwidth_bytes_per_s * e.cache_bandwidth)
         overhead = times * e.cache_overhead_s
         self._add(
-            seconds=_overlapping(compute, bandwidth, e.overlap) + overhead,
+            seconds=overlapping(compute, bandwidth, e.overlap) + overhead,
             bytes=moved,
             peak_s=flops / r.attention_flops_per_s,
             compute=compute,
@@ -273,16 +235,6 @@ class StageClock:
     def _add(self, **amounts: Number) -> None:
         for name, amount in amounts.items():
             self._sums[name] = plus(self._sums[name], amount) if name in self._sums else amount
-
-
-def _overlapping(compute_s: Number, traffic_s: Number, overlap: float) -> Number:
-    """Seconds of a kernel that computes and moves bytes: (C^p + B^p)^(1/p)."""
-    if np.all(overlap == 2):
-        return np.sqrt(compute_s * compute_s + traffic_s * traffic_s)
-    longer, shorter = np.maximum(compute_s, traffic_s), np.minimum(compute_s, traffic_s)
-    share = shorter / np.maximum(longer, np.finfo(float).tiny)  # powers of seconds themselves would underflow
-    found: Number = longer * (1 + share**overlap) ** (1 / overlap)
-    return found
 
 
 def _link(hardware: Hardware) -> float:

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.configuration import Model, Run
-from planner.costs.kernels import Number, Place, StageTime, summed
 from planner.costs.seconds import Clocks
+from planner.costs.stage_time import Number, Place, StageTime, summed
 from planner.costs.stages import Workload, passes
 from planner.hardware import Hardware
 from planner.hardware.efficiency import DEFAULT

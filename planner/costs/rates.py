@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.hardware import Hardware
+from planner.hardware.few_rows import FewRows, table_of
 from planner.hardware.precision import KV_BYTES, WEIGHT_BYTES, WEIGHT_ONLY, WEIGHT_PRECISIONS
 from planner.parts.walk import Number
 
@@ -28,6 +29,8 @@ class Rates:
     input_bytes: float
     output_bytes: float
     kv_bytes: float
+    few_rows: FewRows | None = None
+    """How the time of products grows with few rows, where that was measured in the weights' precision."""
 
     @classmethod
     def of(cls, hardware: Hardware, precision: str, kv_precision: str | None = None) -> Rates:
@@ -45,6 +48,7 @@ class Rates:
             _INPUT_BYTES.get(precision, 2.0),
             WEIGHT_BYTES[output],
             KV_BYTES[kv_precision or output],
+            table_of(hardware.efficiency.few_rows, precision),
         )
 
 

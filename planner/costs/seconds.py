@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from planner.configuration import Run
-from planner.costs.kernels import StageClock, StageTime, summed
+from planner.costs.kernels import StageClock
 from planner.costs.rates import Rates
+from planner.costs.stage_time import StageTime, summed
 from planner.hardware import Hardware
 from planner.hardware.gguf import GGUF_TYPES
 from planner.parts.llms import Llm

@@ -30,9 +30,9 @@ def tiled_rows(rows: Number, groups: Number) -> Number:
     return found
 
 
-def computed_rows(kernel: Matmul) -> Number:
-    """Rows that a product's kernel computes."""
-    return kernel.rows if kernel.groups is None else tiled_rows(kernel.rows, kernel.groups)
+def computed_rows(rows: Number, groups: Number | None) -> Number:
+    """Rows that a product's kernel computes; `groups`: of experts, None for another product."""
+    return rows if groups is None else tiled_rows(rows, groups)
 
 
 def product_peak(rates: Rates, kernel: Matmul) -> float:

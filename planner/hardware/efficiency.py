@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
 
-from planner.base.codec import decode, encode
+from planner.base.codec import SPARSE, decode, encode
 from planner.base.errors import InputError
 from planner.base.place import Place
 from planner.base.quantities import shown
+from planner.hardware.few_rows import FewRows, checked_tables
+from planner.hardware.host_costs import HostCosts
+from planner.hardware.precision import WEIGHT_BYTES
 
 DEFAULT = "default"
 CALIBRATED = "calibrated"
@@ -35,6 +38,9 @@ SHARES = (
 
 
 JUDGED = ("ttft_error", "tpot_error")
+"""Fields that say how well the others predict; None where that was not judged."""
+NO_NUMBERS = ("source", "origin", "few_rows", "host")
+"""Fields that are neither shares nor exponents nor seconds."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,16 @@ class Efficiency:
     """Median relative error of the TTFT of shapes that the fit did not see; None where it was not judged."""
     tpot_error: float | None = None
     """The same of the TPOT."""
+    few_rows: Mapping[str, FewRows] = field(default_factory=dict, hash=False, metadata=SPARSE)
+    """Precision of the weights -> how the time of a matrix product grows with few rows, in place of the roofline;
+    `matmul_bandwidth` is then what one row reaches. {}: the roofline for any number of rows."""
+    host: HostCosts = field(default=HostCosts(), metadata=SPARSE)
+    """What a serving engine's host adds to its iterations."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name in ("source", "origin") or (value is None and item.name in JUDGED):
+            if item.name in NO_NUMBERS or (value is None and item.name in JUDGED):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise InputError(f"{item.name}: expected a number of at least 0, got {shown(value)}")
@@ -102,6 +113,9 @@ class Efficiency:
             raise InputError(f"overlap: expected a number of at least 1, got {shown(self.overlap)}")
         if self.source not in SOURCES:
             raise InputError(f"source: expected one of {', '.join(SOURCES)}, got {shown(self.source)}")
+        object.__setattr__(self, "few_rows", checked_tables(self.few_rows, WEIGHT_BYTES))
+        if not isinstance(self.host, HostCosts):
+            raise InputError(f"host: expected HostCosts, got {shown(self.host)}")
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Efficiency:

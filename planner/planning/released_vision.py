@@ -14,8 +14,8 @@ import numpy as np
 
 from planner.configuration import Model, Run
 from planner.costs.flops import walk_flops
-from planner.costs.kernels import StageTime
 from planner.costs.seconds import Clocks
+from planner.costs.stage_time import StageTime
 from planner.costs.stages import Workload
 from planner.hardware.precision import wide_bytes
 from planner.parts.columns import alike, columns

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from planner.configuration import Model, Run
 from planner.costs.flops import Flops, flops
-from planner.costs.kernels import StageTime
 from planner.costs.latency import LATENCY_STAGES, MIXED, SILICON, Latency, VisionTimes, latency, vision_times
 from planner.costs.memory import Memory, memory
+from planner.costs.stage_time import StageTime
 from planner.costs.stages import Workload
 from planner.laws.combined import Law
 from planner.parts.compressors import Compressor

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from planner.hardware import Hardware, hardware_aliases
-from planner.hardware.efficiency import JUDGED
+from planner.hardware.efficiency import JUDGED, NO_NUMBERS
 from planner.tell import values as v
 from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, foreign, line, sentence
 
@@ -77,7 +77,7 @@ def _peaks(card: Hardware) -> Iterator[Block]:
 def _reached(card: Hardware) -> Iterator[Block]:
     reached, rows = card.efficiency, []
     for name, value in asdict(reached).items():
-        if not isinstance(value, str) and name not in JUDGED:
+        if name not in NO_NUMBERS and name not in JUDGED:
             title = _REACHED.get(name, name.removesuffix("_s").replace("_", " "))
             shown = v.seconds(value, title) if name.endswith("_s") else v.significant(value, title)
             rows.append((line(title), line(shown)))
@@ -85,6 +85,16 @@ def _reached(card: Hardware) -> Iterator[Block]:
     yield Table(caption, ("", "value"), tuple(rows))
     formula = foreign("(C^p + B^p)^(1/p)", "formula")
     yield Paragraph(line("overlap p: computing C and memory traffic B together take ", formula))
+    for precision, table in reached.few_rows.items():
+        grown = zip(table.rows, table.times, strict=True)
+        own = [(line(v.significant(rows, "rows")), line(v.significant(time, "time"))) for rows, time in grown]
+        caption = line("matrix products of few rows, one row = 1 (", foreign(precision, "precision"), ")")
+        yield Table(caption, ("rows", "time"), tuple(own))
+    if reached.host.source:
+        spent = {name: seconds for name, seconds in asdict(reached.host).items() if name != "source"}
+        own = [(line(f"each {name.removesuffix('_s')}"), line(v.seconds(one, name))) for name, one in spent.items()]
+        yield Table(line("what the host of an engine adds"), ("", "value"), tuple(own))
+        yield Paragraph((sentence(reached.host.source, "source"),), label="what the host of an engine adds")
     if reached.origin:
         yield Paragraph((sentence(reached.origin, "origin of the efficiencies"),), label="what kernels reach")
 

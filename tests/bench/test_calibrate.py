@@ -30,6 +30,7 @@ from planner.costs.latency import LATENCY_STAGES
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
 from planner.hardware.efficiency import Efficiency
+from planner.hardware.few_rows import FewRows
 from planner.parts.catalog import find_compressor, find_llms, find_vision
 from planner.tell.calibration import calibration_story
 from planner.tell.plots.calibration import plot
@@ -439,10 +440,12 @@ def test_from_models_that_run(tmp_path: Path, run: Run, monkeypatch: pytest.Monk
     pytest.importorskip("torch")
     from vlm.tiny import llm_config, tower_config
 
+    from planner.bench import ceilings
     from planner.bench import measure as measuring
 
-    known = Ceilings(1e11, 2e10, 2e10)
-    monkeypatch.setattr(measuring, "measure_ceilings", lambda *arguments, **options: known)
+    known = Ceilings(1e11, 2e10, 2e10, FewRows((1, 2, 64), (1.0, 2.0, 4.0)))
+    for module in (ceilings, measuring):
+        monkeypatch.setattr(module, "measure_ceilings", lambda *arguments, **options: known)
     for name, config in (("small", llm_config()), ("tower", tower_config())):
         config.save_pretrained(tmp_path / name)
     options: Sequence[object] = (
@@ -458,5 +461,6 @@ def test_from_models_that_run(tmp_path: Path, run: Run, monkeypatch: pytest.Monk
     assert len(list((tmp_path / "kept").iterdir())) == 4
     profile = Hardware.load(tmp_path / "my.json")
     assert profile.efficiency.source == "calibrated"
+    assert profile.efficiency.few_rows == {"fp32": known.few_rows}
     again = run("calibrate", "-o", tmp_path / "again.json", *options)
     assert again.json["calibration"]["shapes"] == content["calibration"]["shapes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from rich.cells import cell_len
 from support import Run
 
 from planner.hardware import Hardware, find_hardware, hardware_catalog
+from planner.hardware.few_rows import FewRows
+from planner.hardware.host_costs import HostCosts
 
 
 def test_the_table_lists_every_card(run: Run) -> None:
@@ -89,3 +92,15 @@ def test_a_profile_is_not_overwritten_unasked(run: Run, tmp_path: Path) -> None:
 def test_wrong_input_gets_one_sentence(run: Run, arguments: list[str], complaint: str) -> None:
     done = run("hardware", *arguments)
     assert (done.code, done.complaint) == (2, complaint)
+
+
+def test_tables_of_few_rows_and_the_host_are_told(tmp_path: Path, run: Run) -> None:
+    card = find_hardware("l4")
+    table, host = FewRows((1, 2, 4), (1.0, 2.1, 1.7)), HostCosts(step_s=2e-4, source="fitted to a log of 30 runs")
+    mine = replace(card, efficiency=replace(card.efficiency, few_rows={"fp32": table}, host=host))
+    words = run("hardware", mine.save(tmp_path / "mine.json")).words
+    assert "matrix products of few rows, one row = 1 (fp32)" in words
+    assert "│ 1 │ 1 │ │ 2 │ 2.1 │ │ 4 │ 1.7 │" in words
+    assert "│ each step │ 200 µs │" in words
+    assert "fitted to a log of 30 runs" in words
+    assert "few rows" not in run("hardware", "l4").out

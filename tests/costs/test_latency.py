@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.costs.kernels import BOUNDS, StageTime
 from planner.costs.latency import LATENCY_STAGES, Latency
 from planner.costs.memory import weights_bytes
+from planner.costs.stage_time import BOUNDS, StageTime
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, hardware_catalog
 from planner.hardware.efficiency import SHARES, SOURCES, Efficiency, efficiency_of

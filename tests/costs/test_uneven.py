@@ -10,9 +10,10 @@ import pytest
 
 from planner.configuration import Run
 from planner.costs.flops import walk_flops
-from planner.costs.kernels import StageClock, StageTime
+from planner.costs.kernels import StageClock
 from planner.costs.rates import Rates
 from planner.costs.seconds import Clocks
+from planner.costs.stage_time import StageTime
 from planner.costs.uneven import tiled_rows
 from planner.hardware import Hardware, find_hardware
 from planner.parts.llms import Experts

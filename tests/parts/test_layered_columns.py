@@ -11,8 +11,8 @@ import pytest
 
 from planner.configuration import Run
 from planner.costs.flops import walk_flops
-from planner.costs.kernels import StageTime
 from planner.costs.seconds import Clocks
+from planner.costs.stage_time import StageTime
 from planner.hardware import find_hardware
 from planner.parts.llms import (
     AltUp,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
@@ -12,6 +15,7 @@ from planner.bench.devices import recognise
 from planner.bench.measurement import Ceilings
 from planner.hardware import CPU, Hardware, find_hardware, host_cpu
 from planner.hardware.efficiency import Efficiency
+from planner.hardware.few_rows import FewRows
 
 MEASURED = "measured"
 """How the source of a peak begins that was measured, and may be raised."""
@@ -23,13 +27,20 @@ def start_of(pool: Pool, hardware: Hardware | str | None = None) -> Hardware:
     Args:
         pool: the measurements.
         hardware: a card or a profile to start from; by default the one that the device's name says, else the measured
-            ceilings.
+            ceilings. How products of few rows grow is always that measured, where it was.
 
     Raises:
         InputError: nothing says how much memory the device has.
     """
-    if hardware is not None:
-        return find_hardware(hardware)
+    found = find_hardware(hardware) if hardware is not None else _of_device(pool)
+    table = measured_table(one.ceilings for one in pool.measurements)
+    if table is None:
+        return found
+    reached = found.efficiency
+    return replace(found, efficiency=replace(reached, few_rows={**reached.few_rows, pool.precision: table}))
+
+
+def _of_device(pool: Pool) -> Hardware:
     device = str(pool.environment.get("device", ""))
     on_host = pool.environment.get("device_type", CPU) == CPU
     card = recognise(pool.environment)
@@ -74,6 +85,16 @@ def _threads(count: object) -> str:
 def best_bandwidth(ceilings: Iterable[Ceilings]) -> float:
     """Bytes per second of the best of all copies and sums."""
     return max(max(one.copy_bytes_per_s, one.read_bytes_per_s) for one in ceilings)
+
+
+def measured_table(ceilings: Iterable[Ceilings]) -> FewRows | None:
+    """The middle of all tables of few rows that were measured, those with other rows than the first left out."""
+    tables = list(dict.fromkeys(one.few_rows for one in ceilings if one.few_rows is not None))
+    if not tables:
+        return None
+    rows = tables[0].rows
+    middle = np.median([one.times for one in tables if one.rows == rows], axis=0)
+    return FewRows(rows, tuple(map(float, middle)))
 
 
 def _memory_bytes(pool: Pool, device: str, on_host: bool) -> float:

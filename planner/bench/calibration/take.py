@@ -122,6 +122,7 @@ def measure_device(
     Raises:
         InputError: what cannot be built or measured, or nothing that fits.
     """
+    from planner.bench.ceilings import measure_ceilings
     from planner.bench.sweep import sweep
     from planner.vlm.build import DTYPES, default_device, free_bytes, read_device
 
@@ -148,6 +149,7 @@ def measure_device(
     for note in plan.notes:
         say(note)
     say(f"measuring {len(plan.shapes)} shapes on {place}, {kind}, {mode}")
+    spent = seconds or default.seconds
     found = take(
         plan.shapes,
         workload,
@@ -158,8 +160,9 @@ def measure_device(
         precision=kind,
         device=str(place),
         mode=mode,
-        seconds=seconds or default.seconds,
+        seconds=spent,
         seed=seed,
+        ceilings=measure_ceilings(place, DTYPES[kind], min(spent, 0.5), few_rows=True),
     )
     return found, plan.notes
 
