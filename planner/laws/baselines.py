@@ -7,12 +7,15 @@
 | one_line | least-squares line in ln N (in ln T) through all training runs |
 | mean | mean error of the training runs |
 
-Where the training rows hold no such T (N), `nearest` takes the nearest one that they hold and `line` is `one_line`.
+Of several language models of one N the run's own is meant, by its name. Where the training rows hold no such T (N),
+`nearest` takes the nearest one that they hold and `line` is `one_line`.
 
 Letters: m held-out runs of a fold, n training runs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +27,23 @@ FloatArray = NDArray[np.float64]
 BASELINES = ("nearest", "line", "one_line", "mean")
 
 _SAME = 1e-9  # logarithms of N or T nearer than this are one level
+_OTHER = 1e-6  # of N, for another model of that size: nearer than any other size
 
 
-def baselines(data: FitData, n: FloatArray, t: FloatArray, along: str) -> dict[str, FloatArray]:
-    """What each of BASELINES, fitted to training runs, says of runs at n (m,) and t (m,), in the units of `data`."""
+def baselines(
+    data: FitData, n: FloatArray, t: FloatArray, along: str, llm: Sequence[str] = ()
+) -> dict[str, FloatArray]:
+    """What each of BASELINES, fitted to training runs, says of runs at n (m,) and t (m,), in the units of `data`.
+
+    Args:
+        llm: names of the language models, (m,).
+    """
     logs = [(np.log(data.n), np.log(n)), (np.log(data.t), np.log(t))]
     (x, x_held), (group, group_held) = logs if along == "N" else logs[::-1]
     gap, group_gap = np.abs(x_held[:, None] - x), np.abs(group_held[:, None] - group)  # (m, n)
+    if along == "T" and data.llm and len(llm):
+        other = np.array(llm, dtype=str)[:, None] != np.array(data.llm, dtype=str)
+        group_gap = group_gap + _OTHER * other
     in_group = group_gap <= group_gap.min(axis=1, keepdims=True) + _SAME
     gap = np.where(in_group, gap, np.inf)
     nearest = (gap <= gap.min(axis=1, keepdims=True) + _SAME) * data.weights

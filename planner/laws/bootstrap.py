@@ -86,7 +86,7 @@ def bootstrap(
     random = np.random.default_rng(seed)
     shape = (replicates, len(data.y))
     if kind == "wild":
-        groups = np.unique(data.n, return_inverse=True)[1] if cluster else np.arange(len(data.y))
+        groups = data.llm_groups() if cluster else np.arange(len(data.y))
         signs = random.choice([-1.0, 1.0], size=(replicates, groups.max() + 1))
         noise = residual * signs[:, groups]
     else:

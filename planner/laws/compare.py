@@ -130,14 +130,15 @@ def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     """What was measured, and on what, is said by the law itself: the same runs may go by other names elsewhere."""
     again = known_law(law, f"beside {form}", lambda: _refit(law, data, form))
     facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
-    return replace(again, **facts, weighting=law.weighting, stated_sd=law.stated_sd, error_se=law.error_se)
+    own = None if again.data is None else replace(again.data, llm=data.llm)
+    return replace(again, **facts, data=own, weighting=law.weighting, stated_sd=law.stated_sd, error_se=law.error_se)
 
 
 def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     from planner.runs import Runs
 
     runs = Runs(
-        llm=tuple(f"{size:g}" for size in data.n),
+        llm=data.llm or tuple(f"{size:g}" for size in data.n),
         llm_params=data.n * law.n_unit_params,
         visual_tokens=data.t,
         error=data.y,

@@ -125,12 +125,15 @@ def _fitted(
     check_levels(table, shape, _free(shape, params))
     weighting, base_weights = run_weights(table, weights)
     sd = stated_sd(table, weighting, facts["error_se"], loss)
-    order = np.lexsort((base_weights, table.error, table.visual_tokens, table.llm_params))  # any row order, one sum
+    names = np.array(table.llm, dtype=str)
+    # any row order, one sum
+    order = np.lexsort((names, base_weights, table.error, table.visual_tokens, table.llm_params))
     data = FitData(
         n=table.llm_params[order] / n_unit_params,
         t=table.visual_tokens[order],
         y=table.error[order],
         weights=base_weights[order] / base_weights[order].mean(),
+        llm=tuple(names[order].tolist()),
     )
     optimum, at_bound, data, huber_delta = _solved(shape, data, params, loss, hint)
     values = optimum.params

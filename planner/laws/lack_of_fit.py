@@ -4,7 +4,7 @@ Of weighted residuals r = (I - P_J) e, J the gradient in the parameters that are
 indicators of levels of T, or of N (near-equal ones count as one):
 
     levels      F = (|P_Z r|^2 / a) / (|r - P_Z r|^2 / b),   a = tr P_Z (I - P_J),   b = runs - parameters - a
-    replicates  F = ((|r|^2 - W) / (cells - parameters)) / (W / (runs - cells)),  W within runs of one N and one T
+    replicates  F = ((|r|^2 - W) / (cells - parameters)) / (W / (runs - cells)),  W within runs of one LLM and one T
     error_se    chi-square = |r|^2 / (stated variance) with runs - parameters degrees of freedom
 
 (Draper and Smith 1998, chapter 2.) Exact for forms that are linear in their parameters on balanced runs, else close. A
@@ -28,7 +28,7 @@ from planner.laws.combined import AVERAGE, CombinedLaw, Law
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.remarks import NO_NOISE
-from planner.laws.runs_belief import belief_of, can_be_believed, sized_points
+from planner.laws.runs_belief import belief_of, can_be_believed
 from planner.laws.tails import chi_square_tail, f_tail
 from planner.laws.weighting import ABSOLUTE
 
@@ -186,9 +186,8 @@ def _of_belief(law: CombinedLaw) -> LackOfFit:
     assert runs.data is not None
     name = "the average of all forms"
     try:
-        points = sized_points(runs, runs.data.n * runs.n_unit_params, runs.data.t)
         known = belief_of(runs)
-        expected, noise_variance = known.expected(points), known.noise_sd() ** 2
+        expected, noise_variance = known.expected(known.measured), known.noise_sd() ** 2
     except (FitError, InputError):
         return LackOfFit(name, ())
     residual = (runs.data.y - expected) * np.sqrt(runs.data.weights)
@@ -235,8 +234,8 @@ def _of_levels(
 
 
 def _of_replicates(data: FitData, residual: FloatArray, basis: FloatArray, least_variance: float) -> MisfitTest | None:
-    """Runs of one size and one token count against each other."""
-    _, cell = np.unique(np.column_stack([data.n, data.t]), axis=0, return_inverse=True)
+    """Runs of one LLM and one token count against each other."""
+    _, cell = np.unique(np.column_stack([data.llm_groups(), data.t]), axis=0, return_inverse=True)
     cells = int(cell.max()) + 1
     repeats, misfit_dof = len(residual) - cells, cells - basis.shape[1]
     if repeats < _REPLICATES_MIN or misfit_dof < 1:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import FitError, InputError
 from planner.laws.belief import Belief, Measured, Points, believe
-from planner.laws.fitted import FittedLaw
+from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form, opinions
 from planner.laws.known import known
 from planner.laws.memo import remembered
@@ -36,7 +36,7 @@ def belief_of(law: FittedLaw) -> Belief:
     if law.data is None or not can_be_believed(law):
         raise InputError("a belief over all forms needs a law that was fitted freely to runs of its own")
     data = law.data
-    measured = Measured(data.n, data.t, _level_labels(data.n), data.y, data.weights)
+    measured = Measured(data.n, data.t, data.llm_labels(), data.y, data.weights)
     forms = opinions()
     names = " ".join(form.name for form in forms)
     return believe(measured, forms, lambda work_out: known(law, f"belief {names}", work_out))
@@ -44,6 +44,8 @@ def belief_of(law: FittedLaw) -> Belief:
 
 def points_of(law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None) -> Points:
     """Points in the law's unit. A language model is one of the runs if it has its name and its size.
+
+    Two models of one size are two, each known by its name; a size without a name is then neither of them.
 
     Args:
         law: whose runs.
@@ -60,24 +62,22 @@ def points_of(law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, l
         np.asarray(visual_tokens, float),
         np.asarray("" if llm is None else llm, str),
     )
-    n = n.ravel()
-    kinds, which = np.unique(names.ravel(), return_inverse=True)
-    own = np.array([name in law.llms for name in kinds.tolist()])
-    others = np.array([f"not measured: {name}" for name in kinds.tolist()])
-    measured = own[which] & np.isclose(n[:, None], _sizes(law), rtol=1e-9, atol=0.0).any(axis=1)
-    return Points(n, t.ravel(), np.where(measured, _level_labels(n), others[which]))
+    n, data = n.ravel(), _data(law)
+    kinds, which = _distinct(names.ravel(), n)
+    labels = [_label(law, data, name, size) for name, size in kinds]
+    return Points(n, t.ravel(), np.array(labels, dtype=str)[which])
 
 
 def sized_points(
     law: FittedLaw, llm_params: FloatArray, visual_tokens: FloatArray, llm: Sequence[str] | None = None
 ) -> Points:
-    """Points of sizes, of shape (points,): a size is one language model, measured if a run has it.
+    """Points of sizes, of shape (points,): a size is one language model, measured if runs of one model have it.
 
     Args:
         llm: names of the first points, as `points_of` takes them: all points of a size are the model named there.
     """
     n = llm_params / law.n_unit_params
-    labels = _level_labels(n)
+    labels = np.array([f"{size:.9g}" for size in n.tolist()], dtype=str)
     if llm is not None:
         named = points_of(law, llm_params[: len(llm)], visual_tokens[: len(llm)], np.array(llm, dtype=str)).llm
         by_size = dict(zip(labels.tolist(), named.tolist(), strict=False))
@@ -94,12 +94,24 @@ def expected_error(
     return float(found) if not shape else found
 
 
-def _sizes(law: FittedLaw) -> FloatArray:
+def _data(law: FittedLaw) -> FitData:
     if law.data is None:
         raise FitError("the law has no runs")
-    return law.data.n
+    return law.data
 
 
-def _level_labels(n: FloatArray) -> NDArray[np.str_]:
-    """A label for each measured size."""
-    return np.array([f"{size:.9g}" for size in n], dtype=str)
+def _label(law: FittedLaw, data: FitData, name: str, size: float) -> str:
+    """What a language model is called: as the runs call it, or another one by its name."""
+    if data.llm:
+        measured = data.measured(size, name)
+    else:  # nobody named the model of each run: those of the law, by size
+        measured = name in law.llms and bool(np.isclose(size, data.n, rtol=1e-9, atol=0.0).any())
+    return data.llm_label(size, name) if measured else f"not measured: {name}"
+
+
+def _distinct(names: NDArray[np.str_], n: FloatArray) -> tuple[list[tuple[str, float]], NDArray[np.intp]]:
+    """Distinct pairs of a name and a size, and which of them each point has."""
+    kinds, name = np.unique(names, return_inverse=True)
+    sizes, size = np.unique(n, return_inverse=True)
+    pairs, which = np.unique(name.ravel() * len(sizes) + size.ravel(), return_inverse=True)
+    return [(str(kinds[one // len(sizes)]), float(sizes[one % len(sizes)])) for one in pairs.tolist()], which.ravel()

@@ -8,7 +8,7 @@ split as many times.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,41 @@ class Levels:
                 "trained on only"
             )
         return out
+
+
+@dataclass(frozen=True)
+class Left:
+    """Runs that are held out together."""
+
+    level: float
+    """Their level of N or T."""
+    runs: NDArray[np.bool_]
+    """Which they are, of all runs, (n,)."""
+    llm: str = ""
+    """Their language model, where one is held out for itself."""
+
+    @classmethod
+    def of(cls, values: FloatArray, levels: Iterable[float]) -> list[Left]:
+        """Each of some levels of N or T, of values (n,)."""
+        return [cls(float(level), values == level) for level in levels]
+
+
+def models_beside_others(llm: Sequence[str], n: FloatArray, levels: Iterable[float]) -> list[Left]:
+    """The language models that share a level of N with others, by level and name.
+
+    A level says nothing of an LLM's name, and a name nothing of a level: what a law of other sizes says is asked of all
+    models of a level together, what it says of another model of a size it knows, of each of them.
+
+    Args:
+        llm: of the runs, (n,).
+        n: their levels, (n,).
+        levels: that are held out.
+    """
+    names, out = np.array(llm, dtype=str), []
+    for level in levels:
+        own = sorted(set(names[n == level].tolist()))
+        out += [Left(float(level), (n == level) & (names == name), name) for name in own if len(own) > 1]
+    return out
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What the runs themselves say of N or of T, whatever the form: how the error moves with it while the other stays.
 
-    error = an offset for each level of the other + b ln(letter) + noise
+    error = an offset for each level of T, or for each LLM, + b ln(letter) + noise
 
 by least squares, all runs alike: a weight says how well an error was measured, not which runs there are.
 """
@@ -56,10 +56,10 @@ class Trend:
 
 
 def trend_of(letter: str, data: FitData) -> Trend:
-    """The trend of the runs of a fit in "N" or in "T"; no change where no level of the other has two of it."""
-    own, other = (data.n, data.t) if letter == "N" else (data.t, data.n)
-    _, level = np.unique(other, return_inverse=True)
-    indicators = (level.ravel()[:, None] == np.arange(level.max() + 1)).astype(float)
+    """The trend of the runs of a fit in "N" or in "T"; no change where no token count, or no LLM, has two of it."""
+    own = data.n if letter == "N" else data.t
+    level = np.unique(data.t, return_inverse=True)[1].ravel() if letter == "N" else data.llm_groups()
+    indicators = (level[:, None] == np.arange(level.max() + 1)).astype(float)
     share = indicators / indicators.sum(axis=0)
     x, y = (column - indicators @ (share.T @ column) for column in (np.log(own), data.y))
     ends = (float(own.min()), float(own.max()))

@@ -8,7 +8,8 @@ from typing import Any
 
 from planner.base.quantities import format_params, format_significant, format_tokens
 from planner.laws.baselines import BASELINES
-from planner.laws.holdout import SPLITS, Fold, HoldOut, Score, coverage, score
+from planner.laws.folds import Fold, Score, coverage, score
+from planner.laws.holdout import HoldOut
 from planner.laws.identified import verdict
 from planner.laws.intervals import KINDS, LEVEL, profiler
 from planner.tell import values as v
@@ -70,7 +71,8 @@ def identified_by(result: HoldOut) -> tuple[str, ...]:
 
 
 def _verdict(result: HoldOut) -> Iterator[Line]:
-    for split, title in SPLITS.items():
+    splits = result.splits
+    for split, title in splits.items():
         folds = result.folds(split)
         law, best = score(folds), min(BASELINES, key=lambda name: score(folds, name).mean_relative_error)
         if not law.runs_count:
@@ -82,7 +84,7 @@ def _verdict(result: HoldOut) -> Iterator[Line]:
         other = _percent(baseline.mean_relative_error, f"mean relative error of {_PREDICTORS[best]}, {title}")
         yield line(f"{title}: mean error ", own, f", {than}{_PREDICTORS[best]}, ", other)
     for kind in _KINDS:
-        counts = ((title, coverage(result.folds(split), kind)) for split, title in SPLITS.items())
+        counts = ((title, coverage(result.folds(split), kind)) for split, title in splits.items())
         shares = [
             line(_inside(found.inside_count, found.runs_count, f"{kind}, {title}"), f" ({title})")
             for title, found in counts
@@ -96,32 +98,36 @@ def _verdict(result: HoldOut) -> Iterator[Line]:
 def _impossible(result: HoldOut) -> list[str]:
     """Sentences on folds whose law predicts errors that no model can have."""
     found: list[str] = []
-    for split in SPLITS:
+    for split in result.splits:
         for fold in result.folds(split):
             outside = fold.predicted[(fold.predicted > 1) | (fold.predicted < 0)]
             if len(outside):
                 level = format_params(fold.held_out) if fold.along == "N" else format_tokens(fold.held_out)
                 found.append(
                     f"trained on {''.join(map(str, _trained_on(fold, split)))}, the law predicts an error of "
-                    f"{format_significant(float(outside[0]))} at {fold.along} = {level}, which no model has"
+                    f"{format_significant(float(outside[0]))} at {fold.llm or f'{fold.along} = {level}'}, which no "
+                    "model has"
                 )
     return found
 
 
 def _baselines(result: HoldOut) -> Table:
-    splits = [split for split in SPLITS if result.folds(split)]
+    splits = {split: title for split, title in result.splits.items() if result.folds(split)}
     rows = tuple(
-        (line(title), *(_errors(score(result.folds(split), name), f"{title}, {SPLITS[split]}") for split in splits))
+        (
+            line(title),
+            *(_errors(score(result.folds(split), name), f"{title}, {whole}") for split, whole in splits.items()),
+        )
         for name, title in {"law": "the law", **_PREDICTORS}.items()
     )
     caption = line(foreign(result.law.form, "form"), ": mean / worst relative error")
-    return Table(caption, ("predictor", *(SPLITS[split] for split in splits)), rows)
+    return Table(caption, ("predictor", *splits.values()), rows)
 
 
 def _folds(result: HoldOut) -> Iterator[Block]:
     rows: list[tuple[Line, ...]] = []
     breaks = set()
-    for split in SPLITS:
+    for split in result.splits:
         breaks.add(len(rows))
         rows += [_fold_cells(fold, split) for fold in result.folds(split)]
     caption = line("held-out runs, and how many lie in their ", _level(), " interval")
@@ -138,7 +144,7 @@ def _fold_cells(fold: Fold, split: str) -> tuple[Line, ...]:
     inside = [coverage([fold], kind) for kind in _KINDS]
     return (
         _trained_on(fold, split),
-        line(f"{fold.along} = ", out),
+        line(foreign(fold.llm, "LLM held out")) if fold.llm else line(f"{fold.along} = ", out),
         line(Value(f"{fold.distance:.2f}", fold.distance, "extrapolation") if fold.distance else "-"),
         _percent(errors.mean_relative_error, "mean relative error of the fold"),
         _percent(errors.max_relative_error, "worst relative error of the fold"),
@@ -177,7 +183,7 @@ def _level() -> Value:
 
 def holdout_dict(result: HoldOut, identified: Sequence[str]) -> dict[str, Any]:
     """Plain JSON types: every fold, then law, baselines and coverage pooled over the folds of a split."""
-    folds = {split: result.folds(split) for split in SPLITS}
+    folds = {split: result.folds(split) for split in result.splits}
     return {
         "form": result.law.form,
         "verdict": list(identified),
@@ -213,6 +219,7 @@ def _fold_dict(fold: Fold) -> dict[str, Any]:
         for i, relative in enumerate(fold.relative_error())
     ]
     return {
+        **({"held_out_llm": fold.llm} if fold.llm else {}),
         name: fold.held_out,
         "training_llm_params": list(fold.law.llm_params_levels),
         "training_visual_tokens": list(fold.law.visual_tokens_levels),

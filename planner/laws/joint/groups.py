@@ -146,12 +146,15 @@ def _beside(slope: str, others: Sequence[str]) -> str:
 def data_of(groups: Sequence[Group], weights: str, n_unit_params: float) -> tuple[FitData, str]:
     """All runs, group after group, in an order that the table's rows do not change; and which weights they have."""
     parts, weighting = [], weights
+    names: list[str] = []
     for group in groups:
         weighting, base = run_weights(group.runs, weights)
         n, t, y = group.runs.llm_params / n_unit_params, group.runs.visual_tokens, group.runs.error
-        parts.append([column[np.lexsort((base, y, t, n))] for column in (n, t, y, base)])
+        order = np.lexsort((np.array(group.runs.llm, dtype=str), base, y, t, n))
+        parts.append([column[order] for column in (n, t, y, base)])
+        names += [group.runs.llm[i] for i in order.tolist()]
     n, t, y, base = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return FitData(n, t, y, base / base.mean()), weighting
+    return FitData(n, t, y, base / base.mean(), tuple(names)), weighting
 
 
 def family_of(llm: str) -> str:

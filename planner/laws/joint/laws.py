@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.deferred import Deferred
+from planner.base.place import Place
 from planner.base.quantities import format_params, format_tokens
+from planner.laws.fit_data import RUNS
 from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import Form
 from planner.laws.joint.groups import Group, family_of
@@ -37,14 +39,14 @@ def laws_of(
     loose, assumption = _loose(problem, best), _assumption(form, whole, groups)
     params = [problem.params(best, g) for g in range(len(groups))]
     rows = [problem.group == g for g in range(len(groups))]
-    own_data = [FitData(data.n[at], data.t[at], data.y[at], data.weights[at]) for at in rows]
+    own_data = [data.take(at) for at in rows]
     described = {
         group.name: {
             "llms": list(distinct(group.runs.llm)),
             "tasks": list(group.tasks),
             "compressors": list(distinct(group.runs.compressor)),
             "params": params[g],
-            "data": {column: values.tolist() for column, values in vars(own_data[g]).items()},
+            "data": RUNS.encode(own_data[g], Place("")),
         }
         for g, group in enumerate(groups)
     }
