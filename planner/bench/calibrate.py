@@ -17,7 +17,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import format_percent
 from planner.bench.calibration.fit import Fit, fit, without
 from planner.bench.calibration.parameters import OF_BANDWIDTH, OF_COMPUTE, OVERLAP
-from planner.bench.calibration.pool import Pool, pool
+from planner.bench.calibration.pool import Pool, circumstances, pool
 from planner.bench.calibration.result import Calibration, Parameter, ShapeTimes
 from planner.bench.calibration.start import start_of
 from planner.bench.measurement import Measurement
@@ -80,7 +80,8 @@ def calibrate(
     profile, notes = scale.profile(found.logs, _origin(taken, shapes))
     judged = _judged(shapes)
     reached = replace(profile.efficiency, ttft_error=judged.get("ttft_error"), tpot_error=judged.get("tpot_error"))
-    profile = replace(profile, efficiency=reached)
+    conditions = {name: value for name, value in circumstances(taken.measurements[0]).items() if value is not None}
+    profile = replace(profile, efficiency=reached, conditions=conditions)
     return Calibration(
         hardware=profile,
         start=start,

@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 import torch
 
 from planner.base.errors import InputError
+from planner.base.file_format import file_name
 from planner.base.quantities import format_bytes
-from planner.bench.devices import is_device, recognise
+from planner.bench.devices import recognise
+from planner.bench.environment import environment
 from planner.bench.expected import as_planned
+from planner.bench.foreign import differences, need_own_threads, refusal
 from planner.bench.measurement import Measurement
 from planner.bench.methods import AUTO
 from planner.bench.place import measurable_device
@@ -33,7 +36,6 @@ from planner.vlm.weights import RANDOM
 MEMORY_TOLERANCE, MEMORY_SLACK_BYTES = 0.05, 300e6
 AnyPlanned = TypeVar("AnyPlanned", bound=Any)
 """A `Planned` that is a dataclass."""
-_TITLES = {"llm": "LLM", "vision": "vision tower"}
 
 
 def verify(
@@ -41,6 +43,7 @@ def verify(
     plan: Plan | Mapping[str, Any] | str | Path | Planned,
     *,
     weights: str = RANDOM,
+    measurement: Measurement | str | Path | None = None,
     hardware: str | Path | Hardware | None = None,
     device: str | torch.device | None = None,
     method: str = AUTO,
@@ -57,6 +60,8 @@ def verify(
         plan: a plan, its dictionary or file; the pick is verified, be it of parts or a released model.
         weights: of a model that is built here: "random"; a folder that `build` wrote; of a released model also a folder
             with its safetensors, or "pretrained", from the hub.
+        measurement: of just this pick, or its file, to judge in place of a new one: nothing is built, and how to
+            measure (device, method, mode, seconds, seed) is not looked at.
         hardware: a profile to predict times with, in place of the plan's.
         device: where to build; a GPU where there is one.
         method: "whole", "slices", or "auto": by slices where the whole does not fit the device.
@@ -68,9 +73,15 @@ def verify(
         progress: told what is done.
 
     Raises:
-        InputError: a plan that cannot be built or measured here, in one sentence.
+        InputError: a plan that cannot be built or measured here, a measurement of something else than its pick, a
+            profile of this processor that was calibrated with another number of threads; in one sentence.
     """
     wanted = plan if isinstance(plan, Planned) else as_planned(plan, hardware=hardware)
+    if measurement is not None:
+        if model is not None or weights != RANDOM:
+            raise InputError("measurement: it was made of its own model; leave out model and weights")
+        return judge(wanted, measured_of(wanted, measurement), tolerance=tolerance)
+    need_own_threads(wanted.hardware, environment(measurable_device(device), wanted.precision, mode))
     wanted.check(method, mode)
     if weights != RANDOM:
         if model is not None:
@@ -79,6 +90,16 @@ def verify(
     options: dict[str, Any] = {"device": device, "method": method, "mode": mode, "seconds": seconds, "seed": seed}
     found = wanted.measured(model, progress=progress, **options)
     return judge(wanted, found, tolerance=tolerance)
+
+
+def measured_of(wanted: Planned, measurement: Measurement | str | Path) -> Measurement:
+    """A measurement, or that of a file, if it is of what was planned. Raises InputError for one of something else."""
+    found = measurement if isinstance(measurement, Measurement) else Measurement.load(measurement)
+    unlike = differences(found, wanted.model, wanted.workload, wanted.run)
+    if unlike:
+        origin = "the measurement" if isinstance(measurement, Measurement) else file_name(measurement)
+        raise refusal(origin, unlike, "measure the pick itself: leave out measurement")
+    return found
 
 
 def judge(wanted: Planned, measurement: Measurement, *, tolerance: float | None = None) -> Verdict:
@@ -119,29 +140,12 @@ def _utilisation(wanted: Planned, found: Measurement) -> dict[str, float]:
 
 def _identity(wanted: Planned, found: Measurement) -> Iterator[Check]:
     """Whether the model and the device are those of the plan; a check for each that is not."""
-    model = found.model
-    same: dict[str, tuple[object, object]] = {
-        _TITLES.get(name, name.replace("_", " ")): (planned, getattr(model, name))
-        for name, planned in wanted.model.names.items()
-    }
-    same |= {
-        "precision": (wanted.precision, model.precision),
-        "batch": (wanted.batch, found.batch),
-        "request": (wanted.workload, found.workload),
-        "devices": (wanted.tensor_parallel, model.tensor_parallel),
-    }
-    for title, (planned, built) in same.items():
-        if planned != built:
-            note = f"planned {planned}, measured {built}"
-            yield Check(title.replace(" ", "_").lower(), title, "", None, None, None, False, note)
+    for one in differences(found, wanted.model, wanted.workload, wanted.run):
+        word = "planned for" if one.name == "hardware" else "planned"
+        note = f"{word} {one.planned}, measured {'on ' if one.name == 'hardware' else ''}{one.measured}"
+        yield Check(one.name, one.title, "", None, None, None, False, note)
     for text in wanted.stale:
         yield Check("plan", "the plan's numbers", "", None, None, None, False, text)
-    card = wanted.hardware
-    if card is not None and not is_device(card, found.environment):
-        there = recognise(found.environment)
-        known = f", {there.name} in the catalogue" if there else ""
-        note = f"planned for {card.title}, measured on {found.environment['device']}{known}"
-        yield Check("hardware", "hardware", "", None, None, None, False, note)
 
 
 def _counts(wanted: Planned, found: Measurement, cost: RequestCost) -> Iterator[Check]:

@@ -131,6 +131,9 @@ def verify(
         str,
         typer.Option(help="Of a released model that is built here: random, pretrained (hub), or a folder with them."),
     ] = "random",
+    measured: Annotated[
+        str | None, typer.Option(help="Judge this measurement of the pick, which measure -o wrote; nothing is built.")
+    ] = None,
     image: Image = None,
     knob: Knobs = None,
     query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request, without a plan.")] = None,
@@ -164,6 +167,16 @@ def verify(
         raise InputError(f"{extra[0]} says what is verified without a plan: leave it out, or leave out {plan_file}")
     elif model is not None and weights != "random":
         raise InputError(f"--model {model} and --weights {weights}: with a plan, give one of them")
+    if measured is not None:
+        said: dict[str, object] = {
+            "--model": plan_file and model,
+            "--grid": grid,
+            "--device": device,
+            "--weights": weights != "random",
+        }
+        said |= {"--method": method != "auto", "--mode": mode != "eager", "--seconds": seconds != 1, "--seed": seed}
+        if needless := [option for option, value in said.items() if value]:
+            raise InputError(f"--measured {measured}: it was measured already, so leave out {needless[0]}")
     if grid is not None and (model is not None or weights != "random"):
         raise InputError("--grid builds each neighbour itself: leave out --model and --weights")
     with needs_torch("verify"):
@@ -186,7 +199,8 @@ def verify(
             _refuse_parts_of_a_pick({"--llm-config": llm_config, "--vision": vision, "--grid": grid})
         wanted = as_planned(picked, llm=llm_config, vision=vision, hardware=card, precision=precision)
         weights = model or weights
-    wanted = with_device_profile(wanted, device)
+    if measured is None:
+        wanted = with_device_profile(wanted, device)
     options: dict[str, Any] = {
         "device": device,
         "method": method,
@@ -199,7 +213,7 @@ def verify(
         if grid is not None:
             result: Any = verify_grid(wanted, grid, progress=progress, **options)
         else:
-            result = verified(None, wanted, weights=weights, progress=progress, **options)
+            result = verified(None, wanted, weights=weights, measurement=measured, progress=progress, **options)
     if rank() != 0:  # one process of several speaks for all
         return
     content = result.to_dict()

@@ -61,6 +61,9 @@ class Hardware(Result):
     """How it is built: "SXM5", "PCIe card"."""
     shared_memory: bool = field(default=False, metadata=SPARSE)
     """Whether the processor and the system have their share of the memory too, which leaves less of it to a model."""
+    conditions: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=SPARSE)
+    """Of a profile that was calibrated on a device: what it was measured under, by name: "threads", "torch", "mode".
+    Predictions hold under the same; {} for a card of the catalogue."""
 
     def __post_init__(self) -> None:
         for name in ("name", "title"):

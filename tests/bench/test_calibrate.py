@@ -292,6 +292,8 @@ def test_the_profile_is_used_by_plan(noisy: Calibration, tmp_path: Path, run: Ru
 def test_the_record_comes_back(noisy: Calibration, tmp_path: Path) -> None:
     profile, record = noisy.save(tmp_path / "my-gpu.json")
     assert Calibration.load(record) == Calibration.load(profile) == noisy
+    conditions = find_hardware(str(profile)).conditions
+    assert conditions["threads"] == 8 and conditions["torch"] == "2.13.0" and conditions["mode"] == "eager"
     content = json.loads(record.read_text(encoding="utf-8"))
     assert content["errors"]["ttft"]["left_out"]["shapes"] == 24
     with pytest.raises(OutputExistsError):

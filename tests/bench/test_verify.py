@@ -23,7 +23,7 @@ from planner.bench.methods import fits
 from planner.bench.verdict import Check, Verdict
 from planner.bench.verify import judge, verify, with_device_profile
 from planner.costs.stages import Workload
-from planner.hardware import find_hardware, hardware_catalog
+from planner.hardware import find_hardware, hardware_catalog, host_name
 from planner.hardware.efficiency import Efficiency
 from planner.parts.catalog import find_compressor
 from planner.planning.plan_file import HASH
@@ -197,6 +197,36 @@ def test_an_unstable_measurement_is_told() -> None:
     verdict = judge(wanted, replace(found, samples={**found.samples, "prefill": noisy}))
     assert verdict.passed and not verdict.stable
     assert "other programs use the cores" in verdict.advice[0] and "unstable" in str(verdict)
+
+
+def test_a_measurement_that_is_there_is_judged_and_one_of_another_plan_refused(tmp_path: Path) -> None:
+    wanted, other = wanted_on(card()), wanted_on(card(), visual_tokens=9)
+    found = as_predicted(wanted)
+    file = found.save(tmp_path / "measured.json")
+    assert verify(None, wanted, measurement=found) == verify(None, wanted, measurement=file) == judge(wanted, found)
+    said = (
+        r"measured\.json was not measured of this plan's pick: expected visual tokens 9, got 4; measure the pick itself"
+    )
+    with pytest.raises(InputError, match=said):
+        verify(None, other, measurement=file)
+    with pytest.raises(InputError, match="expected precision fp32, got bf16; measure"):
+        verify(None, replace(wanted, precision="fp32"), measurement=found)
+    with pytest.raises(InputError, match="measurement: it was made of its own model; leave out model and weights"):
+        verify(None, wanted, measurement=file, weights="folder")
+
+
+def test_a_profile_of_other_threads_is_refused_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests run on one thread."""
+    host = replace(find_hardware("cpu"), conditions={"threads": 2})
+    wanted = replace(wanted_on(host), precision="fp32")
+    monkeypatch.setattr(Expected, "measured", lambda *args, **options: pytest.fail("it was measured"))
+    said = "was calibrated with 2 threads, here PyTorch runs on 1: set OMP_NUM_THREADS=2, or calibrate again"
+    with pytest.raises(InputError, match=said):
+        verify(None, wanted, device="cpu")
+    here = {"device": host_name(), "device_type": "cpu"}
+    for threads, unlike in ((1, True), (2, False)):
+        found = made_up(model={"precision": "fp32"}, environment=here | {"threads": threads})
+        assert ("threads" in failing(judge(wanted, found))) is unlike
 
 
 def test_utilisation_by_hand() -> None:

@@ -123,10 +123,12 @@ CHECKS = (
 
 
 def measured_of(
-    name: str, checks: tuple[Check, ...], environment: Mapping[str, Any] = ON_H100, method: Method = SLICED
+    name: str, checks: tuple[Check, ...], environment: Mapping[str, Any] | None = None, method: Method = SLICED
 ) -> Measurement:
     """A measurement of the pick of a plan, as it was planned, in which the checks found what they say."""
-    best, load = plan(name).best, plan(name).load
+    best, load, card = plan(name).best, plan(name).load, plan(name).deployment.hardware
+    if environment is None:
+        environment = ON_H100 if card is None else ON_H100 | {"device": card.title}
     numbers = {one.name: one.measured for one in checks if one.measured is not None}
     times = {one.removesuffix("_s"): seconds for one, seconds in numbers.items() if one.endswith("_s")}
     peak = int(numbers.get("peak_memory_bytes", 0))
@@ -148,10 +150,12 @@ def measured_of(
     )  # fmt: skip
 
 
-def verdict(*checks: Check, plan_sha256: str | None = None, **measured: Any) -> Verdict:
-    """What was measured of the pick of "flops"."""
+def verdict(*checks: Check, of: str = "flops", plan_sha256: str | None = None, **measured: Any) -> Verdict:
+    """What was measured of the pick of a plan, by default with something of everything."""
     found = checks or CHECKS
-    return Verdict(found, measured_of("flops", found, **measured), H100, plan_sha256=plan_sha256)
+    if plan(of).deployment.hardware is not None:
+        return replace(verdict_of(of, *found, **measured), plan_sha256=plan_sha256)
+    return Verdict(found, measured_of(of, found, **measured), H100, plan_sha256=plan_sha256)
 
 
 def verdict_of(name: str, *checks: Check, **measured: Any) -> Verdict:

@@ -281,9 +281,12 @@ def test_a_real_verdict_of_the_plan_stands_on_its_page(tiny_plan: planner.Plan, 
     from planner.bench.verify import verify
 
     model, _ = load_model(folder / "my-vlm", "cpu", torch.float32)
-    measured = verify(model, expected(folder / "plan.json", precision="fp32"), device="cpu", seconds=0.01)
+    other = verify(model, expected(folder / "plan.json", precision="fp32"), device="cpu", seconds=0.01)
+    with pytest.raises(InputError, match="expected precision bf16, got fp32; verify this plan"):
+        tell(tiny_plan, other)
+    model, _ = load_model(folder / "my-vlm", "cpu", torch.bfloat16)
+    measured = verify(model, folder / "plan.json", device="cpu", seconds=0.01)
     text = as_text(tell(tiny_plan, measured), ".md")
     assert "names another plan file" not in text
-    assert "- precision fp32 measured, bf16 planned" in text
     assert f"| {measured.check('params').title} | {model.num_parameters():,} | {model.num_parameters():,} |" in text
     assert text.count("| passed |") + text.count("| passed (") == sum(one.passed is True for one in measured.checks)

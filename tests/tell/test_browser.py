@@ -27,7 +27,7 @@ AXE = next((file for place in _AXE_PLACES if place and (file := Path(place) / "a
 pytestmark = needs_browser()
 
 REPORTS: dict[str, Callable[[], tuple[Any, Any]]] = {
-    "limits": lambda: (plan("limits"), verdict()),
+    "limits": lambda: (plan("limits"), verdict(of="limits")),
     "contested": lambda: (plan("contested"), None),
     "at least": lambda: (plan("at least"), None),
     "released": lambda: (

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from tell.pages import ON_H100, SLICED, check, plan, verdict, verdict_of, with_measured
+from bench.parts import made_up
+from support import Run
+from tell.pages import ON_H100, REQUEST, SLICED, check, plan, verdict, verdict_of, with_measured
 
+import planner
+from planner.base.errors import InputError
+from planner.bench.expected import expected
 from planner.bench.measurement import Method
 from planner.bench.verdict import Check, Verdict
+from planner.bench.verify import judge
+from planner.hardware import find_hardware
 from planner.tell.document import Paragraph, Table, plain
 from planner.tell.recommendation import tell
+from planner.tell.recommendation.judgement import Judgement
 from planner.tell.render import as_text
 
 
@@ -87,19 +98,73 @@ def test_the_limits_stand_beside_what_was_measured_of_them() -> None:
     assert column("limits", with_driver)["memory per device"] == "16 GiB"
 
 
+def on_l40s(*checks: Check) -> Verdict:
+    return verdict_of("limits", *(checks or [check("ttft_s", 0.02)]))
+
+
+def other(**changes: Any) -> Verdict:
+    """A verdict whose measurement differs; entries of the model go by "model"."""
+    found = on_l40s()
+    model = replace(found.measurement.model, **changes.pop("model", {}))
+    environment = {**found.measurement.environment, **changes.pop("environment", {})}
+    return with_measured(found, model=model, environment=environment, **changes)
+
+
 @pytest.mark.parametrize(
-    "other",
+    ("foreign", "said"),
     [
-        None,
-        with_measured(verdict_of("limits", check("ttft_s", 0.02)), workload=replace(plan("limits").workload, images=2)),
-        verdict_of("limits", check("ttft_s", 0.02), check("hardware", None, passed=False, note="another card")),
+        (other(model={"llm": "Qwen1.5-4B"}), "expected LLM Qwen1.5-1.8B, got Qwen1.5-4B"),
+        (other(model={"visual_tokens": 16}), "expected visual tokens 64, got 16"),
+        (other(model={"precision": "fp32"}), "expected precision bf16, got fp32"),
+        (other(model={"tensor_parallel": 2}), "expected devices 1, got 2"),
+        (other(batch=3), "expected batch 4, got 3"),
+        (
+            other(workload=replace(plan("limits").workload, images=2)),
+            "expected request 1 images, got 2 images",
+        ),
+        (
+            other(environment={"device": "NVIDIA L4"}),
+            "expected hardware NVIDIA L40S 48 GB, got NVIDIA L4, l4 in the catalogue",
+        ),
+        (
+            replace(on_l40s(), hardware={"name": "my-gpu", "title": "x", "source": "calibrated", "origin": ""}),
+            "expected times predicted for l40s, got my-gpu",
+        ),
+        (
+            on_l40s(check("ttft_s", 0.02), check("vision", None, title="vision tower", unit="", passed=False,
+                                                 note="planned CLIP, measured SigLIP")),
+            "expected vision tower CLIP, got SigLIP",
+        ),
     ],
-    ids=["no verdict", "another request", "another card"],
-)
-def test_what_was_measured_of_something_else_judges_no_limit(other: Verdict | None) -> None:
-    assert "measured" not in limits("limits", other).columns
-    if other is not None:
-        assert "kept" not in plain(banner("limits", other).line)
+)  # fmt: skip
+def test_a_foreign_verdict_is_refused_by_what_differs(foreign: Verdict, said: str, tmp_path: Path, run: Run) -> None:
+    document = tell(plan("limits"), on_l40s())
+    assert document.sections[3].blocks[0].tone != "warn"  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=re.escape(f"the verdict was not measured of this plan's pick: {said}; ver")):
+        tell(plan("limits"), foreign)
+    files = plan("limits").save(tmp_path / "plan.json"), foreign.save(tmp_path / "foreign.json")
+    done = run("report", files[0], "--verdict", files[1], "-o", tmp_path / "page.html")
+    assert done.code == 2 and not (tmp_path / "page.html").exists()
+    assert done.complaint.startswith("foreign.json was not measured of this plan's pick: ")
+
+
+def test_a_verdict_of_a_processor_with_other_threads_is_refused() -> None:
+    card = replace(find_hardware("l4"), name="my-cpu", title="My Processor, 8 cores", conditions={"threads": 2})
+    picked = planner.plan(budget="2 TFLOPs", hardware=card, visual_tokens=4, llms="Qwen1.5-0.5B", **REQUEST)
+    facts = {"device": "My Processor", "device_type": "cpu", "threads": 2}
+    wanted = expected(picked)
+    found = made_up(model={"llm": "Qwen1.5-0.5B"}, workload=picked.workload, environment=facts, flops={"decode": 1})
+    good = judge(wanted, found)
+    assert Judgement.of(good, picked).verdict == good
+    one = replace(good, measurement=replace(found, environment=facts | {"threads": 1}))
+    with pytest.raises(InputError, match="expected threads 2, got 1"):
+        Judgement.of(one, picked)
+
+
+def test_eight_differences_are_not_all_named() -> None:
+    changed = other(model={"llm": "a", "visual_tokens": 1, "precision": "fp16", "vision": "b"}, batch=9)
+    with pytest.raises(InputError, match="; and 2 more differences; verify this plan"):
+        tell(plan("limits"), changed)
 
 
 def test_a_plan_of_flops_alone_has_no_measured_limit() -> None:

@@ -51,7 +51,7 @@ TEXT = {
 
 @pytest.fixture(scope="module", params=PLANS)
 def html(request: pytest.FixtureRequest) -> str:
-    measured = verdict() if request.param in ("flops", "limits") else None
+    measured = verdict(of=request.param) if request.param in ("flops", "limits") else None
     return as_text(tell(plan(request.param), measured), ".html")
 
 
@@ -169,10 +169,11 @@ def test_tiles_stand_in_even_rows(tiles: int, rows: list[int]) -> None:
 @pytest.mark.parametrize(("suffix", "loaded"), [(".md", "[]"), (".html", "['jinja2']")])
 def test_a_report_loads_what_its_file_needs(suffix: str, loaded: str, tmp_path: Path) -> None:
     """The engine for HTML alone; neither torch, though a verdict is read, nor what draws pictures."""
-    files, page = Path(__file__).parents[1] / "files_0_1", tmp_path / f"page{suffix}"
+    page = tmp_path / f"page{suffix}"
+    files = plan("limits").save(tmp_path / "plan.json"), verdict(of="limits").save(tmp_path / "verdict.json")
     script = (
         "import sys, planner\n"
-        f"planner.write_report({str(files / 'plan-limits.json')!r}, {str(page)!r}, {str(files / 'verdict.json')!r})\n"
+        f"planner.write_report({str(files[0])!r}, {str(page)!r}, {str(files[1])!r})\n"
         "print(sorted(sys.modules.keys() & {'torch', 'transformers', 'matplotlib', 'pandas', 'jinja2'}))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

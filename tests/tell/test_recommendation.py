@@ -77,7 +77,7 @@ def numbers_shown(document: Document) -> set[str]:
 
 
 def test_every_number_of_the_page_has_its_raw_value_in_the_json(name: str) -> None:
-    for measured in (None, verdict()):
+    for measured in (None, verdict(of=name)):
         document = tell(plan(name), measured)
         known = numbers_shown(document)
         texts = [Page(as_text(document, ".html")).text, as_text(document, ".md")]
@@ -88,7 +88,7 @@ def test_every_number_of_the_page_has_its_raw_value_in_the_json(name: str) -> No
 
 
 def test_words_between_values_hold_no_digits(name: str) -> None:
-    for parts in lines_of(tell(plan(name), verdict())):
+    for parts in lines_of(tell(plan(name), verdict(of=name))):
         assert [part for part in parts if not isinstance(part, Value) and re.search(r"\d", str(part))] == []
 
 
@@ -208,10 +208,8 @@ def test_a_good_verdict_is_good_and_another_models_is_not() -> None:
     assert [block.tone for block in opening if getattr(block, "tone", "")] == ["good", "warn"]  # type: ignore[union-attr]
     found = good.measurement
     fewer, more = replace(found.model, visual_tokens=16), replace(found.workload, images=2)
-    text = said("flops", with_measured(good, model=fewer, workload=more))
-    assert "what was measured is not quite what is recommended" in text
-    assert "visual tokens 16 measured, 64 planned" in text
-    assert "images 2 measured, 1 planned" in text
+    with pytest.raises(InputError, match="expected visual tokens 64, got 16; request 1 images, got 2 images; verify"):
+        tell(plan("flops"), with_measured(good, model=fewer, workload=more))
     noisy = with_measured(good, samples=found.samples | {"ttft": Samples((0.02, 0.03, 0.04, 0.05))})
     assert "the times were not stable" in said("flops", noisy)
 
@@ -459,14 +457,14 @@ def test_a_verdict_that_is_nothing_at_all_is_one_sentence() -> None:
 
 
 def test_files_of_the_first_version_give_a_page() -> None:
-    """They were written by different plans: the verdict says so."""
+    """The verdict was written of another pick than those of the plans: it stands on a page of its own."""
     old = Path(__file__).parents[1] / "files_0_1"
     for name in ("plan-flops.json", "plan-limits.json", "plan-traffic.json"):
-        document = tell(old / name, old / "verdict.json")
+        document = tell(old / name)
         assert plain(document.heading).startswith(f"Train {planner.load_plan(old / name).best} per image")
-        text = as_text(document, ".md")
-        assert "Measured on L4: the predictions held, " in text
-        assert "names another plan file" in text
+        with pytest.raises(InputError, match=r"verdict\.json was not measured of this plan's pick: expected "):
+            tell(old / name, old / "verdict.json")
+    assert "Qwen2.5-0.5B with 36 visual tokens" in as_text(story_of(old / "verdict.json"), ".md")
 
 
 # ---- hostile text ----------------------------------------------------------------------------------------------------
@@ -504,11 +502,15 @@ def hostile_plan(text: str) -> dict[str, Any]:
     return rehashed(changed)
 
 
-def hostile_verdict(text: str) -> dict[str, Any]:
-    """A verdict in which every text is foreign."""
-    found = verdict().to_dict() | {"hardware": {"name": text, "title": text, "source": text}, "plan_sha256": text}
-    found["measurement"] |= {"environment": {text: text, "device": text}, "mode": text, "notes": [text]}
-    for one in ("llm", "vision", "compressor", "prompt_order", "precision"):
+def hostile_verdict(text: str, foreign: bool = False) -> dict[str, Any]:
+    """A verdict of that plan in which every text is foreign that need not be the plan's; or is not the plan's."""
+    card = plan("limits").deployment.hardware
+    assert card is not None
+    title = text if text.strip() else "a card"
+    told = {"name": text if foreign else card.name, "title": text, "source": text}
+    found = verdict(of="limits").to_dict() | {"hardware": told, "plan_sha256": text}
+    found["measurement"] |= {"environment": {text: text, "device": title}, "mode": text, "notes": [text]}
+    for one in ("llm", *(("vision", "compressor", "prompt_order", "precision") if foreign else ())):
         found["measurement"]["model"][one] = text
     for check in found["checks"]:
         check |= {"title": text, "note": text}
@@ -517,10 +519,13 @@ def hostile_verdict(text: str) -> dict[str, Any]:
 
 @cache
 def ordinary_page() -> Page:
-    return Page(as_text(tell(plan("limits"), verdict()), ".html"))
+    return Page(as_text(tell(plan("limits"), verdict(of="limits")), ".html"))
 
 
 def assert_harmless(text: str) -> None:
+    with pytest.raises(InputError) as refused:
+        tell(hostile_plan(text), hostile_verdict(text, foreign=True))
+    assert str(refused.value).isprintable()
     document = tell(hostile_plan(text), hostile_verdict(text))
     html, markdown = as_text(document, ".html"), as_text(document, ".md")
     plain, page = ordinary_page(), Page(html)
@@ -604,12 +609,12 @@ def test_the_text_is_the_golden_one() -> None:
 
 def test_the_verb_writes_the_page_that_the_plan_writes(run: Run, tmp_path: Path) -> None:
     file = as_file(plan("limits").to_dict(), tmp_path)
-    measured = verdict().save(tmp_path / "verdict.json")
+    measured = verdict(of="limits").save(tmp_path / "verdict.json")
     for kind in KINDS:
         done = run("report", file, "--verdict", measured, "-o", tmp_path / f"verb{kind}")
         assert (done.code, done.out) == (0, "Train Qwen1.5-1.8B with 64 visual tokens per image.\n")
         assert done.err == f"wrote {tmp_path / f'verb{kind}'}\n"
-        planner.write_report(plan("limits"), tmp_path / f"own{kind}", verdict())
+        planner.write_report(plan("limits"), tmp_path / f"own{kind}", verdict(of="limits"))
         assert (tmp_path / f"verb{kind}").read_bytes() == (tmp_path / f"own{kind}").read_bytes()
     assert run("report", file, "--json").json["plan"] == content("limits")
 

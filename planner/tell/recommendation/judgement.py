@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from planner.bench.foreign import Difference, differences, refusal
 from planner.bench.verdict import Check, Verdict
-from planner.costs.stages import Workload
 from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import Line, Value, foreign, joined, line
@@ -16,27 +15,31 @@ from planner.tell.recommendation.wording import NAME_MAX
 
 _DECIDING = ("hardware", "ttft_s", "tpot_s", "request_s", "peak_memory_bytes")
 _NAMED_MAX = 3
-_TITLES = {"llm": "language model", "vision": "vision tower"}
+_COMMAND = "vlm-planner verify plan.json -o verdict.json"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict beside the plan that it is shown with."""
+    """A verdict beside the plan that it is shown with: what was measured is what was planned."""
 
     verdict: Verdict
-    differences: tuple[Line, ...]
-    """Where what was measured is not what was planned."""
+    other_file: bool
+    """Whether the verdict names another plan file: of another run of vlm-planner plan, with the same pick."""
 
     @classmethod
-    def of(cls, verdict: Verdict, plan: Plan) -> Judgement:
-        return cls(verdict, tuple(_differences(verdict, plan)))
+    def of(cls, verdict: Verdict, plan: Plan, origin: str = "the verdict") -> Judgement:
+        """Raises InputError for a verdict of another model, request, precision, hardware or number of threads.
 
-    @property
-    def unlike(self) -> bool:
-        """Whether something else than the pick was measured, or on something else."""
-        checks = self.verdict.checks
-        other = any(one.passed is False and one.measured is None and one.name != "plan" for one in checks)
-        return other or bool(self.differences)
+        Args:
+            verdict: that is to stand on the page of the plan.
+            plan: the plan.
+            origin: how an error names the verdict.
+        """
+        unlike = _differences(verdict, plan)
+        if unlike:
+            raise refusal(origin, unlike, f"verify this plan, and report it with that verdict: {_COMMAND}")
+        named = verdict.plan_sha256
+        return cls(verdict, named is not None and named not in (plan.sha256, plan.earlier_sha256))
 
     @property
     def device(self) -> str:
@@ -48,7 +51,7 @@ class Judgement:
     def tone(self) -> str:
         if not self.verdict.passed:
             return "bad"
-        return "good" if self.verdict.stable and not self.differences else "warn"
+        return "good" if self.verdict.stable and not self.other_file else "warn"
 
     @property
     def summary(self) -> Line:
@@ -70,33 +73,24 @@ class Judgement:
             text = line(text, "; ", joined(named))
         if not self.verdict.stable:
             text = line(text, "; the times were not stable")
-        if self.differences:
-            text = line(text, "; but what was measured is not quite what is recommended: see below")
+        if self.other_file:
+            text = line(text, "; the verdict names another plan file, with the same pick")
         return line(text, ".")
 
 
-def _differences(verdict: Verdict, plan: Plan) -> Iterator[Line]:
-    measured, model, best = verdict.measurement, verdict.measurement.model, plan.best
-    pairs: dict[str, tuple[Any, Any]] = {
-        _TITLES.get(name, name.replace("_", " ")): (getattr(model, name), planned)
-        for name, planned in best.model.names.items()
-    }
-    pairs |= {
-        "precision": (model.precision, best.precision),
-        "batch": (measured.batch, best.batch),
-        "GPUs": (model.tensor_parallel, best.tensor_parallel),
-    }
-    for one in fields(Workload):
-        title = one.name.replace("_", " ")
-        pairs[title] = getattr(measured.workload, one.name), getattr(plan.load.tail, one.name)
-    if verdict.hardware is not None and plan.deployment.hardware is not None:
-        pairs["hardware"] = verdict.hardware["name"], plan.deployment.hardware.name
-    for title, (there, planned) in pairs.items():
-        if there != planned:
-            yield line(f"{title} ", stated(there), " measured, ", stated(planned), " planned")
-    named = verdict.plan_sha256
-    if named is not None and named not in (plan.sha256, plan.earlier_sha256):
-        yield line("the verdict names another plan file, with the SHA ", stated(named))
+def _differences(verdict: Verdict, plan: Plan) -> tuple[Difference, ...]:
+    """Where what was measured is not what was planned."""
+    best, card = plan.best, plan.deployment.hardware
+    found = differences(verdict.measurement, best.model, plan.load.tail, best.run(card))
+    said = {"plan", *(one.name for one in found)}
+    told = verdict.hardware
+    if told is not None and card is not None and told["name"] != card.name and "hardware" not in said:
+        found += (Difference("times predicted for", card.name, told["name"]),)
+    for check in verdict.checks:  # what it was made for may differ from what is planned here
+        if check.passed is False and check.unit == "" and check.name not in said:
+            planned, _, measured = check.note.partition(", measured ")
+            found += (Difference(check.title, planned.removeprefix("planned "), measured),)
+    return found
 
 
 def _told(check: Check) -> Line:

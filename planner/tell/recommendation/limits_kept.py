@@ -47,8 +47,8 @@ def gpus_of(plan: Plan) -> int:
 
 
 def measured_limits(plan: Plan, judgement: Judgement | None) -> Mapping[str, Measured]:
-    """What was measured of each limit, by its name; {} where something else than the pick was measured."""
-    if judgement is None or judgement.unlike:
+    """What was measured of each limit, by its name; {} where nothing was."""
+    if judgement is None:
         return {}
     best = plan.best
     known = {check.name: check.measured for check in judgement.verdict.checks if check.measured is not None}

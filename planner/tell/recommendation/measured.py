@@ -35,8 +35,6 @@ def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...])
         return Section("measured", title, (Paragraph(text, "warn"), Command(commands, "Measure the pick")))
     verdict = judgement.verdict
     blocks: list[Block] = [banner(plan, judgement)]
-    if judgement.differences:
-        blocks.append(Bullets(judgement.differences))
     blocks.append(check_table(verdict.checks, line("Each quantity, predicted and measured")))
     blocks.append(Facts(tuple(_circumstances(judgement))))
     if verdict.advice:

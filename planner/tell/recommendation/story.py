@@ -41,13 +41,17 @@ def tell(plan: PlanLike, verdict: VerdictLike | None = None, origin: str = "the 
         origin: how an error names the plan.
 
     Raises:
-        InputError: a plan or a verdict that cannot be read, or is damaged.
+        InputError: a plan or a verdict that cannot be read, or is damaged; a verdict of something else than the pick.
     """
-    found, measurement = as_plan(plan), None if verdict is None else as_verdict(verdict)
+    found = as_plan(plan)
+    judgement = None
+    if verdict is not None:
+        name = file_name(verdict) if isinstance(verdict, str | os.PathLike) else "the verdict"
+        judgement = Judgement.of(as_verdict(verdict), found, name)
     origin = file_name(plan) if isinstance(plan, str | os.PathLike) else origin
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return _told(found, measurement)
+            return _told(found, judgement)
     except InputError:
         raise
     except (ArithmeticError, ValueError, LookupError) as error:  # a file of a right hash, made by hand
@@ -67,9 +71,8 @@ def as_verdict(verdict: VerdictLike) -> Verdict:
     raise InputError(f"verdict: expected a Verdict, its dictionary or the path of its file, got {shown(verdict)}")
 
 
-def _told(plan: Plan, verdict: Verdict | None) -> Document:
+def _told(plan: Plan, judgement: Judgement | None) -> Document:
     content = plan.to_dict()
-    judgement = None if verdict is None else Judgement.of(verdict, plan)
     return Document(
         kind="recommendation",
         title=TITLE,
@@ -82,8 +85,8 @@ def _told(plan: Plan, verdict: Verdict | None) -> Document:
             measured(plan, judgement, measure_commands(plan)),
             assumptions(plan),
             reproduce(plan, again(plan), content[HASH]),
-            next_steps(plan, verdict is not None),
+            next_steps(plan, judgement is not None),
         ),
         opening_title="The pick",
-        sources={"plan": content, "verdict": None if verdict is None else verdict.to_dict()},
+        sources={"plan": content, "verdict": None if judgement is None else judgement.verdict.to_dict()},
     )
