@@ -12,10 +12,16 @@ T = TypeVar("T", covariant=True)
 class Lazily(Sequence[T], Generic[T]):
     """Like the tuple of its items: equal to it, of the same hash, pickled as it; each item is made once, when read."""
 
-    def __init__(self, count: int, make: Callable[[int], T]) -> None:
-        """`make(k)` gives item k of `count`."""
+    def __init__(self, count: int, make: Callable[[int], T], holds: Callable[[object], bool | None]) -> None:
+        """`make(k)` gives item k of `count`; `holds(item)` says whether it is one of them, None where it cannot tell
+        without having made them."""
         self._places = range(count)
         self._at = cache(make)
+        self._holds = holds
+
+    def __contains__(self, item: object) -> bool:
+        known = self._holds(item)
+        return any(item == mine for mine in self) if known is None else known
 
     def __len__(self) -> int:
         return len(self._places)

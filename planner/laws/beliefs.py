@@ -62,8 +62,8 @@ class Spread:
 
     def columns(self) -> FloatArray:
         """What it adds to L, shape (P, models)."""
-        models = np.unique(self.model_of_point[self.model_of_point >= 0])
-        found: FloatArray = self.sd * (self.model_of_point[:, None] == models)
+        models = sorted(set(self.model_of_point[self.model_of_point >= 0].tolist()))  # np.unique loads masked arrays
+        found: FloatArray = self.sd * (self.model_of_point[:, None] == np.array(models, np.intp))
         return found
 
 

@@ -215,10 +215,14 @@ def plan_among(
 
     level_known = all(law.level_known for law in owners)
 
-    @cache
+    row_of: dict[int, int] = {}
+
+    @cache  # so that no other object has the id of one
     def candidate(row: int) -> Candidate:
         facts = doubt.facts(row) if level_known else doubt.differences(row, best_row, errors)
-        return candidate_at(space, row, deployment.kv_precision, facts)
+        found = candidate_at(space, row, deployment.kv_precision, facts)
+        row_of[id(found)] = row
+        return found
 
     ranking = np.lexsort(ranking_keys(table.quantities, errors))
     ranking = ranking[fits[ranking]]
@@ -236,7 +240,7 @@ def plan_among(
     return Plan(
         best=best,
         runners_up=tuple(candidate(int(row)) for row in doubt.next_best(distinct)[:RUNNERS_UP]),
-        tied=Lazily(len(tied), lambda k: candidate(int(tied[k]))),
+        tied=Lazily(len(tied), lambda k: candidate(int(tied[k])), holds=lambda one: _among(tied, row_of.get(id(one)))),
         frontier=tuple(candidate(row) for row in frontier(np.flatnonzero(fits), along, errors, best_row)),
         next_up=next_up,
         best_of_each=_best_of_each(space, ranking, candidate),
@@ -260,6 +264,11 @@ def plan_among(
         assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware), as_measured),
         as_measured=as_measured,
     )
+
+
+def _among(rows: NDArray[np.intp], row: int | None) -> bool | None:
+    """Whether a row is one of some; None where it is not known."""
+    return None if row is None else bool(np.any(rows == row))
 
 
 def _best_of_each(space: Space, ranking: NDArray[np.intp], candidate: Any) -> tuple[Candidate, ...]:
