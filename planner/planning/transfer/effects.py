@@ -27,6 +27,8 @@ FloatArray = NDArray[np.float64]
 
 _NORMAL_95 = 1.959963984540054
 _MANY = 200  # effects: fewer are drawn one by one in less time than they are combined
+_JITTER = 1e-12  # of the mean variance: rounding cannot make a variance negative
+_KNOWN = 1e-9  # of its variance, all that is left of a candidate whose error follows from others'; a curve's nugget is more
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,16 +90,30 @@ class Effects:
     def draws(self, count: int, seed: int) -> FloatArray:
         """Joint draws of what is to be added to the errors, (count, P).
 
-        Of many effects, more than candidates, as many combinations are drawn: L L^T = R^T R with L^T = Q R.
+        Of many effects, more than candidates, as few combinations are drawn as give the same covariance.
         """
         random, loadings = np.random.default_rng(seed), self.loadings
         if loadings.shape[1] > max(_MANY, len(loadings)):
-            loadings = np.asarray(np.linalg.qr(loadings.T, mode="r")).T
+            loadings = _combined(loadings)
         drawn: FloatArray = random.standard_normal((count, loadings.shape[1])) @ loadings.T
         if self.tail is not None:
             dof = max(int(self.tail.dof), 1)
             drawn *= self.tail.scale * np.sqrt(dof / random.chisquare(dof, (count, 1)))
         return drawn
+
+
+def _combined(loadings: FloatArray) -> FloatArray:
+    """R with R R^T = L L^T, lower triangular, as many columns as L has rank: (P, K) -> (P, rank).
+
+    Of a column of Cholesky's root whose candidate is known from those before it rounding alone is left, which differs
+    from machine to machine: such columns are left out.
+    """
+    covariance = loadings @ loadings.T
+    variance = np.diag(covariance).copy()
+    covariance[np.diag_indices(len(loadings))] += _JITTER * variance.mean()
+    root = np.linalg.cholesky(covariance)
+    new: FloatArray = root[:, np.diag(root) ** 2 > _KNOWN * variance]
+    return new
 
 
 def _norm(loadings: FloatArray) -> FloatArray:
@@ -110,18 +126,29 @@ class Gathered:
 
     def __init__(self, candidates: int) -> None:
         self._candidates = candidates
-        self._columns: dict[Hashable, FloatArray] = {}
-        self._axes: dict[Hashable, str] = {}
+        self._first_column: dict[Hashable, int] = {}
+        self._axes: list[str] = []
+        self._added: list[tuple[NDArray[np.intp], int, FloatArray]] = []
 
-    def add(self, axis: str, effect: Hashable, loading: FloatArray) -> None:
-        """Add to the loadings of an effect, (P,); an effect is known by its axis and name."""
-        key = axis, effect
-        self._columns[key] = self._columns.get(key, np.zeros(self._candidates)) + loading
-        self._axes[key] = axis
+    def add(self, axis: str, effects: Hashable, rows: NDArray[np.intp], loadings: FloatArray) -> None:
+        """Add to the loadings of some effects, which are known together by their axis and a name.
+
+        Args:
+            axis: what they are of.
+            effects: their name.
+            rows: the candidates that they touch, each once, (R,).
+            loadings: of those candidates, (R, K); K is the same whenever these effects are added to.
+        """
+        key = axis, effects
+        if key not in self._first_column:
+            self._first_column[key] = len(self._axes)
+            self._axes += [axis] * loadings.shape[1]
+        self._added.append((rows, self._first_column[key], loadings))
 
     def effects(self, tail: Tail | None = None) -> Effects:
         """All of them that touch a candidate."""
-        kept = [key for key, column in self._columns.items() if column.any()]
-        columns = [self._columns[key] for key in kept]
-        loadings = np.column_stack(columns) if columns else np.zeros((self._candidates, 0))
-        return Effects(loadings, tuple(self._axes[key] for key in kept), tail)
+        whole = np.zeros((self._candidates, len(self._axes)))
+        for rows, first, loadings in self._added:
+            whole[rows, first : first + loadings.shape[1]] += loadings
+        kept = np.flatnonzero(whole.any(axis=0))
+        return Effects(whole[:, kept], tuple(self._axes[k] for k in kept.tolist()), tail)

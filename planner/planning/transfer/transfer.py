@@ -12,8 +12,9 @@ u_f is shared by all candidates that leave the law, u_g by those of one family.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -37,7 +38,7 @@ AXES = (COMPRESSOR, FAMILY, RECIPE)
 """What a candidate may leave, of which a size is known."""
 
 EffectsOf: TypeAlias = "Callable[[str], Mapping[Hashable, FloatArray]]"
-"""The effects of a family, a recipe or a compressor by their names: what each does to every candidate's error."""
+"""Effects of a family, a recipe or a compressor, several under one name: what they do to every candidate, (rows, K)."""
 
 
 def axes_of(names: str | Iterable[str]) -> tuple[str, ...]:
@@ -123,21 +124,27 @@ class _Leaving:
         origin, targets, s = self._origin, self._targets, self._spreads
         other_family = self._new & ~np.isin(targets.family, origin.families)
         if FAMILY in axes and origin.families:
-            sizes = {"offset": s.family * self._one, "slope": s.family_slope * self._x}
-            on_tasks = {"offset": s.family_task * self._one}
-            self._pair(FAMILY, targets.family, origin.families, other_family, self._sized(sizes, on_tasks))
+            sizes = np.column_stack([s.family * self._one, s.family_slope * self._x])
+            effects = self._sized({"line": sizes}, s.family_task * self._one[:, None])
+            self._pair(FAMILY, targets.family, origin.families, other_family, effects)
         if RECIPE in axes and targets.released:
-            sizes = {"offset": s.recipe * self._one}
-            on_tasks = {"offset": self._mixed(s.recipe_text_task, s.recipe_other_task) * self._one}
-            self._pair(RECIPE, targets.family, origin.families, other_family, self._sized(sizes, on_tasks))
-            for which in sorted(set(targets.checkpoint[self._new].tolist())):  # np.unique loads all of masked arrays
-                own = (self._new & (targets.checkpoint == which)) * origin.weight
-                self._to.add(RECIPE, ("checkpoint", which), s.checkpoint * own)
-                self._to.add(RECIPE, ("checkpoint", which, self._name), s.checkpoint_task * self._in_mean * own)
-                slope = self._mixed(s.checkpoint_text_slope, 0.0) * self._in_mean * self._t
-                self._to.add(RECIPE, ("slope of checkpoint", which, self._name), slope * own)
+            on_tasks = self._mixed(s.recipe_text_task, s.recipe_other_task) * self._one[:, None]
+            effects = self._sized({"offset": s.recipe * self._one[:, None]}, on_tasks)
+            self._pair(RECIPE, targets.family, origin.families, other_family, effects)
+            self._gather_checkpoints()
         if COMPRESSOR in axes:
             self._gather_compressors(other_family)
+
+    def _gather_checkpoints(self) -> None:
+        """What each released model is off its recipe."""
+        s, weight = self._spreads, self._origin.weight
+        slope = self._mixed(s.checkpoint_text_slope, 0.0) * self._in_mean * self._t * weight
+        for which, rows in _rows_of(self._targets.checkpoint, self._new):
+            one = self._one[rows, None]
+            self._to.add(RECIPE, ("checkpoint", which), rows, s.checkpoint * weight * one)
+            on_task = s.checkpoint_task * self._in_mean * weight * one
+            self._to.add(RECIPE, ("checkpoint", which, self._name), rows, on_task)
+            self._to.add(RECIPE, ("slope of checkpoint", which, self._name), rows, slope[rows, None])
 
     def _mixed(self, on_reading: float, on_others: float) -> float:
         """Standard deviation of an effect on a task, of the mean variance over the law's tasks."""
@@ -146,44 +153,58 @@ class _Leaving:
 
     def _gather_compressors(self, other_family: Mask) -> None:
         named, kinds = self._origin.compressors, self._targets.compressor
-        measured = measured_with(named)
+        measured, effects = measured_with(named), self._of_compressors()
         if self._targets.released:  # each family has its own way of making tokens
-            self._pair(COMPRESSOR, kinds, measured or (f"that of {self._name}",), other_family, self._of_compressor)
+            self._pair(COMPRESSOR, kinds, measured or (f"that of {self._name}",), other_family, effects)
         elif named:
-            self._pair(COMPRESSOR, kinds, measured, self._new & ~np.isin(kinds, named), self._of_compressor)
+            self._pair(COMPRESSOR, kinds, measured, self._new & ~np.isin(kinds, named), effects)
 
-    def _of_compressor(self, label: str) -> Mapping[Hashable, FloatArray]:
-        """Its effects by name: of a measured one what the evidence says, else its population's."""
-        s = self._spreads
-        on_tasks = {"offset": s.compressor_task * self._one, "slope": s.compressor_task_slope * self._t}
-        if s.measured is not None and label in s.measured.compressors:
-            loadings = s.measured.at(label, self._t, self._shares).T
-            found: dict[Hashable, FloatArray] = {("measured", k): column for k, column in enumerate(loadings)}
-            return {**found, **self._sized({}, on_tasks)(label)}
-        sizes = {"offset": s.compressor * self._one, "slope": s.compressor_slope * self._t}
-        levels, place = np.unique(self._t, return_inverse=True)
-        bends = s.compressor_class_curve * np.linalg.cholesky(curve(levels, levels)).T[:, place]
-        for kind, share in self._shares.items():
-            sizes[f"slope on {kind}"] = share * s.compressor_class_slope * self._t
-            sizes |= {f"curve {j} on {kind}": share * column for j, column in enumerate(bends)}
-        return self._sized(sizes, on_tasks)(label)
+    def _of_compressors(self) -> EffectsOf:
+        """The effects of compressors: of a measured one what the evidence says, else those of the population."""
+        s, t = self._spreads, self._t
+        on_tasks = np.column_stack([s.compressor_task * self._one, s.compressor_task_slope * t])
+        of_measured = self._sized({}, on_tasks)
 
-    def _sized(self, sizes: Mapping[str, FloatArray], on_tasks: Mapping[str, FloatArray]) -> EffectsOf:
-        """Effects that are those of a population: one draw for each label, and on tasks one for each law's task."""
+        @cache
+        def of_others() -> EffectsOf:
+            levels, place = np.unique(t, return_inverse=True)
+            bends = s.compressor_class_curve * np.linalg.cholesky(curve(levels, levels))[place]
+            sizes = {"line": np.column_stack([s.compressor * self._one, s.compressor_slope * t])}
+            for kind, share in self._shares.items():
+                sizes[f"on {kind}"] = share * np.column_stack([s.compressor_class_slope * t, bends])
+            return self._sized(sizes, on_tasks)
 
-        def found(label: str) -> dict[Hashable, FloatArray]:
+        def found(label: str) -> Mapping[Hashable, FloatArray]:
+            if s.measured is None or label not in s.measured.compressors:
+                return of_others()(label)
+            return {"measured": s.measured.at(label, t, self._shares), **of_measured(label)}
+
+        return found
+
+    def _sized(self, sizes: Mapping[str, FloatArray], on_tasks: FloatArray) -> EffectsOf:
+        """Effects that are those of a population: draws for each label, and on tasks for each of the law's tasks."""
+        tasks = on_tasks * self._in_mean
+
+        def found(label: str) -> Mapping[Hashable, FloatArray]:
             own: dict[Hashable, FloatArray] = {(label, name): size for name, size in sizes.items()}
-            tasks = {(label, name, self._name): size * self._in_mean for name, size in on_tasks.items()}
-            return own | tasks
+            return {**own, (label, self._name): tasks}
 
         return found
 
     def _pair(self, axis: str, labels: Labels, measured: tuple[str, ...], other: Mask, effects: EffectsOf) -> None:
         """The effects of what each candidate is, less the mean of those that the law was measured on."""
-        weight = self._origin.weight * other
+        weight, everybody = self._origin.weight, np.flatnonzero(other)
         for label in measured:
-            for name, size in effects(label).items():
-                self._to.add(axis, name, -size * weight / len(measured))
-        for label in sorted(set(labels[other].tolist())):
-            for name, size in effects(label).items():
-                self._to.add(axis, name, size * weight * (labels == label))
+            for name, sizes in effects(label).items():
+                self._to.add(axis, name, everybody, -sizes[everybody] * weight / len(measured))
+        for label, rows in _rows_of(labels, other):
+            for name, sizes in effects(label).items():
+                self._to.add(axis, name, rows, sizes[rows] * weight)
+
+
+def _rows_of(labels: Labels, among: Mask) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Each label of some candidates, ascending, with those that have it."""
+    rows = np.flatnonzero(among)
+    names, which = np.unique(labels[rows], return_inverse=True)
+    for k, name in enumerate(names.tolist()):
+        yield name, rows[which == k]

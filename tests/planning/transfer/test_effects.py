@@ -57,16 +57,26 @@ def test_what_is_shared_leaves_differences_alone() -> None:
 
 
 def test_effects_of_one_name_add_up_and_those_that_cancel_are_left_out() -> None:
-    gathered = Gathered(2)
-    gathered.add("family", "u", np.array([1.0, 0.0]))
-    gathered.add("family", "u", np.array([0.5, -1.0]))
-    gathered.add("compressor", "v", np.array([1.0, 1.0]))
-    gathered.add("compressor", "v", np.array([-1.0, -1.0]))
+    gathered, both = Gathered(2), np.arange(2)
+    gathered.add("family", "u", both, np.array([[1.0], [0.0]]))
+    gathered.add("family", "u", both, np.array([[0.5], [-1.0]]))
+    gathered.add("compressor", "v", both, np.array([[1.0], [1.0]]))
+    gathered.add("compressor", "v", both, np.array([[-1.0], [-1.0]]))
     found = gathered.effects()
     assert found.axes == ("family",)
     assert found.loadings.tolist() == [[1.5], [-1.0]]
     assert not Gathered(3).effects()
     assert Gathered(3).effects().loadings.shape == (3, 0)
+
+
+def test_several_effects_are_added_to_some_candidates() -> None:
+    gathered = Gathered(3)
+    gathered.add("family", "u", np.array([2, 0]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    gathered.add("recipe", "u", np.array([1]), np.array([[5.0]]))
+    gathered.add("family", "u", np.array([1]), np.array([[0.0, 6.0]]))
+    found = gathered.effects()
+    assert found.axes == ("family", "family", "recipe")
+    assert found.loadings.tolist() == [[3.0, 4.0, 0.0], [0.0, 6.0, 5.0], [1.0, 2.0, 0.0]]
 
 
 def test_some_of_the_candidates() -> None:
@@ -87,3 +97,16 @@ def test_many_effects_are_drawn_as_few_with_the_same_covariance() -> None:
     drawn = Effects(loadings, ("axis",) * 300).draws(200_000, 1)
     assert np.cov(drawn.T) == pytest.approx(loadings @ loadings.T, abs=0.012 * float((loadings**2).sum(axis=1).max()))
     assert drawn[:, 3] == pytest.approx(drawn[:, 2], abs=1e-10)
+
+
+def test_rounding_decides_no_draw() -> None:
+    """Models of 3 sizes at 4 token counts: 12 candidates whose errors add up, of rank 6, by 400 effects."""
+    random = np.random.default_rng(7)
+    sizes, counts = random.standard_normal((3, 200)), random.standard_normal((4, 200))
+    loadings = np.hstack([np.repeat(sizes, 4, axis=0), np.tile(counts, (3, 1))])
+    many = Effects(loadings, ("axis",) * 400, Tail(4, 1.0))
+    rounded = Effects(loadings * (1 + 1e-15 * random.standard_normal(loadings.shape)), many.axes, many.tail)
+    drawn = many.draws(2000, 1)
+    assert rounded.draws(2000, 1) == pytest.approx(drawn, abs=1e-9 * float(drawn.std()))
+    grid = drawn.reshape(2000, 3, 4)
+    assert grid[:, 0, 0] - grid[:, 0, 3] == pytest.approx(grid[:, 2, 0] - grid[:, 2, 3], abs=1e-6)
