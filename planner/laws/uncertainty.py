@@ -206,7 +206,8 @@ def _of_form(law: FittedLaw) -> Uncertainty:
 def _from_draws(draws: FloatArray, reference: int) -> Answer:
     tail = (1 - LEVEL) / 2
     ordered = np.sort(draws, axis=0)
-    gaps = np.sort(draws - draws[:, [reference]], axis=0)
+    gaps = draws - draws[:, [reference]]
+    gaps.sort(axis=0)
     low, high, gap_low, gap_high = (quantile(one, end) for one in (ordered, gaps) for end in (tail, 1 - tail))
     return Answer(low, high, gap_low, gap_high, draws)
 

@@ -100,7 +100,7 @@ class Doubt:
         error, llm = table.predicted_error[points], names[whose[points]]
         best = int(np.argmin(error))
         low, high, tied = np.empty(len(n)), np.empty(len(n)), np.zeros(len(n), bool)
-        draws: FloatArray | None = np.empty((DRAWS, len(n)))
+        drawn: list[tuple[NDArray[np.intp], FloatArray | None]] = []
         wide = effects.half_width_95
         for index, one in enumerate(known):
             mine = np.flatnonzero(owner == index)
@@ -113,18 +113,16 @@ class Doubt:
             if index == owner[best]:
                 gap = error[mine] - error[best]
                 tied[mine] = lower_end(gap, answer.gap_low, wide * effects.sd_of_difference(best)[mine]) <= _ROUNDING
-            if answer.draws is None or draws is None:
-                draws = None
-            else:
-                draws[:, mine] = answer.draws
+            drawn.append((mine, answer.draws))
         half = (high - low) / 2
         low, high = lower_end(error, low, wide * effects.sd), -lower_end(-error, -high, wide * effects.sd)
         foreign = owner != owner[best]
         tied[foreign] = low[foreign] <= high[best]
         odds = regret = np.full(len(n), np.nan)
+        draws = _joint(drawn, len(n))
         if draws is not None:
             if effects:
-                draws += effects.draws(DRAWS, seed=len(laws))
+                draws = np.add(draws, moved := effects.draws(DRAWS, seed=len(laws)), out=moved)
             above = draws - draws.min(axis=1, keepdims=True)
             odds, regret = (above <= _ROUNDING).mean(axis=0), above.mean(axis=0)
             kind = transfer.at(points).kinds() if effects else np.zeros(len(n), np.intp)
@@ -237,6 +235,17 @@ def _points(
     apart = np.where(effects.touched(COMPRESSOR) | told, made_by[first] + 1, 0)
     again, place = distinct_rows(law_index[first], whose[first], tokens[first], apart)
     return first[again], place[which], effects.at(again)
+
+
+def _joint(drawn: Sequence[tuple[NDArray[np.intp], FloatArray | None]], points: int) -> FloatArray | None:
+    """The draws of all points side by side, given those of some at a time; None where some have none."""
+    whole: FloatArray | None = None
+    for mine, draws in drawn:
+        if draws is None or draws.shape[1] == points:
+            return draws
+        whole = np.empty((DRAWS, points)) if whole is None else whole
+        whole[:, mine] = draws
+    return whole
 
 
 def lower_end(middle: FloatArray, low: FloatArray, half: FloatArray) -> FloatArray:

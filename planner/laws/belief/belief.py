@@ -131,13 +131,16 @@ class Belief:
             measured += weights @ root[: len(runs)].T
         residual, offset = self._solve((runs.y - self._level) / noise - measured, which)
         multipliers += (residual @ self.means.columns) * active**2
-        found = multipliers @ self.means.at(points.n, points.t).T + offset[:, None]
+        found = multipliers @ self.means.at(points.n, points.t).T
+        found += offset[:, None]
         for part, block in enumerate(covariances(*points.where, runs.where)):
             rows = np.flatnonzero(sizes[:, part])
             weights, root = parts[part]
             moved = np.hstack([weights[rows], sizes[rows, part, None] ** 2 * residual[rows]])
             found[rows] += moved @ np.hstack([root[len(runs) :], block]).T
-        return self._level + noise * found, noise_sd
+        found *= noise
+        found += self._level
+        return found, noise_sd
 
     @property
     def _level(self) -> float:
