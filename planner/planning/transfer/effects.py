@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float64]
 _NORMAL_95 = 1.959963984540054
 _MANY = 200  # effects: fewer are drawn one by one in less time than they are combined
 _JITTER = 1e-12  # of the mean variance: rounding cannot make a variance negative
-_KNOWN = 1e-9  # of its variance, all that is left of a candidate whose error follows from others'; a curve's nugget is more
+_KNOWN = 1e-9  # of its variance: all that is left of a candidate whose error follows from others
 
 
 @dataclass(frozen=True, eq=False)
