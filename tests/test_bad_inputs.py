@@ -327,13 +327,6 @@ CSV_TABLES = [
         "runs.csv, line 3, column llm: the cell is empty; name the language model",
     ),
     Bad(
-        "csv with no visual tokens",
-        row(visual_tokens="0"),
-        RunsError,
-        "runs.csv, line 3, column visual_tokens: '0' is 0; a law in powers of the visual tokens says nothing of runs "
-        "without an image, so remove the row",
-    ),
-    Bad(
         "csv with negative visual tokens",
         row(visual_tokens="-4"),
         RunsError,

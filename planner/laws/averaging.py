@@ -77,7 +77,7 @@ def mix(shares: Mapping[str, tuple[Law, float]]) -> CombinedLaw:
 def _average(laws: Iterable[FittedLaw], name: str) -> CombinedLaw:
     """The forms that the runs believe, the likeliest first."""
     fitted = {opinion_of(get_form(law.form)).name: law for law in laws}
-    shares = belief_of(next(iter(fitted.values()))).shares()
+    shares = belief_of(max(fitted.values(), key=lambda law: law.n_runs)).shares()
     kept = {form: share for form, share in shares.items() if form in fitted and share > _NEGLIGIBLE}
     if not kept:  # what the runs believe most cannot be fitted to them alone
         kept = dict.fromkeys(fitted, 1.0)

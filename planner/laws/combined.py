@@ -134,8 +134,9 @@ class CombinedLaw(Result):
 
     @property
     def runs_of(self) -> FittedLaw:
-        """Of an average, a member that has its runs: those of all members are the same."""
-        return next(member for member in self.members if isinstance(member, FittedLaw))
+        """Of an average, the member that has its runs: those of all members are the same, but for runs without visual
+        tokens, which not every form can take."""
+        return max((member for member in self.members if isinstance(member, FittedLaw)), key=lambda law: law.n_runs)
 
     @property
     def level_known(self) -> bool:

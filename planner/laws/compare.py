@@ -81,17 +81,20 @@ def compare(runs: Runs, *, weights: str = "auto", name: str = "") -> tuple[FormE
 
 
 def evidence(laws: list[FittedLaw]) -> tuple[FormEvidence, ...]:
-    """AICc and weights of laws fitted to the same runs, each with its simpler variants, best first."""
+    """AICc and weights of laws fitted to the same runs, each with its simpler variants, best first.
+
+    Where some of them hold runs without visual tokens and others cannot, all are compared on the other runs.
+    """
     if len({(law.runs_sha256, law.weighting, law.loss) for law in laws}) > 1:
         raise InputError("forms are compared on the same runs, weights and loss; these laws differ in them")
     found: list[tuple[FittedLaw, str, int, float, float]] = []
-    for law in laws:
+    for law, data in zip(laws, _common(laws), strict=True):
         free = len(law.params) - sum("value" in imposed or "expr" in imposed for imposed in law.constraints.values())
-        rss = _weighted_rss(law)
-        found.append((law, "", free, rss, aicc(rss, law.n_runs, free)))
+        rss, count = _weighted_rss(law, data), len(data.y)
+        found.append((law, "", free, rss, aicc(rss, count, free)))
         for variant in () if law.constraints else get_form(law.form).variants:
-            less, without = free - len(variant.fixed), _rss_of(variant, law, rss)
-            found.append((law, variant.name, less, without, aicc(without, law.n_runs, less)))
+            less, without = free - len(variant.fixed), _rss_of(variant, law, data, rss)
+            found.append((law, variant.name, less, without, aicc(without, count, less)))
     best = min(score for *_, score in found)
     # a form and its variants are one opinion: only the best of them counts
     own_best = {law.form: min(score for other, *_, score in found if other is law) for law, *_ in found}
@@ -130,7 +133,9 @@ def _beside(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     """What was measured, and on what, is said by the law itself: the same runs may go by other names elsewhere."""
     again = known_law(law, f"beside {form}", lambda: _refit(law, data, form))
     facts = {name: getattr(law, name) for name in ("name", "llms", "compressors", "tasks", "vision", "runs_sha256")}
-    own = None if again.data is None else replace(again.data, llm=data.llm)
+    own = again.data
+    if own is not None and len(own.n) == len(data.n):
+        own = replace(own, llm=data.llm)
     return replace(again, **facts, data=own, weighting=law.weighting, stated_sd=law.stated_sd, error_se=law.error_se)
 
 
@@ -150,19 +155,30 @@ def _refit(law: FittedLaw, data: FitData, form: str) -> FittedLaw:
     return fit(runs, form, weights="error_se", n_unit_params=law.n_unit_params)
 
 
-def _rss_of(variant: Variant, law: FittedLaw, rss: float) -> float:
+def _common(laws: Iterable[FittedLaw]) -> list[FitData]:
+    """The runs of each law on which all are compared."""
+    found = []
+    for law in laws:
+        if law.data is None:
+            raise InputError("forms are compared by their runs: this law was given, it has none")
+        found.append(law.data)
+    return found if len({len(data.y) for data in found}) == 1 else [data.with_tokens for data in found]
+
+
+def _rss_of(variant: Variant, law: FittedLaw, data: FitData, rss: float) -> float:
     """The least weighted RSS of a simpler form."""
-    if law.data is None or all(law.params[name] == value for name, value in variant.fixed.items()):
+    if data is law.data and all(law.params[name] == value for name, value in variant.fixed.items()):
         return rss
     from planner.laws.engine.optimum import best_fit
 
-    data = law.data
     return best_fit(get_form(law.form), data.n, data.t, data.y, data.weights, variant.fixed).weighted_rss
 
 
-def _weighted_rss(law: FittedLaw) -> float:
-    """The residual sum that the fit minimised."""
-    if law.data is None:
-        raise InputError("forms are compared by their runs: this law was given, it has none")
-    prediction = get_form(law.form).value(law.params, law.data.n, law.data.t)
-    return float(np.sum(law.data.weights * (law.data.y - prediction) ** 2))
+def _weighted_rss(law: FittedLaw, data: FitData) -> float:
+    """The residual sum that the fit minimised, or the least one on some of its runs."""
+    if data is not law.data:
+        from planner.laws.engine.optimum import best_fit
+
+        return best_fit(get_form(law.form), data.n, data.t, data.y, data.weights).weighted_rss
+    prediction = get_form(law.form).value(law.params, data.n, data.t)
+    return float(np.sum(data.weights * (data.y - prediction) ** 2))

@@ -22,6 +22,7 @@ from planner.laws.judge import bounds_reached, judge
 from planner.laws.levels import check_levels
 from planner.laws.remarks import distinct, outliers, pooled
 from planner.laws.weighting import RELATIVE, run_weights, stated_sd
+from planner.laws.zero_tokens import usable
 from planner.runs import Runs, read_runs
 from planner.runs.tasks import refuse_mixed_tasks
 
@@ -121,7 +122,8 @@ def _fitted(
     hint: Mapping[str, float] | None = None,
 ) -> FittedLaw:
     """The law of `fit`, whose arguments are sound; `facts` are fields that it is given."""
-    n_unit_params = facts["n_unit_params"]
+    n_unit_params, given = facts["n_unit_params"], table
+    table = usable(table, shape)
     check_levels(table, shape, _free(shape, params))
     weighting, base_weights = run_weights(table, weights)
     sd = stated_sd(table, weighting, facts["error_se"], loss)
@@ -164,8 +166,8 @@ def _fitted(
         vision=facts["vision"],
         sources=distinct(table.source),
         llm_params_levels=tuple(np.unique(table.llm_params).tolist()),
-        visual_tokens_levels=tuple(np.unique(table.visual_tokens).tolist()),
-        runs_sha256=table.sha256(),
+        visual_tokens_levels=tuple(np.unique(table.visual_tokens[table.visual_tokens > 0]).tolist()),
+        runs_sha256=given.sha256(),
         remarks=table.remarks + pooled(table) + outliers(table, shape, values, n_unit_params, loss),
         data=data,
     )

@@ -24,7 +24,7 @@ class FitData:
     n: FloatArray
     """Language model sizes in units of `n_unit_params`."""
     t: FloatArray
-    """Visual tokens."""
+    """Visual tokens; 0 for runs without an image, which a law of a form that is finite there may hold."""
     y: FloatArray
     """Measured errors."""
     weights: FloatArray
@@ -36,6 +36,11 @@ class FitData:
         """Some of the runs, by position or by a mask."""
         names = tuple(np.array(self.llm, dtype=str)[rows].tolist()) if self.llm else ()
         return FitData(self.n[rows], self.t[rows], self.y[rows], self.weights[rows], names)
+
+    @property
+    def with_tokens(self) -> FitData:
+        """The runs with visual tokens: all of them, mostly."""
+        return self if self.t.all() else self.take(self.t > 0)
 
     def llm_labels(self) -> NDArray[np.str_]:
         """What the language model of each run is called, shape (runs,): its size, with its name where several models
@@ -111,8 +116,8 @@ class _Runs:
         columns = (found.n, found.t, found.y, found.weights)
         if len({column.shape for column in columns}) > 1 or found.n.ndim != 1 or not len(found.n):
             raise place.complaint("expected four columns of as many numbers")
-        if min(found.n.min(), found.t.min(), found.weights.min()) <= 0:
-            raise place.complaint("expected sizes, counts and weights above 0")
+        if min(found.n.min(), found.weights.min()) <= 0 or found.t.min() < 0:
+            raise place.complaint("expected sizes and weights above 0, and counts of 0 or more")
         if found.llm and len(found.llm) != len(found.n):
             raise place.complaint("expected the name of a language model for each run")
         return found

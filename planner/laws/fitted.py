@@ -103,9 +103,9 @@ class FittedLaw(Result):
     llm_params_levels: tuple[float, ...] = ()
     """Sizes that were measured, in parameters, ascending."""
     visual_tokens_levels: tuple[float, ...] = ()
-    """Visual token counts that were measured, ascending."""
+    """Visual token counts that were measured, ascending; without 0, where there is no image."""
     runs_sha256: str = ""
-    """Fingerprint of the runs, whatever the order of their rows."""
+    """Fingerprint of the runs that were given, whatever the order of their rows."""
     remarks: tuple[str, ...] = ()
     """What reading or pooling the runs left out or merged."""
     joint: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=SPARSE)

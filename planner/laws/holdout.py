@@ -30,6 +30,7 @@ from planner.laws.intervals import profiler
 from planner.laws.levels import check_levels
 from planner.laws.splits import Left, Levels, distance, models_beside_others
 from planner.laws.weighting import RELATIVE
+from planner.laws.zero_tokens import with_tokens
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def hold_out(
         FitError: the runs do not allow the form, or no split of them does.
         UnknownNameError: no such form or weighting.
     """
-    table = read_runs(runs)
+    table = with_tokens(read_runs(runs), "baselines and distances are in ln T")
     law = fit(table, form, weights=weights, error_se=error_se)
     shape = get_form(law.form)
     sizes, counts = Levels.of(table.llm_params), Levels.of(table.visual_tokens)

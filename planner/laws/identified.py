@@ -43,7 +43,7 @@ def verdict(law: FittedLaw, intervals: Mapping[str, Interval], level: float = LE
     if not lost:
         sentences.append(f"every parameter is identified: the data close all {share} intervals")
     data = region.data
-    sizes, counts = np.unique(data.n)[:, None] * law.n_unit_params, np.unique(data.t)
+    sizes, counts = np.unique(data.n)[:, None] * law.n_unit_params, np.unique(data.with_tokens.t)
     error = np.asarray(law.predict(sizes, counts))
     low_error, high_error = region.predictions(sizes, counts)
     half = (high_error - low_error) / 2

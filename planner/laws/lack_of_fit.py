@@ -38,6 +38,7 @@ LEVEL = 0.02
 """Of laws that their form describes, how many are said to lack fit at most; shared by the tests of a law."""
 
 _NEAR = 0.05  # relative: levels of N or T nearer than this are one
+_ZERO = 1e-9  # T = 0, a level of its own, for a logarithm
 _RUNS_PER_LEVEL = 2  # fewer, and neighbouring levels are taken together
 _DOF_MIN = 2.0  # of what is left within levels
 _UNLIKE = 1e-3  # chance that true standard errors are called unlike the residuals, on either side
@@ -270,7 +271,7 @@ def _unlike(stated: MisfitTest) -> str:
 def _levels(column: FloatArray) -> NDArray[np.intp]:
     """A level for each run, 0 and up: near-equal values are one, and there are several runs in each."""
     values, which = np.unique(column, return_inverse=True)
-    group = np.concatenate([[0], np.cumsum(np.diff(np.log(values)) > _NEAR)])
+    group = np.concatenate([[0], np.cumsum(np.diff(np.log(np.maximum(values, _ZERO))) > _NEAR)])
     most = max(len(column) // _RUNS_PER_LEVEL, 2)
     count = int(group[-1]) + 1
     if count > most:

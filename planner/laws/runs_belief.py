@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import FitError, InputError
-from planner.laws.belief import Belief, Measured, Points, believe
+from planner.laws.belief import Belief, Measured, MixedBelief, Points, believe
 from planner.laws.fitted import FitData, FittedLaw
-from planner.laws.forms import get_form, opinions
+from planner.laws.forms import Form, get_form, opinions
 from planner.laws.known import known
 from planner.laws.memo import remembered
 
 FloatArray = NDArray[np.float64]
+
+_NEGLIGIBLE = 1e-6  # a share below this moves no digit that anyone reads
 
 
 def can_be_believed(law: object) -> TypeGuard[FittedLaw]:
@@ -26,8 +28,8 @@ def can_be_believed(law: object) -> TypeGuard[FittedLaw]:
 
 
 @remembered
-def belief_of(law: FittedLaw) -> Belief:
-    """What the runs of a law support, over every registered form.
+def belief_of(law: FittedLaw) -> Belief | MixedBelief:
+    """What the runs of a law support, over every registered form; one without visual tokens only where a form takes it.
 
     Raises:
         InputError: a law that was given or has constraints.
@@ -36,10 +38,30 @@ def belief_of(law: FittedLaw) -> Belief:
     if law.data is None or not can_be_believed(law):
         raise InputError("a belief over all forms needs a law that was fitted freely to runs of its own")
     data = law.data
-    measured = Measured(data.n, data.t, data.llm_labels(), data.y, data.weights)
     forms = opinions()
+    if not data.t.all():
+        return _without_tokens_too(data, forms)
+    measured = _measured(data)
     names = " ".join(form.name for form in forms)
     return believe(measured, forms, lambda work_out: known(law, f"belief {names}", work_out))
+
+
+def _measured(data: FitData) -> Measured:
+    return Measured(data.n, data.t, data.llm_labels(), data.y, data.weights)
+
+
+def _without_tokens_too(data: FitData, forms: Sequence[Form]) -> Belief | MixedBelief:
+    """The belief of runs of which some have no visual tokens."""
+    common = believe(_measured(data.with_tokens), forms)
+    able = [form for form in forms if form.finite_without_tokens]
+    shares = common.shares()
+    share = sum(shares.get(form.name, 0.0) for form in able)
+    if not share:
+        return common
+    whole = believe(_measured(data), able)
+    if share > 1 - _NEGLIGIBLE:
+        return MixedBelief((whole,), (1.0,))
+    return MixedBelief((common.without([form.name for form in able]), whole), (1 - share, share))
 
 
 def points_of(law: FittedLaw, llm_params: ArrayLike, visual_tokens: ArrayLike, llm: ArrayLike | None) -> Points:

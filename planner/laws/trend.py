@@ -57,6 +57,7 @@ class Trend:
 
 def trend_of(letter: str, data: FitData) -> Trend:
     """The trend of the runs of a fit in "N" or in "T"; no change where no token count, or no LLM, has two of it."""
+    data = data if letter == "N" else data.with_tokens
     own = data.n if letter == "N" else data.t
     level = np.unique(data.t, return_inverse=True)[1].ravel() if letter == "N" else data.llm_groups()
     indicators = (level[:, None] == np.arange(level.max() + 1)).astype(float)

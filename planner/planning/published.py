@@ -75,14 +75,13 @@ def _is_complete(law: FittedLaw) -> bool:
 def _cells_of_law(law: FittedLaw, published: EvidenceLaw) -> tuple[OwnCell, ...]:
     """The runs that a law was fitted to. A size is one language model, named by the family where there is one."""
     assert law.data is not None
+    data = law.data.with_tokens
     way = law.compressors[0] if len(law.compressors) == 1 else ""
     families = {series_of(name) for name in law.llms}
     family = f"{families.pop()}-" if len(families) == 1 else ""
     return tuple(
         OwnCell(f"{family}{n / 1e9:g}B", n, t, way, published.mix[0].task, y, None)
-        for n, t, y in zip(
-            (law.data.n * law.n_unit_params).tolist(), law.data.t.tolist(), law.data.y.tolist(), strict=True
-        )
+        for n, t, y in zip((data.n * law.n_unit_params).tolist(), data.t.tolist(), data.y.tolist(), strict=True)
     )
 
 

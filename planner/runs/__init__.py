@@ -4,7 +4,7 @@
 |---|---|---|
 | llm | yes | name of the language model |
 | llm_params | yes | its size in parameters, nominal: 7e9 or "7B" |
-| visual_tokens | yes | visual tokens per image that enter the LLM, above 0 |
+| visual_tokens | yes | visual tokens per image that enter the LLM; 0 without an image |
 | error *or* score | yes | between 0 and 1; score = 1 - error |
 | error_se | no | standard error of the error |
 | samples | no | evaluated samples behind the error |

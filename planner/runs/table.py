@@ -35,7 +35,7 @@ class Runs:
     llm_params: FloatArray
     """Nominal size of the language model, in parameters."""
     visual_tokens: FloatArray
-    """Visual tokens per image that enter the LLM."""
+    """Visual tokens per image that enter the LLM; 0 for a run without an image."""
     error: FloatArray
     """Average downstream error, 0 to 1; of kind "loss", a loss."""
     error_se: FloatArray | None = None

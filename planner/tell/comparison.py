@@ -9,6 +9,7 @@ from typing import Any
 
 from planner.base.errors import InputError
 from planner.laws.compare import DISTINGUISHABLE, FormEvidence
+from planner.laws.zero_tokens import how_forms_differ
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -34,7 +35,7 @@ def comparison_story(rows: Sequence[FormEvidence], not_compared: Mapping[str, st
     """
     if not rows:
         raise InputError("no forms to report; expected what planner.compare returns")
-    notes = (*rows[0].law.remarks, *(f"{form} is not compared: {why}" for form, why in (not_compared or {}).items()))
+    notes = (*_remarks(rows), *(f"{form} is not compared: {why}" for form, why in (not_compared or {}).items()))
     return Document(
         kind="comparison",
         title="Forms compared",
@@ -64,8 +65,14 @@ def comparison_dict(rows: Sequence[FormEvidence], not_compared: Mapping[str, str
         ],
         "best": rows[0].law.form if math.isfinite(rows[0].aicc) else None,
         "not_compared": dict(not_compared or {}),
-        "remarks": list(rows[0].law.remarks),
+        "remarks": list(_remarks(rows)),
     }
+
+
+def _remarks(rows: Sequence[FormEvidence]) -> tuple[str, ...]:
+    """Those on the runs; where forms can take different ones, which."""
+    differ = how_forms_differ(row.law for row in rows)
+    return (*rows[0].law.remarks, *((differ,) if differ else ()))
 
 
 def _best(rows: Sequence[FormEvidence]) -> Line:

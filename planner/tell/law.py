@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from planner.base.deferred import Deferred
-from planner.laws.combined import AUTO, CombinedLaw, Law, single_laws
+from planner.laws.combined import AUTO, AVERAGE, CombinedLaw, Law, single_laws
 from planner.laws.fitted import CONVERGED, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.intervals import Interval
 from planner.laws.joint import JointFit
 from planner.laws.lack_of_fit import lack_of_fit
+from planner.laws.zero_tokens import how_forms_differ
 from planner.planning.transfer.query_blind import query_blind_runs
 from planner.runs.table import LOSS
 from planner.tell import values as v
@@ -45,7 +46,9 @@ def law_story(law: Law, intervals: Mapping[str, Interval] | None = None) -> Docu
     tone = "good" if law.status == CONVERGED else "warn"
     if isinstance(law, CombinedLaw):
         advice = Paragraph((sentence(law.advice, "what the status means"),))
-        opening: tuple[Block, ...] = (advice, *_misfits(law), _weights(law))
+        differ = how_forms_differ(single_laws(law)) if law.kind == AVERAGE else ""
+        noted = remarks("note", (differ,) if differ else ())
+        opening: tuple[Block, ...] = (advice, *_misfits(law), *noted, _weights(law))
         sections = tuple(
             Section(f"part-{i}", one.name or one.form, (Paragraph(_status(one), strong=True), *_blocks(one, None)))
             for i, one in enumerate(single_laws(law))
@@ -142,7 +145,9 @@ def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterato
         yield Paragraph(line(v.count(law.n_runs, "runs"), " runs, RSS ", rss, ", RMSE ", rmse, ", ", how))
     if law.llm_params_levels:
         sizes = joined([v.params(size, "measured size") for size in law.llm_params_levels], ", ")
-        counts = joined([v.tokens(count, "measured visual tokens") for count in law.visual_tokens_levels], ", ")
+        none = () if law.data is None or law.data.t.all() else (0.0,)
+        levels = (*none, *law.visual_tokens_levels)
+        counts = joined([v.tokens(count, "measured visual tokens") for count in levels], ", ")
         yield Paragraph(line("measured at N = ", sizes, " and T = ", counts))
     yield Facts(tuple(_facts(law)))
 

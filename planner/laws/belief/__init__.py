@@ -12,9 +12,11 @@ Modules, in the order of their imports:
     misfit    sizes and covariances of what the forms leave out
     believe   the weights of all combinations, from runs
     belief    expected errors, draws and intervals at any points
+    mixed     several beliefs in one, where forms can take different runs
 """
 
 from planner.laws.belief.belief import Belief as Belief
 from planner.laws.belief.belief import Measured as Measured
 from planner.laws.belief.belief import Points as Points
 from planner.laws.belief.believe import believe as believe
+from planner.laws.belief.mixed import MixedBelief as MixedBelief

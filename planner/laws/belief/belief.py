@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +14,8 @@ from planner.laws.belief.misfit import covariances, roots
 
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.str_]
+
+_LN_ZERO = -100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +31,12 @@ class Points:
 
     @property
     def where(self) -> tuple[FloatArray, FloatArray, Labels]:
-        """ln N, ln T and the labels."""
-        return np.log(self.n), np.log(self.t), self.llm
+        """ln N, ln T and the labels; T = 0 lies so far from all others that nothing smooth reaches from it to them."""
+        return np.log(self.n), np.where(self.t > 0, np.log(np.where(self.t > 0, self.t, 1.0)), _LN_ZERO), self.llm
+
+    def take(self, which: NDArray[np.bool_]) -> Points:
+        """Some of them, as points."""
+        return Points(self.n[which], self.t[which], self.llm[which])
 
     def __len__(self) -> int:
         return len(self.n)
@@ -84,6 +91,14 @@ class Belief:
             form = self.means.forms[int(mean)]
             found[form] = found.get(form, 0.0) + float(weight)
         return dict(sorted(found.items(), key=lambda one: -one[1]))
+
+    def without(self, forms: Collection[str]) -> Belief:
+        """What is believed if it is none of some forms, which are not all."""
+        c = self.components
+        kept = np.array([self.means.forms[mean] not in forms for mean in c.mean.tolist()])
+        weights = c.weights[kept] / c.weights[kept].sum()
+        some = replace(c, weights=weights, mean=c.mean[kept], sized=c.sized[kept], scale=c.scale[kept])
+        return replace(self, components=some)
 
     def noise_sd(self) -> float:
         """Standard deviation of a run of mean weight about what is believed: the root of the mean variance."""

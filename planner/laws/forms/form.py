@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -177,6 +178,13 @@ class Form:
     def param_names(self) -> tuple[str, ...]:
         """In the order of the gradient's last axis."""
         return tuple(parameter.name for parameter in self.parameters)
+
+    @cached_property
+    def finite_without_tokens(self) -> bool:
+        """Whether it gives an error at T = 0, so that runs without visual tokens can be fitted by it."""
+        params = {one.name: min(max(one.starts[1], one.low), one.high) for one in self.parameters}
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(self.function(params, np.array([0.5, 1.0, 7.0]), np.zeros(3))).all())
 
     @property
     def non_negative(self) -> frozenset[str]:

@@ -13,16 +13,20 @@ from planner.laws.forms.form import FloatArray, Form, Parameter, Params
 
 
 def _value(p: Params, n: FloatArray, t: FloatArray) -> FloatArray:
-    return p["c0"] - p["c1"] * np.log(n) - p["c2"] * np.log(t + p["T0"])
+    return p["c0"] - p["c1"] * np.log(n) - p["c2"] * np.log(_shifted(p, t))
 
 
 def _gradient(p: Params, n: FloatArray, t: FloatArray) -> tuple[FloatArray, ...]:
-    shifted = t + p["T0"]
+    shifted = _shifted(p, t)
     return np.ones(()), -np.log(n), -np.log(shifted), -p["c2"] / shifted
 
 
 def _slopes(p: Params, n: FloatArray, t: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return -np.asarray(p["c1"]), -p["c2"] * t / (t + p["T0"])
+    return -np.asarray(p["c1"]), -p["c2"] * t / _shifted(p, t)
+
+
+def _shifted(p: Params, t: FloatArray) -> FloatArray:
+    return np.maximum(t + p["T0"], np.finfo(float).tiny)  # a search tries T0 = 0 at T = 0 too
 
 
 LOG_SHIFTED = Form(

@@ -22,6 +22,7 @@ from planner.laws.joint.general import General
 from planner.laws.joint.groups import Group, check_levels, data_of, groups_of
 from planner.laws.joint.laws import laws_of
 from planner.laws.joint.problem import Problem, S, Whole
+from planner.laws.zero_tokens import usable
 from planner.runs import Runs, read_runs
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def fit_joint(
         if entry not in shape.param_names:
             raise UnknownNameError(f"parameter of the {shape.name} form", entry, shape.param_names)
     names = tuple(entry for entry in shape.param_names if entry in names)
-    groups, remarks = groups_of(table, by)
+    groups, remarks = groups_of(usable(table, shape), by)
     title = {group.name: f"{name}.{group.name}" if name else group.name for group in groups}
 
     def alone(group: Group) -> FittedLaw:

@@ -52,7 +52,7 @@ def laws_of(
     }
     lends_n, lends_t = (slope in whole.shared for slope in (form.of_n[-1], form.of_t[-1]))
     levels = {
-        column: {group.name: np.unique(getattr(group.runs, column)) for group in groups}
+        column: {group.name: _above_zero(getattr(group.runs, column)) for group in groups}
         for column in ("llm_params", "visual_tokens")
     }
     every = {column: np.unique(np.concatenate(list(of.values()))) for column, of in levels.items()}
@@ -120,6 +120,10 @@ def _judge(
     if at_bound:
         return AT_A_BOUND, bound_advice(form, at_bound, params)
     return CONVERGED, "the optimum lies inside all bounds"
+
+
+def _above_zero(column: FloatArray) -> FloatArray:
+    return np.unique(column[column > 0])
 
 
 def _loose(problem: Problem[S], best: S) -> set[int]:

@@ -69,7 +69,8 @@ def law_over_flops(law: Law, query_tokens: int = 50, generated_tokens: int = 0, 
         inside = tokens >= levels[0]
         axes.plot(flops[inside], error[inside], color=colour, linewidth=1.6, label="law", zorder=2)
     if law.data is not None:
-        n, t, error = law.data.n * law.n_unit_params, law.data.t, law.data.y
+        data = law.data.with_tokens
+        n, t, error = data.n * law.n_unit_params, data.t, data.y
         areas, which = token_areas(t, levels), np.searchsorted(sizes, n * (1 - 1e-9))
         axes.scatter(
             _paper_flops(n, t, text), error, s=areas, c=colours[which], edgecolors="white", linewidths=0.7,
@@ -149,7 +150,7 @@ def single_form(law: Law) -> FittedLaw:
 def _data(law: FittedLaw) -> FitData:
     if law.data is None:
         raise InputError("residuals need a fitted law: this one was given, it has no runs")
-    return law.data
+    return law.data.with_tokens
 
 
 def _paper_flops(llm_params: FloatArray | float, visual_tokens: FloatArray, text_tokens: int) -> FloatArray:

@@ -125,7 +125,8 @@ def _runs(law: Law, sizes: list[float]) -> tuple[Mark, ...]:
     if not isinstance(law, FittedLaw) or law.data is None:
         return ()
     found = []
-    for n, t, y in zip(law.data.n * law.n_unit_params, law.data.t, law.data.y, strict=True):
+    data = law.data.with_tokens
+    for n, t, y in zip(data.n * law.n_unit_params, data.t, data.y, strict=True):
         if any(abs(n - size) <= 1e-6 * size for size in sizes):
             size, tokens = v.params(float(n), "size of a run"), v.tokens(float(t), "visual tokens of a run")
             tip = line(
