@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from planner.bench.verdict import Verdict as Verdict
     from planner.bench.verify import verify as verify
     from planner.configuration.released import ReleasedModel as ReleasedModel
+    from planner.costs.iteration import Iterations as Iterations
+    from planner.costs.iteration import iterations as iterations
     from planner.costs.request import RequestCost as RequestCost
     from planner.costs.request import released_cost as released_cost
     from planner.costs.request import request_cost as cost
@@ -131,6 +133,7 @@ __all__ = [
     "ImageMix",
     "Imported",
     "InputError",
+    "Iterations",
     "JointFit",
     "LawFileError",
     "LimitKind",
@@ -169,6 +172,7 @@ __all__ = [
     "holdout",
     "import_results",
     "intervals",
+    "iterations",
     "lack_of_fit",
     "llm_catalog",
     "load_hardware",
@@ -219,6 +223,7 @@ _WHERE = {
     "FittedLaw": "planner.laws.fitted",
     "Hardware": "planner.hardware",
     "InputError": "planner.base.errors",
+    "Iterations": "planner.costs.iteration",
     "JointFit": "planner.laws.joint",
     "LawFileError": "planner.base.errors",
     "LimitKind": "planner.planning.limits",
@@ -255,6 +260,7 @@ _WHERE = {
     "hardware_catalog": "planner.hardware",
     "holdout": "planner.laws.holdout:hold_out",
     "intervals": "planner.laws.parameters",
+    "iterations": "planner.costs.iteration",
     "lack_of_fit": "planner.laws.lack_of_fit",
     "llm_catalog": "planner.parts.catalog",
     "load_law": "planner.laws.shipped",

@@ -245,10 +245,19 @@ class Pass:
         """How often a recurrent state is read and written."""
         return self.rows if self.step else self.sequences
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What attends apart from each other, each with 1 where it is there, else 0: the pass itself, or chunks of
+        prompts and the decode steps beside them (`planner.parts.mixed`)."""
+        return ((self, 1.0),)
+
     def seen(self, window: Number = UNLIMITED, *, chunked: bool = False) -> Number:
         """Tokens that the new ones attend to, themselves included, of all sequences together."""
         pairs = chunked_pairs if chunked else causal_pairs
         return self.sequences * pairs(self.new_tokens, self.cached_tokens, window)
+
+
+Part: TypeAlias = tuple[Pass, Number]
 
 
 @dataclass(frozen=True)

@@ -73,22 +73,23 @@ class GroupedAttention(Block):
         if self.borrows:
             kept = self.num_kv_heads * (w + wv) / (2 * self.num_heads) / share
         window = np.inf if self.window is None else self.window
-        if todo.step:
-            seen, held = todo.seen(window, chunked=self.chunked), todo.seen(window)
-            yield CacheRead(times, seen, width, kept, unmasked_tokens=held)
-        else:
-            yield Attention.causal(
-                times,
-                todo.sequences,
-                todo.new_tokens,
-                todo.cached_tokens,
-                width,
-                kept,
-                window=window,
-                qk_norm=1.0 * self.qk_norm,
-                chunked=self.chunked,
-                both_ways=self.sees_whole_prompt,
-            )
+        for part, there in todo.parts:
+            if part.step:
+                seen, held = part.seen(window, chunked=self.chunked), part.seen(window)
+                yield CacheRead(times * there, seen, width, kept, unmasked_tokens=held)
+            else:
+                yield Attention.causal(
+                    times * there,
+                    part.sequences,
+                    part.new_tokens,
+                    part.cached_tokens,
+                    width,
+                    kept,
+                    window=window,
+                    qk_norm=1.0 * self.qk_norm,
+                    chunked=self.chunked,
+                    both_ways=self.sees_whole_prompt,
+                )
 
     def cache(self, times: Number, gpus: Number = 1.0) -> Cache | None:
         if self.borrows:

@@ -42,11 +42,12 @@ class ImageLayer(Block):
             yield Matmul(rows, k, n, times=times, quantised=True)
         new = 0.0 if todo.step else todo.sequences * seen
         yield Matmul(new, h, 2 * u, times=times, quantised=True)
-        if todo.step:
-            yield CacheRead(times, todo.rows * seen, w, u)
-        else:
-            pairs = todo.rows * seen
-            yield Attention(times, todo.rows, pairs, pairs, w, u, 1.0)
+        for part, there in todo.parts:
+            pairs = part.rows * seen
+            if part.step:
+                yield CacheRead(times * there, pairs, w, u)
+            else:
+                yield Attention(times * there, part.rows, pairs, pairs, w, u, 1.0)
 
     def cache(self, times: Number, gpus: Number = 1.0) -> Cache | None:
         kept = 2 * times * self.num_kv_heads * self.head_dim / np.minimum(gpus, self.num_kv_heads)

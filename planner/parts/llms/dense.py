@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import product
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -146,15 +147,15 @@ class Dense(Llm):
         up = (self.mlp_matrices - 1) * f  # gate and up in one product
         for k, n in ((h, w + 2 * u), (w, h), (h, up), (f, h)):
             yield Matmul(rows, k, n, times=layers, quantised=True)
-        for count, window in self.layer_kinds:
-            if todo.step:
-                yield CacheRead(count, todo.seen(window), w, u)
+        for (count, window), (part, there) in product(self.layer_kinds, todo.parts):
+            if part.step:
+                yield CacheRead(count * there, part.seen(window), w, u)
             else:
                 kernel = Attention.causal(
-                    count,
-                    todo.sequences,
-                    todo.new_tokens,
-                    todo.cached_tokens,
+                    count * there,
+                    part.sequences,
+                    part.new_tokens,
+                    part.cached_tokens,
                     w,
                     u,
                     window=window,

@@ -43,11 +43,12 @@ class IndexedAttention(LatentAttention):
         yield Matmul(todo.rows, self.query_rank, i * d, times=times, quantised=True)
         yield Matmul(todo.rows, h, d + i, times=times, quantised=True)
         width, kept = i * (d + 1) / 2, d / 2
-        if todo.step:
-            yield CacheRead(times, todo.seen(), width, kept)
-        else:
-            sizes = (todo.sequences, todo.new_tokens, todo.cached_tokens)
-            yield Attention.causal(times, *sizes, width, kept)
+        for part, there in todo.parts:
+            if part.step:
+                yield CacheRead(times * there, part.seen(), width, kept)
+            else:
+                sizes = (part.sequences, part.new_tokens, part.cached_tokens)
+                yield Attention.causal(times * there, *sizes, width, kept)
 
     def attend(self, todo: Pass, times: Number, gpus: Number) -> Iterator[Kernel]:
         for kernel in super().attend(todo, times, gpus):

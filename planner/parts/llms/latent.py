@@ -62,17 +62,17 @@ class LatentAttention(Block):
         if np.any(self.gate_width):
             yield Matmul(rows, h, self.gate_width / gpus, times=times, quantised=True)
         yield Matmul(rows, heads * self.value, h, times=times, quantised=True)
-        seen = todo.seen() if todo.step else todo.sequences * (todo.cached_tokens + todo.new_tokens)
-        expand = Matmul(
-            rows if todo.step else seen,
-            self.latent,
-            heads * (self.plain + self.value),
-            times=times,
-            quantised=True,
-            unmasked_rows=seen,
-        )
-        yield expand
-        yield from self.attend(todo, times, gpus)
+        for part, there in todo.parts:
+            seen = part.seen() if part.step else part.sequences * (part.cached_tokens + part.new_tokens)
+            yield Matmul(
+                part.rows if part.step else seen,
+                self.latent,
+                heads * (self.plain + self.value),
+                times=times * there,
+                quantised=True,
+                unmasked_rows=seen,
+            )
+            yield from self.attend(part, times * there, gpus)
 
     def attend(self, todo: Pass, times: Number, gpus: Number) -> Iterator[Kernel]:
         """Scores and mixes."""
