@@ -50,7 +50,17 @@ def next_run(
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
     workload: Annotated[str | None, typer.Option(help="With --models: CSV of requests instead.")] = None,
     form: FormName = None,
-    mix: Annotated[str | None, typer.Option(help="Mix of tasks instead of LAW, as reasoning=0.7,ocr=0.3.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="By published results of a task, as docvqa, or of an unmeasured one by its class, as text; LAW, which "
+            "may then be a CSV, adds runs of one's own."
+        ),
+    ] = None,
+    mix: Annotated[
+        str | None,
+        typer.Option(help="Mix of tasks instead of LAW: laws, as reasoning=0.7,ocr=0.3, or tasks of the evidence."),
+    ] = None,
     models: Annotated[
         str | None,
         typer.Option(
@@ -71,8 +81,8 @@ def next_run(
     model_sd: Annotated[
         float | None,
         typer.Option(
-            help="With --models: standard deviation of a model's own offset from the law, in error; 0: all follow it; "
-            "default: 0.015, that of PaliGemma 2's models."
+            help="With --models: standard deviation of a model's own offset from the law, in error, as 0.015, that of "
+            "PaliGemma 2's models; 0: all follow it; default: what the plan knows of other models."
         ),
     ] = None,
     sizes: Annotated[
@@ -91,6 +101,9 @@ def next_run(
     ] = None,
     vision: Annotated[str, typer.Option(help="Vision tower.")] = DEFAULT_VISION,
     compressor: Annotated[str, typer.Option(help="quecc, tokenpacker, average-pool or none.")] = DEFAULT_COMPRESSOR,
+    as_measured: Annotated[
+        str, typer.Option(help="Count as measured, though the names differ: some of compressor,family,recipe.")
+    ] = "",
     convention: Annotated[str, typer.Option(help="full (every stage), paper (2N(Q+V+G), LLM only) or torch.")] = "full",
     prompt_order: Annotated[str, typer.Option(help="image-first, or text-first (query pass free).")] = "image-first",
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu; its memory is a limit.")] = None,
@@ -135,6 +148,8 @@ def next_run(
         refuse_existing(Path(output), force)
     if law is not None and mix is not None:
         raise InputError(f"law {law} and --mix {mix}: give one of them; a mix names its laws itself")
+    if mix is not None and task is not None:
+        raise InputError(f"--mix {mix} and --task {task}: give one of them; --mix {task}=0.5,... has tasks too")
     if not limits:
         raise InputError(NO_LIMIT)
     if workload is not None and models is None:
@@ -152,6 +167,8 @@ def next_run(
         "tensor_parallel": parse_counts(tensor_parallel, "--tensor-parallel"),
         "batch": None if batch is None else parse_counts(batch, "--batch"),
         "latency_source": latency_source,
+        "as_measured": as_measured,
+        "task": task,
     }
     with progress_bar() as show:
         show("ranking", 0, 1)

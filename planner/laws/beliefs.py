@@ -34,7 +34,8 @@ from planner.laws.drawn import DRAWS, DrawnBeliefs
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.gaussian import GaussianBeliefs
-from planner.laws.runs_belief import belief_of, can_be_believed, sized_points
+from planner.laws.runs_belief import belief_of, can_be_believed, points_of, sized_points
+from planner.laws.spread import Spread
 from planner.laws.weighting import ABSOLUTE
 from planner.runs.table import ERROR
 
@@ -48,23 +49,6 @@ FORMS_TRUSTED = ("all", "own")
 _PRIOR_SD = 1.0  # of every parameter, in its usual size: it keeps flat directions finite
 _COLUMNS = 1000  # draws of an average's belief, where its covariance is asked for
 _NEGLIGIBLE = 1e-3  # an Akaike weight below this moves no digit that anyone reads
-
-
-@dataclass(frozen=True, eq=False)
-class Spread:
-    """How far models lie off a law."""
-
-    sd: float
-    """Standard deviation of a model's own offset in error; 0: all of them follow the law."""
-    model_of_point: NDArray[np.intp]
-    """Which model each point belongs to, shape (P,); points of one model share its offset. -1: one that the law was
-    fitted to, which has none."""
-
-    def columns(self) -> FloatArray:
-        """What it adds to L, shape (P, models)."""
-        models = sorted(set(self.model_of_point[self.model_of_point >= 0].tolist()))  # np.unique loads masked arrays
-        found: FloatArray = self.sd * (self.model_of_point[:, None] == np.array(models, np.intp))
-        return found
 
 
 def believe(
@@ -84,10 +68,7 @@ def believe(
         llm: names of the language models of the first points; a further point of one of their sizes is that model,
             and one of another size the measured model of it, if there is one. None: a size is one model.
     """
-    if law.predicts != ERROR:
-        raise InputError(
-            f"next runs are ranked by errors between 0 and 1: this law predicts a {law.predicts}; fit errors or scores"
-        )
+    _of_errors(law)
     if forms not in FORMS_TRUSTED:
         raise UnknownNameError("choice of forms", forms, FORMS_TRUSTED)
     if noise_sd is not None and not (np.isfinite(noise_sd) and noise_sd > 0):
@@ -98,12 +79,12 @@ def believe(
     if not offsets.shape[1] and _has_draws(law):
         drawn = _draws(law, n, t, forms, noise_sd, llm, seed)
         if questions is not None and noise_sd is None:
-            sampling = _of_questions(drawn.expected, questions)
+            sampling = of_questions(drawn.expected, questions)
         moved = drawn.errors - drawn.errors.mean(axis=0) + drawn.expected
         return DrawnBeliefs(drawn.expected, moved, drawn.noise_sd, drawn.log_det_gain, sampling)
     found = _gaussian(law, n, t, forms, noise_sd)
     if questions is not None and noise_sd is None:
-        sampling = _of_questions(found.errors, questions)
+        sampling = of_questions(found.errors, questions)
     loadings = np.hstack([found.loadings, offsets])
     return replace(found, loadings=loadings, sampling_variance=sampling, pruned=spread is not None)
 
@@ -157,13 +138,42 @@ def _draws(
     return _Draws(known.expected(asked), errors, own_noise if noise is None else noise, information)
 
 
-def _of_questions(errors: FloatArray, questions: int) -> FloatArray:
+def _of_errors(law: Law) -> None:
+    """Raises InputError for a law of losses."""
+    if law.predicts != ERROR:
+        raise InputError(
+            f"next runs are ranked by errors between 0 and 1: this law predicts a {law.predicts}; fit errors or scores"
+        )
+
+
+def of_questions(errors: FloatArray, questions: int) -> FloatArray:
     """Variance of a share of right answers to so many questions."""
     error = np.clip(errors, 0.0, 1.0)
     return error * (1 - error) / questions
 
 
-def _gaussian(law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: float | None) -> GaussianBeliefs:
+def gaussian_belief(
+    law: Law, llm_params: FloatArray, visual_tokens: FloatArray, llm: NDArray[np.str_]
+) -> GaussianBeliefs:
+    """What a law says of points, taken as Gaussian: of an average over all forms, of any other in its own form alone.
+
+    Args:
+        law: fitted, or an average.
+        llm_params: nominal sizes, shape (P,).
+        visual_tokens: (P,).
+        llm: names of the language models, (P,): where models may differ, each name is one.
+
+    Raises:
+        InputError: a law without runs, with tied parameters, or of losses.
+        FitError: too few runs to know the noise.
+    """
+    _of_errors(law)
+    return _gaussian(law, llm_params, visual_tokens, "own", None, llm)
+
+
+def _gaussian(
+    law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: float | None, llm: NDArray[np.str_] | None = None
+) -> GaussianBeliefs:
     if isinstance(law, CombinedLaw) and law.kind == MIX:
         # one model is evaluated on all tasks; what is known of them was measured independently
         tasks = [_gaussian(member, n, t, forms, None) for member in law.members]
@@ -176,7 +186,7 @@ def _gaussian(law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: floa
             log_det_gain=np.sum([task.log_det_gain for task in tasks], axis=0),
         )
     if isinstance(law, CombinedLaw) and can_be_believed(law.runs_of):
-        return _of_all_forms(law, n, t, noise_sd)
+        return _of_all_forms(law, n, t, noise_sd, llm)
     own = np.atleast_1d(law.predict(n, t))
     shares = _shares(law, forms)
     noises = {one.form: _noise_variance(one) if noise_sd is None else noise_sd**2 for one, _ in shares}
@@ -190,11 +200,16 @@ def _gaussian(law: Law, n: FloatArray, t: FloatArray, forms: str, noise_sd: floa
     return GaussianBeliefs(own, np.hstack(blocks), noise_variance, _information(weights, noises, n, t))
 
 
-def _of_all_forms(law: CombinedLaw, n: FloatArray, t: FloatArray, noise_sd: float | None) -> GaussianBeliefs:
-    """The covariance of the belief over all forms: its draws are the columns."""
+def _of_all_forms(
+    law: CombinedLaw, n: FloatArray, t: FloatArray, noise_sd: float | None, llm: NDArray[np.str_] | None
+) -> GaussianBeliefs:
+    """The covariance of the belief over all forms: its draws are the columns, of named models cut to what errors can
+    be."""
     known = belief_of(law.runs_of)
-    points = sized_points(law.runs_of, n, t)
+    points = sized_points(law.runs_of, n, t) if llm is None else points_of(law.runs_of, n, t, llm)
     draws = known.draws(points, _COLUMNS)
+    if llm is not None:
+        draws = np.clip(draws, 0.0, 1.0)
     noise_variance = (known.noise_sd() if noise_sd is None else noise_sd) ** 2
     shares = _shares(law, "all")
     return GaussianBeliefs(

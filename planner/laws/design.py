@@ -29,7 +29,7 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.laws.beliefs import Points
 from planner.laws.combined import Law
-from planner.laws.run_gains import batch_of, gains, joined
+from planner.laws.run_gains import Gains, batch_of, gains, joined
 
 FloatArray = NDArray[np.float64]
 
@@ -52,6 +52,9 @@ class NextRun:
     """By how much the run raises log det of the information matrix."""
     measured: bool
     """Whether the law rests on a run of this cell already; one more tells only what another seed would."""
+    beside: tuple[float, float] | None = None
+    """(llm_params, visual_tokens) of the run that it is made together with, where one alone tells a level that all
+    candidates share; None of a run alone. Cost, gain and information are those of both then."""
 
     @property
     def gain_per_cost(self) -> float:
@@ -117,15 +120,47 @@ def next_runs(
         FitError: too few runs to know the noise, and none was given.
         UnknownNameError: no such criterion.
     """
-    if criterion not in CRITERIA:
-        raise UnknownNameError("criterion", criterion, CRITERIA)
+    check_criterion(criterion)
     points, count = joined(candidates, cells)
     found = gains(law, candidates, cells, forms=forms, noise_sd=noise_sd, llm=llm, seed=seed)
     costs = _costs(cost, len(points[0]) - count)
+    picked = float(points[0][found.pick]), float(points[1][found.pick])
+    runs = (points[0][count:], points[1][count:])
+    return ranked(found, runs, costs, picked, criterion=criterion, per_cost=per_cost)
+
+
+def check_criterion(criterion: str) -> None:
+    """Raises UnknownNameError."""
+    if criterion not in CRITERIA:
+        raise UnknownNameError("criterion", criterion, CRITERIA)
+
+
+def ranked(
+    found: Gains,
+    cells: tuple[FloatArray, FloatArray],
+    costs: FloatArray,
+    pick: tuple[float, float],
+    *,
+    criterion: str,
+    per_cost: bool,
+    beside: tuple[FloatArray, FloatArray] | None = None,
+) -> NextRuns:
+    """Runs in the order of what they promise.
+
+    Args:
+        found: what a run of each cell promises, or of each pair of cells.
+        cells: (llm_params, visual_tokens), each of shape (C,).
+        costs: of each, (C,).
+        pick: (llm_params, visual_tokens) of what is picked now.
+        criterion: one of `CRITERIA`.
+        per_cost: rank by gain per unit of cost.
+        beside: the other run of each pair, as `cells`; None: each is made alone.
+    """
     gain, information = found.expected_gain, found.log_det_gain
     score, tie = (gain, information) if criterion == "regret" else (information, gain)
     order = np.lexsort((-tie, -score / costs if per_cost else -score))
-    sizes, tokens = points[0][count:].tolist(), points[1][count:].tolist()
+    sizes, tokens = cells[0].tolist(), cells[1].tolist()
+    others = [None] * len(sizes) if beside is None else list(zip(*(one.tolist() for one in beside), strict=True))
     runs = tuple(
         NextRun(
             llm_params=sizes[i],
@@ -135,13 +170,14 @@ def next_runs(
             probability_pick_changes=float(found.probability_pick_changes[i]),
             log_det_gain=float(information[i]),
             measured=bool(found.measured[i]),
+            beside=others[i],
         )
         for i in order
     )
     return NextRuns(
         runs=runs,
         expected_regret_now=found.expected_regret_now,
-        pick=(float(points[0][found.pick]), float(points[1][found.pick])),
+        pick=pick,
         criterion=criterion,
         noise_sd=found.noise_sd,
     )

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
-from planner.laws.beliefs import Points, Spread, believe, fitted_law, run_data
+from planner.laws.beliefs import Points, believe, fitted_law, run_data
 from planner.laws.combined import CombinedLaw, Law
+from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.spread import Spread
 
 FloatArray = NDArray[np.float64]
 
@@ -68,13 +70,13 @@ def gains(
         law, points, forms=forms, noise_sd=noise_sd, spread=spread, questions=questions, llm=llm, seed=seed
     )
     gain, changes = beliefs.gains(count, seed)
-    known = _measured(law)
+    known = measured_cells(law)
     cell_names = zip(points[0][count:].tolist(), points[1][count:].tolist(), strict=True)
     return Gains(
         expected_gain=gain,
         probability_pick_changes=changes,
         log_det_gain=beliefs.log_det_gain[count:],
-        measured=np.array([_cell(n, t) in known for n, t in cell_names]),
+        measured=np.array([known.holds(n, t) for n, t in cell_names]),
         pick=int(np.argmin(beliefs.errors[:count])),
         noise_sd=float(np.sqrt(beliefs.noise_variance)),
         run_noise_sd=np.sqrt(beliefs.noise[count:]),
@@ -118,15 +120,31 @@ def joined(candidates: Points, cells: Points) -> tuple[tuple[FloatArray, FloatAr
     return (np.concatenate([n for n, _ in parts]), np.concatenate([t for _, t in parts])), len(parts[0][0])
 
 
+@dataclass(frozen=True)
+class Cells:
+    """The cells that a law rests on."""
+
+    names: frozenset[tuple[str, str]]
+
+    def holds(self, llm_params: float, visual_tokens: float) -> bool:
+        """Whether the law rests on a run of this size and number of tokens, whatever the rounding of its size."""
+        return _cell(llm_params, visual_tokens) in self.names
+
+
+def measured_cells(law: Law) -> Cells:
+    """The cells that a law rests on; of published results, runs of one's own. Raises InputError for a given law."""
+    return Cells(frozenset(_measured(law)))
+
+
 def _measured(law: Law) -> set[tuple[str, str]]:
-    """The cells that the law rests on."""
     if isinstance(law, CombinedLaw):
         return set[tuple[str, str]]().union(*(_measured(member) for member in law.members))
+    if isinstance(law, EvidenceLaw):
+        return {_cell(one.llm_params, one.visual_tokens) for one in law.own}
     law = fitted_law(law, "what to measure next")
     data = run_data(law)
     return {_cell(n * law.n_unit_params, t) for n, t in zip(data.n.tolist(), data.t.tolist(), strict=True)}
 
 
 def _cell(llm_params: float, visual_tokens: float) -> tuple[str, str]:
-    """A name for a cell, the same whatever the rounding of its size."""
     return f"{llm_params:.6g}", f"{visual_tokens:.6g}"

@@ -9,23 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import parse_params, whole_number
 from planner.base.result import Result
-from planner.laws.design import Batch, NextRun, NextRuns, next_batch, next_runs
+from planner.laws.design import Batch, NextRun, NextRuns
 from planner.parts.released import Models
 from planner.planning.choices import LawLike
 from planner.planning.question import Images
 from planner.planning.request import Budget, Quantity, Workload
 from planner.planning.result import Plan
 from planner.planning.search import plan
+from planner.planning.training_runs import rank_training_runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from planner.planning.evaluating.benchmarks import Benchmark
     from planner.planning.evaluating.result import NextEvaluations
+
+FloatArray = NDArray[np.float64]
 
 SIZES = (0.5e9, 1.8e9, 4e9, 7e9, 14e9)
 VISUAL_TOKENS = (1, 4, 16, 36, 64, 144, 576)
@@ -101,6 +105,7 @@ def next_run(law: LawLike = None, *, budget: Budget | Quantity, models: Models, 
 def next_run(
     law: LawLike = None,
     *,
+    task: str | Mapping[str, float] | None = None,
     budget: Budget | Quantity,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
@@ -124,11 +129,13 @@ def next_run(
 
     Without `models` these are training runs (size x visual tokens), and the pick is what to train. With `models` they
     are evaluations of released models (model x value of its knob), which cost inference alone, and the pick is one of
-    them. How far a released model lies off the law is not known before it is evaluated: `model_sd` says how far to
-    expect.
+    them. Gains and regret are by the belief that the plan's interval and odds show: the law with its misfit, and what
+    other compressors, families and recipes than those of its runs change (`as_measured` leaves some out).
 
     Args:
         law: a fitted law, the name of a shipped one, or a law file; "reasoning" by default.
+        task: by published results of a task or of a mix of tasks instead, as `plan` takes it. Without runs of one's own
+            they leave the level of all errors open, so that training runs are ranked in pairs.
         budget: FLOPs of one request, or a `Budget`, under which the pick is made.
         query_tokens, generated_tokens: of a request.
         workload: all token counts at once, instead of these two; with `models` also a CSV of requests, as `plan`.
@@ -138,8 +145,8 @@ def next_run(
         benchmark: what released models are evaluated on: tasks of lmms-eval by name, whose questions are the samples;
             by default what stands for the law's tasks ("docvqa_val" for the law ocr), else "mmmu_val", 900 questions.
         samples: a number of questions instead of a benchmark.
-        model_sd: standard deviation of a released model's own offset from the law, in error; 0: all of them follow
-            the law. By default 0.015, that of PaliGemma 2's models about a line in ln N.
+        model_sd: standard deviation of a released model's own offset from the law, in error, instead of what the plan
+            knows of other models; 0: all of them follow the law. PaliGemma 2's have 0.015 about a line in ln N.
         sizes: language models that could be measured, in parameters ("7B", 7e9); by default 0.5B to 14B.
         visual_tokens: per image, that could be measured; every size is combined with every count. By default 1 to 576.
         text_tokens: of a training sample; by default query and generated tokens. A run costs 6 N (V + text) FLOPs.
@@ -158,6 +165,7 @@ def next_run(
     """
     whole_number(together, "together", 1)
     request: dict[str, Any] = {"query_tokens": query_tokens, "generated_tokens": generated_tokens, "workload": workload}
+    request["task"] = task
     if models is not None:
         training = {"sizes": sizes, "visual_tokens": visual_tokens, "text_tokens": text_tokens}
         training["criterion"] = None if criterion == "regret" else criterion
@@ -182,10 +190,10 @@ def next_run(
     own = made.workload.query_tokens + made.workload.generated_tokens
     text = own if text_tokens is None else whole_number(text_tokens, "text_tokens")
     cells = _cells(SIZES if sizes is None else sizes, VISUAL_TOKENS if visual_tokens is None else visual_tokens)
-    costs, candidates = 6 * cells[0] * (cells[1] + text), made.tried.fitting_points
-    asked: dict[str, Any] = {"noise_sd": noise_sd, "llm": made.tried.fitting_llms(made.law)}
-    ranked = next_runs(made.law, candidates, cells, costs, criterion=criterion, per_cost=per_cost is True, **asked)
-    batch = next_batch(made.law, candidates, cells, together, **asked) if together > 1 else None
+    costs = 6 * cells[0] * (cells[1] + text)
+    ranked, batch = rank_training_runs(
+        made, cells, costs, criterion=criterion, per_cost=per_cost is True, noise_sd=noise_sd, together=together
+    )
     return NextMeasurement(made, ranked, batch, text)
 
 
@@ -196,9 +204,7 @@ def _refuse(given: Mapping[str, Any], why: str) -> None:
             raise InputError(f"{name}: {why}; leave out {name}=, or add or leave out models=")
 
 
-def _cells(
-    sizes: Iterable[float | str], visual_tokens: Iterable[int]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _cells(sizes: Iterable[float | str], visual_tokens: Iterable[int]) -> tuple[FloatArray, FloatArray]:
     """Every size with every number of visual tokens, each of shape (C,). Raises InputError."""
     params = sorted({parse_params(size, "sizes") for size in sizes})
     counts = sorted({whole_number(count, "visual_tokens", 1) for count in visual_tokens})
@@ -210,4 +216,5 @@ def _cells(
 
 
 def _run_dict(run: NextRun) -> Mapping[str, Any]:
-    return {**vars(run), "gain_per_cost": run.gain_per_cost}
+    beside = None if run.beside is None else {"llm_params": run.beside[0], "visual_tokens": run.beside[1]}
+    return {**vars(run), "beside": beside, "gain_per_cost": run.gain_per_cost}

@@ -110,11 +110,11 @@ def parts_text(plan: Plan) -> str:
         COMPRESSOR: f" (measured with {', '.join(measured_with(law.compressors))})" if law.compressors else "",
         FAMILY: f" (measured on {families})",
     }
-    listed = [f"the {axis} {_points(half)}{beside.get(axis, '')}" for axis, half in parts.items()]
-    return f"of its half-width of {_points(math.hypot(*parts.values()))} points: {', '.join(listed)}; squares add up"
+    listed = [f"the {axis} {in_points(half)}{beside.get(axis, '')}" for axis, half in parts.items()]
+    return f"of its half-width of {in_points(math.hypot(*parts.values()))} points: {', '.join(listed)}; squares add up"
 
 
-def _points(error: float) -> str:
+def in_points(error: float) -> str:
     """In points of the score, hundredths of the error, to two digits."""
     return f"{float(f'{100 * error:.2g}'):g}"
 

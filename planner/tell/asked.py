@@ -11,7 +11,7 @@ from planner.base.errors import InputError
 from planner.costs.request import ROOFLINE
 from planner.costs.stages import Workload
 from planner.hardware import hardware_catalog
-from planner.laws.combined import MIX, CombinedLaw, Law, single_laws
+from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
 from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix
 from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
@@ -72,12 +72,9 @@ def again(plan: Plan) -> Again:
 def rank_command(plan: Plan) -> str | None:
     """What ranks what to measure next: for a pick to be trained, training runs; else evaluations of released models.
 
-    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each, and where
-    it rests on published results, as next-run takes a fitted law. Where it ordered by cost alone, the default law ranks
-    them.
+    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each. Where it
+    ordered by cost alone, the default law ranks them.
     """
-    if not plan.by_cost and not single_laws(plan.law):
-        return None
     tried, laws = plan.tried, dict[str, Law]()
     several = (tried.compressors, tried.prompt_orders, tried.towers)
     law = [DEFAULT_LAW] if plan.by_cost else _law(plan.law, laws)

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from planner.laws.fitted import NOT_IDENTIFIED
+from planner.laws.hierarchy.law import EVIDENCE
 from planner.planning.evaluating.lmms_eval import NOT_RUN
-from planner.planning.evaluating.result import MODEL_SD_SOURCE, Evaluation, NextEvaluations, Picked
+from planner.planning.evaluating.result import Evaluation, NextEvaluations, Picked
+from planner.planning.words import in_points
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -81,9 +83,11 @@ def _now(found: NextEvaluations) -> Iterator[Block]:
         yield Paragraph(line(sentence(text, "extrapolates")), "warn", "extrapolates")
     yield Paragraph(_spread(found), "warn", "assumes")
     regret = v.significant(found.expected_regret_now, "expected regret of the pick", "error")
-    by_law = v.significant(found.expected_regret_by_law, "expected regret of the pick by the law alone", "error")
     noise = v.significant(max(one.noise_sd for one in found.next), "noise of an evaluation", "error")
-    alone = line(", ", by_law, " if all models followed the law") if found.model_sd else ()
+    alone: Line = ()
+    if found.expected_regret_by_law is not None and found.model_sd != 0:
+        by_law = v.significant(found.expected_regret_by_law, "expected regret of the pick by the law alone", "error")
+        alone = line(", ", by_law, " if all models followed the law")
     yield Paragraph(
         line("expected regret of the pick: ", regret, " in error", alone, "; noise of an evaluation: ", noise)
     )
@@ -96,12 +100,31 @@ def _now(found: NextEvaluations) -> Iterator[Block]:
 
 def _spread(found: NextEvaluations) -> Line:
     """How far models are taken to lie off the law."""
+    if found.model_sd is None:
+        return _as_planned(found)
     if not found.model_sd:
         return line("all released models follow the law: how far each lies off it is not known before it is evaluated")
     sd = v.significant(found.model_sd, "standard deviation of a model's offset from the law", "error")
-    why = line("as given") if found.model_sd_given else line(foreign(MODEL_SD_SOURCE, "where it is from"))
     return line("each released model lies off the law by an offset of its own, with standard deviation ", sd,
-                " in error (", why, "); it is not known before the model is evaluated")  # fmt: skip
+                " in error (as given); it is not known before the model is evaluated")  # fmt: skip
+
+
+def _as_planned(found: NextEvaluations) -> Line:
+    if found.law.status == EVIDENCE:
+        return line("what published studies have in common holds for these models")
+    if len(found.interval_parts) < 2:
+        return line("other models lie off the law as published grids say of other families, recipes and connectors")
+    parts = [
+        line(
+            "the ",
+            foreign(axis, "what an interval is of"),
+            " ",
+            Value(in_points(half), half, f"half-width of the {axis}", "error"),
+        )
+        for axis, half in found.interval_parts.items()
+    ]
+    return line("other models lie off the law as published grids say; half-width of the pick's 95 % interval, in "
+                "points: ", joined(parts, ", "))  # fmt: skip
 
 
 def _evaluation(found: NextEvaluations) -> Line:
@@ -154,7 +177,7 @@ def _ranked(found: NextEvaluations, shown: Sequence[Evaluation]) -> Iterator[Blo
     )
     if beyond := [foreign(one.model, "released model") for one in shown if not one.fits]:
         told = joined(list(dict.fromkeys(beyond)), " and ")
-        yield Paragraph(line("outside the plan's limits, but informative about the law that the others follow: ", told))
+        yield Paragraph(line("outside the plan's limits, but informative about those within: ", told))
     yield from _left_out(found)
     if found.together:
         gain = _gain(found.together_gain or 0.0)

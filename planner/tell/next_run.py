@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from planner.laws.design import NextRun
 from planner.laws.fitted import NOT_IDENTIFIED
 from planner.planning.next_run import NextMeasurement
-from planner.planning.words import law_title
+from planner.planning.words import law_title, parts_text
 from planner.tell import values as v
 from planner.tell.document import Block, Document, Line, Paragraph, Table, Value, foreign, joined, line, sentence
 
 _NO_DIFFERENCE = 1e-5  # errors are shown to four digits after the point: a gain below this shows in none
 _TITLES = {"regret": "next runs by expected gain", "d-optimal": "next runs by what they tell of the parameters"}
+_PAIRS = "next pairs of runs by expected gain"
 TOP = 5
 """Runs that are shown where nothing else is said."""
 
@@ -44,6 +45,10 @@ def _now(found: NextMeasurement) -> Iterator[Block]:
     if law.status == NOT_IDENTIFIED:
         yield Paragraph(line("the law is not identified: ", sentence(law.advice, "what the status means")), "warn")
     yield Paragraph(line(sentence(law_title(law), "law")))
+    if parts := parts_text(found.plan):
+        yield Paragraph(line(sentence(parts, "what its interval is made of")))
+    if not found.plan.level_known:
+        yield Paragraph(line("one run alone tells the level that all candidates share: runs are ranked in pairs"))
     regret = v.significant(ranked.expected_regret_now, "expected regret of the pick", "error")
     noise = v.significant(ranked.noise_sd, "noise of a run", "error")
     yield Paragraph(line("expected regret of the pick: ", regret, " in error; noise of a run: ", noise))
@@ -60,6 +65,7 @@ def _ranked(found: NextMeasurement, runs: Sequence[NextRun]) -> Iterator[Block]:
             line(v.count(rank, "rank")),
             line(v.params(run.llm_params, "size of the LLM")),
             line(v.tokens(run.visual_tokens, "visual tokens per image")),
+            *beside_cells([run]),
             line(_gain(run.expected_gain)),
             line(v.share(run.probability_pick_changes, 1.0, "probability that the pick changes")),
         ]
@@ -67,8 +73,9 @@ def _ranked(found: NextMeasurement, runs: Sequence[NextRun]) -> Iterator[Block]:
         cells += [line(v.flops(run.cost, "training FLOPs per sample"))]
         cells += [line("measured" if run.measured else "")] if measured else []
         rows.append(tuple(cells))
-    columns = ("LLM", "tokens", "expected gain", "pick changes", *["log det rises by"] * information, "training")
-    title = line(_TITLES[found.ranked.criterion])
+    told = ["log det rises by"] * information
+    columns = ("LLM", "tokens", *beside_columns(runs), "expected gain", "pick changes", *told, "training")
+    title = line(_TITLES[found.ranked.criterion] if found.plan.level_known else _PAIRS)
     yield Table(title, ("", *columns, *["status"] * measured), tuple(rows), words=frozenset({"status"}))
     factor = Value("6 N", 6.0, "FLOPs per parameter and token of a training sample", "FLOPs")
     text = v.tokens(found.text_tokens, "text tokens of a training sample")
@@ -77,6 +84,23 @@ def _ranked(found: NextMeasurement, runs: Sequence[NextRun]) -> Iterator[Block]:
         yield Paragraph(line("measured: the law has this cell; another run shows what another seed would"))
     if found.together is not None:
         yield _together(found)
+
+
+def beside_columns(runs: Sequence[NextRun]) -> tuple[str, ...]:
+    """The column of what each run is made together with, where they are pairs."""
+    return ("and",) if any(run.beside is not None for run in runs) else ()
+
+
+def beside_cells(runs: Sequence[NextRun]) -> tuple[Line, ...]:
+    """Its cells: the tokens of the other run, and its size where that differs."""
+    return tuple(_beside(run, *run.beside) for run in runs if run.beside is not None)
+
+
+def _beside(run: NextRun, size: float, tokens: float) -> Line:
+    told = v.tokens(tokens, "visual tokens of the other run")
+    if size == run.llm_params:
+        return line(told, " tokens")
+    return line(v.params(size, "size of the other run"), " with ", told)
 
 
 def _together(found: NextMeasurement) -> Paragraph:

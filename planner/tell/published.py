@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
 from planner.laws.combined import CombinedLaw, Law
-from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
 from planner.planning.candidate import Candidate
 from planner.planning.margin import Margin
 from planner.planning.result import Plan
 from planner.tell import values as v
-from planner.tell.document import Block, Code, Line, Paragraph, Table, Value, foreign, line, sentence
+from planner.tell.document import Block, Code, Line, Paragraph, Table, Value, foreign, joined, line, sentence
 
 
 def published_blocks(law: EvidenceLaw) -> tuple[Block, ...]:
@@ -40,8 +42,14 @@ def published_line(law: Law) -> Line:
     studies = v.count(len(set(rows.study.tolist())), "studies")
     return line(
         v.count(len(rows), "rows of the tasks"), " published results of ", studies, " studies", own, ": ",
-        Code("vlm-planner evidence --task"), " lists them",
+        joined([Code(evidence_command(one)) for one in law.mix], " and "), " list" if len(law.mix) > 1 else " lists",
+        " them",
     )  # fmt: skip
+
+
+def evidence_command(one: TaskShare) -> str:
+    """What lists the results that a task of a mix rests on."""
+    return f"vlm-planner evidence --task {shlex.quote(one.task)}"
 
 
 def level_line(plan: Plan) -> Line:
@@ -54,12 +62,14 @@ def level_line(plan: Plan) -> Line:
     )  # fmt: skip
 
 
-def own_runs_line() -> Line:
+def own_runs_line(plan: Plan) -> Line:
     """What tells most of a plan on published results."""
-    return line(
-        "Runs of your own tell most, even a few: one model at two numbers of visual tokens first. ",
-        Code("vlm-planner plan --task TASK --law RUNS.csv"), " reckons with them.",
-    )  # fmt: skip
+    law = plan.law
+    told = line("Runs of your own tell most, even a few: one model at two numbers of visual tokens first.")
+    if not isinstance(law, EvidenceLaw) or len(law.mix) > 1:
+        return told
+    command = Code(f"vlm-planner plan --task {shlex.quote(law.mix[0].task)} --law RUNS.csv")
+    return line(*told, " ", command, " reckons with them.")
 
 
 def gain_line(plan: Plan) -> Line:

@@ -140,8 +140,8 @@ def test_a_page_tells_the_plan(plan: Plan, tmp_path: Path) -> None:
     assert "Gain over the next best" in text
     assert "redicted error" not in text
     assert "--task DocVQA --llms" in text  # the command that makes it again
-    assert "next-run" not in text  # which takes fitted laws only
-    assert "vlm-planner plan --task TASK --law RUNS.csv" in text
+    assert "These pairs of runs would tell most" in text
+    assert "vlm-planner next-run --task DocVQA " in text
     assert "given by hand" not in text
 
 

@@ -7,6 +7,7 @@ Gaussians where the noise of own runs is averaged over.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from planner.laws.hierarchy.cells import Cells
 from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.naming import cells_of, own_model, released_model
 from planner.laws.hierarchy.odds import draws
-from planner.laws.hierarchy.own_runs import Mixture, OwnRuns, predict_with
+from planner.laws.hierarchy.own_runs import Mixture, OwnRuns, noise_grid, predict_with
 from planner.laws.hierarchy.shipped import shipped_posterior
 from planner.laws.hierarchy.variances import shipped_variances
 
@@ -57,16 +58,67 @@ def error_draws(
     return draws(_mixture(law, n, t, llm, compressors, released), shipped_variances().tail, count, seed)
 
 
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Errors of candidates on the mix, and after them of cells on each of its tasks: what a run of a cell would show.
+
+    Letters: K candidates, C cells, J tasks.
+    """
+
+    mean: FloatArray
+    """(K + C J,), the tasks of a cell one after the other."""
+    covariance: FloatArray
+    """Of what is predicted of them, (K + C J, K + C J); its tails are those of held-out evidence."""
+    noise: FloatArray
+    """Variance of one number of each task, (K + C J,); of a candidate that of the mix of one number of each."""
+
+
+def outcomes(
+    law: EvidenceLaw, n: FloatArray, t: FloatArray, llm: Labels, compressors: Sequence[str], released: bool, count: int
+) -> Outcomes:
+    """What is predicted of `count` candidates and of the cells after them; arguments as `error_draws`."""
+    tasks, cells = len(law.mix), len(n) - count
+    share = np.array([one.share for one in law.mix])
+    weights = np.zeros((count + cells * tasks, tasks, len(n)))
+    weights[np.arange(count), :, np.arange(count)] = share
+    for task in range(tasks):
+        weights[count + task + tasks * np.arange(cells), task, count + np.arange(cells)] = 1.0
+    found = _mixture(law, n, t, llm, compressors, released, weights.reshape(len(weights), -1))
+    each = _noise_variance(law) * shipped_variances().noise.of_tasks(np.array(law.tasks)) ** 2
+    noise = np.concatenate([np.full(count, share**2 @ each), np.tile(each, cells)])
+    return Outcomes(found.mean, found.covariance, noise)
+
+
+def _noise_variance(law: EvidenceLaw) -> float:
+    """Of one number of a study of one's own, for a task of factor 1: what its runs say of it, or the population."""
+    noise = shipped_variances().noise
+    if law.own:
+        own = _own_runs(law)
+        known = predict_with(shipped_posterior(), own, own.cells, noise)[1]
+        return float(known.weights @ known.values**2)
+    values = noise_grid(noise)
+    weights = np.exp(-0.5 * (np.log(values / noise.median) / noise.spread) ** 2)
+    return float(weights @ values**2 / weights.sum())
+
+
 def _mixture(
-    law: EvidenceLaw, n: FloatArray, t: FloatArray, llm: Labels, compressors: Sequence[str], released: bool
+    law: EvidenceLaw,
+    n: FloatArray,
+    t: FloatArray,
+    llm: Labels,
+    compressors: Sequence[str],
+    released: bool,
+    weights: FloatArray | None = None,
 ) -> Mixture:
+    """Of points on the mix, or of other weighted sums of their errors, given all points of one task after the other."""
     for name, values in (("llm_params", n), ("visual_tokens", t)):
         if bad := [value for value in values.tolist() if not value > 0]:
             raise InputError(f"{name}: expected a number above 0, got {shown(bad[0])}")
     names, which = np.unique(llm, return_inverse=True)
     models = [released_model(name) if released else own_model(name) for name in names.tolist()]
     cells = _joined([cells_of(one.asked, models, which, n, t, compressors) for one in law.mix])
-    weights = np.kron(np.array([[one.share for one in law.mix]]), np.eye(len(n)))
+    if weights is None:
+        weights = np.kron(np.array([[one.share for one in law.mix]]), np.eye(len(n)))
     posterior = shipped_posterior()
     if not law.own:
         return Mixture(np.ones(1), (_weighted(posterior.predict(cells), weights),))

@@ -18,7 +18,7 @@ from planner.planning.deployment import several
 
 DEFAULT_BENCHMARK = "mmmu_val"
 """Where neither a benchmark nor a number of questions is named, and none stands for the law's tasks."""
-_READING = ("ocr-like (mean)", "ocr-like", "ocr", "ocrbench", "docvqa", "textvqa", "textvqa_val", "infovqa_val")
+_READING = ("ocr-like (mean)", "ocr-like", "ocr", "docvqa", "text reading (mean)", "text")
 
 
 @dataclass(frozen=True)
@@ -31,36 +31,52 @@ class Benchmark:
     split: str = ""
     """Of the data set."""
     stands_for: tuple[str, ...] = ()
-    """Tasks that a law's runs may name beside it: of a law of these alone it is the default."""
+    """Tasks that a law's runs may name beside it: of a law of these it is the default."""
+
+    @property
+    def tasks(self) -> frozenset[str]:
+        """All of its names, without regard to case, spaces and hyphens."""
+        return frozenset(map(_plain, (self.name, *self.stands_for)))
 
 
 BENCHMARKS: Registry[Benchmark] = Registry("benchmark", Benchmark)
 
 for _one in (
-    Benchmark("mmmu_val", 900, "MMMU, validation"),
+    Benchmark("mmmu_val", 900, "MMMU, validation", ("mmmu",)),
     Benchmark("mmstar", 1500, "MMStar, val"),
     Benchmark("realworldqa", 765, "RealWorldQA, test"),
     Benchmark("ocrbench", 1000, "OCRBench, test"),
-    Benchmark("scienceqa_img", 2017, "ScienceQA-IMG, test"),
-    Benchmark("mme", 2374, "MME, test"),
+    Benchmark("scienceqa_img", 2017, "ScienceQA-IMG, test", ("sqa", "scienceqa")),
+    Benchmark("mme", 2374, "MME, test", ("mme (total)",)),
     Benchmark("chartqa", 2500, "ChartQA, test"),
-    Benchmark("infovqa_val", 2801, "InfographicVQA, validation"),
+    Benchmark("infovqa_val", 2801, "InfographicVQA, validation", ("infovqa",)),
     Benchmark("ai2d", 3088, "AI2D, test"),
-    Benchmark("mmbench_en_dev", 4329, "MMBench in English, dev"),
-    Benchmark("textvqa_val", 5000, "TextVQA, validation"),
+    Benchmark("mmbench_en_dev", 4329, "MMBench in English, dev", ("mmb", "mmbench")),
+    Benchmark("textvqa_val", 5000, "TextVQA, validation", ("textvqa",)),
     Benchmark("docvqa_val", 5349, "DocVQA, validation", _READING),
     Benchmark("pope", 9000, "POPE, test"),
     Benchmark("gqa", 12578, "GQA, testdev balanced"),
-    Benchmark("vqav2_val", 214354, "VQAv2, validation"),
+    Benchmark("vqav2_val", 214354, "VQAv2, validation", ("vqav2",)),
 ):
     BENCHMARKS.register(_one)
 
 
-def default_benchmark(law: Law | None = None) -> Benchmark:
-    """What released models are evaluated on where nothing is named: the first that stands for all tasks of the law."""
-    tasks = set() if law is None else {task.lower() for task in law.tasks}
-    found = (one for one in BENCHMARKS if tasks and tasks <= {one.name, *one.stands_for})
-    return next(found, BENCHMARKS.find(DEFAULT_BENCHMARK))
+def default_benchmarks(law: Law | None = None) -> tuple[Benchmark, ...]:
+    """What released models are evaluated on where nothing is named: what stands for each task of the law, else one that
+    all laws may be asked about."""
+    tasks = () if law is None else tuple(_plain(task) for task in law.tasks)
+    first = [next((one for one in BENCHMARKS if task in one.tasks), None) for task in tasks]
+    found = tuple(dict.fromkeys(one for one in first if one is not None))
+    return found if found and None not in first else (BENCHMARKS.find(DEFAULT_BENCHMARK),)
+
+
+def questions_of(benchmarks: Iterable[Benchmark]) -> int:
+    """Of all of them."""
+    return sum(one.questions for one in benchmarks)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace(" ", "").replace("-", "")
 
 
 def find_benchmarks(names: str | Benchmark | Iterable[str | Benchmark]) -> tuple[Benchmark, ...]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.laws.beliefs import Spread
-from planner.laws.run_gains import gains
+from planner.laws.run_gains import Gains
 from planner.planning.distinct import distinct_rows
-from planner.planning.evaluating.benchmarks import default_benchmark
-from planner.planning.evaluating.result import MODEL_SD
+from planner.planning.evaluating.believed import AsPlanned, WithOffsets
+from planner.planning.evaluating.benchmarks import default_benchmarks, questions_of
+from planner.planning.next_belief import Measurable, PlanBelief
 from planner.planning.result import Plan
 from planner.planning.table import CandidateTable, ranking_keys
 from planner.planning.transfer.known import unmeasured
@@ -54,14 +54,12 @@ def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     owner, tokens = table.llm_index[rows][rows_by_cost], table.visual_tokens[rows][rows_by_cost]
     first, _ = distinct_rows(owner, tokens)
     chosen = rows_by_cost[first]
-    points = table.llm_params[rows][chosen], table.visual_tokens[rows][chosen]
-    unnamed = set(unmeasured([plan.law], released))
-    named = np.array([one.name not in unnamed for one in released.selection.checkpoints])
     model = table.llm_index[rows][chosen]
-    offset = np.where(named[model], -1, model)
-    questions = default_benchmark(plan.law).questions
-    spread = Spread(MODEL_SD, np.concatenate([offset, offset]))
-    found = gains(plan.law, points, points, spread=spread, questions=questions)
+    checkpoints = released.selection.checkpoints
+    questions = questions_of(default_benchmarks(plan.law))
+    found = _gains(plan, rows[chosen], questions)
+    unnamed = set(unmeasured([plan.law], released))
+    named = np.array([one.name not in unnamed for one in checkpoints])
     new = ~(found.measured & named[model])
     told: dict[int, First] = {}
     for i in np.argsort(-found.expected_gain / cost[chosen], kind="stable"):
@@ -74,6 +72,19 @@ def first_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     return tuple(told.values())
 
 
+def _gains(plan: Plan, chosen: NDArray[np.intp], questions: int) -> Gains:
+    """Of evaluations of some rows of the table."""
+    table, released = plan.table, plan.tried.released
+    assert released is not None
+    first, which = distinct_rows(table.llm_index, table.visual_tokens)
+    models = [released.selection.checkpoints[i] for i in table.llm_index[first]]
+    belief = PlanBelief.of(plan, Measurable.released(models, table.visual_tokens[first]))
+    if belief.has_effects:
+        return AsPlanned(belief, tuple(which[chosen].tolist()), None, questions).gains()
+    points = table.llm_params[chosen], table.visual_tokens[chosen]
+    return WithOffsets(plan.law, points, points, 0.0, np.full(2 * len(chosen), -1), None, questions).gains()
+
+
 def cheapest_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     """Those of the models that cost least, in the order of a plan that orders by cost alone: each model at the setting
     that costs least. () of a plan without its table."""
@@ -83,7 +94,7 @@ def cheapest_evaluations(plan: Plan, count: int) -> tuple[First, ...]:
     rows = np.flatnonzero(table.fits)
     rows = rows[np.lexsort(ranking_keys({name: one[rows] for name, one in table.quantities.items()}, table.cost[rows]))]
     rows = rows[np.sort(np.unique(table.llm_index[rows], return_index=True)[1])[:count]]
-    hours, questions = _gpu_hours(plan, table, rows), default_benchmark().questions
+    hours, questions = _gpu_hours(plan, table, rows), questions_of(default_benchmarks())
     return tuple(
         _first(table, table.model_index, int(row), questions, None if hours is None else float(hours[i]), None)
         for i, row in enumerate(rows)

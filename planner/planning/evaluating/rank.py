@@ -2,9 +2,9 @@
 
 A plan picks among points (model, visual tokens) that keep its limits. An evaluation of any model at any value of its
 knob, one that keeps the limits or not, moves what is believed of these points: by the law, which it is a further run
-of, and by the model's own offset from the law, which it shares with the model at other values of the knob. What that is
-expected to gain is said by `planner.laws.gain`; it is ranked for what it costs: inference on all questions of a
-benchmark, one after the other, each as long as the plan's request.
+of, and by what it shares with them beside the law: the model's own offset, its family's, its recipe's and its
+connector's, as the plan reckons with them. What that is expected to gain is ranked for what it costs: inference on all
+questions of a benchmark, one after the other, each as long as the plan's request.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
-from planner.laws.beliefs import Spread
 from planner.laws.combined import Law
-from planner.laws.run_gains import Gains, batch_of, gains
+from planner.laws.run_gains import Gains
 from planner.parts.images.base import Setting
 from planner.planning.candidate import Candidate
-from planner.planning.evaluating.benchmarks import Benchmark, default_benchmark, find_benchmarks
+from planner.planning.evaluating.believed import AsPlanned, Believed, WithOffsets
+from planner.planning.evaluating.benchmarks import Benchmark, default_benchmarks, find_benchmarks, questions_of
 from planner.planning.evaluating.lmms_eval import evaluation_command
 from planner.planning.evaluating.result import (
-    MODEL_SD,
     Asked,
     Evaluation,
     LawHead,
@@ -35,6 +34,7 @@ from planner.planning.evaluating.result import (
 )
 from planner.planning.evaluating.ways import Bill, Ways
 from planner.planning.load_plan import replan
+from planner.planning.next_belief import Measurable, PlanBelief
 from planner.planning.released import ReleasedAxes
 from planner.planning.released_record import KnobRecord
 from planner.planning.result import Plan
@@ -53,7 +53,6 @@ def rank_evaluations(
     noise_sd: float | None = None,
     per_cost: bool = True,
     together: int = 1,
-    forms: str = "all",
 ) -> NextEvaluations:
     """Rank the evaluations of a plan's released models by what they are expected to gain for what they cost.
 
@@ -62,24 +61,24 @@ def rank_evaluations(
         benchmark: what the models are evaluated on; its questions are the samples; by default what stands for the
             law's tasks ("docvqa_val" for the law ocr), else "mmmu_val".
         samples: a number of questions instead.
-        model_sd: standard deviation of a model's own offset from the law, in error; 0: all models follow the law. By
-            default `MODEL_SD`.
+        model_sd: standard deviation of a model's own offset from the law, in error, instead of what the plan knows of
+            other families, recipes and connectors; 0: all models follow the law.
         noise_sd: standard deviation of an evaluation's error; by default that of the law's fit and of the draw of the
             questions together.
         per_cost: rank by gain for the GPU-hours, or the FLOPs without hardware; else by gain alone.
-        together: also choose so many evaluations to be made at once, of different models.
-        forms: "all" to believe in every form that the law's runs allow, "own" in the law's form alone.
+        together: also choose so many evaluations to be made at once, of different models where there are several.
 
     Raises:
         InputError: a plan of what is to be trained, a law without runs, or nothing that could be evaluated.
         UnknownNameError: no such benchmark.
     """
     sets, questions = _questions(plan.law, benchmark, samples)
-    sd = MODEL_SD if model_sd is None else _not_negative(model_sd)
+    sd = None if model_sd is None else _not_negative(model_sd)
     whole_number(together, "together", 1)
     ground = Ground.of(plan)
     made, law = ground.plan, ground.plan.law
-    found = ground.gains(sd, noise_sd, forms, questions)
+    believed = ground.believed(sd, noise_sd, questions)
+    found = believed.gains()
     bill = ground.ways.bill(ground.can, questions, made.deployment.price_per_hour)
     order = ground.order(found, bill, per_cost)
     names = tuple(one.name for one in sets)
@@ -87,21 +86,11 @@ def rank_evaluations(
     chosen: tuple[int, ...] = ()
     total: float | None = None
     if together > 1:
-        _, first = np.unique(ground.owner[order], return_index=True)
-        one_each = np.sort(first)
-        cells = order[one_each]
-        positions, totals = batch_of(
-            law,
-            ground.candidates,
-            (ground.cells[0][cells], ground.cells[1][cells]),
-            min(together, len(cells)),
-            forms=forms,
-            noise_sd=noise_sd,
-            spread=ground.spread(sd, cells),
-            questions=questions,
-        )
-        chosen, total = tuple(int(one_each[i]) for i in positions), totals[-1]
-    by_law = ground.gains(0.0, noise_sd, forms, questions) if sd else found
+        models, first = np.unique(ground.owner[order], return_index=True)
+        cells = order[np.sort(first)] if len(models) > 1 else order
+        positions, totals = believed.batch(min(together, len(cells)), cells.tolist())
+        rank = {int(cell): place for place, cell in enumerate(order)}
+        chosen, total = tuple(rank[one] for one in positions), totals[-1]
     return NextEvaluations.of_plan(
         made,
         next=ranked,
@@ -109,9 +98,9 @@ def rank_evaluations(
         together_gain=total,
         pick=_picked(made.best),
         expected_regret_now=found.expected_regret_now,
-        expected_regret_by_law=by_law.expected_regret_now,
+        expected_regret_by_law=found.expected_regret_now if sd == 0 else believed.regret_by_law(),
         model_sd=sd,
-        model_sd_given=model_sd is not None,
+        interval_parts=dict(made.best.interval_parts) if sd is None else {},
         noise_sd=found.noise_sd,
         asked=Asked(
             benchmarks=names,
@@ -188,23 +177,26 @@ class Ground:
             np.array([one.name not in unnamed for one in checkpoints]),
         )
 
-    def spread(self, sd: float, cells: NDArray[np.intp] | None = None) -> Spread:
-        """Offsets of the models that the law has no runs of: of the points that could be picked, then of the cells."""
-        owner = np.concatenate([self.picks, self.owner if cells is None else self.owner[cells]])
-        known = self.named & bool(self.plan.law.llms)
-        return Spread(sd, np.where(known[owner], -1, owner))
+    def believed(self, sd: float | None, noise_sd: float | None, questions: int) -> Believed:
+        """Whoever says what evaluations gain. Raises InputError for offsets where published results know them."""
+        law = self.plan.law
+        if sd is None:
+            belief = PlanBelief.of(self.plan, self.measurable)
+            if belief.has_effects:
+                return AsPlanned(belief, tuple(self.can.tolist()), noise_sd, questions)
+        elif law.reckons_with_transfer:
+            raise InputError("model_sd: published results know how far models stand from each other; leave it out")
+        owner = np.concatenate([self.picks, self.owner])
+        known = self.named & bool(law.llms)
+        own = np.where(known[owner], -1, owner)
+        return WithOffsets(law, self.candidates, self.cells, sd or 0.0, own, noise_sd, questions)
 
-    def gains(self, sd: float, noise_sd: float | None, forms: str, questions: int) -> Gains:
-        """What an evaluation of each cell is expected to gain."""
-        return gains(
-            self.plan.law,
-            self.candidates,
-            self.cells,
-            forms=forms,
-            noise_sd=noise_sd,
-            spread=self.spread(sd),
-            questions=questions,
-        )
+    @property
+    def measurable(self) -> Measurable:
+        """Every model at every value of its knob."""
+        cells, images = self.axes.cells, self.axes.images
+        tokens = np.array([one.mean_tokens(images) for one in cells], float)
+        return Measurable.released([one.checkpoint for one in cells], tokens)
 
     def order(self, found: Gains, bill: Bill, per_cost: bool) -> NDArray[np.intp]:
         """Cells that the law has no run of, the most useful first. Raises InputError where there is none."""
@@ -228,7 +220,7 @@ class Ground:
             knob=_knob(model.turned),
             llm_params=model.llm.nominal_params,
             visual_tokens=int(self.cells[1][i]),
-            predicted_error=error,
+            predicted_error=error if self.plan.level_known else None,
             fits=bool(same.any()),
             precision=precision,
             tensor_parallel=devices,
@@ -249,8 +241,8 @@ def _questions(
         if benchmark is not None:
             raise InputError("samples: a benchmark has its own number of questions; leave out benchmark= or samples=")
         return (), whole_number(samples, "samples", 1)
-    sets = find_benchmarks(default_benchmark(law) if benchmark is None else benchmark)
-    return sets, sum(one.questions for one in sets)
+    sets = default_benchmarks(law) if benchmark is None else find_benchmarks(benchmark)
+    return sets, questions_of(sets)
 
 
 def _not_negative(model_sd: object) -> float:

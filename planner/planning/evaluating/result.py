@@ -19,15 +19,7 @@ from planner.planning.result import Plan
 if TYPE_CHECKING:
     import pandas as pd
 
-MODEL_SD = 0.015
-"""Standard deviation of a model's own offset from a law, in error, where nobody says another.
-
-That of PaliGemma 2's three models about a line in ln N, over 32 tasks with five fine-tunings each (arXiv 2412.03555,
-Table 13): 0.0122 to 0.0174 with one standard error each way (benchmarks/model_offsets.py). They share tower, data and
-recipe: models of other families may stand farther off.
-"""
 _PLAN = "_plan"
-MODEL_SD_SOURCE = "that of PaliGemma 2's models about a line in ln N"
 
 
 @dataclass(frozen=True)
@@ -45,8 +37,8 @@ class Evaluation:
     """Size of its language model, as the law takes it."""
     visual_tokens: int
     """Per image, of mixed sizes the mean."""
-    predicted_error: float
-    """The law's."""
+    predicted_error: float | None
+    """The law's; None where only differences of errors are known."""
     fits: bool
     """Whether it keeps every limit of the plan, and so could be picked."""
     precision: str
@@ -164,12 +156,14 @@ class NextEvaluations(Result):
     pick: Picked
     expected_regret_now: float
     """How much larger the pick's error is expected to be than that of the best candidate: no evaluation gains more."""
-    expected_regret_by_law: float
-    """The same if all models followed the law."""
-    model_sd: float
-    """Standard deviation of a model's own offset from the law, in error."""
-    model_sd_given: bool
-    """Whether it was given; else it is `MODEL_SD`."""
+    expected_regret_by_law: float | None
+    """The same if all models followed the law; None of published results, which know no such law."""
+    model_sd: float | None
+    """Standard deviation of a model's own offset from the law, in error, where it was given; None: models are off the
+    law by what the plan knows of other families, recipes and connectors."""
+    interval_parts: Mapping[str, float]
+    """Half-widths of the 95 % interval of the pick's error by what they are of, the law first; {} where the law is all,
+    or `model_sd` was given."""
     noise_sd: float
     """Standard deviation of a run of the law about what it measures, without the draw of an evaluation's questions."""
     asked: Asked

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from planner.base.errors import FitError, InputError
-from planner.planning.evaluating.benchmarks import default_benchmark
+from planner.planning.evaluating.benchmarks import Benchmark, default_benchmarks, questions_of
 from planner.planning.evaluating.first import First, cheapest_evaluations, first_evaluations
 from planner.planning.result import Plan
 from planner.tell import values as v
@@ -29,10 +29,7 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
         return
     told = [_evaluation(one) for one in found if one.expected_gain is not None and one.expected_gain >= _NO_DIFFERENCE]
     if told:
-        asked = default_benchmark(plan.law)
-        per = line(
-            v.count(asked.questions, "questions of an evaluation"), " questions of ", foreign(asked.name, "benchmark")
-        )
+        per = _questions(default_benchmarks(plan.law))
         yield Paragraph(line("most informative for their cost (", per, "): evaluating ", joined(told)))
     if (command := rank_command(plan)) is not None and plan.law.n_runs:
         yield Command((command,), "Rank all evaluations")
@@ -40,17 +37,20 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
 
 def _cheapest(plan: Plan) -> Iterator[Block]:
     """The evaluations that would tell how good the cheapest are, and the command that ranks all by a law."""
-    asked = default_benchmark()
     told = [_evaluation(one) for one in cheapest_evaluations(plan, COUNT)]
     if told:
-        per = line(
-            v.count(asked.questions, "questions of an evaluation"), " questions of ", foreign(asked.name, "benchmark")
-        )
+        per = _questions(default_benchmarks())
         yield Paragraph(
             line("which of them is good enough, no cost tells; evaluate the cheapest first (", per, "): ", joined(told))
         )
     if (command := rank_command(plan)) is not None:
         yield Command((command,), "Rank all evaluations by what a law expects of them")
+
+
+def _questions(asked: Sequence[Benchmark]) -> Line:
+    """ "900 questions of mmmu_val"."""
+    names = joined([foreign(one.name, "benchmark") for one in asked], " and ")
+    return line(v.count(questions_of(asked), "questions of an evaluation"), " questions of ", names)
 
 
 def _evaluation(one: First) -> Line:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from planner.base.errors import FitError, InputError
+from planner.base.errors import FitError, InputError, NothingFitsError
 from planner.laws.combined import Law, single_laws
-from planner.laws.design import NextRuns, next_runs
+from planner.laws.design import NextRuns
 from planner.laws.fitted import FittedLaw
 from planner.planning.result import Plan
+from planner.planning.training_runs import rank_training_runs
 from planner.planning.transfer.known import not_known
 from planner.tell import values as v
 from planner.tell.asked import rank_command
@@ -26,6 +27,7 @@ from planner.tell.document import (
     joined,
     line,
 )
+from planner.tell.next_run import beside_cells, beside_columns
 from planner.tell.plan.evaluate import evaluate_next
 from planner.tell.plan.sentences import named
 from planner.tell.published import own_runs_line, rests_on_published
@@ -86,7 +88,7 @@ def _evaluations(plan: Plan) -> Iterator[Line]:
     if plan.by_cost:
         return
     if rests_on_published(plan.law):
-        yield own_runs_line()
+        yield own_runs_line(plan)
     if plan.runners_up:
         others = joined([named(one) for one in plan.runners_up], ", ")
         yield line("Evaluate the next best likewise, which may well be better: ", others, ".")
@@ -104,7 +106,7 @@ def _runs(plan: Plan) -> list[Block]:
     """The runs that could better the pick most, by the knowledge gradient."""
     found = _ranked(plan)
     if found is None and rests_on_published(plan.law):
-        return [Paragraph(own_runs_line())]
+        return [Paragraph(own_runs_line(plan))]
     if found is None:
         text = line(
             "Which run would better the pick most is not known: the law has no runs of its own, or constraints."
@@ -123,14 +125,14 @@ def _runs(plan: Plan) -> list[Block]:
         changes = v.share(run.probability_pick_changes, 1.0, "probability that the run changes the pick")
         cost = v.flops(run.cost, "training FLOPs of a sample")
         size = v.params(run.llm_params, "size of a run")
-        rows.append(
-            ((size,), (v.tokens(run.visual_tokens, "visual tokens of a run"),), (gain,), (changes,), (cost,), seen)
-        )
-    columns = ("size", "visual tokens", "expected gain in error", "pick changes", "training, one sample", "")
+        tokens = v.tokens(run.visual_tokens, "visual tokens of a run")
+        rows.append(((size,), (tokens,), *beside_cells([run]), (gain,), (changes,), (cost,), seen))
+    other = beside_columns(useful)
+    columns = ("size", "visual tokens", *other, "expected gain in error", "pick changes", "training, one sample", "")
     regret = v.significant(found.expected_regret_now, "expected regret of the pick", "error")
     text = line(
         "The pick is expected to be ", regret, " worse than the best candidate, which the runs so far do not tell. "
-        "These runs would tell most:"
+        "These ", "pairs of " if other else "", "runs would tell most:"
     )  # fmt: skip
     blocks: list[Block] = [
         Paragraph(text),
@@ -144,11 +146,12 @@ def _runs(plan: Plan) -> list[Block]:
 
 def _ranked(plan: Plan) -> NextRuns | None:
     """All sizes that are known or tried with all visual tokens that are; None where the law cannot say."""
-    law, best, (sizes, counts) = plan.law, plan.best, plan.tried.fitting_points
-    singles = single_laws(law)
+    best, (sizes, counts) = plan.best, plan.tried.fitting_points
+    singles = single_laws(plan.law)
     measured_n = {size for one in singles for size in one.llm_params_levels}
     measured_t = {number for one in singles for number in one.visual_tokens_levels}
-    n = sorted({*measured_n, *sizes.tolist(), best.llm.nominal_params})
+    own = {float(best.llm.nominal_params)}
+    n = sorted({*measured_n, *sizes.tolist(), *own} if plan.level_known else {float(sizes.min()), *own})
     t = sorted({*measured_t, *counts.tolist(), best.visual_tokens})
     if not len(sizes) or len(n) * len(t) > _CELLS_MAX:
         return None
@@ -156,7 +159,6 @@ def _ranked(plan: Plan) -> NextRuns | None:
     cells = (grid[0].ravel(), grid[1].ravel())
     text = plan.workload.query_tokens + plan.workload.generated_tokens
     try:
-        costs = 6 * cells[0] * (cells[1] + text)
-        return next_runs(law, (sizes, counts), cells, costs, llm=plan.tried.fitting_llms(law))
-    except (FitError, InputError):
+        return rank_training_runs(plan, cells, 6 * cells[0] * (cells[1] + text))[0]
+    except (FitError, InputError, NothingFitsError):
         return None
