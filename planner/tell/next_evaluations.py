@@ -123,8 +123,8 @@ def _as_planned(found: NextEvaluations) -> Line:
         )
         for axis, half in found.interval_parts.items()
     ]
-    return line("other models lie off the law as published grids say; half-width of the pick's 95 % interval, in "
-                "points: ", joined(parts, ", "))  # fmt: skip
+    return line("other models lie off the law as published grids say; half-width of the pick's ", v.interval_title(),
+                ", in points: ", joined(parts, ", "))  # fmt: skip
 
 
 def _evaluation(found: NextEvaluations) -> Line:

@@ -83,7 +83,7 @@ def as_before(command: Sequence[str]) -> Sequence[str]:
     candidates that are as the law was measured, as others widen interval and odds now."""
     averages = any("law-average" in word or "law-mix" in word for word in command)
     alone = command[0] in ("plan", "next-run") and "--form" not in command and not averages
-    measured = ["--as-measured", "compressor,family"] if command[0] == "plan" else []
+    measured = ["--as-measured", "compressor,family"] if command[0] in ("plan", "next-run") else []
     return [*command, *(["--form", "additive"] if alone else []), *measured]
 
 

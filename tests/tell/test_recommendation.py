@@ -222,9 +222,12 @@ def test_a_verdict_of_another_plan_file_is_noticed() -> None:
 def test_runs_to_make_next_are_those_of_next_run() -> None:
     text = said("contested")
     assert "Runs to make next" in text
-    assert "| 14B | 1 |" in text
+    first = planner.next_run(form="additive", budget="4 TFLOPs", visual_tokens=[1, 4, 36], **REQUEST).best
+    assert f"| {first.llm_params / 1e9:g}B | {first.visual_tokens:g} | {first.expected_gain:.4g} |" in text
     assert "vlm-planner next-run reasoning --form additive" in text
-    assert "No further training run is expected to change the pick" in said("flops")
+    measured = planner.plan(budget="2 TFLOPs", compressor="tokenpacker", **REQUEST)
+    assert "No further training run is expected to change the pick" in as_text(tell(measured, None), ".md")
+    assert "These runs would tell most" in said("flops")  # of a compressor that its law was not measured with
     assert "is not known: the law has no runs of its own" in said("given")
 
 
