@@ -51,9 +51,7 @@ SHOWN = {
     "joint": "JointFit(log-linear, 4 groups by llm share c0, c1; 28 runs, converged)",
     "holdout": "HoldOut(log-linear, 28 runs, 14 folds, 0 skipped)",
     "next run": "NextMeasurement(14B with 4 visual tokens, expected gain 0.000753)",
-    "next evaluations": (
-        "NextEvaluations(Qwen3-VL-2B-Instruct with 768 visual tokens, expected gain 0.000299)"
-    ),
+    "next evaluations": ("NextEvaluations(Qwen3-VL-2B-Instruct with 768 visual tokens, expected gain 0.000299)"),
     "optimum": "ContinuousOptimum(8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %)",
 }
 

@@ -117,7 +117,8 @@ class TailedBeliefs:
         pick = int(np.argmin(self.errors[:count]))
         rivals = np.arange(count)
         if count > _FEW:
-            rivals = np.unique([pick, *self._after(seen[::_COARSE], moves, rivals).argmin(axis=1).tolist()])
+            least_at = self._after(seen[::_COARSE], moves, rivals).argmin(axis=1)
+            rivals = np.array(sorted({pick, *least_at.tolist()}))  # np.unique loads masked arrays
         after = self._after(seen, moves, rivals)
         same, least = after[:, int(np.searchsorted(rivals, pick))], after.min(axis=1)
         changes = odds @ (least < same - _ROUNDING)
