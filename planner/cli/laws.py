@@ -22,6 +22,7 @@ from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.intervals import identifiable
 from planner.laws.joint import JointFit, fit_joint
 from planner.laws.lack_of_fit import lack_of_fit
+from planner.laws.shipped import as_law
 from planner.laws.weighting import ABSOLUTE, RELATIVE
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a law: whether to trust it, then its numbers."""
-    _show_law(planner.load_law(law, form), as_json, intervals)
+    _show_law(as_law(law, form), as_json, intervals)
 
 
 def _show_law(law: Law, as_json: bool, with_intervals: bool) -> None:

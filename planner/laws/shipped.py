@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -18,6 +19,8 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import DEFAULT_FORM, get_form
 from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
 from planner.laws.hierarchy.tasks import find_task, task_named, task_names
+from planner.laws.lack_of_fit import lack_of_fit
+from planner.laws.runs_belief import can_be_believed
 
 DEFAULT_LAW = "reasoning"
 
@@ -38,13 +41,45 @@ def load_law(name: str | os.PathLike[str], form: str | None = None) -> Law:
     Args:
         name: name or path; a path holds a separator or ends in .json.
         form: which form of a shipped law; the additive one by default, or the only one there is. "auto" averages all
-            forms by their evidence, for a law file too.
+            forms by their evidence, for a law file too. Where no form is named and the additive one lacks fit, the
+            law's `remarks` say so.
 
     Raises:
         UnknownNameError: no shipped law is called so, or no form.
         LawFileError: a file that is no law.
         InputError: the law has no such form.
     """
+    law = _found(name, form)
+    shipped = isinstance(law, FittedLaw) and (law.name, law.form) in _files() and law is _load(law.name, law.form)
+    return _by_default(law.name, law.form) if form is None and shipped else law
+
+
+@cache
+def _by_default(name: str, form: str) -> FittedLaw:
+    """A shipped law whose form nobody named, with a remark where its runs reject that form."""
+    law = _load(name, form)
+    found = [one for tested in lack_of_fit(law) for one in tested.found]
+    if not found or not can_be_believed(law):
+        return law
+    remark = (
+        f"no form was named, and this is the {form} one, for which {found[0]}; plans rest on the average of all forms, "
+        f"load_law({name!r}, form={AUTO!r})"
+    )
+    return replace(law, remarks=(*law.remarks, remark))
+
+
+def _without_remark(law: Law) -> Law:
+    """A law, without the remark of `_by_default`: plans say themselves on which forms they rest."""
+    if not isinstance(law, FittedLaw) or (law.name, law.form) not in _files():
+        return law
+    remarked, plain = _by_default(law.name, law.form), _load(law.name, law.form)
+    if law is remarked:
+        return plain
+    return replace(law, remarks=plain.remarks) if law.remarks == remarked.remarks != plain.remarks else law
+
+
+def _found(name: str | os.PathLike[str], form: str | None) -> Law:
+    """As `load_law`, without its remark."""
     if form is not None and form != AUTO:
         get_form(form)
     if not isinstance(name, str | os.PathLike):
@@ -98,7 +133,7 @@ def load_mix(text: str, form: str | None = None) -> Law:
         if task := _task_meant(name):
             tasks[task] = number
         else:
-            shares[name] = (load_law(name.removeprefix(_LAW), form), number)
+            shares[name] = (_found(name.removeprefix(_LAW), form), number)
     if not shares and not tasks:
         raise InputError(_MIX_EXPECTED.format(shown(text)))
     if not tasks:
@@ -135,10 +170,11 @@ def as_law(law: Law | str | os.PathLike[str] | None, form: str | None = None) ->
     if isinstance(law, FittedLaw | CombinedLaw | EvidenceLaw):
         if form == AUTO and isinstance(law, FittedLaw):
             return averaged(law)
+        law = _without_remark(law)
         if form is not None and not _has_form(law, form):
             raise InputError(f"the law has the {law.form} form, {form} was asked for; leave out form=")
         return law
-    return load_law(DEFAULT_LAW if law is None else law, form)
+    return _found(DEFAULT_LAW if law is None else law, form)
 
 
 def _has_form(law: Law, form: str) -> bool:

@@ -105,3 +105,28 @@ def test_every_row_of_the_shipped_runs_names_its_source() -> None:
         runs = planner.read_runs(Path(str(entry)))
         assert runs.source is not None
         assert all("arXiv 2411.03312" in source for source in runs.source)
+
+
+def test_a_form_that_nobody_named_and_the_runs_reject_says_so() -> None:
+    law = planner.load_law("ocr")
+    assert isinstance(law, FittedLaw)
+    assert law.form == "additive"
+    assert law.remarks[-1].startswith("no form was named, and this is the additive one, for which the residuals are ")
+    assert law.remarks[-1].endswith("plans rest on the average of all forms, load_law('ocr', form='auto')")
+    assert planner.load_law("ocr") is law
+    named = planner.load_law("ocr", "additive")
+    assert isinstance(named, FittedLaw)
+    assert named.remarks == law.remarks[:-1]
+    assert named.params == law.params
+
+
+@pytest.mark.parametrize("name", ["reasoning", "paper", "quecc", "tokenpacker"])
+def test_a_form_that_nobody_rejects_stays_as_it_is(name: str) -> None:
+    law = planner.load_law(name)
+    assert law is planner.load_law(name, law.form)
+
+
+def test_a_plan_by_that_law_rests_on_the_average_of_the_shipped_one() -> None:
+    made, named = (planner.plan(law, budget="2TFLOPs", query_tokens=50, generated_tokens=32) for law in
+                   (planner.load_law("ocr"), "ocr"))  # fmt: skip
+    assert made.to_dict() == named.to_dict()
