@@ -23,7 +23,7 @@ from planner.laws.intervals import identifiable
 from planner.laws.joint import JointFit, fit_joint
 from planner.laws.lack_of_fit import lack_of_fit
 from planner.laws.shipped import as_law
-from planner.laws.weighting import ABSOLUTE, RELATIVE
+from planner.laws.weighting import RELATIVE
 
 if TYPE_CHECKING:
     import lmfit
@@ -74,17 +74,12 @@ def fit(
     table = options.one_task(table, by)
     if form == AUTO and (fix or tie or by or loss != "least-squares"):
         raise InputError("--form auto takes least squares of all forms: leave out --fix, --tie, --by and --loss")
-    if error_se == ABSOLUTE and (form == AUTO or by):
-        raise InputError(
-            f"--error-se absolute: {'--form auto' if form == AUTO else '--by'} estimates the noise from all residuals; "
-            "leave out one of them"
-        )
     if borrow_n is not None and (form == AUTO or by is not None):
         raise InputError("--borrow-n lends N to one form of one law: leave out --form auto and --by")
     params = _parameters(form, fix or [], tie or [])
     law: Law
     if form == AUTO:
-        law = fit_average(table, weights=weights, name=name or Path(runs[0]).stem)
+        law = fit_average(table, weights=weights, error_se=error_se, name=name or Path(runs[0]).stem)
     elif by is None:
         lender = None if borrow_n is None else _lender(borrow_n, form)
         called = name or Path(runs[0]).stem
@@ -95,7 +90,7 @@ def fit(
         parts = [part.strip() for part in shared.split(",") if part.strip()]
         if params is not None or loss != LOSSES[0]:
             raise InputError("--by takes least squares without further constraints: leave out --fix, --tie and --loss")
-        joint = fit_joint(table, form, by=by, shared=parts, weights=weights, name=name)
+        joint = fit_joint(table, form, by=by, shared=parts, weights=weights, error_se=error_se, name=name)
         if group is None:
             _show_joint(joint, as_json, intervals)
             return

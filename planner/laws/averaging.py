@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.base.errors import InputError
@@ -12,6 +13,7 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form, opinion_of
 from planner.laws.memo import remembered
 from planner.laws.runs_belief import belief_of, can_be_believed
+from planner.laws.weighting import RELATIVE, stated_sd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,22 +23,29 @@ if TYPE_CHECKING:
 _NEGLIGIBLE = 1e-3  # a share below this moves no digit that anyone reads
 
 
-def fit_average(runs: Runs | pd.DataFrame | str, *, weights: str = "auto", name: str = "") -> CombinedLaw:
+def fit_average(
+    runs: Runs | pd.DataFrame | str, *, weights: str = "auto", error_se: str = RELATIVE, name: str = ""
+) -> CombinedLaw:
     """All forms fitted to the same runs, averaged by how likely each is; on the command line `fit --form auto`.
 
     Args:
         runs: as `read_runs` takes them.
         weights: as for `fit`.
+        error_se: "relative" or "absolute", as for `fit`: absolute ones are the noise of the belief over all forms, and
+            what lies farther off is misfit.
         name: what the law is to be called.
 
     Raises:
         RunsError: the table is bad.
         FitError: the runs do not allow a fit of any form.
+        InputError: absolute standard errors that the fit does not weigh by.
     """
     from planner.runs import read_runs  # a plan reads none
 
-    laws = [row.law for row in compare(read_runs(runs), weights=weights, name=name) if not row.face]
-    return _average(laws, name)
+    table = read_runs(runs)
+    laws = [row.law for row in compare(table, weights=weights, name=name) if not row.face]
+    stated_sd(table, laws[0].weighting, error_se, laws[0].loss)
+    return _average([replace(law, error_se=error_se) for law in laws], name)
 
 
 @remembered

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from planner.base.errors import FitError, InputError
-from planner.laws.belief import Belief, Measured, MixedBelief, Points, believe
+from planner.laws.belief import KNOWN_RUNS, Belief, Measured, MixedBelief, NoisePrior, Points, believe
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import Form, get_form, opinions
 from planner.laws.known import known
 from planner.laws.memo import remembered
+from planner.laws.weighting import ABSOLUTE
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +32,8 @@ def can_be_believed(law: object) -> TypeGuard[FittedLaw]:
 def belief_of(law: FittedLaw) -> Belief | MixedBelief:
     """What the runs of a law support, over every registered form; one without visual tokens only where a form takes it.
 
+    Absolute standard errors are the noise of its runs; else the runs tell it.
+
     Raises:
         InputError: a law that was given or has constraints.
         FitError: runs of one size or one token count.
@@ -39,8 +42,10 @@ def belief_of(law: FittedLaw) -> Belief | MixedBelief:
         raise InputError("a belief over all forms needs a law that was fitted freely to runs of its own")
     data = law.data
     forms = opinions()
-    if not data.t.all():
-        return _without_tokens_too(data, forms)
+    stated = law.stated_sd if law.error_se == ABSOLUTE else None
+    noise = None if stated is None else NoisePrior(stated, KNOWN_RUNS)
+    if noise is not None or not data.t.all():
+        return _without_tokens_too(data, forms, noise)
     measured = _measured(data)
     names = " ".join(form.name for form in forms)
     return believe(measured, forms, lambda work_out: known(law, f"belief {names}", work_out))
@@ -50,15 +55,17 @@ def _measured(data: FitData) -> Measured:
     return Measured(data.n, data.t, data.llm_labels(), data.y, data.weights)
 
 
-def _without_tokens_too(data: FitData, forms: Sequence[Form]) -> Belief | MixedBelief:
-    """The belief of runs of which some have no visual tokens."""
-    common = believe(_measured(data.with_tokens), forms)
+def _without_tokens_too(data: FitData, forms: Sequence[Form], noise: NoisePrior | None) -> Belief | MixedBelief:
+    """The belief of runs of which some may have no visual tokens."""
+    common = believe(_measured(data.with_tokens), forms, noise=noise)
+    if data.t.all():
+        return common
     able = [form for form in forms if form.finite_without_tokens]
     shares = common.shares()
     share = sum(shares.get(form.name, 0.0) for form in able)
     if not share:
         return common
-    whole = believe(_measured(data), able)
+    whole = believe(_measured(data), able, noise=noise)
     if share > 1 - _NEGLIGIBLE:
         return MixedBelief((whole,), (1.0,))
     return MixedBelief((common.without([form.name for form in able]), whole), (1 - share, share))

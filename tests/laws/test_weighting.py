@@ -10,7 +10,9 @@ from scipy import stats
 import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.laws.fitted import FittedLaw
+from planner.laws.joint import joint_parameters
 from planner.laws.posterior import posterior
+from planner.laws.runs_belief import belief_of
 from planner.laws.student import normal_quantile
 
 SIZES, TOKENS = (0.5, 1.8, 4.0, 7.0, 14.0), (1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0)
@@ -91,3 +93,66 @@ def test_absolute_standard_errors_need_standard_errors() -> None:
 
 def test_the_quantile_is_that_of_the_normal() -> None:
     assert normal_quantile(0.95) == pytest.approx(stats.norm.ppf(0.975), rel=1e-12)
+
+
+def grouped() -> pd.DataFrame:
+    """Two tasks of one slope in ln N, one stated three times as noisy as the other."""
+    first, second = table(0.003, "log-linear").assign(task="a"), table(0.009, "log-linear", seed=7).assign(task="b")
+    second["error"] = 0.1 + second["error"] - 0.004 * np.log(second["visual_tokens"])
+    return pd.concat([first, second], ignore_index=True)
+
+
+def test_absolute_intervals_of_a_joint_fit_are_those_of_the_normal_equations() -> None:
+    data = grouped()
+    joint = planner.fit_joint(data, "log-linear", by="task", shared="c1", error_se="absolute")
+    own = [(data["task"] == task).to_numpy(float) for task in "ab"]
+    ln_t = np.log(data["visual_tokens"].to_numpy())
+    x = np.column_stack([*own, *(-one * ln_t for one in own), -np.log(data["llm_params"] / 1e9)])
+    x, y = (
+        one / data["error_se"].to_numpy().reshape(-1, *[1] * (one.ndim - 1)) for one in (x, data["error"].to_numpy())
+    )
+    covariance = np.linalg.inv(x.T @ x)
+    found, se = covariance @ x.T @ y, np.sqrt(np.diag(covariance))
+    for g, task in enumerate("ab"):
+        law = joint[task]
+        assert (law.error_se, law.weighting) == ("absolute", "error_se")
+        intervals = joint_parameters(law)
+        for name, i in (("c0", g), ("c2", 2 + g), ("c1", 4)):
+            assert law.params[name] == pytest.approx(found[i], rel=1e-7)
+            assert intervals[name].low == pytest.approx(found[i] - 1.959964 * se[i], abs=1e-3 * se[i])
+            assert intervals[name].high == pytest.approx(found[i] + 1.959964 * se[i], abs=1e-3 * se[i])
+        one = planner.fit(data[data["task"] == task], "log-linear", error_se="absolute")
+        assert law.stated_sd == pytest.approx(one.stated_sd, rel=1e-12)
+    again = FittedLaw.from_dict(joint["a"].to_dict())
+    assert joint_parameters(again)["c1"].low == joint_parameters(joint["a"])["c1"].low
+    relative = planner.fit_joint(data, "log-linear", by="task", shared="c1")
+    assert relative["a"].error_se == "relative" and relative["a"].stated_sd is None
+    assert relative["a"].params == joint["a"].params
+    assert joint_parameters(relative["a"])["c1"].high != joint_parameters(joint["a"])["c1"].high
+
+
+def test_an_average_takes_absolute_standard_errors_as_its_noise() -> None:
+    for stated in (0.002, 0.02):
+        data = table(stated)
+        average = planner.fit_average(data, error_se="absolute")
+        assert {member.error_se for member in average.members if isinstance(member, FittedLaw)} == {"absolute"}
+        law = average.runs_of
+        assert belief_of(law).noise_sd() == pytest.approx(law.stated_sd, rel=1e-3)
+    told = belief_of(planner.fit_average(table(0.02)).runs_of).noise_sd()
+    assert told < 0.01  # relative ones leave it to the residuals, which scatter by .002 and more
+    one = planner.fit(table(0.002), error_se="absolute")
+    assert belief_of(planner.fit_average(table(0.002), error_se="absolute").runs_of).noise_sd() == pytest.approx(
+        belief_of(one).noise_sd(), rel=1e-9
+    )
+
+
+def test_joint_fits_and_averages_refuse_absolute_ones_that_are_not_there() -> None:
+    bare = grouped().drop(columns="error_se")
+    for refused in (
+        lambda: planner.fit_joint(bare, "log-linear", by="task", shared="c1", error_se="absolute"),
+        lambda: planner.fit_average(bare[bare["task"] == "a"], error_se="absolute"),
+    ):
+        with pytest.raises(InputError, match="error_se='absolute': the runs are weighted by 'equal'"):
+            refused()
+    with pytest.raises(UnknownNameError, match="meaning of error_se"):
+        planner.fit_average(table(0.02), error_se="total")

@@ -18,5 +18,7 @@ Modules, in the order of their imports:
 from planner.laws.belief.belief import Belief as Belief
 from planner.laws.belief.belief import Measured as Measured
 from planner.laws.belief.belief import Points as Points
+from planner.laws.belief.believe import KNOWN_RUNS as KNOWN_RUNS
+from planner.laws.belief.believe import NoisePrior as NoisePrior
 from planner.laws.belief.believe import believe as believe
 from planner.laws.belief.mixed import MixedBelief as MixedBelief

@@ -33,6 +33,9 @@ PRIOR_RUNS = 1.0
 PRIOR_NOISE = 0.005
 """s0: the noise of a run before any is seen: means of several tasks have about this much."""
 
+KNOWN_RUNS = 1e6
+"""The prior of a noise that standard errors state as it stands counts like so many: no runs move it."""
+
 _KEPT = 1 - 1e-5  # of the probability: combinations beyond it move no digit
 _FLOOR = 1e-4  # the noise is taken to be at least this share of the spread of the errors
 
@@ -41,13 +44,28 @@ Weighing = Callable[[Callable[[], Mapping[str, FloatArray]]], Mapping[str, Float
 """Whoever may have the weights of all combinations at hand: takes what works them out."""
 
 
-def believe(measured: Measured, forms: Iterable[Form], weighing: Weighing = lambda work_out: work_out()) -> Belief:
+@dataclass(frozen=True)
+class NoisePrior:
+    """What is known of the noise of a run of mean weight before any is seen."""
+
+    sd: float = PRIOR_NOISE
+    runs: float = PRIOR_RUNS
+    """How many runs it counts like: nu0."""
+
+
+def believe(
+    measured: Measured,
+    forms: Iterable[Form],
+    weighing: Weighing = lambda work_out: work_out(),
+    noise: NoisePrior | None = None,
+) -> Belief:
     """The belief that runs support.
 
     Args:
         measured: the runs, at two LLM sizes and two visual token counts or more.
         forms: that take part.
-        weighing: asked for the weights, which depend on the runs and the forms alone.
+        weighing: asked for the weights, which depend on the runs, the forms and the noise alone.
+        noise: what is known of it beforehand; None: next to nothing.
 
     Raises:
         FitError: one level of either says nothing of others.
@@ -58,7 +76,8 @@ def believe(measured: Measured, forms: Iterable[Form], weighing: Weighing = lamb
     means = means_of(forms, measured.n, measured.t)
     table, log_odds = sizes()
     blocks = covariances(*measured.where, measured.where)
-    found = weighing(lambda: _weigh(measured, means, _Sized.of(measured, blocks, table), log_odds))
+    prior = noise or NoisePrior()
+    found = weighing(lambda: _weigh(measured, means, _Sized.of(measured, blocks, table), log_odds, prior))
     mean, sized = np.divmod(found["combination"].astype(np.intp), len(table))
     (used_means, which_mean), (used, which_sizes) = (np.unique(one, return_inverse=True) for one in (mean, sized))
     few = _Sized.of(measured, blocks, table[used])
@@ -71,7 +90,7 @@ def believe(measured: Measured, forms: Iterable[Form], weighing: Weighing = lamb
         precision=few.precision,
         ones=few.ones,
     )
-    return Belief(measured, means.only(used_means), float(found["tau"][0]), PRIOR_RUNS + len(measured) - 1, components)
+    return Belief(measured, means.only(used_means), float(found["tau"][0]), prior.runs + len(measured) - 1, components)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +115,9 @@ class _Sized:
         return cls(q, ones / total[:, None], np.linalg.slogdet(k)[1] + np.log(total))
 
 
-def _weigh(measured: Measured, means: Means, by_size: _Sized, log_odds: FloatArray) -> dict[str, FloatArray]:
+def _weigh(
+    measured: Measured, means: Means, by_size: _Sized, log_odds: FloatArray, noise: NoisePrior
+) -> dict[str, FloatArray]:
     """Combinations that the runs leave possible, as mean * H + combination of sizes, their weights and scales, and tau.
 
     Args:
@@ -104,6 +125,7 @@ def _weigh(measured: Measured, means: Means, by_size: _Sized, log_odds: FloatArr
         means: of M means.
         by_size: of each of H combinations of sizes.
         log_odds: prior ones of each combination of sizes, (H,).
+        noise: its prior.
     """
     q = by_size.precision
     y = measured.y - measured.y.mean()
@@ -112,7 +134,7 @@ def _weigh(measured: Measured, means: Means, by_size: _Sized, log_odds: FloatArr
     products = sides.T @ (q @ sides)
     scale = np.empty((len(means.members), len(q)))
     log_evidence = np.empty_like(scale)
-    degrees = PRIOR_RUNS + len(y) - 1
+    degrees = noise.runs + len(y) - 1
     for size in sorted({len(which) for which in means.members}):
         rows = np.array([i for i, which in enumerate(means.members) if len(which) == size])
         which = np.array([means.members[i] for i in rows])
@@ -120,7 +142,7 @@ def _weigh(measured: Measured, means: Means, by_size: _Sized, log_odds: FloatArr
         right = tau * products[:, which, -1]
         solved = np.linalg.solve(a, right[..., None])[..., 0]
         quadratic = products[:, None, -1, -1] - np.einsum("hmi,hmi->hm", right, solved)
-        s = PRIOR_RUNS * PRIOR_NOISE**2 + np.maximum(quadratic, 0.0)
+        s = noise.runs * noise.sd**2 + np.maximum(quadratic, 0.0)
         scale[rows] = s.T
         log_evidence[rows] = -0.5 * (np.linalg.slogdet(a)[1] + degrees * np.log(s)).T
     log_evidence += log_odds - 0.5 * by_size.log_determinant + np.log(means.prior_shares())[:, None]

@@ -15,13 +15,14 @@ from planner.base.errors import FitError, UnknownNameError
 from planner.base.result import Result
 from planner.laws.compare import aicc
 from planner.laws.fit import fit
-from planner.laws.fitted import AT_A_BOUND, CONVERGED, NOT_IDENTIFIED, FitData, FittedLaw
+from planner.laws.fitted import AT_A_BOUND, CONVERGED, LOSSES, NOT_IDENTIFIED, FitData, FittedLaw
 from planner.laws.forms import DEFAULT_FORM, Form, get_form
 from planner.laws.joint.exact import Exact
 from planner.laws.joint.general import General
 from planner.laws.joint.groups import Group, check_levels, data_of, groups_of
 from planner.laws.joint.laws import laws_of
 from planner.laws.joint.problem import Problem, S, Whole
+from planner.laws.weighting import ABSOLUTE, RELATIVE, stated_sd
 from planner.laws.zero_tokens import usable
 from planner.runs import Runs, read_runs
 
@@ -94,6 +95,7 @@ def fit_joint(
     by: str,
     shared: Iterable[str] = (),
     weights: str = "auto",
+    error_se: str = RELATIVE,
     n_unit_params: float = 1e9,
     name: str = "",
     vision: str = "",
@@ -108,6 +110,7 @@ def fit_joint(
         by: one of `COLUMNS`.
         shared: names of parameters.
         weights: as for `fit`.
+        error_se: as for `fit`; absolute ones are the noise of all groups together.
         n_unit_params: unit of N in the fitted parameters.
         name: begins the name of every law; a law is called by its group alone without it.
         vision: the vision tower of the runs, where known.
@@ -116,6 +119,7 @@ def fit_joint(
         UnknownNameError: no such column, form, weighting or parameter.
         FitError: a group that cannot tell one of its own parameters, or whose cells have unlike tasks.
         RunsError: the table is bad.
+        InputError: absolute standard errors that the fit does not weigh by.
     """
     shape, table = get_form(form), read_runs(runs)
     if not shape.of_n:
@@ -130,10 +134,19 @@ def fit_joint(
     title = {group.name: f"{name}.{group.name}" if name else group.name for group in groups}
 
     def alone(group: Group) -> FittedLaw:
-        law = fit(group.runs, form, weights=weights, n_unit_params=n_unit_params, name=title[group.name], vision=vision)
+        law = fit(
+            group.runs,
+            form,
+            weights=weights,
+            error_se=error_se,
+            n_unit_params=n_unit_params,
+            name=title[group.name],
+            vision=vision,
+        )
         return replace(law, tasks=group.tasks, remarks=group.remarks + law.remarks)
 
     data, weighting = data_of(groups, weights, n_unit_params)
+    stated = _stated_sd(groups, weighting, error_se)
     n_runs = len({cell for group in groups for cell in group.cells})  # an uncompressed run may end several series
     if len(groups) == 1 or not names:
         laws, count = {group.name: alone(group) for group in groups}, len(groups) * len(shape.param_names)
@@ -152,11 +165,12 @@ def fit_joint(
         facts = {
             "n_unit_params": float(n_unit_params),
             "weighting": weighting,
+            "error_se": error_se,
             "predicts": table.kind,
             "vision": vision,
             "runs_sha256": hashlib.sha256("".join(f"{g.name} {g.runs.sha256()} " for g in groups).encode()).hexdigest(),
         }
-        laws, rss = _together(problem, hints, groups, title, by, names, n_runs, facts)
+        laws, rss = _together(problem, hints, groups, title, by, names, n_runs, facts, stated)
         score, separate_score = aicc(rss, n_runs, count), math.inf
         if len(separate) == len(groups):
             separate_score = aicc(_weighted_rss(separate, groups, data), n_runs, len(groups) * len(shape.param_names))
@@ -190,11 +204,25 @@ def _together(
     shared: tuple[str, ...],
     n_runs: int,
     facts: Mapping[str, Any],
+    stated_sd: float | None,
 ) -> tuple[dict[str, FittedLaw], float]:
     """The laws of all groups, and the weighted sum of squares."""
     best = problem.solve(hints)
-    whole = Whole.of(problem, best, by, shared, n_runs)
-    return laws_of(problem, best, groups, title, whole, facts), best.rss
+    whole = Whole.of(problem, best, by, shared, n_runs, stated_sd)
+    return laws_of(problem, best, groups, title, whole, facts, stated_sd), best.rss
+
+
+def _stated_sd(groups: Sequence[Group], weighting: str, error_se: str) -> float | None:
+    """Standard error of a run of mean weight among those of all groups, where it counts as it stands.
+
+    Raises:
+        UnknownNameError, InputError: as `stated_sd`.
+    """
+    means = [(stated_sd(group.runs, weighting, error_se, LOSSES[0]), len(group.runs)) for group in groups]
+    if error_se != ABSOLUTE:
+        return None
+    precision = math.fsum(count / sd**2 for sd, count in means if sd is not None)
+    return math.sqrt(sum(count for _, count in means) / precision)
 
 
 def _separate(groups: Sequence[Group], alone: Callable[[Group], FittedLaw]) -> dict[str, FittedLaw]:

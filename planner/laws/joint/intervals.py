@@ -16,8 +16,7 @@ from planner.base.errors import FitError, InputError, LawFileError
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import KINDS, LEVEL, Interval
-from planner.laws.joint.profile import LEVELS
-from planner.laws.student import two_sided_quantile
+from planner.laws.joint.profile import LEVELS, quantile_of
 
 FloatArray = NDArray[np.float64]
 
@@ -47,7 +46,7 @@ def joint_interval(
     low, high = _extremes(law, level, lambda at: at(llm_params, visual_tokens), centre)
     if kind == "mean":
         return low, high
-    noise = two_sided_quantile(level, law.joint["dof"]) ** 2 * law.joint["noise_variance"]
+    noise = quantile_of(level, law.joint["dof"], law.error_se) ** 2 * law.joint["noise_variance"]
     return centre - np.sqrt((centre - low) ** 2 + noise), centre + np.sqrt((high - centre) ** 2 + noise)
 
 
@@ -113,8 +112,8 @@ def _levels_around(law: FittedLaw, level: float) -> list[tuple[int, float]]:
         raise InputError(f"level: expected a number above 0 and up to {LEVELS[-1]}, got {level!r}")
     if level in LEVELS:
         return [(LEVELS.index(level), 1.0)]
-    t = np.array([0.0, *(two_sided_quantile(kept, law.joint["dof"]) for kept in LEVELS)])
-    here = two_sided_quantile(level, law.joint["dof"])
+    t = np.array([0.0, *(quantile_of(kept, law.joint["dof"], law.error_se) for kept in LEVELS)])
+    here = quantile_of(level, law.joint["dof"], law.error_se)
     k = int(np.searchsorted(t, here))
     share = float((here - t[k - 1]) / (t[k] - t[k - 1]))
     return [(k - 1, share)] if k == 1 else [(k - 2, 1 - share), (k - 1, share)]

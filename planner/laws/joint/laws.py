@@ -33,8 +33,10 @@ def laws_of(
     title: Mapping[str, str],
     whole: Whole,
     facts: Mapping[str, Any],
+    stated_sd: float | None,
 ) -> dict[str, FittedLaw]:
-    """The law of every group; `facts` are fields that all have in common."""
+    """The law of every group; `facts` are fields that all have in common, `stated_sd` the noise of a run of mean weight
+    where absolute standard errors say it."""
     form, data, unit = problem.form, problem.data, facts["n_unit_params"]
     loose, assumption = _loose(problem, best), _assumption(form, whole, groups)
     params = [problem.params(best, g) for g in range(len(groups))]
@@ -70,7 +72,7 @@ def laws_of(
         if g in loose or whole.dof < 1:
             joint: Mapping[str, Any] = facts_of_all | {"profile": None}
         else:
-            profile = partial(profile_of, problem, best, g, whole, sizes / unit, counts)
+            profile = partial(profile_of, problem, best, g, whole, sizes / unit, counts, facts["error_se"])
             joint = Deferred(facts_of_all, profile=profile)
         laws[group.name] = FittedLaw(
             form=form.name,
@@ -92,6 +94,7 @@ def laws_of(
             remarks=(*group.remarks, *_borrowed(form, whole, group, groups, levels), assumption),
             data=replace(own, weights=own.weights / own.weights.mean()),
             joint=joint,
+            stated_sd=None if stated_sd is None else stated_sd / math.sqrt(float(own.weights.mean())),
             **facts,
         )
     return laws

@@ -105,13 +105,24 @@ class Whole:
     rss: float
     """Weighted."""
     noise_variance: float
-    """Of a run of mean weight; 0 where no degree of freedom is left."""
+    """Of a run of mean weight, as the residuals or absolute standard errors say; 0 where no degree of freedom is
+    left."""
 
     @classmethod
-    def of(cls, problem: Problem[S], best: S, by: str, shared: tuple[str, ...], n_runs: int) -> Whole:
+    def of(
+        cls,
+        problem: Problem[S],
+        best: S,
+        by: str,
+        shared: tuple[str, ...],
+        n_runs: int,
+        stated_sd: float | None,
+    ) -> Whole:
+        """Of a solved problem; `stated_sd` is the noise of a run of mean weight, where standard errors say it."""
         count = problem.parameters_count
         dof = n_runs - count
-        return cls(by, list(shared), n_runs, count, dof, best.rss, best.rss / dof if dof > 0 else 0.0)
+        left = best.rss / dof if dof > 0 else 0.0
+        return cls(by, list(shared), n_runs, count, dof, best.rss, left if stated_sd is None else stated_sd**2)
 
 
 def slots_of(names: Iterable[str], shared: Iterable[str], groups_count: int) -> tuple[dict[str, IntArray], int]:

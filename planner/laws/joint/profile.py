@@ -3,7 +3,8 @@
 Profile-likelihood F-intervals over all groups together, as in `planner.laws.intervals`: the interval of a quantity q
 holds every q0 for which the best joint fit with q = q0 has RSS <= RSS_min (1 + F / dof). Finding an end takes refits,
 so each parameter, and the error on a grid of points, is followed to the edge of that region, and the parameters that
-are met there are kept. One noise variance is taken for all groups.
+are met there are kept. One noise variance is taken for all groups: that of the residuals, or the one that absolute
+standard errors state, with chi-square in the place of F.
 
 Letters: L levels, M parameter sets met at a level.
 """
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.laws.joint.problem import Problem, Quantity, S, Whole
-from planner.laws.student import two_sided_quantile
+from planner.laws.student import normal_quantile, two_sided_quantile
+from planner.laws.weighting import ABSOLUTE
 
 FloatArray = NDArray[np.float64]
 
@@ -32,7 +34,7 @@ _DIGITS = 7  # of the kept edge, more than it is met to; a fit's own parameters 
 
 
 def profile_of(
-    problem: Problem[S], best: S, group: int, whole: Whole, sizes: FloatArray, counts: FloatArray
+    problem: Problem[S], best: S, group: int, whole: Whole, sizes: FloatArray, counts: FloatArray, error_se: str
 ) -> dict[str, Any]:
     """The edge of the likelihood region as one group sees it, at each of `LEVELS`.
 
@@ -46,11 +48,12 @@ def profile_of(
         whole: the whole fit.
         sizes: LLM sizes that the law speaks for, in its unit.
         counts: numbers of visual tokens that it speaks for.
+        error_se: "absolute" where standard errors say the noise.
 
     Returns:
         "params": parameter -> values met, (L, M) as lists; "ends": parameter -> its low and high, None for an open end.
     """
-    t_values = [two_sided_quantile(level, whole.dof) for level in LEVELS]
+    t_values = [quantile_of(level, whole.dof, error_se) for level in LEVELS]
     n_grid, t_grid = _grid(sizes), _grid(counts)
     quantities = [Quantity(group, parameter=name) for name in problem.form.param_names]
     quantities += [Quantity(group, places=((n, t),)) for n in n_grid for t in t_grid]
@@ -66,6 +69,11 @@ def profile_of(
         }
     params = {name: [list(map(_rounded, sets)) for sets in of.tolist()] for name, of in met.items()}
     return {"levels": list(LEVELS), "ends": ends, "params": params}
+
+
+def quantile_of(level: float, dof: int, error_se: str) -> float:
+    """How many standard deviations an interval of a level reaches: Student's, normal where the noise is known."""
+    return normal_quantile(level) if error_se == ABSOLUTE else two_sided_quantile(level, dof)
 
 
 def _grid(levels: FloatArray) -> FloatArray:
