@@ -32,6 +32,7 @@ from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from planner.base.containers import Array, Entries, FirstOf, Fixed, Row
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, NotRegisteredError, UnknownNameError
 from planner.base.place import Place
 from planner.base.stored import PLAIN, Choice, Custom
@@ -44,7 +45,7 @@ INLINE: Final[Mapping[str, str]] = types.MappingProxyType({"stored": "inline"})
 """Metadata of a mapping whose entries stand beside the other fields of its object."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class AsGiven:
     """Written as a type is; read as it stands, because the constructor of the class takes it in several ways."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.place import Place
 from planner.base.stored import Choice, Flag, Null, Number, Text, Whole, is_finite, key_text
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FirstOf:
     """What fits first; where one alternative alone is of the content's kind, its complaint is the complaint."""
 
@@ -47,7 +47,7 @@ def _expected(codec: Any) -> str:
     return str(getattr(codec, "expected", "an object"))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Row:
     entry: Any
 
@@ -66,7 +66,7 @@ class Row:
         return tuple(self.entry.decode(one, place.at(i)) for i, one in enumerate(content))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Fixed:
     entries: tuple[Any, ...]
 
@@ -86,7 +86,7 @@ class Fixed:
         return list(zip(self.entries, value, strict=True))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Entries:
     entry: Any
     expected: str = "an object"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from planner.base.codec import codec_of
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.files import file_text, read_json, write_text
 from planner.base.place import Place

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from numbers import Integral, Real
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import QuantityError, nearest_name
 
 _NUMBER_AND_UNIT = re.compile(r"([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from planner.base.dataclass import dataclass
 from planner.base.place import Place
 
 _WHOLE_MAX = 2**63  # beyond it no count of anything makes sense
@@ -90,7 +90,7 @@ class Flag:
         raise place.wrong(self.expected, content)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Whole:
     least: int | None = None
 
@@ -114,7 +114,7 @@ class Whole:
         return content
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Number:
     least: float | None = None
     above: bool = False
@@ -177,7 +177,7 @@ NOT_NEGATIVE = Number(0.0)
 """Numbers from 0 on."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Choice:
     values: tuple[Any, ...]
 

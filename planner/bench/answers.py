@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.bench.measurement import Measurement
 from planner.bench.questions import MATTERS, MEASURED, PREDICTED, Answer, FewerTokens, FullBatch, WhereTimeGoes
 from planner.bench.samples import Samples

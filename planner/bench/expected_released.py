@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, MeasurementError
 from planner.base.quantities import format_bytes, format_flops, format_seconds, shown
 from planner.bench.measurement import EAGER, Measurement

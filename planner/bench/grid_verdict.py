@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
 from planner.base.result import Result

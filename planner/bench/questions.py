@@ -10,9 +10,10 @@ Letters: V visual tokens, G generated. `planner.bench.answers` works them out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.quantities import format_factor, format_percent, format_seconds, format_significant
 
 MATTERS = 0.05

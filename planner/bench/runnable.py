@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from planner.base.dataclass import dataclass
 from planner.bench.caches import Cache, Caches
 from planner.bench.clock import Task
 from planner.bench.measurement import ModelFacts

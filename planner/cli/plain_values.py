@@ -7,10 +7,11 @@ itself. Everything else, and so every error, is Typer's own; so is all of it in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from typer.core import TyperGroup
+
+from planner.base.dataclass import dataclass
 
 _PLAIN = (str, int, float, bool)
 _LONGEST = 15

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, TypeVar, get_type_hints
 
 import typer
 
 import planner
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, RunsError
 from planner.base.quantities import shown
 from planner.cli.added_options import added_option, with_options

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.configuration.model import Model
 from planner.parts.images import ImageRule, ImageSize, Seen, settings_text

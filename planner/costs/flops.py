@@ -12,12 +12,12 @@ Which kernels a stage runs is said by the parts (`planner.parts.walk`); here the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import UnknownNameError
 from planner.configuration import Model
 from planner.costs.stages import STAGES, Workload, passes

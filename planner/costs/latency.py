@@ -17,12 +17,13 @@ Which kernels a stage runs is said by the parts (`planner.parts.walk`); here the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.configuration import Model, Run
 from planner.costs.seconds import Clocks

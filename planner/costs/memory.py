@@ -17,13 +17,14 @@ Letters as in `flops`; B requests at once, m width of an MLP, w_kv key/value hea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import reduce
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.stages import STAGES, StageTokens, Workload, passes
 from planner.hardware.gguf import GGUF_TYPES

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.hardware import Hardware
 from planner.hardware.few_rows import FewRows, table_of

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.base.dataclass import dataclass
 
 FloatArray = NDArray[np.float64]
 Number = FloatArray | float

@@ -9,11 +9,12 @@ decode       the LLM, one step for every generated token
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import QuantityError, UnknownNameError
 from planner.base.quantities import shown, whole_number
 from planner.configuration import IMAGE_FIRST, PROMPT_ORDERS, TEXT_FIRST, Model

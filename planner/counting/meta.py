@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ import transformers
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.counting.build import build, quiet
 from planner.counting.count import Count, Kept, Product, Routed, window_of

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.counting.count import Count, Growth
 from planner.parts.encoders import Encoder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.engines.base import Asked, Engine, Held, Refused, refused_knob
 from planner.parts.images import ImageRule
 

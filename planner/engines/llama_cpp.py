@@ -7,8 +7,8 @@ dynamic resolution: `--image-max-tokens`, an area as pixel budgets are. It knows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.engines.base import Asked, Engine, Refused, refused_knob, shrink_text
 from planner.hardware.gguf import GGUF_BITS
 from planner.parts.images import ImageRule

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.configuration.released import ReleasedModel
 from planner.costs.stages import Workload

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.engines.base import Asked, Held, share, tight
 from planner.engines.hub import HubEngine, Spellings, both_edges, longest_edge, plain
 

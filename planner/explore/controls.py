@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
+from planner.base.dataclass import dataclass
 from planner.explore.offer import MIX, OWN, Offer
 from planner.explore.settings import ANY, NONE
 from planner.hardware import hardware_catalog

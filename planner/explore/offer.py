@@ -6,9 +6,9 @@ The planner takes paths where it takes names of laws, models and cards. A page m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from planner.base.dataclass import dataclass
 from planner.base.registry import load_entry_points
 from planner.configuration import PROMPT_ORDERS
 from planner.hardware import hardware_catalog

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from planner.base.dataclass import dataclass
 from planner.configuration import IMAGE_FIRST
 from planner.parts.catalog import DEFAULT_COMPRESSOR
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, PlannerError
 from planner.base.quantities import format_seconds
 from planner.costs.stages import Workload

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from planner.base.codec import SPARSE, AsGiven, codec_of
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.file_format import FileFormat
 from planner.base.place import Place

@@ -23,10 +23,10 @@ counted as any other. Products run in 16 bits; times read matrices and head in t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.llms import Llm
 from planner.parts.walk import Matmul, Number, Pass
 

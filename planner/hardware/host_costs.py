@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import ClassVar
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 

@@ -10,11 +10,10 @@ The design stays as it is (sizes and token counts were chosen, not drawn); resid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import whole_number
 from planner.laws.engine.optimum import best_fits

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, LawFileError
 from planner.base.file_format import FileFormat, file_name
 from planner.base.files import read_json

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError, InputError
 from planner.laws.fitted import FitData, FittedLaw
 from planner.laws.forms import Form, Variant, forms_for, get_form, opinion_of

@@ -15,10 +15,12 @@ Letters: K candidates, C cells, P = K + C points, S draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.base.dataclass import dataclass
 
 FloatArray = NDArray[np.float64]
 

@@ -5,11 +5,12 @@ Letters: K candidates, C cells, P = K + C points, S samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.gain import expected_gain, expected_regret, inside, rivals
 
 FloatArray = NDArray[np.float64]

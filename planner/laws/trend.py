@@ -8,10 +8,10 @@ by least squares, all runs alike: a weight says how well an error was measured, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.quantities import format_params, format_tokens
 from planner.laws.fit_data import FitData
 from planner.laws.student import two_sided_quantile

@@ -7,12 +7,12 @@ its posterior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError, InputError
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw

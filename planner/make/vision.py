@@ -11,12 +11,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.configuration import ReleasedModel
 from planner.make.pixels import PixelMaker

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from planner.base.codec import sparse_codec_of
+from planner.base.dataclass import dataclass
 from planner.base.place import Place
 from planner.base.registry import load_entry_points
 

@@ -9,11 +9,12 @@ What stands in a walk is one GPU's share of the work; with one GPU, all of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.base.dataclass import dataclass
 
 FloatArray = NDArray[np.float64]
 Number: TypeAlias = FloatArray | float

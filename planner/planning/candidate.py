@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from planner.base.codec import encode
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import (
     format_bytes,

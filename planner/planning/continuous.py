@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.quantities import format_fraction, format_params, format_score, format_tokens, score_of
 from planner.base.result import Result
 from planner.runs.table import ERROR

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, QuantityError
 from planner.base.quantities import positive_number, whole_number
 from planner.costs.latency import ROOFLINE, check_latency_source

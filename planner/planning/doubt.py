@@ -11,12 +11,12 @@ and to the law's joint draws, behind odds and regret, joint draws of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.combined import Law
 from planner.laws.profile.base import LEVEL
 from planner.laws.uncertainty import DRAWS, Asked, quantile, uncertainty

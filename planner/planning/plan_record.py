@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.codec import INLINE, SPARSE
+from planner.base.dataclass import dataclass
 from planner.base.quantities import score_of
 from planner.base.stored import COUNT, Choice, Whole
 from planner.configuration import PROMPT_ORDERS

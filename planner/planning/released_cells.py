@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from planner.base.dataclass import dataclass
 from planner.configuration import ReleasedModel
 from planner.parts.images import ImageMix, ImageSize, Seen, settings_text
 from planner.parts.images.base import Setting

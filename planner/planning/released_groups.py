@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.costs.flops import Flops, flops
 from planner.costs.stages import Workload
 from planner.laws.combined import Law

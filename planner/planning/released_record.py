@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from planner.base.codec import SPARSE
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.place import Place
 from planner.base.stored import COUNT

@@ -6,12 +6,13 @@ Encoders that run the same kernels in other sizes (`planner.parts.columns.alike`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.flops import walk_flops
 from planner.costs.seconds import Clocks

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.base.quantities import parse_flops, shown
 from planner.costs.flops import CONVENTIONS, FULL

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import (
     format_bytes,

@@ -8,13 +8,14 @@ visual tokens).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.flops import Flops, flops
 from planner.costs.latency import LATENCY_STAGES, MIXED, SILICON, Latency, VisionTimes, latency, vision_times

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import UnknownNameError
 from planner.parts.llms import Llm
 from planner.planning.distinct import distinct_rows

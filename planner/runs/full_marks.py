@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import RunsError
 from planner.runs.clean import as_float, is_percent
 from planner.runs.headers import header_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import RunsError, UnknownNameError
 from planner.base.quantities import shown
 from planner.runs.table import COLUMNS, ERROR, LOSS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import QuantityError
 from planner.base.quantities import format_params, parse_params
 from planner.runs.benchmarks import is_average, is_benchmark

@@ -7,9 +7,10 @@ page shows at full precision. Words between them hold no digits; a test reads ev
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
+from planner.base.dataclass import dataclass
 from planner.tell.chart import SHAPES, Axis, Chart, Curve, Mark, Rule, Tick
 from planner.tell.inline import (
     TEXT_MAX,

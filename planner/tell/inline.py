@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from planner.base.dataclass import dataclass
 
 TEXT_MAX = 200
 """Characters of a foreign text that a page repeats; the JSON keeps it whole."""

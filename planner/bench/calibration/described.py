@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, PlannerError, UnknownNameError
 from planner.base.quantities import format_params, shown
 from planner.bench.measurement import Measurement, ModelFacts

@@ -11,11 +11,11 @@ all measurements. Intervals are of 95 %, by Student's t: the wider one of two st
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.bench.calibration.parameters import FITTED, Scale
 from planner.bench.calibration.pool import Pool
 from planner.hardware import Hardware

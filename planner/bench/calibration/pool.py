@@ -7,12 +7,13 @@ or a released model with its knob turned, the size of its images, workload, batc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.bench.calibration.described import Known

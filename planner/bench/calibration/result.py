@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from planner.base.codec import SPARSE
+from planner.base.dataclass import dataclass
 from planner.base.file_format import FileFormat
 from planner.base.result import Result, above
 from planner.bench.calibration.pool import QUANTITIES

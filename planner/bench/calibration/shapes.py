@@ -7,8 +7,9 @@ bandwidth, and a long cache in a large batch how fast it is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import format_bytes
 from planner.configuration import Model, Run

@@ -15,11 +15,11 @@ of the mean normal ones, the offset a flat one. What is left is the marginal lik
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError
 from planner.laws.belief.belief import Belief, Components, Measured
 from planner.laws.belief.means import Means, means_of

@@ -8,12 +8,12 @@ and scaled to a mean square of 1, so that one prior suits all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.forms import Form
 
 FloatArray = NDArray[np.float64]

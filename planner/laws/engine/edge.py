@@ -12,11 +12,11 @@ Letters: P searches at once, p free parameters, n runs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.trial import Trial
 
 FloatArray = NDArray[np.float64]

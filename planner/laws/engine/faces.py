@@ -12,11 +12,12 @@ Letters: P problems solved at once, n runs; x, t centred logarithms of N and T.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.design import Design
 from planner.laws.engine.projection import Columns, Powers
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.design import Design
 from planner.laws.engine.projection import Projection, Ratios, Weights
 from planner.laws.engine.tokens import BudgetLine, by_slopes

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.design import Design
 from planner.laws.engine.projection import EXPONENT_FLOOR, Columns, Face, Powers, Ratios, Weights, power
 from planner.laws.engine.tokens import BudgetLine, by_gains, by_slopes

@@ -11,12 +11,12 @@ Letters: K nodes (pairs of exponents), n runs, Q quantities; x, t centred logari
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.design import Design
 from planner.laws.engine.projection import Projection
 

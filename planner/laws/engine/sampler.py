@@ -11,11 +11,11 @@ Letters: W walkers, p free parameters, n runs.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.trial import Trial
 
 FloatArray = NDArray[np.float64]

@@ -9,11 +9,12 @@ Variable projection: Golub and Pereyra 1973; the Hessian without its second-orde
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.design import Design
 from planner.laws.engine.faces import FaceFit, best_face, least_squares, put_fit, take_fit, where_fit
 from planner.laws.engine.grid import basins, best_nodes

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.base.dataclass import dataclass
 
 FloatArray = NDArray[np.float64]
 

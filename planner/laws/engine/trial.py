@@ -6,12 +6,12 @@ Letters: P sets of parameters, p of them free, n runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.forms.form import Form, Parameter
 
 FloatArray = NDArray[np.float64]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.rows import EvidenceRows

@@ -8,10 +8,9 @@ A cell of a group that no row has (another task, another compressor) keeps the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import CellColumns, FloatArray
 from planner.laws.hierarchy.design import kernel, side
 from planner.laws.hierarchy.factor import Factor

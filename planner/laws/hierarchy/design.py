@@ -6,12 +6,12 @@ Letters: n cells, e effects, g groupings (sets of columns that name groups), q c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import CellColumns, FloatArray, in_tokens
 from planner.laws.hierarchy.effects import EFFECTS, Effect, curve
 

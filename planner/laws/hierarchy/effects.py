@@ -10,11 +10,11 @@ the table are data: another effect is one more line, and its standard deviation 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import CellColumns, FloatArray, constant, in_size, in_tokens
 
 LENGTH = 3.0

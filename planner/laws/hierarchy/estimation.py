@@ -12,11 +12,12 @@ W = V^-1 and a = W y,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import FloatArray, StrArray
 from planner.laws.hierarchy.design import LAYOUT, Grouping, Layout, Side
 from planner.laws.hierarchy.effects import curve

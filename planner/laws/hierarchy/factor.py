@@ -8,12 +8,12 @@ Exact, and far cheaper than the Cholesky factor of V: the blocks are small, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import CellColumns, FloatArray
 from planner.laws.hierarchy.design import LAYOUT, Book, Columns, Layout, Side, columns, kernel, side
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, LawFileError
 from planner.base.file_format import FileFormat
 from planner.base.quantities import format_percent, shown

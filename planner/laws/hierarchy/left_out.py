@@ -8,11 +8,11 @@ exact for any group of rows at given variances, the rows' noise included.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.factor import Factor

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.base.codec import encode
+from planner.base.dataclass import dataclass
 from planner.base.result import Result
 from planner.laws.hierarchy.rows import EvidenceRows, Table, shipped_rows, shipped_tables, task_classes
 from planner.laws.hierarchy.tasks import EvidenceTask, find_task

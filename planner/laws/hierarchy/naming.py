@@ -10,12 +10,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import Cells, FloatArray, StrArray
 from planner.laws.hierarchy.tasks import EvidenceTask
 

@@ -8,10 +8,10 @@ A study prints every number from one training run, or the mean of five; a task h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.laws.hierarchy.cells import FloatArray, StrArray

@@ -8,11 +8,11 @@ to .004, an interval that assumes the .0125 of an average study is far too wide.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import Cells, FloatArray
 from planner.laws.hierarchy.conditioning import Gaussian, Posterior
 from planner.laws.hierarchy.noise import Noise, noise_variance

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.base.dataclass import dataclass
 
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.str_]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.laws.student import two_sided_quantile, within
 
 

@@ -6,9 +6,9 @@ find_task("text")        a task of reading that nobody has measured
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import UnknownNameError
 
 CLASSES = ("text", "general", "knowledge", "localisation")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 import numpy as np
 
 from planner.base.codec import decode
+from planner.base.dataclass import dataclass
 from planner.base.errors import UnknownNameError
 from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.effects import Effect

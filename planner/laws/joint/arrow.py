@@ -13,10 +13,10 @@ Letters: n rows, G groups, m rows of the longest group, k own and s shared colum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.base.dataclass import dataclass
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

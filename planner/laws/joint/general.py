@@ -10,13 +10,14 @@ Letters: n runs, G groups, p parameters of all groups, P searches at once, k par
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.descent import LeastSquares, best_of, ranked, spread
 from planner.laws.engine.edge import farthest
 from planner.laws.engine.trial import Trial

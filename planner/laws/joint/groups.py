@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError, UnknownNameError
 from planner.base.quantities import format_tokens
 from planner.laws.fitted import FitData

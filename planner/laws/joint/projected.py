@@ -9,12 +9,12 @@ Letters: n runs, m places, G groups, E exponents and C coefficients of all group
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.projection import Powers, Projection
 from planner.laws.fitted import FitData
 from planner.laws.forms import Form

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.laws.engine.tokens import BudgetLine
 from planner.laws.fitted import FitData, FittedLaw

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.cloud import Cloud, Problem, log_range, make_cloud, zoom
 from planner.laws.engine.design import Design, make_design
 from planner.laws.engine.projection import EXPONENT_MAX, Projection, Weights

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.engine.edge import farthest
 from planner.laws.engine.tokens import BudgetLine, by_search
 from planner.laws.engine.trial import Trial

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from planner.base.dataclass import dataclass
 from planner.configuration import ReleasedModel
 from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, shrunk_sides
 from planner.parts.images.anyres import Anyres

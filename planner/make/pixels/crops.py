@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from planner.base.dataclass import dataclass
 from planner.configuration import ReleasedModel
 from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, shrunk_sides, view_shape
 from planner.parts.images.overlapping_crops import OverlappingCrops

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from planner.base.dataclass import dataclass
 from planner.configuration import ReleasedModel
 from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, shrunk_sides, view_shape
 from planner.parts.images.canvas_tiles import CrossTiles

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from planner.base.dataclass import dataclass
 from planner.configuration import ReleasedModel
 from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random
 

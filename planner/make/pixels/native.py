@@ -8,11 +8,11 @@ here, and so do views of one shape.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.configuration import ReleasedModel
 from planner.make.pixels.base import PIXEL_MAKERS, PixelMaker, Pixels, Random, view_shape

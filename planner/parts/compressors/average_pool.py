@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.parts.compressors.base import Compressor
 from planner.parts.compressors.cross_attention import kept_features
 from planner.parts.towers import Tower

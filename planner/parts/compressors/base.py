@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.parts.towers import Tower
 from planner.parts.walk import Number, Walk
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.compressors.base import Compressor
 from planner.parts.towers import Tower
 from planner.parts.walk import Attention, Elementwise, Kernel, Matmul, Number

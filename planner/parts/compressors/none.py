@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from planner.base.dataclass import dataclass
 from planner.parts.compressors.base import Compressor
 from planner.parts.compressors.cross_attention import kept_features
 from planner.parts.towers import Tower

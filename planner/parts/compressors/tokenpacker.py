@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.parts.compressors.cross_attention import RegionAttention
 from planner.parts.towers import Tower
 from planner.parts.walk import Elementwise, Kernel, Matmul, Number

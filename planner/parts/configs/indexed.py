@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.parts.configs.latent import LATENT, NO_EXPERT_GAPS
 from planner.parts.configs.sparse import DEEPSEEK, named_or_first, sparse
 from planner.parts.configs.values import Values

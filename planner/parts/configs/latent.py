@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from planner.base.dataclass import dataclass
 from planner.parts.configs.reader import Flag, Number, flag, number
 from planner.parts.configs.rules import BIAS
 from planner.parts.configs.sparse import DEEPSEEK, named_or_first, sparse

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from planner.base.dataclass import dataclass
 from planner.parts.configs.reader import Flag, Labels, LlmReader, Number, common, flag, named, number, values_of
 from planner.parts.configs.rules import PER_HEAD, WHOLE, head_size, kv_heads
 from planner.parts.configs.values import Values

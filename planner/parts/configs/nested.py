@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.configs.defaults import ClassDefaults, Nested, class_defaults

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.parts.walk import Number, Walk
 
 

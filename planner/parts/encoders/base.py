@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.parts.images import Seen
 from planner.parts.walk import Kernel, Matmul, Number
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.encoders.audio import gemma3n_audio

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from planner.base.dataclass import dataclass
 from planner.parts.encoders.base import Bridge, Encoder
 from planner.parts.images import Seen
 from planner.parts.walk import Kernel, Number

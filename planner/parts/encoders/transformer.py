@@ -7,8 +7,8 @@ is gated); its FLOPs 2 s (4 d^2 + 2 d m) + 4 s^2 d.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.parts.configs.values import Values
 from planner.parts.encoders.base import Encoder
 from planner.parts.images import Seen, View

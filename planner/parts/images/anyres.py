@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, SpecError
 from planner.base.quantities import shown
 from planner.parts.images.base import ImageRule, Knob, Seen, Setting, View

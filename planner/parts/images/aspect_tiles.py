@@ -7,8 +7,8 @@ becomes as many tiles as a large one of its shape. Source: `GotOcr2ImageProcesso
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.parts.images.base import ImageRule, Knob, Seen, View, without_effect
 from planner.parts.images.grids import closest_grid
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
 

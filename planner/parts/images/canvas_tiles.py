@@ -6,10 +6,9 @@ prompt: cross-attention layers read its features, one placeholder marks it. Sour
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.images.base import ImageRule, Knob, Seen, View
 from planner.parts.images.grids import grids
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader

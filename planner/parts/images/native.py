@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.images.base import ImageRule, Knob, Seen, View

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.parts.images.base import ImageRule, Knob, Seen
 

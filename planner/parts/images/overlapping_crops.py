@@ -7,11 +7,11 @@ patches. Source: `Molmo2ImageProcessor` and `Molmo2Processor` in transformers 5.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.images.base import ImageRule, Knob, Seen, View
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader
 

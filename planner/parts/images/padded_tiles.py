@@ -9,8 +9,8 @@ Source: `Phi4MultimodalImageProcessor` in transformers 5.23.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.parts.images.base import ImageRule, Knob, Seen, View
 from planner.parts.images.grids import closest_grid

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.parts.images.base import SIDE_MAX, ImageRule, Knob, Seen, View, unlike_bounds
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader, Values

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.base.registry import Registry

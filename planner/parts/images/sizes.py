@@ -11,10 +11,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.files import read_text
 from planner.base.quantities import shown

@@ -8,8 +8,8 @@ Source: `get_aspect_ratio_preserving_size` of Gemma 4 in transformers 5.23, whic
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.parts.images.base import ImageRule, Knob, Seen, View
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, SpecError
 from planner.parts.images.base import ImageRule, Knob, Seen, View, without_effect
 from planner.parts.images.reading import IMAGE_READERS, Files, ImageReader, Values

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.parts.images.base import ImageRule, Knob, Seen, View, unlike_bounds, without_effect
 from planner.parts.images.grids import closest_grid

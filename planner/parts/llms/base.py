@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
+from planner.base.dataclass import dataclass
 from planner.parts.walk import Cache, Number, Pass, Walk, stored_weights
 
 

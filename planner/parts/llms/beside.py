@@ -7,11 +7,11 @@ attends to all of them. Without an image such a layer is skipped.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.llms.block import Block, uneven, uneven_attention
 from planner.parts.walk import Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
 

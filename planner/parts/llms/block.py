@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
+from planner.base.dataclass import dataclass
 from planner.parts.columns import alike
 from planner.parts.walk import Cache, Kernel, Number, Pass
 

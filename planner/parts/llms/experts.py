@@ -7,11 +7,11 @@ that are routed independently and evenly, E (1 - (1 - k / E)^tokens) of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import Kernel, Matmul, Number, Pass
 

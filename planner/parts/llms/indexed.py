@@ -9,11 +9,12 @@ Attention runs over the t best under `full`; transformers masks the others (coun
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.llms.latent import LatentAttention
 from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
 

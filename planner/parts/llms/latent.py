@@ -11,11 +11,11 @@ multiply-adds (counted under `full`; transformers expands all latents anew in ev
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.llms.block import Block, uneven
 from planner.parts.walk import UNLIMITED, Attention, Cache, CacheRead, Kernel, Matmul, Number, Pass
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeAlias
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.parts.columns import columns
 from planner.parts.llms.base import Llm

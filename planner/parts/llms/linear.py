@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.llms.block import uneven
 from planner.parts.llms.recurrent import Recurrent
 from planner.parts.walk import Number

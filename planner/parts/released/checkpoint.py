@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.base.quantities import shown
 from planner.parts.configs import read_llm

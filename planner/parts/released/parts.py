@@ -7,9 +7,9 @@ stands in the compressor's place, since it is what merges patches; nothing is le
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
+from planner.base.dataclass import dataclass
 from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector
 from planner.parts.encoders import Encoder

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, SpecError
 from planner.base.quantities import shown
 from planner.parts.released.checkpoint import Checkpoint

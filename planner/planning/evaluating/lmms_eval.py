@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.configuration import ReleasedModel
 from planner.engines.base import WIDE
 

@@ -4,12 +4,13 @@ GPU-seconds that the plan's precisions and numbers of GPUs allow, in the memory 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.planning.blocks import Space
 from planner.planning.released import ReleasedAxes, ReleasedBlock
 from planner.planning.result import Plan

@@ -12,12 +12,13 @@ table, the entry of a plan's file and the command that makes a plan again:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, QuantityError, UnknownNameError
 from planner.base.quantities import format_percent, shown
 from planner.base.registry import Registry

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.hardware import Hardware
 
 

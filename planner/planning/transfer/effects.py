@@ -8,13 +8,13 @@ and leaves their difference alone. Effects are normal, or together one multivari
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.profile.base import LEVEL
 from planner.laws.student import two_sided_quantile
 

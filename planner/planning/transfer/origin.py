@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.law import EvidenceLaw

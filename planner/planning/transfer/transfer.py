@@ -13,13 +13,14 @@ u_f is shared by all candidates that leave the law, u_g by those of one family.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.laws.combined import Law

@@ -8,9 +8,9 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, QuantityError, RunsError
 from planner.base.quantities import format_params, parse_params, shown
 from planner.runs.results.reading import Reading

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.runs.results.cells import Cell
 from planner.runs.results.value import Value
 from planner.runs.table import Runs

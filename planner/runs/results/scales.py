@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from planner.base.dataclass import dataclass
 
 UNBOUNDED = re.compile(
     r"(?i)(cider|spice|meteor|bleu|rouge|chrf|\bter\b|perplexity|ppl|bits_per_byte|relative score|llava_(all|conv"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, RunsError
 from planner.base.quantities import shown
 from planner.runs.results.cells import Cell

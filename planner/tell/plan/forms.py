@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from planner.base.dataclass import dataclass
 from planner.laws.combined import AVERAGE, CombinedLaw
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.law import EvidenceLaw

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.planning.limits import Limit
 from planner.planning.result import Plan
 from planner.tell import values as v

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from planner.base.dataclass import dataclass
 from planner.tell.axes import share
 from planner.tell.chart import SHAPES, Axis, Chart, Mark
 from planner.tell.inline import Value, plain

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.cells import cell_len
 
+from planner.base.dataclass import dataclass
 from planner.tell.document import Table
 from planner.tell.inline import Code, Line, raw_of
 

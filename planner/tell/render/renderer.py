@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from planner.base.dataclass import dataclass
 from planner.base.registry import Registry, load_entry_points
 from planner.base.suffix import wrong_suffix
 from planner.tell.document import Document
