@@ -117,7 +117,7 @@ def _init(cls: type, fields: Sequence[dataclasses.Field[Any]], frozen: bool) -> 
     return found
 
 
-def _frozen(cls: type, names: frozenset[str]) -> tuple[Any, Any]:
+def _frozen(cls: Any, names: frozenset[str]) -> tuple[Any, Any]:
     def __setattr__(self: Any, name: str, value: Any) -> None:
         if type(self) is cls or name in names:
             raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")

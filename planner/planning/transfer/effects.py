@@ -112,7 +112,7 @@ def _combined(loadings: FloatArray) -> FloatArray:
     variance = np.diag(covariance).copy()
     covariance[np.diag_indices(len(loadings))] += _JITTER * variance.mean()
     root = np.linalg.cholesky(covariance)
-    new: FloatArray = root[:, np.diag(root) ** 2 > _KNOWN * variance]
+    new: FloatArray = root[:, np.diag(root) ** 2 > _KNOWN * variance].astype(float, copy=False)
     return new
 
 
