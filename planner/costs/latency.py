@@ -32,7 +32,7 @@ from planner.costs.stages import Workload, passes
 from planner.hardware import Hardware
 from planner.hardware.efficiency import DEFAULT
 from planner.parts.llms import Llm
-from planner.parts.walk import Pass
+from planner.parts.walk import Kernel, Pass, Walk
 
 FloatArray = NDArray[np.float64]
 
@@ -138,7 +138,32 @@ VisionTimes: TypeAlias = tuple[StageTime, StageTime]
 """Times of encoder and compressor; nothing of the prompt's order is in them."""
 
 
-def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | None = None) -> Latency:
+@dataclass(frozen=True, eq=False)
+class LlmWalks:
+    """What a language model does for a batch of requests, whatever it runs in: kernels of each pass."""
+
+    query_pass: tuple[tuple[Kernel, ...], ...]
+    prefill: tuple[tuple[Kernel, ...], ...]
+    mean_step: tuple[tuple[Kernel, ...], ...]
+
+    @classmethod
+    def of(cls, model: Model, workload: Workload, run: Run) -> LlmWalks:
+        """Of a run's batch and GPUs."""
+        gpus, todo = np.asarray(run.tensor_parallel, float), passes(model, workload, np.asarray(run.batch, float))
+
+        def walks(some: Sequence[Pass]) -> tuple[tuple[Kernel, ...], ...]:
+            return tuple(tuple(model.llm.walk(one, gpus)) for one in some)
+
+        return cls(walks(todo.query_pass), walks(todo.prefill), walks((todo.mean_step,)))
+
+
+def latency(
+    model: Model,
+    workload: Workload,
+    run: Run,
+    vision: VisionTimes | None = None,
+    walks: LlmWalks | None = None,
+) -> Latency:
     """Seconds of a batch of requests.
 
     Args:
@@ -146,6 +171,7 @@ def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | No
         workload: each request.
         run: the GPU, precision, batch and GPUs that share the LLM.
         vision: what `vision_times` gives, where it is known already.
+        walks: of the language model, where they are known already.
 
     Returns:
         Latency whose entries broadcast to the shape of LLMs, visual tokens, batch and tensor_parallel.
@@ -154,12 +180,11 @@ def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | No
         InputError: no hardware, or a precision that the card does not compute in.
     """
     card, clocks = _clocks(run, model.llm)
-    batch, gpus = np.asarray(run.batch, float), np.asarray(run.tensor_parallel, float)
-    todo = passes(model, workload, batch)
+    todo = walks or LlmWalks.of(model, workload, run)
     encoder, compressor = vision or vision_times(model, workload, run)
 
-    def llm_time(some: Sequence[Pass]) -> StageTime:
-        return summed([clocks.time(model.llm.walk(one, gpus)) for one in some]) if some else StageTime()
+    def llm_time(some: Sequence[Walk]) -> StageTime:
+        return summed([clocks.time(walk) for walk in some]) if some else StageTime()
 
     source = ROOFLINE if card.efficiency.source == DEFAULT else card.efficiency.source
     return Latency(
@@ -167,12 +192,15 @@ def latency(model: Model, workload: Workload, run: Run, vision: VisionTimes | No
         compressor=compressor,
         query_pass=llm_time(todo.query_pass),
         prefill=llm_time(todo.prefill),
-        decode_step=llm_time((todo.mean_step,)),
+        decode_step=llm_time(todo.mean_step),
         generated_tokens=workload.generated_tokens,
         batch=run.batch if np.ndim(run.batch) else float(run.batch),
         sources=dict.fromkeys(LATENCY_STAGES, source),
         shape=np.broadcast_shapes(
-            np.shape(model.llm.nominal_params), np.shape(model.visual_tokens), np.shape(batch), np.shape(gpus)
+            np.shape(model.llm.nominal_params),
+            np.shape(model.visual_tokens),
+            np.shape(run.batch),
+            np.shape(run.tensor_parallel),
         ),
     )
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.configuration import Run
-from planner.costs.latency import ROOFLINE, Latency, VisionTimes, latency
+from planner.costs.latency import ROOFLINE, Latency, LlmWalks, VisionTimes, latency
 from planner.costs.memory import memory
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, released_precision
@@ -185,6 +185,7 @@ class ReleasedAxes:
         positions = np.array([llms[id(cell.checkpoint)] for cell in self.cells])
         vision = Vision.of(self.cells, self.images, load)
         known: dict[tuple[int, ...], SideBySide] = {}
+        walks: dict[int, LlmWalks] = {}  # of the groups' models by identity: no precision changes what they do
         blocks = []
         card, precisions = deployment.hardware, deployment.precisions
         if self.own_dtype:  # a plan of an older file may name bf16 for a card that has none
@@ -199,7 +200,7 @@ class ReleasedAxes:
                 continue
             if own not in known:
                 known[own] = SideBySide.of(own, self.cells, vision, self.images, self.law, convention)
-            blocks.append(self._block(known[own], positions[list(own)], vision, precision, deployment))
+            blocks.append(self._block(known[own], positions[list(own)], vision, precision, deployment, walks))
         return laid_out(blocks, tuple(one.llm for one in self.selection.checkpoints), deployment)
 
     def in_any_precision(self) -> ReleasedAxes:
@@ -218,7 +219,13 @@ class ReleasedAxes:
         return Tried.of(space.table, (), (), (), released)
 
     def _block(
-        self, together: SideBySide, positions: NDArray[np.intp], vision: Vision, precision: str, deployment: Deployment
+        self,
+        together: SideBySide,
+        positions: NDArray[np.intp],
+        vision: Vision,
+        precision: str,
+        deployment: Deployment,
+        walks: dict[int, LlmWalks],
     ) -> ReleasedBlock:
         load = vision.load
         batch = np.array(deployment.batches, float).reshape(-1, 1, 1, 1)
@@ -231,9 +238,9 @@ class ReleasedAxes:
             timed = served = None
             if timed_vision is not None and served_vision is not None:
                 sides = timed_vision.only(group.among), served_vision.only(group.among)
-                timed = served = _times(group, together, group.tail, load.tail, run, sides[0], deployment)
+                timed = served = _times(group, together, group.tail, load.tail, run, sides[0], deployment, walks)
                 if served_vision is not timed_vision:
-                    served = _times(group, together, group.usual, load.mean, run, sides[1], deployment)
+                    served = _times(group, together, group.usual, load.mean, run, sides[1], deployment, walks)
             found.append((group.flops, memory(group.tail, load.tail, run), timed, served))
         whole = in_order(found, [group.members for group in together.groups], shape)
         return ReleasedBlock(
@@ -260,9 +267,12 @@ def _times(
     run: Run,
     vision: VisionTimes,
     deployment: Deployment,
+    walks: dict[int, LlmWalks],
 ) -> Latency:
     """Of a group's cells with what they see, by the source that the deployment names."""
-    found = latency(model, workload, run, vision)
+    if id(model) not in walks:
+        walks[id(model)] = LlmWalks.of(model, workload, run)
+    found = latency(model, workload, run, vision, walks[id(model)])
     if deployment.latency_source == ROOFLINE:
         return found
     from planner.planning.kernel_times import measured_times

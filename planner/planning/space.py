@@ -189,13 +189,16 @@ class Clock:
 
 def in_order(found: list[Costs], members: list[list[int]], shape: tuple[int, ...]) -> Costs:
     """The costs of groups of language models, put together in the order of the models."""
-    order = np.argsort(np.concatenate(members))
+    count = sum(map(len, members))
 
     def joined(values: Sequence[Any]) -> FloatArray:
         """(..., LLMs, visual tokens)"""
-        lead = np.broadcast_shapes(*(np.shape(value)[:-2] for value in values))
-        wide = [np.broadcast_to(value, (*lead, len(own), shape[3])) for value, own in zip(values, members, strict=True)]
-        return np.concatenate(wide, axis=-2)[..., order, :]
+        lead, *others = {np.shape(value)[:-2] for value in values}
+        lead = np.broadcast_shapes(lead, *others) if others else lead
+        whole = np.empty((*lead, count, shape[3]))
+        for value, own in zip(values, members, strict=True):
+            whole[..., own, :] = value
+        return whole
 
     def joined_fields(parts: Sequence[Any], names: Sequence[str]) -> dict[str, FloatArray]:
         return {name: joined([getattr(part, name) for part in parts]) for name in names}

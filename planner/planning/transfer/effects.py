@@ -57,7 +57,9 @@ class Effects:
         return found
 
     def at(self, candidates: NDArray[np.intp]) -> Effects:
-        """Those of some of the candidates, effects that touch none of them left out."""
+        """Those of some of the candidates, effects that touch none of them left out; the same of all in their order."""
+        if len(candidates) == len(self.loadings) and (candidates == np.arange(len(candidates))).all():
+            return self
         loadings = self.loadings[candidates]
         touching = np.flatnonzero(loadings.any(axis=0))
         return Effects(loadings[:, touching], tuple(self.axes[k] for k in touching), self.tail)
