@@ -136,22 +136,21 @@ class Belief:
         noise = noise_sd[:, None]
         sizes, active = c.sizes[c.sized[which]], self._active[c.mean[which]]
         multipliers = random.standard_normal(active.shape) * active
-        parts = [
-            (sizes[:, [part]] * random.standard_normal((count, root.shape[1])), root)
-            for part, root in enumerate(roots(*_joined(runs, points)))
-        ]
+        parts: list[tuple[NDArray[np.intp], FloatArray, FloatArray]] = []
+        for part, root in enumerate(roots(*_joined(runs, points))):
+            drawn, rows = random.standard_normal((count, root.shape[1])), np.flatnonzero(sizes[:, part])
+            parts.append((rows, sizes[rows, part, None] * drawn[rows], root))  # most draws leave most parts out
         measured = random.standard_normal((count, len(runs))) / np.sqrt(runs.weights)
         measured += multipliers @ self.means.columns.T
-        for weights, root in parts:
-            measured += weights @ root[: len(runs)].T
+        for rows, weights, root in parts:
+            measured[rows] += weights @ root[: len(runs)].T
         residual, offset = self._solve((runs.y - self._level) / noise - measured, which)
         multipliers += (residual @ self.means.columns) * active**2
         found = multipliers @ self.means.at(points.n, points.t).T
         found += offset[:, None]
         for part, block in enumerate(covariances(*points.where, runs.where)):
-            rows = np.flatnonzero(sizes[:, part])
-            weights, root = parts[part]
-            moved = np.hstack([weights[rows], sizes[rows, part, None] ** 2 * residual[rows]])
+            rows, weights, root = parts[part]
+            moved = np.hstack([weights, sizes[rows, part, None] ** 2 * residual[rows]])
             found[rows] += moved @ np.hstack([root[len(runs) :], block]).T
         found *= noise
         found += self._level
