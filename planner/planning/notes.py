@@ -10,6 +10,7 @@ from planner.hardware.efficiency import TRANSFERRED
 from planner.laws.combined import Law, single_laws
 from planner.laws.fitted import NOT_IDENTIFIED, FittedLaw
 from planner.laws.lack_of_fit import lack_of_fit
+from planner.laws.memo import remembered
 from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
@@ -91,6 +92,12 @@ def assumptions(
     return tuple(out)
 
 
+@remembered
+def _misfits(law: Law) -> tuple[str, ...]:
+    """What a law cannot follow in its runs."""
+    return tuple(tested.assumption for tested in lack_of_fit(law) if tested.found)
+
+
 def _of_the_law(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> list[str]:
     """What has to hold for the law to speak of this pick."""
     out = []
@@ -108,7 +115,7 @@ def _of_the_law(law: Law, best: Candidate, as_measured: tuple[str, ...]) -> list
         )
     if law.status == NOT_IDENTIFIED:
         out.append(f"the law is not identified: {law.advice}")
-    out += [tested.assumption for tested in lack_of_fit(law) if tested.found]
+    out += _misfits(law)
     if law.reckons_with_transfer:
         out.append("what published studies have in common holds for your data, vision tower and training")
     elif best.released is None:
