@@ -45,7 +45,10 @@ SHOWN = {
     "measurement": (
         "Measurement('Qwen2.5-0.5B' with 36 visual tokens, bf16, batch 1, eager: TTFT 5.06 ms, TPOT 1.14 ms)"
     ),
-    "verdict": ("Verdict(passed, 'Qwen2.5-0.5B with 36 visual tokens on NVIDIA H100 80GB HBM3: 1 check, all passed')"),
+    "verdict": (
+        "Verdict(passed, 'Qwen2.5-0.5B with 36 visual tokens on NVIDIA H100 80GB HBM3: 1 check, all passed; the time "
+        "furthest off: TTFT x 1.20 slower, at most x 1.50')"
+    ),
     "grid": "GridVerdict(passed, 2 cells, 0 failed, 0 pairs in the wrong order)",
     "calibration": "Calibration('l4', 'NVIDIA L4 24 GB', 1 shapes)",
     "joint": "JointFit(log-linear, 4 groups by llm share c0, c1; 28 runs, converged)",

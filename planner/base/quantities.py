@@ -253,6 +253,11 @@ def format_factor(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.1 else f"{ratio:.3g}"
 
 
+def format_times(ratio: float) -> str:
+    """A ratio of two times to a hundredth, "1.50"; where they hardly compare, as format_factor."""
+    return f"{ratio:.2f}" if ratio < 9.995 else format_factor(ratio)
+
+
 def shown(value: Any) -> str:
     """A foreign value as an error shows it: quoted, on one line, cut where it is long."""
     try:

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
+from planner.base.quantities import format_percent, format_times
 from planner.base.result import Result
 from planner.bench.measurement import MEASUREMENT_FILE, Measurement
 
 if TYPE_CHECKING:
     import pandas as pd
 
+ANY = 100.0
+"""A tolerance of so much judges nothing."""
 SMALL = "a small part of the TTFT"
 """Why a stage passes that is off by more than its tolerance."""
 
+CLOSE = 1.15
+"""Times that differ by less are called close: what a calibrated profile is held to."""
+_HARDLY_COMPARE = 2.0
 _OF_CARD = ("name", "title", "source")
 
 
@@ -28,7 +34,7 @@ _OF_CARD = ("name", "title", "source")
 class Check:
     """One number, predicted and measured."""
 
-    DERIVED: ClassVar[tuple[str, ...]] = ("error",)
+    DERIVED: ClassVar[tuple[str, ...]] = ("error", "ratio")
 
     name: str
     """"ttft_s", "flops_prefill", ...; with its unit."""
@@ -54,6 +60,53 @@ class Check:
             return 0.0 if not self.predicted else None
         error = self.predicted / self.measured - 1
         return error if math.isfinite(error) else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured over predicted: above 1, a time took longer; None where that is not a number."""
+        if not self.predicted or self.measured is None:
+            return None
+        ratio = self.measured / self.predicted
+        return ratio if math.isfinite(ratio) else None
+
+    @property
+    def times_off(self) -> float | None:
+        """How many times the smaller of both the larger one is; None where one of them is nothing."""
+        return max(self.ratio, 1 / self.ratio) if self.ratio else None
+
+    @property
+    def off(self) -> str:
+        """What was measured beside what was predicted: "x 1.50 slower" of a time, "3 % less" of other numbers, "x 2.10
+        less" where they hardly compare, "equal"; "" of what has no numbers."""
+        ratio, error = self.ratio, self.error
+        if self.unit == "s" and ratio and self.times_off:
+            way = "" if format_times(self.times_off) == "1.00" else " slower" if ratio > 1 else " faster"
+            return f"x {format_times(self.times_off)}{way}"
+        if not error:
+            return "" if error is None else "equal"
+        way = "less" if error > 0 else "more"
+        far = self.times_off is not None and self.times_off >= _HARDLY_COMPARE
+        return f"x {format_times(self.times_off or 0.0)} {way}" if far else f"{format_percent(abs(error), 1.0)} {way}"
+
+    @property
+    def allowed(self) -> str:
+        """Of a time, "x 1.15"; of other numbers "5 %" or "equal"; "any", or "" where nothing is judged."""
+        if self.tolerance is None:
+            return ""
+        if self.tolerance >= ANY:
+            return "any"
+        if self.unit == "s":
+            return f"x {format_times(1 + self.tolerance)}"
+        return format_percent(self.tolerance, 1.0) if self.tolerance else "equal"
+
+    @property
+    def said(self) -> str:
+        """What came of it, and what is allowed: "TTFT x 1.50 slower, at most x 1.15"; of what has no numbers its
+        title."""
+        if not self.off:
+            return self.title
+        limit = f", at most {self.allowed}" if self.allowed not in ("", "any", "equal") else ""
+        return f"{self.title} {self.off}{limit}"
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = encode(self, "the check")
@@ -129,11 +182,33 @@ class Verdict(Result):
         return f"{model.llm} with {tokens} on {self.measurement.environment['device']}"
 
     @property
+    def worst(self) -> Check | None:
+        """The judged time that is furthest off, but for those that hardly count; None where none is judged."""
+        times = [one for one in self.checks if one.unit == "s" and one.passed is not None and one.note != SMALL]
+        return max((one for one in times if one.times_off), key=lambda one: one.times_off or 0.0, default=None)
+
+    @property
+    def close(self) -> bool:
+        """Whether no judged time is off by more than 15 %, whatever was allowed."""
+        return self.worst is None or (self.worst.times_off or 0.0) <= CLOSE
+
+    @property
+    def unjudged(self) -> tuple[Check, ...]:
+        """Times that were predicted and measured, and are not judged."""
+        both = [one for one in self.checks if one.unit == "s" and None not in (one.predicted, one.measured)]
+        return tuple(one for one in both if one.passed is None)
+
+    @property
     def outcome(self) -> str:
-        """How many checks were judged, and which of them failed."""
+        """How many checks were judged, which of them failed, and how far off the worst time is."""
         judged, failed = sum(check.passed is not None for check in self.checks), self.failed
-        told = "all passed" if not failed else f"{len(failed)} failed: {', '.join(check.title for check in failed)}"
-        return f"{judged} {'check' if judged == 1 else 'checks'}, {told}"
+        told = "all passed" if not failed else f"{len(failed)} failed: {'; '.join(check.said for check in failed)}"
+        text = f"{judged} {'check' if judged == 1 else 'checks'}, {told}"
+        if self.worst is not None and self.worst not in failed:
+            text += f"; the time furthest off: {self.worst.said}"
+        if self.unjudged:
+            text += f"; not judged: {', '.join(one.title for one in self.unjudged)}"
+        return text
 
     def __str__(self) -> str:
         steady = "" if self.stable else "; the measurement is unstable"

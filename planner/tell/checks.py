@@ -7,10 +7,8 @@ from itertools import pairwise
 
 from planner.bench.verdict import Check
 from planner.tell import values as v
-from planner.tell.document import Inline, Line, Table, Value, foreign, line
+from planner.tell.document import Bullets, Line, Table, Value, foreign, joined, line
 
-_ANY = 100.0
-"""A tolerance of so much judges nothing."""
 _TONES = {True: "", False: "bad", None: "faint"}
 _NAME_MAX = 80  # characters of a title
 
@@ -22,18 +20,31 @@ def check_table(checks: Iterable[Check], caption: Line = ()) -> Table:
     breaks = {i for i, (one, another) in enumerate(pairwise(ordered), 1) if one.unit != another.unit}
     return Table(
         caption,
-        ("quantity", "predicted", "measured", "error", "allowed", ""),
+        ("quantity", "predicted", "measured", "measured is", "at most", ""),
         tuple(_row(one) for one in ordered),
-        words=frozenset({""}),
+        words=frozenset({"quantity"}),  # all others are never broken
         tones=tuple(_TONES[one.passed] for one in ordered),
         breaks=frozenset(breaks),
     )
 
 
+def check_notes(checks: Iterable[Check]) -> tuple[Bullets, ...]:
+    """What is to be known of some of the checks, each note once; () where there is nothing."""
+    titles: dict[str, list[Line]] = {}
+    for one in checks:
+        if one.note:
+            titles.setdefault(one.note.removeprefix("not judged: "), []).append(
+                line(foreign(one.title, "measured quantity", _NAME_MAX))
+            )
+    if not titles:
+        return ()
+    return (Bullets(tuple(line(joined(named), ": ", foreign(note, "note", 400)) for note, named in titles.items())),)
+
+
 def _row(check: Check) -> tuple[Line, ...]:
     title = foreign(check.title, "measured quantity", _NAME_MAX)
     amounts = [_amount(check, check.predicted, "predicted"), _amount(check, check.measured, "measured")]
-    return (title,), *amounts, _off(check.error), (_allowed(check.tolerance),), _judged(check)
+    return (title,), *amounts, off(check), _allowed(check), _judged(check)
 
 
 def _amount(check: Check, value: float | None, which: str) -> Line:
@@ -45,26 +56,41 @@ def _amount(check: Check, value: float | None, which: str) -> Line:
     return line(v.significant(value, what, check.unit), " ", foreign(check.unit, "unit", _NAME_MAX))
 
 
-def _off(error: float | None) -> Line:
-    """ "+3 %": the prediction is too high by so much."""
-    if error is None:
-        return ("-",)
-    if error == 0:
-        return ("equal",)
-    size = v.share(abs(error), 1.0, "predicted / measured - 1, without its sign")
-    return line("+" if error > 0 else "-", size)
+def off(check: Check) -> Line:
+    """ "x 1.50 slower" of a time, "3 % less" than predicted of other numbers."""
+    if not check.off or check.off == "equal":
+        return (check.off or "-",)
+    if check.off.startswith("x "):
+        times = v.ratio(check.times_off or 0.0, "the larger of measured and predicted over the other")
+        return _with_number(check.off, times)
+    return _with_number(check.off, v.share(abs(check.error or 0.0), 1.0, "predicted / measured - 1, without its sign"))
 
 
-def _allowed(tolerance: float | None) -> Inline:
-    if tolerance is None:
-        return ""
-    if tolerance == 0:
-        return "equal"
-    return v.share(tolerance, 1.0, "tolerance") if tolerance < _ANY else "any"
+def _allowed(check: Check) -> Line:
+    if check.allowed in ("", "equal", "any"):
+        return (check.allowed,)
+    limit = check.tolerance or 0.0
+    number = v.ratio(1 + limit, "longest ratio allowed") if check.unit == "s" else v.share(limit, 1.0, "tolerance")
+    return _with_number(check.allowed, number)
+
+
+def said(check: Check, noted: bool = True) -> Line:
+    """ "TTFT x 1.50 slower, at most x 1.15"; of what has no numbers its title, and its note unless that stands
+    elsewhere."""
+    title = foreign(check.title, "measured quantity", _NAME_MAX)
+    if not check.off:
+        return line(title, " (", foreign(check.note, "note"), ")") if check.note and noted else (title,)
+    limit = line(", at most ", _allowed(check)) if check.allowed not in ("", "equal", "any") else ()
+    return line(title, " ", off(check), limit)
+
+
+def _with_number(text: str, number: Value) -> Line:
+    """A text of which one part is a number."""
+    before, _, after = text.partition(number.text)
+    return line(before, number, after)
 
 
 def _judged(check: Check) -> Line:
-    said: Inline = "passed" if check.passed else "not judged"
-    if check.passed is False:
-        said = Value("FAILED", False, "result of the check", strong=True)
-    return line(said, " (", foreign(check.note, "note"), ")") if check.note else (said,)
+    if check.passed is None:
+        return ("-",)
+    return ("passed",) if check.passed else (Value("FAILED", False, "result of the check", strong=True),)

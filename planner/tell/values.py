@@ -17,6 +17,7 @@ from planner.base.quantities import (
     format_score,
     format_seconds,
     format_significant,
+    format_times,
     format_tokens,
 )
 from planner.planning.limits import Limit, find_limit
@@ -69,6 +70,11 @@ def count(value: int, what: str, strong: bool = False) -> Value:
 
 def factor(value: float, what: str) -> Value:
     return Value(format_factor(value), value, what, "ratio")
+
+
+def ratio(value: float, what: str) -> Value:
+    """Of two times, to a hundredth."""
+    return Value(format_times(value), value, what, "ratio")
 
 
 def level() -> Value:

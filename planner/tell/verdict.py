@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from planner.base.quantities import format_seconds
 from planner.bench.grid_verdict import GridVerdict
 from planner.bench.samples import merged_advice
 from planner.bench.verdict import Verdict
 from planner.tell import values as v
-from planner.tell.checks import check_table
+from planner.tell.checks import check_notes, check_table, said
 from planner.tell.document import (
     Block,
     Document,
@@ -19,6 +18,7 @@ from planner.tell.document import (
     Table,
     Value,
     foreign,
+    joined,
     line,
     remarks,
     sentence,
@@ -39,14 +39,19 @@ def verdict_story(verdict: Verdict) -> Document:
         opening=tuple(_opening(verdict)),
         sections=(Section("checks", "Predicted and measured", tuple(_checks(verdict))),),
         opening_title="The judgement",
-        tone="bad" if not verdict.passed else "good" if verdict.stable else "warn",
+        tone="bad" if not verdict.passed else "good" if _sure(verdict) else "warn",
         sources={"verdict": verdict.to_dict()},
     )
 
 
+def _sure(verdict: Verdict) -> bool:
+    """Whether times were steady, judged and predicted closely."""
+    return verdict.stable and verdict.close and not verdict.unjudged
+
+
 def _opening(verdict: Verdict) -> Iterator[Block]:
     measured = verdict.measurement
-    yield Paragraph((sentence(verdict.outcome, "judgement in words"),), "" if verdict.passed else "bad")
+    yield Paragraph(_outcome(verdict), "" if verdict.passed else "bad")
     how = sentence(f"{measured.mode}; {measured.method.text}", "how it was measured")
     batch = v.count(measured.batch, "requests that ran together")
     yield Paragraph(line(foreign(measured.model.precision, "precision"), ", batch ", batch, ", ", how))
@@ -56,8 +61,29 @@ def _opening(verdict: Verdict) -> Iterator[Block]:
         yield Paragraph(line("times predicted for ", title, " (", source, ")"))
 
 
+def _outcome(verdict: Verdict) -> Line:
+    """As `Verdict.outcome`, with its numbers."""
+    judged = sum(check.passed is not None for check in verdict.checks)
+    text = line(v.count(judged, "checks that are judged"), " check" if judged == 1 else " checks", ", ")
+    failed = verdict.failed
+    if failed:
+        first, *others = (said(check, noted=False) for check in failed)
+        listed = line(first, *(line("; ", one) for one in others))
+        text = line(text, v.count(len(failed), "checks that failed"), " failed: ", listed)
+    else:
+        text = line(text, "all passed")
+    if verdict.worst is not None and verdict.worst.passed:
+        text = line(text, "; the time furthest off: ", said(verdict.worst))
+    if verdict.unjudged:
+        titles = [foreign(one.title, "measured quantity") for one in verdict.unjudged]
+        text = line(text, "; not judged: ", joined(titles))
+    return text
+
+
 def _checks(verdict: Verdict) -> Iterator[Block]:
-    yield check_table(one for one in verdict.checks if (one.predicted, one.measured) != (None, None))
+    shown = [one for one in verdict.checks if (one.predicted, one.measured) != (None, None)]
+    yield check_table(shown)
+    yield from check_notes(shown)
     yield from _utilisation(verdict)
     yield Paragraph(line("FLOPs: torch count, one request; peak memory: without what a plan reserves for the driver"))
     for check in verdict.checks:
@@ -91,7 +117,7 @@ def grid_story(grid: GridVerdict) -> Document:
         opening=tuple(_cells(grid)),
         sections=(),
         opening_title="The judgement",
-        tone="bad" if not grid.passed else "good" if grid.stable else "warn",
+        tone="bad" if not grid.passed else "good" if all(map(_sure, grid.cells)) else "warn",
         sources={"verdict": grid.to_dict()},
     )
 
@@ -100,20 +126,21 @@ def _cells(grid: GridVerdict) -> Iterator[Block]:
     rows = []
     for cell in grid.cells:
         model = cell.measurement.model
-        times: list[Line] = []
-        for name in ("ttft_s", "tpot_s"):
-            found = [cell.check(name).measured, cell.check(name).predicted] if name in cell.names else [None, None]
-            title = _ORDER_TITLES[name]
-            times += [("-",) if one is None else (Value(format_seconds(one), one, title, "s"),) for one in found]
         judged = v.count(sum(check.passed is not None for check in cell.checks), "checks that are judged")
         failed = v.count(len(cell.failed), "checks that failed")
         checks = line(judged, " pass") if cell.passed else line(failed, " of ", judged, " FAIL")
-        rows.append(
-            (line(foreign(model.llm, "language model")), line(v.tokens(model.visual_tokens, "visual tokens")), *times,
-             checks)
-        )  # fmt: skip
-    columns = ("LLM", "tokens", "TTFT", "predicted", "TPOT", "predicted", "checks")
-    yield Table((), columns, tuple(rows), tones=tuple("" if cell.passed else "bad" for cell in grid.cells))
+        times = [_time(cell, name) for name in _ORDER_TITLES]
+        name = line(foreign(model.llm, "language model"))
+        rows.append((name, line(v.tokens(model.visual_tokens, "visual tokens")), *times, checks))
+    columns = ("LLM", "tokens", *_ORDER_TITLES.values(), "checks")
+    caption = line("in brackets: measured over predicted")
+    yield Table(caption, columns, tuple(rows), tones=tuple("" if cell.passed else "bad" for cell in grid.cells),
+                names="LLM")  # fmt: skip
+    for cell in grid.cells:
+        if cell.failed:
+            which = line(foreign(cell.measurement.model.llm, "language model"), " with ",
+                         v.visual_tokens(cell.measurement.model.visual_tokens), ": ")  # fmt: skip
+            yield Paragraph(line(which, joined([said(check) for check in cell.failed])), "bad", "failed")
     for order in grid.orders:
         agreeing, pairs = v.count(order.agreeing, "pairs as predicted"), v.count(order.pairs, "pairs compared")
         title = _ORDER_TITLES[order.name]
@@ -122,5 +149,20 @@ def _cells(grid: GridVerdict) -> Iterator[Block]:
         )
         for text in order.inverted:
             yield Paragraph((sentence(text, "pair in another order"),), "bad", "not as predicted")
+    calibrate = any(check.note.startswith("not judged: ") for cell in grid.cells for check in cell.unjudged)
+    if calibrate:
+        told = "times are not judged: the calibration itself is too far off; calibrate again"
+        yield Paragraph(line(told), "", "advice")
     if not grid.stable:
         yield from remarks("advice", merged_advice(text for cell in grid.cells for text in cell.measurement.advice))
+
+
+def _time(cell: Verdict, name: str) -> Line:
+    """ "10.4 ms (x 0.86)"."""
+    check = cell.check(name) if name in cell.names else None
+    if check is None or check.measured is None:
+        return ("-",)
+    measured = v.seconds(check.measured, _ORDER_TITLES[name])
+    if check.ratio is None:
+        return (measured,)
+    return line(measured, " (x ", v.ratio(check.ratio, f"{_ORDER_TITLES[name]}, measured over predicted"), ")")

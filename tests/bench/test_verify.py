@@ -490,6 +490,26 @@ def test_error_of_a_check() -> None:
     assert check(1.0, 0.0).error is None and check(None, 1.0).error is None
 
 
+@pytest.mark.parametrize(
+    ("unit", "predicted", "measured", "tolerance", "said"),
+    [
+        ("s", 2.0, 3.0, 0.5, "T x 1.50 slower, at most x 1.50"),
+        ("s", 3.0, 2.0, 0.15, "T x 1.50 faster, at most x 1.15"),
+        ("s", 1.0, 1.004, 0.15, "T x 1.00, at most x 1.15"),
+        ("s", 1.0, 40.0, 1e9, "T x 40 slower"),
+        ("bytes", 1.03, 1.0, 0.05, "T 3 % less, at most 5 %"),
+        ("bytes", 1.0, 4.0, 0.05, "T x 4.00 more, at most 5 %"),
+        ("parameters", 7.0, 7.0, 0.0, "T equal"),
+        ("parameters", 7.0, 8.0, 0.0, "T 12 % more"),
+        ("joules", None, 8.0, None, "T"),
+    ],
+)
+def test_what_came_of_a_check_in_words(
+    unit: str, predicted: float | None, measured: float, tolerance: float | None, said: str
+) -> None:
+    assert Check("t", "T", unit, predicted, measured, tolerance, None).said == said
+
+
 def test_a_compressor_without_a_query(tmp_path: Path) -> None:
     picked = plan(tmp_path, hardware="cpu", compressor="average-pool")
     verdict = verify(None, picked, device="cpu", tolerance=LOOSE, **QUICK)

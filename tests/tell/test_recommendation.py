@@ -190,11 +190,14 @@ def test_without_a_verdict_the_page_says_so_and_how_to_measure() -> None:
 
 def test_a_verdict_is_shown_check_by_check() -> None:
     text = said("flops", verdict())
-    assert "Measured on NVIDIA H100 SXM5 80 GB: a prediction failed, 4 of 5 checks passed" in text
-    assert "| TTFT | 28.4 ms | 31 ms | -8 % | 15 % | passed |" in text
-    assert "| decode step | 5.1 ms | 3.9 ms | +31 % | 15 % | FAILED (bound by launches) |" in text
+    outcome = "4 of 5 checks passed; beyond what is allowed: decode step x 1.31 faster, at most x 1.15."
+    assert f"Measured on NVIDIA H100 SXM5 80 GB: {outcome}" in text
+    assert "| TTFT | 28.4 ms | 31 ms | x 1.09 slower | x 1.15 | passed |" in text
+    assert "| decode step | 5.1 ms | 3.9 ms | x 1.31 faster | x 1.15 | FAILED |" in text
+    assert "| peak memory | 4.71 GiB | 4.56 GiB | 3 % less | 15 % | passed |" in text
     assert "| parameters | 4,271,000,000 | 4,271,000,000 | equal | equal | passed |" in text
-    assert "| energy | 65 J | - | - | | not judged (no meter) |" in text
+    assert "| energy | 65 J | - | - | | - |" in text
+    assert "- decode step: bound by launches" in text and "- energy: no meter" in text
     assert "slices with 2 and 4 of 40 layers, extended to the whole, compile" in text
     for advice in verdict().advice:
         assert advice in text
@@ -203,7 +206,7 @@ def test_a_verdict_is_shown_check_by_check() -> None:
 
 
 def test_a_good_verdict_is_good_and_another_models_is_not() -> None:
-    good = verdict(*(replace(one, passed=True) for one in CHECKS))
+    good = verdict(*(replace(one, passed=True) for one in CHECKS if one.name != "decode_step_s"))
     opening = tell(plan("flops"), good).opening
     assert [block.tone for block in opening if getattr(block, "tone", "")] == ["good", "warn"]  # type: ignore[union-attr]
     found = good.measurement

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,8 +157,22 @@ def test_a_failed_verdict_says_which_checks_failed_before_its_numbers() -> None:
     shown = printed(story_of(verdict(unsteady(), "ttft_s")), 80)
     assert shown.startswith("NOT verified (unstable)")
     assert "not as planned: visual tokens: 9 were built, 36 planned" in shown
-    assert "│ FAILED" in shown and "│ passed (a " in shown and "│ not judged" in shown
+    assert "7 checks, 2 failed: TTFT x 1.16 faster, at most x 1.15; visual tokens\n" in shown
+    assert "x 1.16 faster │ x 1.15 │ FAILED │" in shown and "x 2.00 faster │ x 1.15 │ passed │" in shown
+    assert "- TPOT: a small part of the TTFT\n- energy: no limit\n" in shown
     assert "824,000,000" in shown  # counts are equal or not
+
+
+def test_a_neighbourhood_lists_failed_checks_and_cuts_no_name() -> None:
+    found = thing("grid")
+    model = replace(found.cells[0].measurement.model, llm="SmolLM2-360M-Instruct-preview")
+    first = replace(found.cells[0], measurement=replace(found.cells[0].measurement, model=model))
+    shown = printed(story_of(replace(found, cells=(first, *found.cells[1:]))), 80)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "│ SmolLM2-360M-    │     36 │" in shown and "│ Instruct-preview │" in shown
+    assert "│ 10.4 ms (x 0.86) │" in shown
+    failed = "failed: Qwen2.5-0.5B with 36 visual tokens: TTFT x 1.16 faster, at most x 1.15"
+    assert failed in shown and "visual tokens (9 were built, 36 planned)" in shown
 
 
 def test_a_law_says_what_its_runs_do_not_determine_before_its_numbers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from planner.hardware.efficiency import CALIBRATED, efficiency_of
 from planner.planning.result import Plan
 from planner.tell import values as v
 from planner.tell.document import Bullets, Line, Paragraph, Section, Value, foreign, line
@@ -20,10 +21,10 @@ _CONVENTIONS = {
     "torch": "as PyTorch counts it",
 }
 _SOURCES = {
-    "calibrated": "times are a roofline fitted to kernel times of this card, which others measured",
-    "transferred": "times are a roofline fitted to a similar card, not to this one",
-    "roofline": "times are a roofline with typical efficiencies",
-    "silicon": "times are sums of measured kernels",
+    "calibrated": "Times are a roofline fitted to kernel times of this card, which others measured",
+    "transferred": "Times are a roofline fitted to a similar card, not to this one",
+    "roofline": "Times are a roofline with typical efficiencies",
+    "silicon": "Times are sums of measured kernels",
 }
 
 
@@ -48,6 +49,16 @@ def _measured(one: Measured) -> Line:
     return line(one.value, note, "" if one.kept else ", not kept")
 
 
+def _times(plan: Plan, source: str) -> Line:
+    """Where predicted times come from."""
+    card = plan.deployment.hardware
+    if source.startswith(CALIBRATED) and card is not None and card.efficiency != efficiency_of(card.name):
+        head = "Times are a roofline with a profile of one's own"
+        origin = card.efficiency.origin
+        return line(head, ", ", foreign(origin, "origin of the efficiencies", 400)) if origin else (head,)
+    return (next((text for name, text in _SOURCES.items() if source.startswith(name)), "Times have several sources"),)
+
+
 def _remarks(plan: Plan) -> Paragraph:
     """How FLOPs are counted, where times come from, and from which number of tokens on fewer save none."""
     convention = plan.budget.convention
@@ -57,10 +68,8 @@ def _remarks(plan: Plan) -> Paragraph:
     latency = plan.best.latency
     if latency is None:
         return Paragraph(line(*sentences, " No hardware was named, so there are no times."))
-    source = latency.source
-    known = next((text for name, text in _SOURCES.items() if source.startswith(name)), "times have several sources")
     light = v.share(float(latency.speed_of_light_share), 1.0, "ideal time over predicted time")
-    sentences.append(line(f" {known[0].upper()}{known[1:]}; perfect kernels would need ", light, " of them."))
+    sentences.append(line(" ", _times(plan, latency.source), "; perfect kernels would need ", light, " of them."))
     fewest = plan.speed_limit_tokens
     if fewest is not None and fewest > 1:
         tokens = v.tokens(fewest, "visual tokens below which fewer save no time")

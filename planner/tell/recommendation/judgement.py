@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.bench.foreign import Difference, differences, refusal
-from planner.bench.verdict import Check, Verdict
+from planner.bench.verdict import Verdict
 from planner.planning.result import Plan
 from planner.tell import values as v
+from planner.tell.checks import said
 from planner.tell.document import Line, Value, foreign, joined, line
 from planner.tell.recommendation.wording import NAME_MAX
 
@@ -49,9 +50,12 @@ class Judgement:
 
     @property
     def tone(self) -> str:
+        """Good where every time was predicted closely, whatever was allowed."""
         if not self.verdict.passed:
             return "bad"
-        return "good" if self.verdict.stable and not self.other_file else "warn"
+        verdict = self.verdict
+        sure = verdict.stable and verdict.close and not verdict.unjudged
+        return "good" if sure and not self.other_file else "warn"
 
     @property
     def summary(self) -> Line:
@@ -60,17 +64,23 @@ class Judgement:
         good = v.count(sum(bool(check.passed) for check in judged), "checks passed")
         card = foreign(self.device, "measured on", NAME_MAX)
         failed = [check for check in judged if not check.passed]
-        ended = "a prediction failed" if len(failed) == 1 else "predictions failed"
-        ended = "the predictions held" if not failed else ended
         of = v.count(len(judged), "checks judged")
-        text = line("Measured on ", card, f": {ended}, ", good, " of ", of, " checks passed")
+        text = line(
+            "Measured on ", card, ": ", line("all ", of) if not failed else line(good, " of ", of), " checks passed"
+        )
         if failed:
             # what a plan limits comes first: TPOT before the decode step
             failed.sort(key=lambda check: check.name not in _DECIDING)
-            named = [_told(check) for check in failed[:_NAMED_MAX]]
+            named = [said(check) for check in failed[:_NAMED_MAX]]
             left = len(failed) - len(named)
             named += [line(v.count(left, "further checks that failed"), " more did not pass")] * (left > 0)
-            text = line(text, "; ", joined(named))
+            text = line(text, "; beyond what is allowed: ", joined(named))
+        worst = self.verdict.worst
+        if worst is not None and worst.passed:
+            text = line(text, "; the time furthest off: ", said(worst))
+        if self.verdict.unjudged:
+            titles = [foreign(one.title, "measured quantity", NAME_MAX) for one in self.verdict.unjudged]
+            text = line(text, "; not judged: ", joined(titles))
         if not self.verdict.stable:
             text = line(text, "; the times were not stable")
         if self.other_file:
@@ -91,16 +101,6 @@ def _differences(verdict: Verdict, plan: Plan) -> tuple[Difference, ...]:
             planned, _, measured = check.note.partition(", measured ")
             found += (Difference(check.title, planned.removeprefix("planned "), measured),)
     return found
-
-
-def _told(check: Check) -> Line:
-    """ "TPOT was predicted 17 % too slow"; what has no numbers is not as planned."""
-    title = foreign(check.title, "measured quantity", NAME_MAX)
-    if check.error is None or check.error == 0:
-        return line(title, " is not as planned")
-    low, high = ("fast", "slow") if check.unit == "s" else ("low", "high")
-    off = v.share(abs(check.error), 1.0, "predicted / measured - 1, without its sign")
-    return line(title, " was predicted ", off, f" too {high if check.error > 0 else low}")
 
 
 def words_of(name: str) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from planner.bench.measurement import WHOLE
 from planner.planning.result import Plan
 from planner.tell import values as v
-from planner.tell.checks import check_table
+from planner.tell.checks import check_notes, check_table
 from planner.tell.document import (
     Block,
     Bullets,
@@ -36,6 +36,7 @@ def measured(plan: Plan, judgement: Judgement | None, commands: tuple[str, ...])
     verdict = judgement.verdict
     blocks: list[Block] = [banner(plan, judgement)]
     blocks.append(check_table(verdict.checks, line("Each quantity, predicted and measured")))
+    blocks += check_notes(verdict.checks)
     blocks.append(Facts(tuple(_circumstances(judgement))))
     if verdict.advice:
         blocks.append(Bullets(tuple((foreign(one, "advice", 400),) for one in verdict.advice)))
