@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from planner.bench.calibrate import calibrate as calibrate
     from planner.bench.calibration.result import Calibration as Calibration
     from planner.bench.calibration.take import measure_device as measure_device
+    from planner.bench.comparing import compare_measurements as compare_measurements
     from planner.bench.doctor import doctor as doctor
     from planner.bench.grid import verify_grid as verify_grid
     from planner.bench.measure import measure as measure
@@ -157,6 +158,7 @@ __all__ = [
     "build_released",
     "calibrate",
     "compare",
+    "compare_measurements",
     "cost",
     "doctor",
     "evidence",
@@ -247,6 +249,7 @@ _WHERE = {
     "build_released": "planner.make.released",
     "calibrate": "planner.bench.calibrate",
     "compare": "planner.laws.compare",
+    "compare_measurements": "planner.bench.comparing",
     "cost": "planner.costs.request:request_cost",
     "doctor": "planner.bench.doctor",
     "evidence": "planner.laws.hierarchy.listing",

@@ -21,6 +21,7 @@ VERBS = {
     "calibrate": "calibrate",
     "catalog": "llm_catalog",
     "compare": "compare",
+    "compare-measurements": "compare_measurements",
     "convention": "request_flops",
     "cost": "cost",
     "doctor": "doctor",

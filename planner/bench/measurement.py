@@ -28,11 +28,14 @@ from planner.hardware.few_rows import FewRows
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
+WAITED_FOR = ("ttft", "tpot", "itl", "request")
+"""What users wait for: the first token, further ones on average, each by itself (inter-token latency), everything."""
+TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode_step", *WAITED_FOR)
 """What is timed; a stage that a model does not run is left out."""
-EAGER = "eager"
+EAGER, STATIC, COMPILE = "eager", "static", "compile"
+_NOT_JUDGED = ("preprocess", "itl")
 _BEFORE_TOKEN = ("encoder", "compressor", "query_pass", "prefill")
-MODES = (EAGER, "static", "compile")
+MODES = (EAGER, STATIC, COMPILE)
 FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
 """Entries of the environment that measurements must share to be pooled."""
 WHOLE = "whole"
@@ -155,8 +158,16 @@ class Measurement(Result):
         return self.samples[name].median_s if name in self.samples else None
 
     @property
+    def of_its_mode(self) -> bool:
+        """Whether whole requests and memory are of its mode; once they were always of the eager one."""
+        return self.mode == EAGER or "ttft" in self.samples
+
+    @property
     def ttft_s(self) -> float | None:
-        return self.seconds("ttft")
+        """The median; where whole requests are of another mode, the sum of the stages' medians."""
+        if self.of_its_mode:
+            return self.seconds("ttft")
+        return sum(self.samples[name].median_s for name in _BEFORE_TOKEN if name in self.samples) or None
 
     @property
     def tpot_s(self) -> float | None:
@@ -165,8 +176,15 @@ class Measurement(Result):
     @property
     def requests_per_second(self) -> float | None:
         """Of batches of this size, one after the other."""
-        whole = self.seconds("request")
-        return self.batch / whole if whole else None
+        return self.batch / self.request_s if self.request_s else None
+
+    @property
+    def request_s(self) -> float | None:
+        """The median of whole requests; where those are of another mode, by TTFT and TPOT."""
+        if self.of_its_mode:
+            return self.seconds("request")
+        further = max(self.workload.generated_tokens - 1, 0) * (self.tpot_s or 0.0)
+        return None if self.ttft_s is None else self.ttft_s + further
 
     def with_ttft(self) -> Measurement:
         """The same with TTFT as the sum of its stages, for modes in which whole requests run otherwise."""
@@ -178,8 +196,8 @@ class Measurement(Result):
 
     @property
     def complaints(self) -> dict[str, tuple[str, ...]]:
-        """By name in TIMED, why its times may not be trusted. Preprocessing is not judged."""
-        found = {name: one.complaints() for name, one in self.samples.items() if name != "preprocess"}
+        """By name in TIMED, why its times may not be trusted. Not judged: preprocessing; single tokens, but as TPOT."""
+        found = {name: one.complaints() for name, one in self.samples.items() if name not in _NOT_JUDGED}
         return {name: texts for name, texts in found.items() if texts}
 
     @property
@@ -213,21 +231,14 @@ class Measurement(Result):
         return f"Measurement({facts.llm!r} with {tokens}, {facts.precision}, batch {self.batch}, {self.mode}: {times})"
 
     def to_frame(self) -> pd.DataFrame:
-        """What was timed, a row each: median and quartiles of its samples."""
+        """What was timed, a row each: median, quartiles and percentiles of its samples."""
         import pandas as pd
 
         rows = []
         for name, one in self.samples.items():
             low, high = one.quartiles_s
-            rows.append(
-                {
-                    "stage": name,
-                    "median_s": one.median_s,
-                    "low_quartile_s": low,
-                    "high_quartile_s": high,
-                    "samples": len(one.seconds),
-                }
-            )
+            row = {"stage": name, "median_s": one.median_s, "low_quartile_s": low, "high_quartile_s": high}
+            rows.append(row | {f"{p}_s": s for p, s in one.percentiles_s.items()} | {"samples": len(one.seconds)})
         return pd.DataFrame(rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -270,6 +281,7 @@ def _summary(one: Measurement) -> dict[str, Any]:
         "tpot_s": one.tpot_s,
         "requests_per_second": one.requests_per_second,
         "median_s": {name: samples.median_s for name, samples in one.samples.items()},
+        "percentiles_s": {name: one.samples[name].percentiles_s for name in WAITED_FOR if name in one.samples},
         "mfu_prefill": one.mfu("prefill"),
         "mbu_decode": one.decode_mbu(),
         "stable": one.stable,

@@ -22,6 +22,10 @@ WAITED_LIMIT = 0.05
 _FEWEST_FOR_DRIFT = 6
 
 
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+"""That are told of what users wait for."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """Seconds of the same work, done again and again; nothing is thrown away."""
@@ -48,6 +52,20 @@ class Samples:
         """What the middle half lies between."""
         low, high = np.quantile(self.seconds, (0.25, 0.75))
         return float(low), float(high)
+
+    def percentile_s(self, share: float) -> float | None:
+        """What such a share of the samples does not exceed; None above the median where that leaves less than one
+        sample beyond it: a 99th percentile takes a hundred."""
+        if not 0 < share < 1:
+            raise InputError(f"percentile: expected a share between 0 and 1, got {shown(share)}")
+        if share > 0.5 and len(self.seconds) * (1 - share) < 1 - 1e-9:
+            return None
+        return float(np.quantile(self.seconds, share))
+
+    @property
+    def percentiles_s(self) -> dict[str, float | None]:
+        """By name: "p50", "p90", "p99"."""
+        return {name: self.percentile_s(share) for name, share in PERCENTILES.items()}
 
     @property
     def spread(self) -> float:

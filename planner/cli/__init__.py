@@ -32,6 +32,7 @@ __all__ = ["VERBS", "app", "load", "main"]
 VERBS = {
     "measure": "bench",
     "verify": "bench",
+    "compare-measurements": "measurements",
     "calibrate": "calibrate",
     "catalog": "catalog",
     "cost": "costs",

@@ -11,6 +11,7 @@ import typer
 
 import planner
 from planner.base.errors import InputError
+from planner.base.files import check_target, write_text
 from planner.base.quantities import positive_number, shown
 from planner.cli.common import (
     CachedTokens,
@@ -24,6 +25,7 @@ from planner.cli.common import (
     json_text,
     parse_counts,
     parse_seed,
+    parse_share,
     show_story,
 )
 from planner.cli.costs import (
@@ -79,6 +81,8 @@ def measure(
     seconds: Seconds = 1.0,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Folder for one JSON file a shape.")] = None,
+    csv: Annotated[str | None, typer.Option(help="Write every sample to this CSV file, a row each.")] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Measure a model with random weights on this device, stage by stage; several shapes answer questions."""
@@ -89,11 +93,14 @@ def measure(
         refuse_parts({"vision": vision, "compressor": compressor, "prompt_order": prompt_order})
     counts = () if visual_tokens is None else parse_counts(visual_tokens)
     positive_number(seconds, "--seconds")
+    if csv is not None:
+        check_target(Path(csv), force)
     workload = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
     with needs_torch("measure"):
         from planner.bench.answers import answers_of
         from planner.bench.released import sweep_released
         from planner.bench.sweep import sweep
+        from planner.bench.tidy import csv_text
     how: dict[str, Any] = {"precision": precision, "device": device, "method": method, "mode": mode}
     how |= {"seconds": seconds, "seed": parse_seed(seed), "folder": None if output is None else Path(output)}
     with progress_bar() as progress:
@@ -106,6 +113,9 @@ def measure(
             found = sweep(name, counts, batches, workload, **parts, **how)
     if output is not None:
         print(f"wrote {len(found)} measurements into {output}", file=sys.stderr)
+    if csv is not None:
+        write_text(csv, csv_text(found), overwrite=force)
+        print(f"wrote {csv}", file=sys.stderr)
     if as_json:
         content = [one.to_dict() for one in found]
         print(json_text({"measurements": content, "answers": [answer.to_dict() for answer in answers_of(found)]}))
@@ -152,12 +162,15 @@ def verify(
     tolerance: Annotated[str | None, typer.Option(help="Of times, as .15 or 15%; any: not judged.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the verdict to this JSON file.")] = None,
+    junit: Annotated[str | None, typer.Option(help="Write the checks to this JUnit XML file, for a CI server.")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails."""
     if output is not None:
         check_output("a verdict", output, force)
+    if junit is not None:
+        check_target(Path(junit), force)
     positive_number(seconds, "--seconds")
     allowed = None if tolerance is None else _tolerance(tolerance)
     own = {"--image": image, "--knob": knob, "--query-tokens": query_tokens, "--generated-tokens": generated_tokens}
@@ -220,6 +233,12 @@ def verify(
     if output is not None:
         result.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)
+    if junit is not None:
+        from planner.tell.junit import junit as junit_text
+        from planner.tell.junit import suites_of
+
+        write_text(junit, junit_text(suites_of(result)), overwrite=force)
+        print(f"wrote {junit}", file=sys.stderr)
     if as_json:
         print(json_text(content))
     else:
@@ -253,15 +272,9 @@ def _tolerance(text: str) -> float:
     """A share of a time: ".15", "15%", or "any". Raises InputError for one that would let nearly anything pass."""
     if text.strip().lower() == "any":
         return _ANY_TOLERANCE
-    digits = text.strip().removesuffix("%")
-    try:
-        found = float(digits) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        found = -1.0
-    if not 0 < found <= _LARGEST_TOLERANCE:
-        raise InputError(
-            f"--tolerance: expected a share up to {_LARGEST_TOLERANCE:g}, as .15 or 15%, got {shown(text)}"
-        )
+    found = parse_share(text, "--tolerance", _LARGEST_TOLERANCE)
+    if not found:
+        raise InputError(f"--tolerance: expected a share above 0, got {shown(text)}")
     return found
 
 

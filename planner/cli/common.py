@@ -98,6 +98,18 @@ def parse_counts(text: str, option: str = "--visual-tokens") -> list[int]:
     return found
 
 
+def parse_share(text: str, option: str, most: float = 100.0) -> float:
+    """A share: ".05" or "5%". Raises InputError for one below 0 or above `most`."""
+    digits = text.strip().removesuffix("%")
+    try:
+        found = float(digits) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= most:
+        raise InputError(f"{option}: expected a share up to {most:g}, as .15 or 15%, got {shown(text)}")
+    return found
+
+
 def check_output(what: str, output: str, force: bool) -> None:
     """Refuse, before any work, a JSON file that could not be written in the end. Raises InputError."""
     check_json_name(what, output)

@@ -13,9 +13,9 @@ from planner.base.file_format import FORMAT, FileFormat, file_name
 from planner.base.files import read_json
 from planner.base.quantities import shown
 from planner.bench.calibration.result import CALIBRATION_FILE
-from planner.bench.grid_verdict import GRID_FILE
+from planner.bench.grid_verdict import GRID_FILE, GridVerdict
 from planner.bench.measurement import MEASUREMENT_FILE, Measurement
-from planner.bench.verdict import VERDICT_FILE
+from planner.bench.verdict import VERDICT_FILE, Verdict
 from planner.hardware import HARDWARE_FILE
 from planner.laws.combined import COMBINED_LAW_FILE
 from planner.laws.fitted import LAW_FILE
@@ -61,6 +61,21 @@ def load_all(paths: Sequence[str | os.PathLike[str]], expected: str = "expected 
         if not isinstance(one, Measurement):
             raise InputError(f"several files are told together where all are measurements; {file_name(path)} is none")
     return [one for _, one in found]
+
+
+def load_measurements(path: str | os.PathLike[str]) -> list[Measurement]:
+    """The measurements of a file or a folder; of a verdict, what was measured for it. Raises InputError for what holds
+    none."""
+    found = load_any(path)
+    if isinstance(found, list):
+        return found
+    if isinstance(found, Verdict):
+        return [found.measurement]
+    if isinstance(found, GridVerdict):
+        return [cell.measurement for cell in found.cells]
+    if not isinstance(found, Measurement):
+        raise InputError(f"{file_name(path)} holds no measurement; expected one that vlm-planner measure -o wrote")
+    return [found]
 
 
 def from_dict(content: Any, origin: str) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from planner.base.errors import InputError
 from planner.bench.answers import answers_of
-from planner.bench.measurement import TIMED, Measurement
-from planner.bench.samples import merged_advice
+from planner.bench.measurement import TIMED, WAITED_FOR, Measurement
+from planner.bench.samples import PERCENTILES, merged_advice
 from planner.tell import values as v
 from planner.tell.answers import answer_blocks
 from planner.tell.document import (
@@ -27,6 +27,7 @@ from planner.tell.document import (
     sentence,
 )
 
+_WAITED_TITLES = {"ttft": "TTFT", "tpot": "TPOT", "itl": "between tokens (ITL)", "request": "request"}
 _STAGES = TIMED[: TIMED.index("decode_step") + 1]
 
 
@@ -120,10 +121,28 @@ def _stages(one: Measurement) -> Iterator[Block]:
         rows.append((line(title), _seconds(samples.median_s, f"median of {title}"), ends, flops, reached, line(count)))
     columns = ("stage", "median", "middle half", "FLOPs", "of peak", "samples")
     yield Table(line("a batch of requests, stage by stage"), columns, tuple(rows))
+    yield from _percentiles(one)
     mbu = one.decode_mbu()
     if mbu is not None:
         share = v.share(mbu, 1.0, "decode step's bytes over what the copy would move")
         yield Paragraph(line("a decode step reaches ", share, " of the copy bandwidth"))
+
+
+def _percentiles(one: Measurement) -> Iterator[Block]:
+    """What a user waits for, as services state it."""
+    rows = []
+    for name in WAITED_FOR:
+        if name in one.samples:
+            samples, title = one.samples[name], _WAITED_TITLES[name]
+            cells = [_seconds(seconds, f"{title}, {which}") for which, seconds in samples.percentiles_s.items()]
+            rows.append((line(title), *cells, line(v.count(len(samples.seconds), f"samples of {title}"))))
+    if rows:
+        few = Value("10", 10, "samples that a 90th percentile takes", "")
+        many = Value("100", 100, "samples that a 99th percentile takes", "")
+        caption = line("what users wait for; the second percentile takes ", few, " samples, the third ", many)
+        shares = (Value(name, share, "percentile", "share") for name, share in PERCENTILES.items())
+        columns: tuple[str | Value, ...] = ("", *shares, "samples")
+        yield Table(caption, columns, tuple(rows))
 
 
 def _flops(one: Measurement, stage: str) -> tuple[Line, Line]:

@@ -13,6 +13,7 @@ from planner.base.file_format import file_name
 from planner.base.files import refuse_existing, write_text
 from planner.base.quantities import shown
 from planner.bench.calibration.result import Calibration
+from planner.bench.comparison import MeasurementComparison
 from planner.bench.grid_verdict import GridVerdict
 from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
@@ -31,6 +32,7 @@ from planner.planning.load_plan import PlanLike
 from planner.planning.next_run import NextMeasurement
 from planner.planning.result import Plan
 from planner.tell.calibration import calibration_story
+from planner.tell.changes import changes_story
 from planner.tell.comparison import comparison_story
 from planner.tell.cost import cost_story
 from planner.tell.document import Document
@@ -49,9 +51,9 @@ from planner.tell.render import renderer_of
 from planner.tell.verdict import grid_story, verdict_story
 
 Told: TypeAlias = (
-    "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | Calibration | Verdict "
-    "| GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Evidence | EvidenceLaw | Sequence[Measurement] "
-    "| Sequence[FormEvidence]"
+    "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | MeasurementComparison "
+    "| Calibration | Verdict | GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Evidence | EvidenceLaw "
+    "| Sequence[Measurement] | Sequence[FormEvidence]"
 )
 """What has a story; a mapping is that of a plan, a path that of any file that we write."""
 
@@ -83,6 +85,7 @@ story_of.register(Measurement, measurement_story)
 story_of.register(Calibration, calibration_story)
 story_of.register(Verdict, verdict_story)
 story_of.register(GridVerdict, grid_story)
+story_of.register(MeasurementComparison, changes_story)
 story_of.register(HoldOut, holdout_story)
 story_of.register(NextMeasurement, next_run_story)
 story_of.register(NextEvaluations, next_evaluations_story)

@@ -77,6 +77,11 @@ def ratio(value: float, what: str) -> Value:
     return Value(format_times(value), value, what, "ratio")
 
 
+def fine_ratio(value: float, what: str) -> Value:
+    """Of two measured times, to a thousandth: "1.034"."""
+    return Value(f"{value:.3f}" if value < 9.9995 else format_factor(value), value, what, "ratio")
+
+
 def level() -> Value:
     """Of all intervals."""
     return Value("95 %", 0.95, "level of the intervals", "share")

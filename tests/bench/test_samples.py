@@ -81,3 +81,13 @@ def test_what_is_no_time(seconds: tuple[float, ...]) -> None:
 def test_damaged_samples(content: dict[str, object]) -> None:
     with pytest.raises(InputError):
         decode(Samples, content)
+
+
+def test_percentiles_by_hand_and_none_of_too_few() -> None:
+    hundred = Samples(tuple(float(i) for i in range(1, 101)))
+    assert hundred.percentiles_s == {"p50": 50.5, "p90": pytest.approx(90.1), "p99": pytest.approx(99.01)}
+    assert Samples((1.0,) * 99).percentile_s(0.99) is None
+    assert Samples((1.0,) * 9).percentiles_s == {"p50": 1.0, "p90": None, "p99": None}
+    assert Samples((1.0,) * 10).percentile_s(0.9) == 1.0
+    with pytest.raises(InputError, match="percentile: expected a share between 0 and 1, got 99"):
+        hundred.percentile_s(99)
