@@ -32,7 +32,6 @@ from planner.cli.common import (
     show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
-from planner.laws.hierarchy.law import EVIDENCE
 from planner.laws.shipped import load_mix
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
@@ -152,9 +151,6 @@ def plan(
         rank_by=rank_by,
         as_measured=as_measured,
     )
-    if task is not None and result.law.form != EVIDENCE:
-        kept = f"note: the runs of {law} are a complete grid and keep their own law"
-        print(f"{kept}; published results of {task} are left out", file=sys.stderr)
     if output is not None:
         result.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)

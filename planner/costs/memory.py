@@ -20,11 +20,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 from functools import reduce
 from operator import attrgetter
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
+from planner.base.place import Place
 from planner.configuration import Model, Run
 from planner.costs.stages import STAGES, StageTokens, Workload, passes
 from planner.hardware.gguf import GGUF_TYPES
@@ -36,6 +38,23 @@ FloatArray = NDArray[np.float64]
 
 CONTEXT_BYTES = 600 * 2**20
 """What a CUDA context with loaded kernels and library workspaces takes before the first tensor."""
+
+
+class StageName:
+    """A stage by its position in `STAGES`, a name in files; of arrays the positions."""
+
+    def encode(self, value: Any, place: Place) -> Any:
+        if np.ndim(value):
+            return np.asarray(value).tolist()
+        position = float(value)
+        if not (position.is_integer() and 0 <= position < len(STAGES)):
+            raise place.wrong(f"a position in {', '.join(STAGES)}", value)
+        return STAGES[int(position)]
+
+    def decode(self, content: Any, place: Place) -> float:
+        if content not in STAGES:
+            raise place.wrong(f"one of {', '.join(STAGES)}", content)
+        return float(STAGES.index(content))
 
 
 @dataclass(frozen=True)
@@ -55,8 +74,8 @@ class Memory:
     peak: FloatArray | float
     per_request: FloatArray | float
     """What one more request in the batch adds at the peak."""
-    peak_stage: FloatArray | float
-    """Position in `STAGES` of the stage in which the peak is."""
+    peak_stage: Annotated[FloatArray | float, StageName()]
+    """Position in `STAGES` of the stage in which the peak is; its name in files."""
     peak_kv_cache: FloatArray | float
     """KV cache held in that stage."""
 

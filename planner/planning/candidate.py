@@ -27,17 +27,13 @@ from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
-from planner.planning.limits import RELAXED_BY, Limit
+from planner.planning.limits import Limit, binds
 from planner.planning.margin import Margin
 from planner.runs.table import ERROR
 
 if TYPE_CHECKING:
     from planner.configuration import ReleasedModel
     from planner.planning.plan_record import CandidateRecord
-
-
-_USED_MIN = 0.75
-"""Of a limit that leaves more than this share unused nobody says that it binds, whatever lies just above it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -177,19 +173,19 @@ class SlackOfPick:
     limit: Limit
     used: float
     """Share of the limit that the pick uses."""
-    binds: bool
+    keeps_better_out: bool
     """Whether a better candidate would fit without this limit, all others kept."""
     relaxed: Candidate | None
     """The better pick if the limit were 10 % looser; None if that buys nothing."""
 
     @property
-    def holds(self) -> bool:
+    def binds(self) -> bool:
         """Whether it is this limit that holds the pick where it is: it keeps a better candidate out, and the pick has
         used up all but 10 % of it, or all but a quarter where a better one is near, within 10 % of the limit."""
-        return self.binds and self.used >= (1 - RELAXED_BY if self.relaxed is None else _USED_MIN)
+        return binds(self.used, self.keeps_better_out, near=self.relaxed is not None)
 
     def __repr__(self) -> str:
-        said = f"{self.limit}: {format_percent(self.used, 1)} used{', binds' if self.holds else ''}"
+        said = f"{self.limit}: {format_percent(self.used, 1)} used{', binds' if self.binds else ''}"
         more = "" if self.relaxed is None else f"; with {self.limit.relaxed_text}: {self.relaxed}"
         return f"SlackOfPick({said}{more})"
 

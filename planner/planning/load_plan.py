@@ -60,9 +60,9 @@ def replan(plan: PlanLike) -> Plan:
         law = None if asked.by_cost else asked.law
         released = ReleasedAxes.of(own.selection, own.images, law, asked.load, own.own_dtype, asked.rank_by)
         timed = released.timed_by(asked.deployment, asked.load)
-        return plan_among(timed, asked.budget, asked.load, asked.deployment, asked.as_measured)
+        return plan_among(timed, asked.budget, asked.load, asked.deployment, asked.as_measured, asked.notes)
     tokens = admissible(tried.visual_tokens, tried.compressors, tried.towers)
     axes = Axes(
         tried.llms, tried.towers, tried.compressors, tried.prompt_orders, tokens, asked.laws, asked.best.connector
     )
-    return plan_among(axes, asked.budget, asked.load, asked.deployment, asked.as_measured)
+    return plan_among(axes, asked.budget, asked.load, asked.deployment, asked.as_measured, asked.notes)

@@ -92,6 +92,7 @@ def record(plan: Plan) -> PlanRecord:
         law_files={} if one_law else plan.laws,
         inputs=_inputs(plan, one_law),
         made_with=plan.made_with or made_with(),
+        notes=plan.notes,
         gain_over_next=plan.gain_over_next,
         earlier_sha256=plan.earlier_sha256,
         parts=Parts(
@@ -113,7 +114,7 @@ def _limit_record(one: SlackOfPick) -> LimitRecord:
         at_least=one.limit.at_least,
         limit=one.limit.value,
         used=one.used,
-        binds=one.binds,
+        keeps_better_out=one.keeps_better_out,
         relaxed_by=RELAXED_BY,
         relaxed=None if one.relaxed is None else one.relaxed.record(),
     )
@@ -219,7 +220,8 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "next_up": maybe(found.next_up),
         "best_of_each": several(found.best_of_each),
         "limits": tuple(
-            SlackOfPick(limits[name], one.used, one.binds, maybe(one.relaxed)) for name, one in found.limits.items()
+            SlackOfPick(limits[name], one.used, one.keeps_better_out, maybe(one.relaxed))
+            for name, one in found.limits.items()
         ),
         "laws": laws_of_file(found, compressors, place),
         "rank_by": inputs.rank_by,
@@ -254,6 +256,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "extrapolates": found.extrapolates,
         "assumptions": found.assumptions,
         "as_measured": inputs.as_measured,
+        "notes": found.notes,
         "made_with": found.made_with,
         "earlier_sha256": found.earlier_sha256,
     }

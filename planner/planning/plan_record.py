@@ -27,6 +27,7 @@ from planner.parts.connectors import Connector
 from planner.parts.llms import Llm
 from planner.parts.stored import Part
 from planner.parts.towers import Tower
+from planner.planning.limits import binds
 from planner.planning.margin import Margin
 from planner.planning.ranking import ERROR as BY_ERROR
 from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
@@ -119,6 +120,8 @@ class CandidateRecord:
 class LimitRecord:
     """One limit, and what it is to the pick."""
 
+    DERIVED: ClassVar[tuple[str, ...]] = ("binds",)
+
     title: str
     quantity: str
     """Of a candidate, by name with unit."""
@@ -126,9 +129,15 @@ class LimitRecord:
     limit: float
     used: float
     """Share that the pick uses."""
-    binds: bool
+    keeps_better_out: bool
+    """Whether a better candidate would fit without it."""
     relaxed_by: float
     relaxed: CandidateRecord | None
+
+    @property
+    def binds(self) -> bool:
+        """Whether it is this limit that holds the pick, as `SlackOfPick.binds`: what a plan says in words."""
+        return binds(self.used, self.keeps_better_out, near=self.relaxed is not None)
 
 
 @dataclass(frozen=True)
@@ -228,6 +237,8 @@ class PlanRecord:
     made_with: Mapping[str, str]
     """Versions that decide the numbers."""
     parts: Parts
+    notes: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    """What was made of what was asked for, where that is not what it says."""
     gain_over_next: Margin | None = field(default=None, metadata=SPARSE)
     """By how much the pick is better than the next, where the law knows only by how much errors differ."""
     earlier_sha256: str = field(default="", metadata=SPARSE)

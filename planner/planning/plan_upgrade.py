@@ -48,7 +48,11 @@ def from_first(content: dict[str, Any], place: Place) -> dict[str, Any]:
         latency_source=inputs["latency_source"],
     )
     limits = {
-        name: {**limit, "relaxed": costs.added(limit["relaxed"], place.at("limits").at(name))}
+        name: {
+            **limit,
+            "keeps_better_out": limit["binds"],
+            "relaxed": costs.added(limit["relaxed"], place.at("limits").at(name)),
+        }
         for name, limit in content["limits"].items()
     }
     return {

@@ -50,8 +50,25 @@ def law_on_task(law: LawLike | Mapping[str, LawLike], task: str | Mapping[str, f
     if isinstance(runs, Runs):
         return evidence_law(task, _cells_of_runs(runs, published))
     if _is_complete(runs):
-        return law_of(law, form)
+        return law_of(law, form)  # `kept_note` says so
     return evidence_law(task, _cells_of_law(runs, published))
+
+
+def kept_note(law: Law, published: str | Mapping[str, float], name: LawLike | Mapping[str, LawLike]) -> tuple[str, ...]:
+    """That runs of one's own keep their law though published results of a task were asked for; () where they do not.
+
+    Args:
+        law: that the plan rests on.
+        published: the task that was asked for.
+        name: what was given as one's own.
+    """
+    if isinstance(law, EvidenceLaw):
+        return ()
+    whose = os.fspath(name) if isinstance(name, str | os.PathLike) else law.name or "the law that was given"
+    return (
+        f"the runs of {whose} are a complete grid and keep their own law; published results of "
+        f"{evidence_law(published).name} are left out",
+    )
 
 
 def _own_runs(law: LawLike) -> Runs | FittedLaw:

@@ -88,6 +88,8 @@ class Plan(Result):
     """Where the pick lies outside what the law was fitted to."""
     assumptions: tuple[str, ...] = ()
     """What has to hold for the law to speak of this use."""
+    notes: tuple[str, ...] = ()
+    """What was made of what was asked for, where that is not what it says: such as a law that was kept."""
     as_measured: tuple[str, ...] = ()
     """Axes ("compressor", "family", "recipe") along which all candidates were said to be as the law was measured."""
     made_with: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False, compare=False)
@@ -244,6 +246,7 @@ class Plan(Result):
                 lines.append(f"{next_best}, {second.above_pick.points:.1f} points worse")
             else:
                 lines.append(f"{next_best}, {second.predicts} {format_fraction(second.error)}{scored}")
+        lines += [f"note: {text}" for text in self.notes]
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)

@@ -157,10 +157,12 @@ def plan(
     measured_axes = axes_of(as_measured)
     given = {"law": law, "form": form, "task": task, "as_measured": measured_axes or None}
     ranking = as_ranking(rank_by, models, given)
+    notes: tuple[str, ...] = ()
     if task is not None:
-        from planner.planning.published import law_on_task  # only plans on published results pay for its import
+        from planner.planning.published import kept_note, law_on_task  # only plans on published results pay for them
 
-        law = law_on_task(law, task, form)
+        given_law, law = law, law_on_task(law, task, form)
+        notes = kept_note(law, task, given_law)
     released = None
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
@@ -171,7 +173,7 @@ def plan(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source
     )
     if released is not None:
-        return plan_among(released.timed_by(deployment, load), budget, load, deployment, measured_axes)
+        return plan_among(released.timed_by(deployment, load), budget, load, deployment, measured_axes, notes)
     compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
     towers = tuple(find_vision(one) for one in some(vision, "vision"))
     orders = some(prompt_order, "prompt_order")
@@ -182,11 +184,16 @@ def plan(
     candidates = find_llms(llms) if llms is not None else own_families(laws.values())
     tokens = admissible(visual_tokens, compressors, towers)
     axes = Axes(candidates, towers, compressors, orders, tokens, laws, find_connector(connector))
-    return plan_among(axes, budget, load, deployment, measured_axes)
+    return plan_among(axes, budget, load, deployment, measured_axes, notes)
 
 
 def plan_among(
-    axes: Axes | ReleasedAxes, budget: Budget, load: Load, deployment: Deployment, as_measured: tuple[str, ...] = ()
+    axes: Axes | ReleasedAxes,
+    budget: Budget,
+    load: Load,
+    deployment: Deployment,
+    as_measured: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Plan:
     """The best of the candidates that these axes make. Raises NothingFitsError."""
     laws = axes.laws
@@ -245,7 +252,12 @@ def plan_among(
         next_up=next_up,
         best_of_each=_best_of_each(space, ranking, candidate),
         limits=tuple(
-            SlackOfPick(one.limit, one.used, one.binds, None if one.relaxed_row is None else candidate(one.relaxed_row))
+            SlackOfPick(
+                one.limit,
+                one.used,
+                one.keeps_better_out,
+                None if one.relaxed_row is None else candidate(one.relaxed_row),
+            )
             for one in slacks(limits, table.quantities, errors, space.possible, int(distinct[0]))
         ),
         laws=laws,
@@ -263,6 +275,7 @@ def plan_among(
         extrapolates=extrapolations(chosen_law, best, tried.released),
         assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware), as_measured),
         as_measured=as_measured,
+        notes=notes,
     )
 
 

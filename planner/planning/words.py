@@ -126,10 +126,10 @@ def limit_words(limits: Sequence[SlackOfPick]) -> tuple[str, ...]:
     Where there is neither, though better candidates lie farther behind some, the one of these that is used most is the
     "tightest"; "" of all others.
     """
-    if any(one.holds or one.relaxed is not None for one in limits):
-        return tuple("binds" if one.holds else _BEYOND if one.relaxed is not None else "" for one in limits)
-    most = max((one.used for one in limits if one.binds), default=None)
-    return tuple("tightest" if one.binds and one.used == most else "" for one in limits)
+    if any(one.binds or one.relaxed is not None for one in limits):
+        return tuple("binds" if one.binds else _BEYOND if one.relaxed is not None else "" for one in limits)
+    most = max((one.used for one in limits if one.keeps_better_out), default=None)
+    return tuple("tightest" if one.keeps_better_out and one.used == most else "" for one in limits)
 
 
 def binding_text(limits: Sequence[SlackOfPick]) -> str:

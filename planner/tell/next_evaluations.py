@@ -79,6 +79,8 @@ def _now(found: NextEvaluations) -> Iterator[Block]:
             line("the law is not identified: ", sentence(found.law.advice, "what the status means")), "warn"
         )
     yield Paragraph(line(sentence(found.law.title, "law")))
+    for text in () if found.plan is None else found.plan.notes:
+        yield Paragraph(line(foreign(text, "note", 400)), "warn", "note")
     for text in found.extrapolates:
         yield Paragraph(line(sentence(text, "extrapolates")), "warn", "extrapolates")
     yield Paragraph(_spread(found), "warn", "assumes")

@@ -45,6 +45,8 @@ def _now(found: NextMeasurement) -> Iterator[Block]:
     if law.status == NOT_IDENTIFIED:
         yield Paragraph(line("the law is not identified: ", sentence(law.advice, "what the status means")), "warn")
     yield Paragraph(line(sentence(law_title(law), "law")))
+    for text in found.plan.notes:
+        yield Paragraph(line(foreign(text, "note", 400)), "warn", "note")
     if parts := parts_text(found.plan):
         yield Paragraph(line(sentence(parts, "what its interval is made of")))
     if not found.plan.level_known:

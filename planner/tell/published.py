@@ -39,11 +39,11 @@ def published_line(law: Law) -> Line:
         return ()
     rows = law.rows
     own = line(" and ", v.count(len(law.own), "runs of one's own"), " runs of your own") if law.own else ()
-    studies = v.count(len(set(rows.study.tolist())), "studies")
+    count = len(set(rows.study.tolist()))
+    listed = joined([Code(evidence_command(one)) for one in law.mix], " and ")
     return line(
-        v.count(len(rows), "rows of the tasks"), " published results of ", studies, " studies", own, ": ",
-        joined([Code(evidence_command(one)) for one in law.mix], " and "), " list" if len(law.mix) > 1 else " lists",
-        " them",
+        v.count(len(rows), "rows of the tasks"), " published results of ", v.count(count, "studies"),
+        " study" if count == 1 else " studies", own, ": ", listed, " list" if len(law.mix) > 1 else " lists", " them",
     )  # fmt: skip
 
 

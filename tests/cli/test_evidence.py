@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+
+import pytest
 from support import Run
 
 import planner
@@ -32,3 +35,16 @@ def test_a_task_that_is_not_held_is_refused_with_a_suggestion(run: Run) -> None:
     far = run("evidence", "--task", "zzz")
     assert far.code == 2
     assert "asked for by its class: text, general, knowledge, localisation" in far.err
+
+
+@pytest.mark.parametrize("tasks", [["docvqa"], ["ChartQA (human)"], ["docvqa", "text"]])
+def test_the_command_that_a_plan_names_lists_what_it_rests_on(run: Run, tasks: list[str]) -> None:
+    asked = ["--task", tasks[0]] if len(tasks) == 1 else ["--mix", ",".join(f"{one}=0.5" for one in tasks)]
+    words = run("plan", *asked, "--budget", "8TFLOPs", "--query-tokens", 50, "--generated-tokens", 32, "--llms",
+                "qwen2.5").words  # fmt: skip
+    told = words.partition(": vlm-planner evidence")[2].partition(" list")[0]
+    typed = [shlex.split(f"evidence{one}") for one in told.split(" and vlm-planner evidence")]
+    assert len(typed) == len(tasks)
+    rows = [run(*one, "--json").json["rows"] for one in typed]
+    number = int(words.partition(": vlm-planner evidence")[0].rpartition(" published results of ")[0].split()[-1])
+    assert number == rows[0] if len(rows) == 1 else max(rows) <= number <= sum(rows)

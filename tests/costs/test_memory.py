@@ -12,7 +12,8 @@ from costs.loose import compressor_params, request_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.base.errors import UnknownNameError
+from planner.base.codec import decode, encode
+from planner.base.errors import InputError, UnknownNameError
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.memory import CONTEXT_BYTES, Memory, weights_bytes
 from planner.costs.stages import STAGES, Workload
@@ -208,6 +209,16 @@ def test_dictionary_names_bytes() -> None:
     assert (content.pop("peak_stage"), content.pop("owner")) == ("encoder", "weights")
     assert {type(value) for value in content.values()} == {float}
     assert content["peak_bytes"] == found.peak
+
+
+def test_a_file_names_the_stage_of_the_peak() -> None:
+    found = memory(llm_catalog()["Qwen2.5-0.5B"], 144, Workload(5000, 5))
+    content = encode(found, "memory")
+    assert content["peak_stage"] == STAGES[int(found.peak_stage)] == "prefill"
+    assert decode(Memory, content, "memory") == found
+    for wrong in ("prefil", 3.0, None):
+        with pytest.raises(InputError, match="peak_stage: expected one of encoder, compressor, query_pass, prefill"):
+            decode(Memory, {**content, "peak_stage": wrong}, "memory")
 
 
 @pytest.mark.parametrize("order", PROMPT_ORDERS)

@@ -73,7 +73,7 @@ def test_limits_on_a_gpu_are_those_of_the_python_api() -> None:
     assert error_text(plan.best) in view.sentence
     assert view.extrapolates == plan.extrapolates
     assert view.assumptions == plan.assumptions
-    held = [one.limit.title for one in plan.limits if one.holds]
+    held = [one.limit.title for one in plan.limits if one.binds]
     assert any(fact.startswith("binds: " if held else "tightest limit: ") for fact in view.facts)
     assert not held or f"binds: {', '.join(held)}" in view.facts
     latency = plan.best.latency

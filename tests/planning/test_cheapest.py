@@ -66,7 +66,7 @@ def test_nothing_is_predicted_and_nothing_binds() -> None:
     for one in (found.best, *found.runners_up):
         assert (one.predicted_error, one.score, one.interval, one.probability_best) == (None, None, None, None)
     assert (found.tied, found.frontier, found.next_up, found.extrapolates) == ((), (), None, ())
-    assert not any(one.binds or one.holds or one.relaxed for one in found.limits)
+    assert not any(one.binds or one.keeps_better_out or one.relaxed for one in found.limits)
     with pytest.raises(InputError, match="has no law, so it says nothing of quality"):
         _ = found.law
     with pytest.raises(InputError, match="without predicted errors there is no frontier to draw"):

@@ -206,7 +206,7 @@ def test_slacks_equal_brute_force(
         better = [row for row in others if errors[row] < errors[best]]
         looser = [row for row in better if keeps(limit, quantities, row, 1.1)]
         assert found.limit is limit
-        assert found.binds == bool(better)
+        assert found.keeps_better_out == bool(better)
         assert (found.relaxed_row is None) == (not looser)
         if found.relaxed_row is not None:
             assert found.relaxed_row in looser
@@ -318,7 +318,7 @@ def test_plan_equals_brute_force(setting: Setting, data: st.DataObject) -> None:
         looser = limits[name] / 1.1 if name == AT_LEAST else limits[name] * 1.1
         gained = [row.error for row in better if row.keeps(name, looser)]
         assert one.limit.value == limits[name]
-        assert one.binds == bool(better)
+        assert one.keeps_better_out == bool(better)
         assert (one.relaxed is None) == (not gained)
         if one.relaxed is not None:
             assert one.relaxed.predicted_error == pytest.approx(min(gained), rel=1e-12)
@@ -576,8 +576,8 @@ def test_a_large_rate_is_shown_in_digits() -> None:
 # ---- what a limit is to the pick, in words ------------------------------------------------------------------------
 
 
-def _standing(used: float, binds: bool, relaxed: bool, kind: str = "ttft_s") -> SlackOfPick:
-    return SlackOfPick(Limit(find_limit(kind), 1.0), used, binds, ANY_CANDIDATE if relaxed else None)
+def _standing(used: float, keeps_better_out: bool, relaxed: bool, kind: str = "ttft_s") -> SlackOfPick:
+    return SlackOfPick(Limit(find_limit(kind), 1.0), used, keeps_better_out, ANY_CANDIDATE if relaxed else None)
 
 
 ANY_CANDIDATE = plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32).best
@@ -610,4 +610,5 @@ ANY_CANDIDATE = plan(budget="2 TFLOPs", query_tokens=50, generated_tokens=32).be
 )
 def test_a_limit_binds_that_holds_the_pick(limits: list[SlackOfPick], words: tuple[str, ...], told: str) -> None:
     assert limit_words(limits) == words
+    assert [one.binds for one in limits] == [word == "binds" for word in words]
     assert binding_text(limits) == told

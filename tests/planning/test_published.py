@@ -134,6 +134,21 @@ def test_released_models_are_their_own_rows_where_there_are_some() -> None:
     assert planner.replan(planner.Plan.from_dict(found.to_dict())) == found
 
 
+def test_that_a_complete_grid_keeps_its_law_is_in_the_file_and_is_told(tmp_path: Path) -> None:
+    asked = {"task": "docvqa", "budget": "8 TFLOPs", "llms": "qwen2.5", "query_tokens": 50, "generated_tokens": 32}
+    kept = planner.plan("ocr", **asked)
+    note = "the runs of ocr are a complete grid and keep their own law; published results of DocVQA are left out"
+    assert kept.notes == (note,)
+    again = planner.load_plan(kept.save(tmp_path / "plan.json"))
+    assert again == kept
+    assert again.notes == planner.replan(again).notes == (note,)
+    assert note in " ".join(str(again).split())
+    page = planner.write_report(again, tmp_path / "page.md").read_text(encoding="utf-8")
+    assert note in " ".join(page.split())
+    assert planner.plan(**asked).notes == planner.plan("ocr", **{**asked, "task": None}).notes == ()
+    assert "notes" not in planner.plan(**asked).to_dict()
+
+
 def test_a_page_tells_the_plan(plan: Plan, tmp_path: Path) -> None:
     text = planner.write_report(plan, tmp_path / "page.md").read_text(encoding="utf-8")
     assert "published results" in text

@@ -262,7 +262,7 @@ def test_a_peak_in_the_answer_says_no_more_than_it_did() -> None:
 def test_a_limit_that_binds_is_not_said_to_buy_nothing_at_all() -> None:
     budget = planner.Budget(ttft_s=0.1, requests_per_second=12)
     plan = planner.plan(budget=budget, hardware="l4", gpus=2, **REQUEST)
-    assert [one.binds for one in plan.limits] == [True, True, False]
+    assert [one.keeps_better_out for one in plan.limits] == [True, True, False]
     assert not any(one.relaxed for one in plan.limits)
     above = plan.next_up
     assert above is not None
@@ -348,7 +348,7 @@ def test_numbers_of_tables_are_those_of_the_candidates(name: str) -> None:
     for limit_row, told in zip(limits.rows, plan.limits, strict=True):
         raws = [raw_of(cell) for cell in limit_row]
         assert raws[1:4] == [told.limit.value, plan.best.quantities[told.limit.column], told.used]
-        assert (plain(limit_row[-1]) == "binds") == told.holds
+        assert (plain(limit_row[-1]) == "binds") == told.binds
     measured = limit_table(plan, {plan.limits[0].limit.name: ("31 ms",)})
     assert measured.columns == ("limit", "allowed", "pick", "used", "measured", "")
     assert [plain(row[4]) for row in measured.rows] == ["31 ms"] + [""] * (len(plan.limits) - 1)

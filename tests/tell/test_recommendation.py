@@ -251,7 +251,7 @@ def test_a_frontier_of_one_point_is_a_sentence() -> None:
 
 def test_the_caption_says_which_limit_keeps_better_ones_out_where_it_is_not_the_one_drawn() -> None:
     held = planner.plan(budget=planner.Budget(flops="90 TFLOPs", ttft_s=0.03), hardware="l40s", **REQUEST)
-    assert [one.limit.name for one in held.limits if one.binds] == ["ttft_s"]
+    assert [one.limit.name for one in held.limits if one.keeps_better_out] == ["ttft_s"]
     text = as_text(tell(held), ".md")
     assert "not FLOPs but TTFT keeps better candidates out" in text
     assert "better candidates out" not in said("limits")  # TTFT is drawn, and binds

@@ -5,6 +5,7 @@ from planner.planning.limits.needs import HARDWARE, POWER, PRICE_PER_HOUR, Need
 from planner.planning.limits.slack import (
     Slack,
     all_met,
+    binds,
     computed_columns,
     conflict,
     gpus_that_do,
@@ -28,6 +29,7 @@ __all__ = [
     "Slider",
     "all_met",
     "as_option",
+    "binds",
     "computed_columns",
     "conflict",
     "find_limit",

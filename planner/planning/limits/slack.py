@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.hardware import Hardware
-from planner.planning.limits.kinds import LIMITS, BoolArray, FloatArray, Limit
+from planner.planning.limits.kinds import LIMITS, RELAXED_BY, BoolArray, FloatArray, Limit
 
 if TYPE_CHECKING:
     from planner.planning.request import Budget
+
+
+_USED_MIN = 0.75
+"""Of a limit that leaves more than this share unused nobody says that it binds, whatever lies just above it."""
 
 
 def limits_of(budget: Budget, hardware: Hardware | None) -> tuple[Limit, ...]:
@@ -131,16 +135,22 @@ class Slack:
     limit: Limit
     used: float
     """Share of the limit that the pick uses."""
-    binds: bool
+    keeps_better_out: bool
     """Whether a better candidate would fit without it."""
     relaxed_row: int | None
     """Row of the better pick if the limit were 10 % looser, None if that buys nothing."""
 
 
+def binds(used: float, keeps_better_out: bool, near: bool) -> bool:
+    """Whether it is a limit that holds the pick where it is: it keeps a better candidate out, and the pick has used up
+    all but 10 % of it, or all but a quarter where a better one is near, within 10 % of the limit."""
+    return keeps_better_out and used >= (_USED_MIN if near else 1 - RELAXED_BY)
+
+
 def slacks(
     limits: Sequence[Limit], quantities: Mapping[str, FloatArray], errors: FloatArray, possible: BoolArray, best: int
 ) -> tuple[Slack, ...]:
-    """For each limit, all others kept: does it bind, and what does relaxing it by 10 % buy?"""
+    """For each limit, all others kept: does it keep a better one out, and what does relaxing it by 10 % buy?"""
     found = []
     for limit in limits:
         others = all_met([other for other in limits if other is not limit], quantities) & possible

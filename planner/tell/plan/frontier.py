@@ -221,8 +221,8 @@ def _legend(shapes: dict[str, str], marks: Iterable[Mark]) -> Iterator[tuple[str
 def _others_bind(plan: Plan) -> Line:
     """Which limits keep better configurations out, where the one that the frontier runs along does not."""
     first, *others = plan.limits
-    binding = [one.limit.title for one in others if one.binds]
-    if first.binds or not binding:
+    binding = [one.limit.title for one in others if one.keeps_better_out]
+    if first.keeps_better_out or not binding:
         return ()
     verb = "keeps" if len(binding) == 1 else "keep"
     return line("; not ", first.limit.title, " but ", joined(binding), f" {verb} better candidates out")

@@ -255,7 +255,7 @@ def more_lines(plan: Plan) -> tuple[Line, ...]:
 
 def smaller_weights(plan: Plan) -> Line:
     """Where memory holds a released model that was tried in 16 bits alone: what lets larger ones in; else ()."""
-    held = any(one.holds and one.limit.column == "peak_memory_bytes" for one in plan.limits)
+    held = any(one.binds and one.limit.column == "peak_memory_bytes" for one in plan.limits)
     if plan.tried.released is None or not held or any(one not in WIDE for one in plan.deployment.precisions):
         return ()
     ways = "as with --precision fp8 or Q4_K_M, at a quality that no law knows"

@@ -65,7 +65,7 @@ def _pick(plan: Plan) -> Iterator[Block]:
 
 def cautions(plan: Plan) -> Iterator[Paragraph]:
     """Where the pick lies outside what the law was fitted to, and what has to hold for the law to speak of this use."""
-    for label, texts in (("extrapolates", plan.extrapolates), ("assumes", plan.assumptions)):
+    for label, texts in (("note", plan.notes), ("extrapolates", plan.extrapolates), ("assumes", plan.assumptions)):
         for text in texts:
             yield Paragraph(line(foreign(text, label, _UNCUT)), "warn", label)
 
