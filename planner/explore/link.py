@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown
-from planner.explore.offer import MIX, Offer, mix_text
+from planner.explore.offer import MIX, OWN, Offer, mix_text
 from planner.explore.settings import Setting, changed, fresh_state, settings_of
 from planner.explore.state import State
 from planner.planning.deployment import default_batches
@@ -88,5 +88,5 @@ def command_of(state: State, offer: Offer) -> str:
     if state.law == MIX:
         parts += ["--mix", mix_text(state.ocr_percent)]
     elif offer.laws[state.law] is not None and state.law != fresh.law:
-        parts += ["--law", offer.law_file or "" if state.law == "own" else state.law]
+        parts += offer.own_words if state.law == OWN else ["--law", state.law]
     return shlex.join(parts)

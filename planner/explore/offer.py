@@ -5,10 +5,11 @@ The planner takes paths where it takes names of laws, models and cards. A page m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from planner.base.dataclass import dataclass
+from planner.base.errors import InputError
 from planner.base.registry import load_entry_points
 from planner.configuration import PROMPT_ORDERS
 from planner.hardware import hardware_catalog
@@ -18,11 +19,12 @@ from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
 from planner.parts.catalog import compressor_catalog, llm_catalog
 from planner.planning.deployment import BATCHES_TRIED
 from planner.planning.limits import LIMITS, LimitKind
+from planner.planning.published import kept_note, law_on_task
 
 MIX = "mix"
 """The law that weighs visual reasoning and reading."""
 OWN = "own"
-"""The law file that the explorer was started with."""
+"""The law that the explorer was started with: of a file, of a task, of a mix."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,10 @@ class Offer:
     """By the name in a link; None is the mix, which depends on its shares."""
     law: str
     """The one that a fresh page has."""
-    law_file: str | None
-    """Path of the own law, for the command that does the same; None without one."""
+    own_words: tuple[str, ...]
+    """Options of the command that plans by the own law: ("--task", "docvqa"); () without one."""
+    own_notes: tuple[str, ...]
+    """What was made of what it was started with, where that is not what it says."""
     llms: tuple[str, ...]
     """Families."""
     hardware: tuple[str, ...]
@@ -52,18 +56,24 @@ class Offer:
         return mixed_law(ocr_percent) if law is None else law
 
 
-def make_offer(law: str | None = None) -> Offer:
-    """All that is shipped, and a law more where the path of one is given. Raises InputError for a bad law."""
+def make_offer(law: str | None = None, *, task: str | None = None, mix: str | None = None) -> Offer:
+    """All that is shipped, and a law more where the path of one is given, or a task, or a mix.
+
+    Raises:
+        InputError: a bad law, or a mix beside a law or a task.
+        UnknownNameError: the evidence holds no such task.
+    """
     shipped = sorted({name for name, _ in shipped_names()}, key=lambda name: (name != DEFAULT_LAW, name))
     load_entry_points()  # what installed packages add is on offer too
     laws: dict[str, Law | None] = {name: load_law(name) for name in shipped} | {MIX: None}
-    own = law is not None and law not in shipped
-    if law is not None and own:
-        laws[OWN] = load_law(law)
+    own = _own(law, task, mix, shipped)
+    if own is not None:
+        laws[OWN] = own[0]
     return Offer(
         laws=laws,
-        law=OWN if own else law or DEFAULT_LAW,
-        law_file=law if own else None,
+        law=law or DEFAULT_LAW if own is None else OWN,
+        own_words=() if own is None else own[1],
+        own_notes=() if own is None or task is None else kept_note(own[0], task, law),
         llms=tuple(dict.fromkeys(spec.family for spec in llm_catalog().values())),
         hardware=tuple(hardware_catalog()),
         compressors=tuple(compressor_catalog()),
@@ -72,6 +82,22 @@ def make_offer(law: str | None = None) -> Offer:
         batches=BATCHES_TRIED,
         limits=tuple(kind for kind in LIMITS if kind.slider is not None),
     )
+
+
+def _own(
+    law: str | None, task: str | None, mix: str | None, shipped: Sequence[str]
+) -> tuple[Law, tuple[str, ...]] | None:
+    """The law that is none of the shipped ones, and the options that name it; None where there is none."""
+    if mix is not None:
+        if law is not None or task is not None:
+            raise InputError("mix: a mix names its laws and tasks itself; leave out law= and task=")
+        return load_mix(mix), ("--mix", mix)
+    if task is not None:
+        words = ("--task", task) if law is None else ("--task", task, "--law", law)
+        return law_on_task(law, task, None), words
+    if law is None or law in shipped:
+        return None
+    return load_law(law), ("--law", law)
 
 
 def mix_text(ocr_percent: int) -> str:

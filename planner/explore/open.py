@@ -13,6 +13,8 @@ PORT, PORT_MAX = 8733, 65535
 def open_explorer(
     law: str | None = None,
     *,
+    task: str | None = None,
+    mix: str | None = None,
     port: int = PORT,
     browser: bool = True,
     started: Callable[[str], None] | None = None,
@@ -21,16 +23,19 @@ def open_explorer(
 
     Args:
         law: shipped law to begin with, or the path of a law file to offer too.
+        task: by published results of a task, as "docvqa", or of a class of tasks; with `law` as `plan` takes both.
+        mix: by a mix of laws and tasks instead, as "docvqa=.5,gqa=.5".
         port: of the page; 0 takes any that is free.
         browser: whether to open the page in the browser.
         started: told the address once the page is served.
 
     Raises:
         InputError: a port that cannot be used, a law that cannot be read, or starlette and uvicorn are missing.
+        UnknownNameError: the evidence holds no such task.
     """
     if not 0 <= port <= PORT_MAX:
         raise InputError(f"port: expected a number from 0 to {PORT_MAX}, got {port}")
-    offer = make_offer(law)
+    offer = make_offer(law, task=task, mix=mix)
     try:
         from planner.explore.serving.run import listen, serve
     except ImportError as error:

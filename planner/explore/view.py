@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, PlannerError
 from planner.base.quantities import format_seconds
 from planner.costs.stages import Workload
-from planner.explore.offer import Offer
+from planner.explore.offer import OWN, Offer
 from planner.explore.picture import as_json
 from planner.explore.state import State
 from planner.hardware import find_hardware
@@ -19,11 +19,12 @@ from planner.planning.limits import find_limit
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan as search
-from planner.tell.document import Chart, Line, plain, raw_of
+from planner.tell.document import Chart, Line, foreign, line, plain, raw_of
 from planner.tell.document import Table as Told
 from planner.tell.plan import sentences as say
 from planner.tell.plan.frontier import Beside, frontier_chart
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of, tied_table
+from planner.tell.published import gain_line, level_line, published_line
 from planner.tell.stages import speed_limit
 
 TIED_SHOWN = 12
@@ -74,7 +75,7 @@ class View:
 def plan_of(state: State, offer: Offer) -> Plan:
     """The plan of a state. Raises PlannerError: nothing fits, or settings that need one another."""
     _check(state, offer)
-    return search(
+    found = search(
         offer.law_of(state.law, state.ocr_percent),
         budget=Budget(limits=state.limits),
         workload=Workload(state.query_tokens, state.generated_tokens, state.cached_tokens),
@@ -86,6 +87,7 @@ def plan_of(state: State, offer: Offer) -> Plan:
         batch=offer.batches if state.batch is None else state.batch,
         price_per_hour=state.hourly_price,
     )
+    return replace(found, notes=offer.own_notes) if state.law == OWN else found
 
 
 def _check(state: State, offer: Offer) -> None:
@@ -113,12 +115,22 @@ def view_of(state: State, offer: Offer) -> View:
 def view_plan(plan: Plan) -> View:
     """What the page shows of a plan."""
     best = plan.best
-    facts = (say.way_line(plan), say.why_line(plan), say.tied_line(plan), say.binding_line(plan), say.law_line(plan))
+    facts = (
+        say.way_line(plan),
+        say.why_line(plan),
+        say.tied_line(plan),
+        say.binding_line(plan),
+        say.law_line(plan),
+        published_line(plan.law),
+        level_line(plan),
+        *(line(foreign(note, "note", 400)) for note in plan.notes),
+    )
     head = plain(say.best_line(plan))
+    quality = plain(say.prediction(best) or gain_line(plan)) or "nothing else fits"
     unknown = f"; {why}" if (why := say.no_interval(plan)) else ""
     return View(
         pick=str(best),
-        sentence=f"{head[0].upper()}{head[1:]}, {plain(say.prediction(best))}{unknown}.",
+        sentence=f"{head[0].upper()}{head[1:]}, {quality}{unknown}.",
         facts=tuple(plain(told) for told in facts if told),
         extrapolates=plan.extrapolates,
         assumptions=plan.assumptions,

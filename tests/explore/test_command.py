@@ -99,3 +99,14 @@ def test_without_the_extra_it_says_what_to_install(run: Run, monkeypatch: pytest
     done = run("explore", "--no-browser", "--port", 0)
     assert done.code == 2
     assert done.complaint == f"explore needs {missing}: pip install 'vlm-planner[app]'"
+
+
+def test_what_the_page_cannot_plan_is_refused_in_one_sentence(run: Run) -> None:
+    for more, complaint in (
+        (["--models", "qwen3-vl"], "the page plans what to train; vlm-planner plan --models qwen3-vl chooses among"),
+        (["--task", "docvq"], "no task of the evidence is called 'docvq'; did you mean 'DocVQA'?"),
+        (["--task", "docvqa", "--mix", "docvqa=1"], "--mix: a mix names its laws and tasks itself"),
+    ):
+        done = run("explore", "--no-browser", *more)
+        assert done.code == 2
+        assert complaint in done.complaint

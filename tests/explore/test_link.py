@@ -169,5 +169,5 @@ def test_a_law_file_is_offered_beside_the_shipped_ones(run: Run, tmp_path: Path)
 def test_a_shipped_law_can_be_the_first(run: Run) -> None:
     offer = make_offer("quecc")
     assert fresh_state(offer) == State(law="quecc")
-    assert offer.law_file is None
+    assert offer.own_words == ()
     assert "--law quecc" in command_of(fresh_state(offer), offer)

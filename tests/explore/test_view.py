@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from explore.states import states
 from hypothesis import Phase, given, settings
+from support import Run
 
 import planner
 from planner.base.quantities import format_flops, format_seconds
+from planner.explore.link import command_of
 from planner.explore.offer import make_offer, mix_text, mixed_law
 from planner.explore.picture import as_json, kind_of
 from planner.explore.settings import fresh_state
@@ -214,3 +217,37 @@ def test_a_memory_axis_counts_in_powers_of_two() -> None:
     assert plain(chart.x.label) == "memory per device"
     assert all(math.log2(tick.at).is_integer() for tick in chart.x.ticks)
     assert any(tick.value.text.endswith("GiB") for tick in chart.x.ticks)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"task": "docvqa"}, ["--task", "docvqa"]),
+        ({"task": "text"}, ["--task", "text"]),
+        ({"mix": "docvqa=0.5,gqa=0.5"}, ["--mix", "docvqa=0.5,gqa=0.5"]),
+        ({"mix": "reasoning=0.5,docvqa=0.5"}, ["--mix", "reasoning=0.5,docvqa=0.5"]),
+    ],
+)
+def test_by_published_results_the_page_says_gains_and_the_command_that_does_the_same(
+    asked: dict[str, str], words: list[str], run: Run
+) -> None:
+    offer = make_offer(**asked)
+    state = replace(fresh_state(offer), llms=("Qwen2.5",))
+    view = view_of(state, offer)
+    assert view.message == ""
+    assert f"Best under 2 TFLOPs: {view.pick}, gain over the next best: " in view.sentence
+    assert "points" in view.sentence and "  " not in view.sentence and ", ." not in view.sentence
+    assert any("tell by how much candidates differ" in fact for fact in view.facts)
+    (best,) = [table for table in view.tables if table.title == "best that fit"]
+    assert "points worse" in best.head
+    typed = shlex.split(command_of(state, offer))
+    assert typed[-len(words) :] == words
+    plan = run(*typed[1:], "--json").json
+    assert view.pick == f"{plan['best']['llm']} with {plan['best']['visual_tokens']} visual tokens"
+    assert view.sentence.count(f"{plan['gain_over_next']['points']:.1f} points") == 1
+
+
+def test_a_kept_law_is_noted_on_the_page() -> None:
+    offer = make_offer("ocr", task="docvqa")
+    view = view_of(replace(fresh_state(offer), llms=("Qwen2.5",)), offer)
+    assert any("keep their own law" in fact for fact in view.facts)
