@@ -12,11 +12,11 @@ Letters: K candidates, C cells, P = K + C points.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.laws.beliefs import gaussian_belief, of_questions

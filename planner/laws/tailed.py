@@ -17,12 +17,12 @@ Letters: K candidates, P rows (the candidates, then what runs show), R outcomes,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.student_tail import Tail
 
 FloatArray = NDArray[np.float64]

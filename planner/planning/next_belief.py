@@ -8,11 +8,12 @@ stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.laws.combined import Law
 from planner.laws.joint_belief import Configurations, JointBelief, joint_belief
