@@ -24,6 +24,7 @@ from planner.laws.remarks import distinct, outliers, pooled
 from planner.laws.weighting import RELATIVE, run_weights, stated_sd
 from planner.laws.zero_tokens import usable
 from planner.runs import Runs, read_runs
+from planner.runs.table import in_words
 from planner.runs.tasks import refuse_mixed_tasks
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _fitted(
         n_unit_params=float(n_unit_params),
         name=facts["name"],
         status=status,
-        advice=advice,
+        advice=in_words(advice, table.kind),
         at_bound=at_bound,
         constraints=_constraints(params),
         rss=rss,

@@ -15,6 +15,7 @@ from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import KINDS
+from planner.runs.table import ERROR
 
 FloatArray = NDArray[np.float64]
 
@@ -75,15 +76,23 @@ class Fold:
         return float(max(self.n_distance.max(), self.t_distance.max()))
 
     @property
+    def impossible(self) -> FloatArray:
+        """What the law predicts although no model has it: below 0, or of errors above 1."""
+        found: FloatArray = self.predicted[
+            (self.predicted < 0) | (self.predicted > (1.0 if self.law.predicts == ERROR else math.inf))
+        ]
+        return found
+
+    @property
     def undetermined(self) -> bool:
-        """Whether the law predicts an error that no model has, above 1 or below 0, and its own 95 % interval says no
+        """Whether the law predicts what no model has, and its own 95 % interval says no
         more: it is wider than the largest error trained on.
 
         Three sizes that hardly bend a power let it be as steep as it likes below the smallest. Such a fold is not
         scored.
         """
         errors = np.append(self.law.data.y, self.measured) if self.law.data is not None else self.measured
-        possible = errors.max() > 1 or bool(((self.predicted >= 0) & (self.predicted <= 1)).all())  # above 1: losses
+        possible = not self.impossible.size
         if possible or "mean" not in self.intervals:
             return False
         low, high = self.intervals["mean"]

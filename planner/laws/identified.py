@@ -49,7 +49,7 @@ def verdict(law: FittedLaw, intervals: Mapping[str, Interval], level: float = LE
     half = (high_error - low_error) / 2
     positive = error > 0  # a straight line in ln N can fall below
     widest = float((half[positive] / error[positive]).max(initial=0.0))
-    width = f"{share} half-width at most {format_percent(widest, 1)} of the error inside the data"
+    width = f"{share} half-width at most {format_percent(widest, 1)} of the {law.predicts} inside the data"
     moved = error.max() - error.min()
     if 2 * half.max() < moved:
         sentences.append(f"predictions are identified: {width}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from planner.base.dataclass import dataclass
 from planner.base.errors import RunsError, UnknownNameError
 from planner.base.quantities import shown
-from planner.runs.table import COLUMNS, ERROR, LOSS
+from planner.runs.table import COLUMNS, ERROR, LOSS, in_words
 
 VALUES = "values"
 """What a map calls the cells of a wide table, which have no header of their own: error=values."""
@@ -137,7 +137,7 @@ def mapped(names: Sequence[str], given: Mapping[str, str], origin: str, kind: st
             columns[ours] = near[0]
     units = {ours: header_of(name).unit for ours, name in columns.items() if name != VALUES and header_of(name).unit}
     renamed = tuple(
-        f"{name} as {ours}" + (f" in {_UNITS[units[ours]]}" if ours in units else "")
+        f"{name} as {in_words(ours, kind)}" + (f" in {_UNITS[units[ours]]}" if ours in units else "")
         for ours, name in columns.items()
         if name not in (ours, VALUES)
     )

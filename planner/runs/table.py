@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,15 @@ ERROR, LOSS = "error", "loss"
 KINDS = (ERROR, LOSS)
 """What the column `error` may hold: fractions, of which a score is the rest, or losses, of any size."""
 COLUMNS = (*REQUIRED, "error", "score", *OPTIONAL_NUMBERS, *OPTIONAL_TEXTS)
+
+_ERROR_WORD = re.compile(r"(?<!standard )\berror(s?)\b")
+
+
+def in_words(text: str, kind: str) -> str:
+    """A sentence about errors as it is said of what was measured: "the loss falls" of losses."""
+    if kind == ERROR:
+        return text
+    return _ERROR_WORD.sub(lambda found: f"{kind}{'es' if found[1] else ''}", text)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,12 @@ from typing import Any
 
 from planner.base.quantities import format_params, format_significant, format_tokens
 from planner.laws.baselines import BASELINES
+from planner.laws.fitted import FittedLaw
 from planner.laws.folds import Fold, Score, coverage, score
 from planner.laws.holdout import HoldOut
 from planner.laws.identified import verdict
 from planner.laws.intervals import KINDS, LEVEL, profiler
+from planner.runs.table import ERROR
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -100,15 +102,19 @@ def _impossible(result: HoldOut) -> list[str]:
     found: list[str] = []
     for split in result.splits:
         for fold in result.folds(split):
-            outside = fold.predicted[(fold.predicted > 1) | (fold.predicted < 0)]
+            outside = fold.impossible
             if len(outside):
                 level = format_params(fold.held_out) if fold.along == "N" else format_tokens(fold.held_out)
                 found.append(
-                    f"trained on {''.join(map(str, _trained_on(fold, split)))}, the law predicts an error of "
+                    f"trained on {''.join(map(str, _trained_on(fold, split)))}, the law predicts {_a(fold.law)} of "
                     f"{format_significant(float(outside[0]))} at {fold.llm or f'{fold.along} = {level}'}, which no "
                     "model has"
                 )
     return found
+
+
+def _a(law: FittedLaw) -> str:
+    return "an error" if law.predicts == ERROR else f"a {law.predicts}"
 
 
 def _baselines(result: HoldOut) -> Table:

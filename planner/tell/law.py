@@ -139,7 +139,7 @@ def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterato
     yield Paragraph((formula,), strong=True)  # wider than the table is
     yield parameter_table(law, intervals)
     if law.rss is not None and law.rmse is not None:
-        rss, rmse = v.significant(law.rss, "sum of squared residuals"), v.significant(law.rmse, "RMSE", "error")
+        rss, rmse = v.significant(law.rss, "sum of squared residuals"), v.significant(law.rmse, "RMSE", law.predicts)
         taken = f", {law.error_se}" if law.weighting == "error_se" else ""
         how = foreign(f"{law.loss}, weights: {law.weighting}{taken}", "how it was fitted")
         yield Paragraph(line(v.count(law.n_runs, "runs"), " runs, RSS ", rss, ", RMSE ", rmse, ", ", how))

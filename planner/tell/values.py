@@ -46,6 +46,26 @@ def error(value: float, what: str = "predicted error", strong: bool = False, pre
     return Value(format_fraction(value), value, what, "error, 1 - score" if predicts == "error" else predicts, strong)
 
 
+def told(value: float, what: str, predicts: str) -> Value:
+    """What a law predicts, an error or a loss; `what` says more of it: "of the law"."""
+    return error(value, f"{predicts} {what}", predicts=predicts)
+
+
+def on_axis(value: float, predicts: str) -> Value:
+    """An error or a loss beside a tick of an axis."""
+    return error(value, f"on the axis: {predicts}", predicts=predicts)
+
+
+def gap(value: float, predicts: str) -> Value:
+    """How far the next one is from the pick."""
+    return error(value, f"distance of the next one's {predicts} from that of the pick", predicts=predicts)
+
+
+def gain(value: float, predicts: str) -> Value:
+    """How much lower another one is than the pick."""
+    return error(value, f"gain in {predicts}", predicts=predicts)
+
+
 def predicted(value: float, predicts: str, of: str = "", strong: bool = False) -> Value:
     """A predicted error, or loss; `of` says of what."""
     return error(value, f"predicted {predicts}{f' of {of}' if of else ''}", strong, predicts)

@@ -145,7 +145,7 @@ function show(found, keep) {
   byId("warnings").hidden = byId("cautions").hidden;
   byId("tables").replaceChildren(...view.tables.map(table));
   list("remarks", view.remarks);
-  byId("chart").setAttribute("aria-label", `predicted error of every candidate. ${view.sentence}`);
+  byId("chart").setAttribute("aria-label", `what is predicted of every candidate. ${view.sentence}`);
   drawChart(byId("chart"), byId("tip"), view.chart);
   const search = `?${found.link}`;
   history.replaceState(null, "", search);

@@ -22,6 +22,7 @@ from planner.laws.joint.problem import Problem, S, Whole
 from planner.laws.joint.profile import profile_of
 from planner.laws.judge import bound_advice, bounds_reached, lost_effects
 from planner.laws.remarks import distinct
+from planner.runs.table import in_words
 
 FloatArray = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ def laws_of(
     """The law of every group; `facts` are fields that all have in common, `stated_sd` the noise of a run of mean weight
     where absolute standard errors say it."""
     form, data, unit = problem.form, problem.data, facts["n_unit_params"]
-    loose, assumption = _loose(problem, best), _assumption(form, whole, groups)
+    loose, assumption = _loose(problem, best), in_words(_assumption(form, whole, groups), facts["predicts"])
     params = [problem.params(best, g) for g in range(len(groups))]
     rows = [problem.group == g for g in range(len(groups))]
     own_data = [data.take(at) for at in rows]
@@ -79,7 +80,7 @@ def laws_of(
             params=params[g],
             name=title[group.name],
             status=status,
-            advice=advice,
+            advice=in_words(advice, facts["predicts"]),
             at_bound=at_bound,
             constraints={name: {"value": params[g][name]} for name in whole.shared},
             rss=rss,

@@ -78,7 +78,7 @@ def frontier_chart(plan: Plan, beside: Beside = Beside.NEAR) -> Chart:
     scored = line(", ", Value("1", 1, "the highest score"), " - score") if plan.best.score is not None else ()
     predicted = line(f"predicted {plan.best.predicts}", scored)
     title = predicted if plan.level_known else line("error above that of the pick")
-    y = linear_axis(title, ends, _error_tick)
+    y = linear_axis(title, ends, lambda value: v.on_axis(value, plan.best.predicts))
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     return Chart(
         key="frontier",
@@ -103,10 +103,6 @@ def _groups(told: list[Candidate]) -> dict[str, str]:
     return {
         name: name if one is None else family_of_released(one.checkpoint.hub_id or name) for name, one in owners.items()
     }
-
-
-def _error_tick(value: float) -> Value:
-    return v.error(value, "on the axis: error")
 
 
 def _cost(plan: Plan, candidate: Candidate) -> float:
@@ -236,7 +232,7 @@ def _told(plan: Plan, limit: Limit) -> Line:
         return v.of(limit, v.limited(limit, _cost(plan, one), f"{limit.title} of {one}"))
 
     def error(one: Candidate) -> Value:
-        return v.error(one.error, f"predicted error of {one}")
+        return v.predicted(one.error, one.predicts, str(one))
 
     allowed = v.limited(limit, limit.value, f"limit: {limit.title}")
     if len(plan.frontier) == 1:

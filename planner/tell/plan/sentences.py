@@ -198,7 +198,7 @@ def why_line(plan: Plan) -> Line:
         costs = [v.limited(limit, one.quantities[column], f"{kind.title} of {one}") for one in (best, second)]
         parts = [line(*parts[0], ", ", costs[0]), line("next: ", named(second), " at ", costs[1])]
     elif plan.runners_up:
-        apart = v.error(abs(gap), "distance of the next one's error from that of the pick")
+        apart = v.gap(abs(gap), best.predicts)
         if second.above_pick is not None:
             apart = points(abs(second.above_pick.points), "distance of the next one's error from that of the pick")
         far = line(apart, " worse") if gap > 0 else line(apart, " better, which is too little to tell")
@@ -273,7 +273,7 @@ def relaxed_line(one: SlackOfPick, best: Candidate) -> Line:
     limit, other, looser = one.limit, one.relaxed, one.limit.relaxed()
     before, after = limit.kind.looser.split("{}")
     share = v.share(abs(looser.value - limit.value), limit.value, "by how much a limit is loosened")
-    gain = line(", lower by ", v.error(best.error - other.error, "gain in error")) if other.above_pick is None else ()
+    gain = line(", lower by ", v.gain(best.error - other.error, best.predicts)) if other.above_pick is None else ()
     return line(
         "with ", before, share, after, " (", v.limited(limit, looser.value, "looser limit"), "): ", named(other),
         " at ", v.limited(limit, other.quantities[limit.column], f"{limit.title} of {other}"), ", ",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_params, format_tokens
+from planner.runs.table import ERROR, in_words
 from planner.tell.plots.style import (
     STYLE,
     FloatArray,
@@ -36,6 +37,7 @@ def holdout(
     *,
     title: str = "",
     interval: str = "95 % interval",
+    predicts: str = ERROR,
 ) -> Figure:
     """Predicted against measured errors of runs that the fit did not see, with the line on which both agree.
 
@@ -48,6 +50,7 @@ def holdout(
         high: upper ends, shape (n,).
         title: what was held out.
         interval: what the bars are.
+        predicts: "error" or "loss": what was measured.
 
     Raises:
         InputError: columns of different lengths, or empty ones.
@@ -77,21 +80,27 @@ def holdout(
     limits = (float(everything.min()) - margin, float(everything.max()) + margin)
     axes.plot(limits, limits, color="0.4", linestyle="--", linewidth=1, label="identity", zorder=1)
     axes.set(xlim=limits, ylim=limits)
-    axes.set_xlabel("measured average error (0 to 1)")
-    axes.set_ylabel("predicted average error (0 to 1)")
+    of = f"average {predicts}{' (0 to 1)' if predicts == ERROR else ''}"
+    axes.set_xlabel(f"measured {of}")
+    axes.set_ylabel(f"predicted {of}")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_locator(MaxNLocator(6))
     lines: Rows = [(Line2D([], [], color="0.4", linestyle="--"), "predicted = measured")]
     if bars:
         lines.append((Line2D([], [], color="0.4", marker="_", linewidth=1.2), interval))
     inside = int(np.sum(~((y < ends[0]) | (y > ends[1])))) if bars else None  # an open end holds everything
-    axes.set_title(_verdict(n, t, y, model, inside), loc="left", fontsize=9.5)
+    axes.set_title(_verdict(n, t, y, model, inside, predicts), loc="left", fontsize=9.5)
     add_legend(figure, [("LLM size N", size_rows(sizes, colours)), ("visual tokens", token_rows(levels)), ("", lines)])
     return figure
 
 
 def _verdict(
-    llm_params: FloatArray, visual_tokens: FloatArray, measured: FloatArray, predicted: FloatArray, inside: int | None
+    llm_params: FloatArray,
+    visual_tokens: FloatArray,
+    measured: FloatArray,
+    predicted: FloatArray,
+    inside: int | None,
+    predicts: str,
 ) -> str:
     relative = np.abs(predicted - measured) / np.where(measured > 0, measured, np.nan)
     if np.isnan(relative).all():
@@ -100,4 +109,8 @@ def _verdict(
     where = f"{format_params(llm_params[worst])}, T = {format_tokens(visual_tokens[worst])}"
     text = f"relative error: mean {100 * float(np.nanmean(relative)):.2f} %, "
     text += f"largest {100 * relative[worst]:.2f} % ({where})"
-    return text if inside is None else f"{text}\n{inside} of {len(measured)} measured errors lie inside the intervals"
+    return (
+        text
+        if inside is None
+        else f"{text}\n{inside} of {len(measured)} measured {in_words('errors', predicts)} lie inside the intervals"
+    )

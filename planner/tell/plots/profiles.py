@@ -18,6 +18,7 @@ from planner.laws.combined import Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.intervals import LEVEL, Interval, profiler
+from planner.runs.table import in_words
 from planner.tell.plots.law import single_form
 from planner.tell.plots.style import (
     ACCENT,
@@ -80,6 +81,7 @@ def _panel(axes: Axes, law: FittedLaw, name: str, heights: FloatArray, intervals
 
     estimate, own = law.params[name], intervals[PROFILE_LEVELS.index(LEVEL)]
     meaning = get_form(law.form).parameter(name).meaning.format(unit=format_params(law.n_unit_params))
+    meaning = in_words(meaning, law.predicts)
     axes.set_xlabel(f"{name} ({meaning})" if meaning else name)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_ylim(0, _TOP)

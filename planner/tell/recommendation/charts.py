@@ -42,7 +42,9 @@ def _frontier(plan: Plan) -> Chart | Paragraph:
         cost = v.limited(limit, one.quantities[limit.column], f"{limit.title} of {one}")
         points.append(line(told, named(one), ", ", error_line(one), " at ", v.of(limit, cost)))
     few = "too few points for a picture" if others else "a single point, and no picture"
-    return Paragraph(line(f"The frontier, the least error by {limit.title}, has {few}: ", joined(points), "."))
+    return Paragraph(
+        line(f"The frontier, the least {best.predicts} by {limit.title}, has {few}: ", joined(points), ".")
+    )
 
 
 def law_chart(plan: Plan) -> Chart:
@@ -78,7 +80,11 @@ def law_chart(plan: Plan) -> Chart:
         at=_apart(sorted({*tokens})),
     )
     heights = [y for curve in curves for _, y in curve.points] + [mark.y for mark in runs] + [best.error]
-    y = linear_axis(line(f"average {best.predicts}"), heights, lambda value: v.error(value, "on the axis: error"))
+    y = linear_axis(
+        line(f"average {best.predicts}"),
+        heights,
+        lambda value: v.on_axis(value, best.predicts),
+    )
     legend: list[tuple[str, Line]] = [("line", line("the law, a line for each size N"))]
     legend += [("dot", line("measured runs"))] * bool(runs)
     legend += [("ring", line("the pick"))]
@@ -98,21 +104,23 @@ def _law_told(best: Candidate, law: Law, sizes: list[float], low: float, high: f
     few, many = (float(law.predict(best.llm.nominal_params, end)) for end in (low, high))
     told = line(
         "With ", v.params(best.llm.nominal_params, "size of the pick"), " parameters the law falls from ",
-        v.error(few, "error of the law"), " at ", v.tokens(low, "fewest visual tokens drawn"), " to ",
-        v.error(many, "error of the law"), " at ", v.tokens(high, "most visual tokens drawn"),
+        v.told(few, "of the law", law.predicts), " at ", v.tokens(low, "fewest visual tokens drawn"), " to ",
+        v.told(many, "of the law", law.predicts), " at ", v.tokens(high, "most visual tokens drawn"),
         " visual tokens; the pick has ", v.tokens(best.visual_tokens, "visual tokens per image"), ".",
     )  # fmt: skip
     others = [size for size in sizes if size != best.llm.nominal_params]
     if others:
         parts = [
             line(
-                v.error(float(law.predict(size, best.visual_tokens)), "error of the law"),
+                v.error(
+                    float(law.predict(size, best.visual_tokens)), f"{law.predicts} of the law", predicts=law.predicts
+                ),
                 " with ",
                 v.params(size, "size"),
             )
             for size in others
         ]
-        told = line(told, " At as many tokens the error is ", joined(parts), ".")
+        told = line(told, f" At as many tokens the {law.predicts} is ", joined(parts), ".")
     return told
 
 

@@ -68,9 +68,10 @@ def next_steps(plan: Plan, verified: bool) -> Section:
     if best.released is not None:
         return Section("next", "What to measure next", (Bullets((*items, *_evaluations(plan))), *evaluate_next(plan)))
     if best.interval is not None:
-        low, high = v.interval(*best.interval, "the predicted error"), _scatter(plan.law)
+        low, high = v.interval(*best.interval, f"the predicted {best.predicts}"), _scatter(plan.law)
         items.append(
-            line("Train the pick and evaluate it on your tasks. The law expects an average error from ", low, high,
+            line("Train the pick and evaluate it on your tasks. The law expects an average "
+                 f"{best.predicts} from ", low, high,
                  ": far outside of it, the law does not speak for your models or tasks.")
         )  # fmt: skip
     else:
@@ -97,7 +98,9 @@ def _evaluations(plan: Plan) -> Iterator[Line]:
 def _scatter(law: Law) -> Line:
     if isinstance(law, FittedLaw) and law.rmse:
         return line(
-            ", give or take ", v.significant(law.rmse, "root mean square of the residuals", "error"), " for one run"
+            ", give or take ",
+            v.significant(law.rmse, "root mean square of the residuals", law.predicts),
+            " for one run",
         )
     return ()
 

@@ -50,7 +50,8 @@ def _law(law: Law) -> tuple[Block, ...]:
     if isinstance(law, EvidenceLaw):
         return (Paragraph(published_line(law)), *published_blocks(law))
     head = line(
-        "The error is predicted by a law fitted to measured runs. N is the nominal size of the language model in ",
+        f"The {law.predicts} is predicted by a law fitted to measured runs. ",
+        "N is the nominal size of the language model in ",
         _unit(law), ", T the number of visual tokens per image.",
     )  # fmt: skip
     if isinstance(law, CombinedLaw):
@@ -116,7 +117,7 @@ def _data(law: Law) -> list[tuple[str, Line]]:
             found.append((title, _listed([foreign(name, what) for name in names])))
     if isinstance(law, FittedLaw) and law.rmse is not None:
         found.append(
-            ("Typical miss of a run", (v.significant(law.rmse, "root mean square of the residuals", "error"),))
+            ("Typical miss of a run", (v.significant(law.rmse, "root mean square of the residuals", law.predicts),))
         )
     if law.advice:
         found.append(("What the fit says", (foreign(law.advice, "advice of the fit", 400),)))
@@ -138,8 +139,8 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
     parts: list[Line] = []
     if best.interval is not None:
         parts.append(
-            line("The predicted error of the pick is ", v.error(best.error), ", with a ", v.level(),
-                 " interval from ", v.interval(*best.interval, "the predicted error"), ".")
+            line(f"The predicted {best.predicts} of the pick is ", v.predicted(best.error, best.predicts), ", with a ",
+                 v.level(), " interval from ", v.interval(*best.interval, f"the predicted {best.predicts}"), ".")
         )  # fmt: skip
         if told := parts_text(plan):
             parts.append(line(" ", foreign(f"{told[0].upper()}{told[1:]}.", "what the interval is made of", 400)))
@@ -158,7 +159,7 @@ def _doubt(plan: Plan) -> tuple[Block, ...]:
         odds = v.odds(best.probability_best, "probability that nothing that fits is better")
         parts.append(line(" Its probability of being best is ", odds))
         if best.expected_regret is not None and best.expected_regret >= 5e-5:
-            regret = v.error(best.expected_regret, "error above that of the best, to be expected")
+            regret = v.told(best.expected_regret, "above that of the best, to be expected", best.predicts)
             parts.append(line("; on average the best of them is lower by ", regret))
         parts.append(line("."))
     return (*blocks, Paragraph(line(*parts))) if parts else tuple(blocks)
@@ -211,8 +212,8 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} {are} statistically tied with it at ", v.level(),
         ". The cheapest, ", named(first),
-        ", takes ", saved, " fewer FLOPs, and its error is expected to be higher by ",
-        v.error(first.error - best.error, "error of the cheapest above that of the pick"),
+        ", takes ", saved, f" fewer FLOPs, and its {best.predicts} is expected to be higher by ",
+        v.told(first.error - best.error, "of the cheapest above that of the pick", best.predicts),
         ": take it if FLOPs matter more to you than that.",
     )  # fmt: skip
     if rules_nothing_out(plan):
