@@ -81,6 +81,55 @@ def test_helm_takes_the_unperturbed_test_split(tmp_path: Path) -> None:
     assert (found.tasks, found.runs.error.tolist()) == (("gqa",), [0.4])
 
 
+def helm(folder: Path, name: str, stats: list[dict[str, Any]], **adapter: Any) -> Path:
+    """A run as HELM's runner writes it: run_spec.json and stats.json of asdict_without_nones, an array of Stat."""
+    run = folder / "runs" / "v1" / name
+    run.mkdir(parents=True)
+    spec = {
+        "name": name,
+        "scenario_spec": {
+            "class_name": "helm.benchmark.scenarios.vision_language.gqa_scenario.GQAScenario",
+            "args": {},
+        },
+        "adapter_spec": {"method": "generation_multimodal", "num_train_trials": 1, "eval_splits": [], **adapter},
+        "metric_specs": [{"class_name": "helm.benchmark.metrics.basic_metrics.BasicGenerationMetric", "args": {}}],
+        "groups": [name.partition(":")[0]],
+    }
+    (run / "run_spec.json").write_text(json.dumps(spec, indent=2))
+    rest = {"count": 1, "sum_squared": 0.0, "variance": 0.0, "stddev": 0.0}
+    full = [one | rest | {"sum": one["mean"], "min": one["mean"], "max": one["mean"]} for one in stats]
+    (run / "stats.json").write_text(json.dumps(full, indent=2))
+    return folder
+
+
+def stat(name: str, mean: float, split: str = "valid", **more: Any) -> dict[str, Any]:
+    return {"name": {"name": name, "split": split, **more}, "mean": mean}
+
+
+def test_vhelm_is_scored_by_its_main_metric(tmp_path: Path) -> None:
+    values = [
+        stat("num_references", 1.0), stat("exact_match", 0.1), stat("quasi_exact_match", 0.5),
+        stat("quasi_prefix_exact_match", 0.62), stat("f1_score", 0.7), stat("num_instances", 1000.0),
+        stat("quasi_prefix_exact_match", 0.3, sub_split="hard"),
+        stat("quasi_prefix_exact_match", 0.2, perturbation={"name": "fairness", "computed_on": "worst"}),
+    ]  # fmt: skip
+    name = "gqa:model=me_llava-7B-tp64"
+    helm(tmp_path, name, values, model_deployment="me/llava-7B-tp64", model="", max_eval_instances=1000)
+    found = planner.import_results(tmp_path, cell=CELL)
+    assert (found.tasks, found.runs.error.tolist()) == (("gqa",), [0.38])
+    assert any("at most 1000 questions were asked (max_eval_instances)" in note for note in found.notes)
+
+
+def test_captions_of_vhelm_are_no_share_of_right_answers(tmp_path: Path) -> None:
+    for task in ("gqa", "flickr30k"):
+        values = [stat("exact_match", 0.01, "test"), stat("prometheus_vision", 4.1, "test")]
+        values.append(stat("quasi_prefix_exact_match", 0.6, "test"))
+        helm(tmp_path, f"{task}:model=me_llava-7B-tp64", values, model="me/llava-7B-tp64")
+    found = planner.import_results(tmp_path, cell=CELL)
+    assert found.tasks == ("gqa",)
+    assert any(note.startswith("flickr30k left out") for note in found.notes)
+
+
 def write(path: Path, rows: list[list[Any]]) -> Path:
     with path.open("w", newline="") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
@@ -111,6 +160,31 @@ def test_weights_and_biases(tmp_path: Path) -> None:
         ["200", "0.62", "0.62"],
     ]
     assert errors(write(tmp_path / "chart.csv", chart)) == [0.38]
+
+
+def test_weights_and_biases_by_any_axis_and_by_groups(tmp_path: Path) -> None:
+    curve = "llm: llava-7B-tp64 - gqa/exact_match"
+    rows = [
+        ["train/global_step", f"{curve}", f"{curve}__MIN", f"{curve}__MAX", "llm: llava-7B-tp64 - _step"],
+        ["100", "0.5", "0.4", "0.9", "1"],
+        ["200", "0.62", "0.6", "0.9", "2"],
+        ["300", "", "", "", "3"],
+    ]
+    assert errors(write(tmp_path / "wandb_export.csv", rows)) == [0.38]
+
+
+def test_weights_and_biases_as_its_table_exports_runs(tmp_path: Path) -> None:
+    header = ["Name", "Agent", "State", "Notes", "User", "Tags", "Created", "Runtime", "Sweep", "model.name", "lr"]
+    made = ["2025-11-25T21:11:33.000Z", "120", ""]
+    rows = [
+        [*header, "gqa/exact_match", "train/loss"],
+        ["llava-7B-tp64", "", "finished", "-", "me", "", *made, "llava", "0.001", "0.6", "NaN"],
+        ["llava-7B-tp16", "", "failed", "-", "me", "", *made, "llava", "0.001", "0.2", "1.5"],
+    ]
+    path = write(tmp_path / "runs.csv", rows)
+    found = planner.import_results(path, cell=CELL)
+    assert (found.tasks, found.runs.error.tolist()) == (("gqa",), [0.4])
+    assert "its state is failed" in found.notes[0]
 
 
 def test_tensorboard(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Weights & Biases: the table of runs as CSV (Name, State, ..., gqa/exact_match), or a chart's (Step, "run - metric").
 
+A chart's first column is whatever its axis shows; each curve has a column and two more, __MIN and __MAX, of the points
+that were drawn as one. Runs that are grouped have the group in the place of the run: "llm: A - metric".
 lmms-eval logs task/metric, so its scales hold; a column of another name needs its full mark.
 """
 
@@ -16,8 +18,9 @@ from planner.runs.results.format import ResultFile, ResultFormat
 from planner.runs.results.formats.lmms_eval import RULES
 from planner.runs.results.reading import Reading
 
-_RUN_COLUMNS = frozenset(("State", "Created", "Runtime", "ID", "Tags", "User", "Notes", "Sweep", "Hostname"))
+_RUN_COLUMNS = frozenset(("Agent", "State", "Created", "Runtime", "ID", "Tags", "User", "Notes", "Sweep", "Hostname"))
 _STEPS = ("Step", "global_step", "trainer/global_step", "epoch")
+_ENDS = ("__MIN", "__MAX")
 _DONE = frozenset(("", "finished"))
 
 
@@ -30,9 +33,10 @@ class Wandb(ResultFormat):
 
     def accepts(self, file: ResultFile) -> bool:
         header = first_cells(file)
-        return ("Name" in header and bool(_RUN_COLUMNS & set(header) or any("/" in name for name in header))) or (
-            bool(header) and header[0] in _STEPS and any(" - " in name for name in header[1:])
-        )
+        of_runs = "Name" in header and bool(_RUN_COLUMNS & set(header) or any("/" in name for name in header))
+        curves = [name for name in header[1:] if " - " in name]
+        ranged = any({f"{name}{end}" for end in _ENDS} <= set(header) for name in curves)
+        return of_runs or ranged or (bool(curves) and header[0] in _STEPS)
 
     def read(self, file: ResultFile) -> list[Reading]:
         rows = list(csv.DictReader(io.StringIO(file.text(), newline="")))
@@ -91,12 +95,7 @@ def _of_chart(rows: list[dict[str, str]], file: ResultFile) -> list[Reading]:
     last: dict[str, float] = {}
     for row in rows:
         for column, cell in row.items():
-            if (
-                column
-                and " - " in column
-                and not column.endswith(("__MIN", "__MAX"))
-                and as_float(cell or None) is not None
-            ):
+            if column and " - " in column and not column.endswith(_ENDS) and as_float(cell or None) is not None:
                 last[column] = float(cell)
     values: dict[tuple[str, str], dict[str, float]] = {}
     for column, number in last.items():
