@@ -20,6 +20,7 @@ from planner.planning.choices import LawLike
 from planner.planning.question import Images
 from planner.planning.request import Budget, Quantity, Workload
 from planner.planning.result import Plan
+from planner.planning.run_cost import run_cost
 from planner.planning.search import plan
 from planner.planning.training_runs import rank_training_runs
 
@@ -79,7 +80,7 @@ class NextMeasurement(Result):
                 "llm_params": float(pick.llm.nominal_params),
                 "visual_tokens": float(pick.visual_tokens),
             },
-            "cost": {"unit": "training FLOPs per sample, 6 N (V + text)", "text_tokens": self.text_tokens},
+            "cost": {"unit": run_cost(law).unit, "text_tokens": self.text_tokens},
             "budget": dict(self.plan.budget.limits),
             "convention": self.plan.budget.convention,
             "law": {"name": law.name, "form": law.form, "status": law.status, "advice": law.advice},
@@ -149,7 +150,8 @@ def next_run(
             knows of other models; 0: all of them follow the law. PaliGemma 2's have 0.015 about a line in ln N.
         sizes: language models that could be measured, in parameters ("7B", 7e9); by default 0.5B to 14B.
         visual_tokens: per image, that could be measured; every size is combined with every count. By default 1 to 576.
-        text_tokens: of a training sample; by default query and generated tokens. A run costs 6 N (V + text) FLOPs.
+        text_tokens: of a training sample; by default query and generated tokens. A run costs 6 N (V + text) FLOPs; of a
+            law whose compressor prunes trained models it is an evaluation, 2 N (V + text) a question.
         criterion: "regret" (error of the pick) or "d-optimal" (parameters).
         per_cost: whether to rank by gain for the cost: training FLOPs, by default no; GPU-hours of an evaluation, or
             its FLOPs without hardware, by default yes.
@@ -190,7 +192,7 @@ def next_run(
     own = made.workload.query_tokens + made.workload.generated_tokens
     text = own if text_tokens is None else whole_number(text_tokens, "text_tokens")
     cells = _cells(SIZES if sizes is None else sizes, VISUAL_TOKENS if visual_tokens is None else visual_tokens)
-    costs = 6 * cells[0] * (cells[1] + text)
+    costs = run_cost(made.law).flops(*cells, text)
     ranked, batch = rank_training_runs(
         made, cells, costs, criterion=criterion, per_cost=per_cost is True, noise_sd=noise_sd, together=together
     )

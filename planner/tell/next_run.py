@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from planner.laws.design import NextRun
 from planner.laws.fitted import NOT_IDENTIFIED
 from planner.planning.next_run import NextMeasurement
+from planner.planning.run_cost import PRUNED, TRAINING, run_cost
 from planner.planning.words import law_title, parts_text
 from planner.tell import values as v
 from planner.tell.document import Block, Document, Line, Paragraph, Table, Value, foreign, joined, line, sentence
@@ -59,7 +60,7 @@ def _now(found: NextMeasurement) -> Iterator[Block]:
 
 
 def _ranked(found: NextMeasurement, runs: Sequence[NextRun]) -> Iterator[Block]:
-    information = found.ranked.criterion == "d-optimal"
+    information, cost = found.ranked.criterion == "d-optimal", run_cost(found.plan.law)
     measured = any(run.measured for run in runs)
     rows = []
     for rank, run in enumerate(runs, start=1):
@@ -72,16 +73,22 @@ def _ranked(found: NextMeasurement, runs: Sequence[NextRun]) -> Iterator[Block]:
             line(v.share(run.probability_pick_changes, 1.0, "probability that the pick changes")),
         ]
         cells += [line(v.significant(run.log_det_gain, "rise of log det of the information"))] if information else []
-        cells += [line(v.flops(run.cost, "training FLOPs per sample"))]
+        cells += [line(v.flops(run.cost, cost.unit.partition(",")[0]))]
         cells += [line("measured" if run.measured else "")] if measured else []
         rows.append(tuple(cells))
     told = ["log det rises by"] * information
-    columns = ("LLM", "tokens", *beside_columns(runs), "expected gain", "pick changes", *told, "training")
+    columns = ("LLM", "tokens", *beside_columns(runs), "expected gain", "pick changes", *told, cost.what)
     title = line(_TITLES[found.ranked.criterion] if found.plan.level_known else _PAIRS)
     yield Table(title, ("", *columns, *["status"] * measured), tuple(rows), words=frozenset({"status"}))
-    factor = Value("6 N", 6.0, "FLOPs per parameter and token of a training sample", "FLOPs")
-    text = v.tokens(found.text_tokens, "text tokens of a training sample")
-    yield Paragraph(line("training: FLOPs per sample, ", factor, " (V + ", text, " text tokens), encoder not counted"))
+    each = float(cost.flops_per_param)
+    factor = Value(f"{each:g} N", each, f"FLOPs per parameter and token of a {cost.sample}", "FLOPs")
+    text = v.tokens(found.text_tokens, f"text tokens of a {cost.sample}")
+    per = cost.sample.removeprefix(f"{cost.what} ")
+    yield Paragraph(
+        line(f"{cost.what}: FLOPs per {per}, ", factor, " (V + ", text, " text tokens), encoder not counted")
+    )
+    if cost != TRAINING:
+        yield Paragraph(line(PRUNED))
     if measured:
         yield Paragraph(line("measured: the law has this cell; another run shows what another seed would"))
     if found.together is not None:

@@ -21,13 +21,18 @@ from planner.laws.hierarchy.tasks import EvidenceTask
 
 OWN_STUDY, OWN_TABLE = "what is to be trained", "not printed"
 
+TRAINED, PRUNING = "trained", "pruning"
+
 _POPULATIONS = {
     "none": ("none", "none"),
     "resize": ("resize", "resize"),
-    "average-pool": ("average-pooling", "trained"),
+    "average-pool": ("average-pooling", TRAINED),
+    **{name: (name, PRUNING) for name in ("fastv", "sparsevlm", "visionzip", "prumerge", "prumerge+")},
+    **{name: (name, PRUNING) for name in ("divprune", "mmtok", "dart", "mustdrop", "pyramiddrop", "vispruner")},
 }
-"""What the planner calls a way to few tokens -> (compressor of the evidence, population); others are trained
-compressors of their own name."""
+"""What a way to few tokens is called, in small letters -> (compressor of the evidence, population); others are trained
+compressors of their own name. The second row of those that prune has no rows in the evidence: what is known of them is
+what is known of pruning."""
 
 _FAMILIES = {"Gemma2": "Gemma 2", "Llama-3.1": "Llama 3", "Llama-3.2": "Llama 3", "Vicuna-1.5": "Vicuna"}
 """What stands before the size in a name -> family of the evidence, where they differ."""
@@ -101,7 +106,7 @@ def cells_of(
     """
     chosen = [models[int(i)] for i in which]
     ways = [
-        (one.compressor, one.population) if one.compressor else _POPULATIONS.get(way, (way, "trained"))
+        (one.compressor, one.population) if one.compressor else _way(way)
         for one, way in zip(chosen, compressors, strict=True)
     ]
     own = np.array([one.llm_params for one in chosen], float)
@@ -119,6 +124,16 @@ def cells_of(
         llm_params=np.where(np.isnan(own), llm_params, own),
         visual_tokens=visual_tokens,
     )
+
+
+def _way(name: str) -> tuple[str, str]:
+    """(compressor of the evidence, population) of a way to few tokens."""
+    return _POPULATIONS.get(name.strip().lower(), (name, TRAINED))
+
+
+def trains(compressor: str) -> bool:
+    """Whether a model is trained with a compressor, rather than pruned once it is trained with all its tokens."""
+    return _way(compressor)[1] != PRUNING
 
 
 @cache

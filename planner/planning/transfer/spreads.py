@@ -102,6 +102,13 @@ class Spreads:
     """Of a compressor on one class of tasks."""
     compressor_class_curve: float
     """Of what compressors differ by beside a line in t: a smooth curve on each class, squared exponential."""
+    pruning: float = 0.0
+    """Of ways to prune a model that was trained with all its tokens."""
+    pruning_slope: float = 0.0
+    """Per doubling of T."""
+    pruning_task: float = 0.0
+    pruning_task_slope: float = 0.0
+    pruning_class_curve: float = 0.0
     measured: Measured | None = None
     """None: nothing is known of any compressor but its population."""
     classes_of_tasks: Mapping[str, str]
@@ -161,6 +168,11 @@ def spreads_of(
         compressor_task_slope=sds["slope in T: compressor x task"],
         compressor_class_slope=sds["slope in T: compressor x class"],
         compressor_class_curve=sds["curve: compressor x class"],
+        pruning=sds["pruning"],
+        pruning_slope=sds["slope in T: pruning"],
+        pruning_task=sds["pruning x task"],
+        pruning_task_slope=sds["slope in T: pruning x task"],
+        pruning_class_curve=sds["curve: pruning x class"],
         measured=measured,
         classes_of_tasks=classes,
         means=means,

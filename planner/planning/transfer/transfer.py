@@ -5,7 +5,8 @@ is off it by
 
     u_g - mean over F of u_f,    u ~ N(0, s^2), with a second such pair for the slope in x = log2(N / 7e9)
 
-and so for compressors, with the slope in t = log2(T / 144), a smooth curve in t, and a draw for each cell; for recipes
+and so for compressors, with the slope in t = log2(T / 144), a smooth curve in t, and a draw for each cell, those that
+prune a trained model being a population of their own, which differs by far more; for recipes
 and checkpoints of released models; and for a family or a compressor on each task, of which a law's error is the mean.
 u_f is shared by all candidates that leave the law, u_g by those of one family.
 """
@@ -25,6 +26,7 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.laws.combined import Law
 from planner.laws.hierarchy.effects import curve
+from planner.laws.hierarchy.naming import trains
 from planner.planning.deployment import several
 from planner.planning.transfer.effects import Effects, Gathered
 from planner.planning.transfer.origin import Labels, Origin, Targets, measured_with, origins_of
@@ -163,24 +165,39 @@ class _Leaving:
     def _of_compressors(self) -> EffectsOf:
         """The effects of compressors: of a measured one what the evidence says, else those of the population."""
         s, t = self._spreads, self._t
-        on_tasks = np.column_stack([s.compressor_task * self._one, s.compressor_task_slope * t])
-        of_measured = self._sized({}, on_tasks)
+        of_measured = self._sized({}, self._straight(s.compressor_task, s.compressor_task_slope))
 
         @cache
         def of_others() -> EffectsOf:
-            levels, place = np.unique(t, return_inverse=True)
-            bends = s.compressor_class_curve * np.linalg.cholesky(curve(levels, levels))[place]
-            sizes = {"line": np.column_stack([s.compressor * self._one, s.compressor_slope * t])}
-            for kind, share in self._shares.items():
-                sizes[f"on {kind}"] = share * np.column_stack([s.compressor_class_slope * t, bends])
-            return self._sized(sizes, on_tasks)
+            line = self._straight(s.compressor, s.compressor_slope)
+            on_tasks = self._straight(s.compressor_task, s.compressor_task_slope)
+            return self._sized(self._bent(line, s.compressor_class_slope, s.compressor_class_curve), on_tasks)
+
+        @cache
+        def of_pruning() -> EffectsOf:
+            line = self._straight(s.pruning, s.pruning_slope)
+            on_tasks = self._straight(s.pruning_task, s.pruning_task_slope)
+            return self._sized(self._bent(line, 0.0, s.pruning_class_curve), on_tasks)
 
         def found(label: str) -> Mapping[Hashable, FloatArray]:
             if s.measured is None or label not in s.measured.compressors:
-                return of_others()(label)
+                return of_others()(label) if trains(label) else of_pruning()(label)
             return {"measured": s.measured.at(label, t, self._shares), **of_measured(label)}
 
         return found
+
+    def _straight(self, offset: float, slope: float) -> FloatArray:
+        """An offset and a slope in t, (rows, 2)."""
+        return np.column_stack([offset * self._one, slope * self._t])
+
+    def _bent(self, line: FloatArray, class_slope: float, class_curve: float) -> dict[str, FloatArray]:
+        """A line in t, and what compressors do on each class of tasks beside it."""
+        levels, place = np.unique(self._t, return_inverse=True)
+        bends = class_curve * np.linalg.cholesky(curve(levels, levels))[place]
+        sizes = {"line": line}
+        for kind, share in self._shares.items():
+            sizes[f"on {kind}"] = share * np.column_stack([class_slope * self._t, bends])
+        return sizes
 
     def _sized(self, sizes: Mapping[str, FloatArray], on_tasks: FloatArray) -> EffectsOf:
         """Effects that are those of a population: draws for each label, and on tasks for each of the law's tasks."""

@@ -11,6 +11,7 @@ from planner.laws.combined import Law, single_laws
 from planner.laws.design import NextRuns
 from planner.laws.fitted import FittedLaw
 from planner.planning.result import Plan
+from planner.planning.run_cost import run_cost
 from planner.planning.training_runs import rank_training_runs
 from planner.planning.transfer.known import not_known
 from planner.tell import values as v
@@ -115,10 +116,12 @@ def _runs(plan: Plan) -> list[Block]:
             "Which run would better the pick most is not known: the law has no runs of its own, or constraints."
         )
         return [Paragraph(text)]
+    charged = run_cost(plan.law)
     useful = [run for run in found.runs if run.expected_gain >= _NO_DIFFERENCE][:_TOP]
     if not useful:
         text = line(
-            "No further training run is expected to change the pick: among these candidates it is as good as certain."
+            f"No further {charged.what} run is expected to change the pick: among these candidates it is as good as "
+            "certain."
         )
         return [Paragraph(text, "good")]
     rows = []
@@ -126,12 +129,20 @@ def _runs(plan: Plan) -> list[Block]:
         seen: Line = ("measured before",) if run.measured else ()
         gain = v.significant(run.expected_gain, "expected gain of a run", "error")
         changes = v.share(run.probability_pick_changes, 1.0, "probability that the run changes the pick")
-        cost = v.flops(run.cost, "training FLOPs of a sample")
+        cost = v.flops(run.cost, f"{charged.what} FLOPs of a sample")
         size = v.params(run.llm_params, "size of a run")
         tokens = v.tokens(run.visual_tokens, "visual tokens of a run")
         rows.append(((size,), (tokens,), *beside_cells([run]), (gain,), (changes,), (cost,), seen))
     other = beside_columns(useful)
-    columns = ("size", "visual tokens", *other, "expected gain in error", "pick changes", "training, one sample", "")
+    columns = (
+        "size",
+        "visual tokens",
+        *other,
+        "expected gain in error",
+        "pick changes",
+        f"{charged.what}, one sample",
+        "",
+    )
     regret = v.significant(found.expected_regret_now, "expected regret of the pick", "error")
     text = line(
         "The pick is expected to be ", regret, " worse than the best candidate, which the runs so far do not tell. "
@@ -162,6 +173,6 @@ def _ranked(plan: Plan) -> NextRuns | None:
     cells = (grid[0].ravel(), grid[1].ravel())
     text = plan.workload.query_tokens + plan.workload.generated_tokens
     try:
-        return rank_training_runs(plan, cells, 6 * cells[0] * (cells[1] + text))[0]
+        return rank_training_runs(plan, cells, run_cost(plan.law).flops(*cells, text))[0]
     except (FitError, InputError, NothingFitsError):
         return None

@@ -172,3 +172,23 @@ def test_between_token_counts_lines_are_kept_and_curves_are_smooth() -> None:
     assert found[:, 1] == pytest.approx(np.sin(asked / 3), abs=0.02)
     beyond = known.at("quecc", np.array([t[0] - 3, t[-1] + 2]), {"text": 1.0})
     assert beyond == pytest.approx(known.at("quecc", t[[0, -1]], {"text": 1.0}))
+
+
+def test_pruning_is_a_population_of_its_own() -> None:
+    planted = spreads(
+        compressor=S, compressor_slope=S / 2, pruning=7 * S, pruning_slope=6 * S, pruning_task=5 * S, compressor_task=S
+    )
+    counts = [144, 288]
+    made = targets(["Qwen1.5"] * 2, ["quecc"] * 2, visual_tokens=counts)
+    t = np.array([0.0, 1.0])
+    trained = np.full((2, 2), 2 * S**2) + 0.25 * S**2 * np.outer(t, t)
+    pruned = np.full((2, 2), 49 * S**2 + 25 * S**2) + 36 * S**2 * np.outer(t, t)
+    found = covariance(effects([law(compressors=("VisionZip", "none"))], Transfer(made, planted)))
+    assert found == pytest.approx(trained + pruned, abs=1e-9)
+    of_trained = covariance(effects([law(compressors=("tokenpacker", "none"))], Transfer(made, planted)))
+    assert of_trained == pytest.approx(2 * trained, abs=1e-9)
+
+
+def test_the_evidence_says_that_pruning_methods_differ_by_far_more() -> None:
+    shipped = shipped_spreads()
+    assert shipped.pruning > 5 * shipped.compressor and shipped.pruning_slope > 5 * shipped.compressor_slope
