@@ -177,7 +177,7 @@ def test_a_plan_by_a_loss_has_no_score(tmp_path: Path) -> None:
     rows = [f"m{n},{n}e9,{t},{0.3 + 0.2 / n**0.3 + 0.3 / t**0.5}" for n in (1, 2, 4, 8) for t in (4, 16, 64, 256)]
     path.write_text("\n".join(["llm,llm_params,visual_tokens,val_loss", *rows]))
     runs = planner.read_runs(path)
-    assert (runs.kind, runs.remarks) == ("loss", ("columns read: val_loss as error",))
+    assert (runs.kind, runs.remarks) == ("loss", ("columns read: val_loss as loss",))
     planner.runs.write_runs(runs, tmp_path / "again.csv")
     again = planner.read_runs(tmp_path / "again.csv")
     assert (again.kind, again.error.tolist()) == ("loss", runs.error.tolist())
