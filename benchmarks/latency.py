@@ -1,95 +1,101 @@
 """Predicted seconds against measured kernels: fit the efficiencies of each card on some models, judge them on others.
 
-    python benchmarks/latency.py            judge the shipped efficiencies, about one minute
+    python benchmarks/latency.py            judge the shipped efficiencies, about two minutes
     python benchmarks/latency.py --fit      fit them first: rewrites planner/hardware/efficiency.json
     python benchmarks/latency.py --check    judge only, and fail where a median error is above 10 %
     python benchmarks/latency.py --plot     only draw docs/pictures/latency.png from the recorded results
 
-The measured side is aiconfigurator-core (Apache-2.0): kernel times of serving engines with CUDA graphs, interpolated,
-here of SGLang where it has data. Element-wise kernels are formulas there, and so are 26 us a layer that it adds to a
-prefill with QK-norm. Shapes: prompts of 32 to 2048 tokens, batches of 1 to 32, on one GPU, and on 2, 4 and 8 for two
-models of each group. Every group of kernels is fitted by itself (least squares of log ratios, soft L1) on the kernels
-of the fitted models; the judged models' time to first token (TTFT: a prefill) and time per output token (TPOT: a
-decode step) had no part in it. The bare roofline beside it: max(FLOPs / peak, bytes / bandwidth) of the whole stage.
+The measured side is aiconfigurator-core (Apache-2.0): kernel times of serving engines with CUDA graphs, interpolated.
+A profile for each card and framework: vLLM for models with grouped queries, and SGLang for those without, whose decode
+attention the tables of vLLM measure with up to 8 heads only (on a B200 and an Arc B60 with up to 96: vLLM for both).
+What lies beyond a table is said to be "silicon" too, so that nothing there tells what was measured. An A100's tables
+hold heads of 128 only. Tables say no time below reading at the peak of the memory: where keys and values stay in a
+cache (96 MB of an L40S), they say just that. Element-wise kernels are formulas there, and so are 26 us a layer that it
+adds to a prefill with QK-norm.
+
+Shapes: prompts of 32 to 2048 tokens, batches of 1 to 32, on one GPU, and on 2, 4 and 8 for some models of each group;
+decode steps of batches of 64 to 256 over 256 to 4096 tokens ("large"). Every group of kernels is fitted by itself
+(least squares of log ratios, soft L1) on the kernels of the fitted models, attention on models of the framework's kind;
+the judged models' time to first token (TTFT: a prefill) and time per output token (TPOT: a decode step) had no part in
+it. The bare roofline beside it: max(FLOPs / peak, bytes / bandwidth) of the whole stage.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 import time
-from dataclasses import fields, replace
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from environment import RESULTS, environment, say, write_result
-from latency_kernels import BATCHES, FITTED, JUDGED, PROMPTS, Shape, ask, ask_fp8, fit, hardware_of
+from latency_kernels import attention_errors
+from latency_profiles import fit_card, write_efficiencies
+from latency_shapes import (
+    BATCHES,
+    FITTED,
+    JUDGED,
+    LARGE_BATCHES,
+    LARGE_CONTEXTS,
+    PROMPTS,
+    Shape,
+    ask,
+    ask_fp8,
+    hardware_of,
+)
 from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Model, Run
+from planner.costs.frameworks import chosen, is_multi_head
 from planner.costs.latency import Latency, latency
 from planner.costs.silicon import SYSTEMS, Engine
 from planner.costs.stage_time import Place, StageTime
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
-from planner.hardware.catalog import HARDWARE, shipped_cards
-from planner.hardware.efficiency import TRANSFERRED, Efficiency, _shipped
 from planner.parts.catalog import DEFAULT_VISION, find_compressor, find_vision, llm_catalog
 from planner.parts.llms import Llm, stacked
 
 FloatArray = NDArray[np.float64]
+Grid: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Batches and prompts."""
 
 LIMIT = 0.10
 """What a median error may be."""
-SHIPPED = Path(__file__).parent.parent / "planner" / "hardware" / "efficiency.json"
+JUDGEMENTS = ("ttft", "tpot", "decode_attention")
 PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "latency.png"
-
-TRANSFERS = {
-    # card: whose kernels and whose interconnect are most like its own
-    "h100-pcie": ("h100-sxm", "rtx-pro-6000"),
-    "a100-40gb": ("a100-80gb", "a100-80gb"),
-    "l4": ("l40s", "l40s"),
-    "a10g": ("l40s", "l40s"),
-    "t4": ("l40s", "l40s"),
-    "rtx-4090": ("l40s", "l40s"),
-    "rtx-5090": ("rtx-pro-6000", "rtx-pro-6000"),
-    "mi300x": ("h200", "h200"),
-}
-IMPLAUSIBLE_LINKS = {"l40s": "17.8, 5.5 and 1.7 GB/s at 2, 4 and 8 GPUs, far below PCIe gen4 x16"}
-"""Cards whose all-reduces in the tables mean less than their interconnect can have: its shares stay the defaults."""
-THROTTLED = ("rtx-4090", "rtx-5090")
-"""The chips of an L40S and an RTX PRO 6000 with the rated peak halved: they come near it. Their share is that of the
-same FLOPs per second, at most 95 %."""
 
 
 # ---- the judgement -------------------------------------------------------------------------------------------------
 
 
-def predicted(hardware: Hardware, llm: Llm, gpus: int, precision: str = "bf16") -> Latency:
+def predicted(hardware: Hardware, llm: Llm, gpus: int, precision: str, grid: Grid) -> Latency:
     """All batches (down) and prompts (across) of a model: a prompt is made of visual tokens here."""
-    model = Model(llm, find_vision(DEFAULT_VISION), find_compressor("none"), np.array(PROMPTS, float))
-    run = Run(hardware, precision, batch=np.array(BATCHES)[:, None], tensor_parallel=gpus)
+    batches, prompts = grid
+    model = Model(llm, find_vision(DEFAULT_VISION), find_compressor("none"), np.array(prompts, float))
+    run = Run(hardware, precision, batch=np.array(batches)[:, None], tensor_parallel=gpus)
     return latency(model, Workload(query_tokens=0, generated_tokens=2), run)
 
 
-def pairs_of(hardware: Hardware, shapes: list[Shape], *, prefill: bool, precision: str = "bf16") -> FloatArray:
+def pairs_of(
+    hardware: Hardware, shapes: list[Shape], *, prefill: bool, precision: str = "bf16", large: bool = False
+) -> FloatArray:
     """Rows of measured, predicted and bare-roofline seconds."""
     tables: dict[tuple[str, int], StageTime] = {}
     rows = []
+    batches, prompts = grid = (LARGE_BATCHES, LARGE_CONTEXTS) if large else (BATCHES, PROMPTS)
     for shape in shapes:
-        if shape.prefill != prefill:
+        if shape.prefill != prefill or shape.large != large:
             continue
         key = (shape.llm.name, shape.gpus)
         if key not in tables:
-            latency = predicted(hardware, shape.llm, shape.gpus, precision)
+            latency = predicted(hardware, shape.llm, shape.gpus, precision, grid)
             tables[key] = latency.prefill if prefill else latency.decode_step
-        grid = (len(BATCHES), len(PROMPTS))
-        stage = tables[key].at(Place(grid, (BATCHES.index(shape.batch), PROMPTS.index(shape.tokens))))
+        sizes = (len(batches), len(prompts))
+        stage = tables[key].at(Place(sizes, (batches.index(shape.batch), prompts.index(shape.tokens))))
         rows.append((sum(shape.seconds.values()), stage.seconds, stage.ideal_s))
     return np.array(rows)
 
@@ -109,8 +115,8 @@ def errors(pairs: FloatArray) -> dict[str, float | int]:
 
 
 def judge(card: str, fitted: list[Shape], judged: list[Shape], fp8: list[Shape]) -> dict[str, Any]:
-    """Errors of one card."""
-    hardware = hardware_of(card)
+    """Errors of one card: of all judged models, each against the kernels of its own framework, and by framework."""
+    hardware, system = hardware_of(card), SYSTEMS[card]
     result: dict[str, Any] = {"title": hardware.title, "source": hardware.efficiency.source}
     for name, prefill in (("ttft", True), ("tpot", False)):
         for group, shapes in (
@@ -122,6 +128,20 @@ def judge(card: str, fitted: list[Shape], judged: list[Shape], fp8: list[Shape])
         if fp8:
             pairs = pairs_of(hardware, fp8, prefill=prefill, precision="fp8")
             result.setdefault("judged_fp8", {})[name] = errors(pairs)
+    result["frameworks"] = {}
+    for engine in system.engines:
+        own = [shape for shape in judged if shape.gpus == 1 and system.engine_of(shape.llm) == engine]
+        numbers = chosen(hardware.efficiency, is_multi_head(own[0].llm))
+        result["frameworks"][numbers.framework] = {
+            "judged_models": [name for name in JUDGED if any(shape.llm.name == name for shape in own)],
+            "ttft": errors(pairs_of(hardware, own, prefill=True)),
+            "tpot": errors(pairs_of(hardware, own, prefill=False)),
+            "tpot_large": errors(pairs_of(hardware, own, prefill=False, large=True)),
+            **attention_errors(hardware, numbers, own),
+            "decode_attention_large": attention_errors(hardware, numbers, [one for one in own if one.large])[
+                "decode_attention"
+            ],
+        }
     result["points"] = {
         name: _as_text(_thinned(pairs_of(hardware, judged, prefill=prefill)))
         for name, prefill in (("ttft", True), ("tpot", False))
@@ -130,15 +150,16 @@ def judge(card: str, fitted: list[Shape], judged: list[Shape], fp8: list[Shape])
 
 
 def engine_spread(card: str, judged: list[Shape]) -> dict[str, float]:
-    """How far the package's own engines are from each other: no prediction can be surer than that."""
-    system, usual = SYSTEMS[card]
-    names = [name for name in JUDGED if name not in ("Vicuna-7B-v1.5", "Qwen1.5-1.8B")]  # extrapolated by vLLM
+    """How far the package's other engines are from those that stand for the models with grouped queries: no prediction
+    can be surer than that."""
+    system = SYSTEMS[card]
+    grouped = [name for name in JUDGED if not is_multi_head(llm_catalog()[name])]
     spread: dict[str, float] = {}
-    own = {_key(shape): sum(shape.seconds.values()) for shape in judged if shape.gpus == 1}
+    own = {_key(shape): sum(shape.seconds.values()) for shape in judged if shape.gpus == 1 and not shape.large}
     for engine in ("vllm", "sglang", "trtllm"):
-        if engine == usual or system == "b60":
+        if engine == system.grouped or system.name == "b60":
             continue
-        others = ask(card, names, engine=engine)
+        others = ask(card, grouped, engine=engine, gpus=(1,))
         off = [abs(sum(s.seconds.values()) / own[_key(s)] - 1) for s in others if _key(s) in own]
         if off:
             spread[engine] = _round(np.median(off))
@@ -191,61 +212,6 @@ def _round(value: Any) -> float:
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
-
-
-LINKS = [item.name for item in fields(Efficiency) if item.name.startswith(("interconnect", "all_reduce"))]
-
-
-def _without_link(numbers: Efficiency, measured: str) -> tuple[Efficiency, str]:
-    """The same with default shares of the interconnect, and what to say of it."""
-    said = f"; the interconnect is not calibrated: the kernel times would mean {measured}, so default shares stand in"
-    return replace(numbers, **{name: getattr(Efficiency(), name) for name in LINKS}), said
-
-
-def write_efficiencies(found: dict[str, tuple[Efficiency, int]]) -> None:
-    """efficiency.json: the fitted cards, and those that borrow from them."""
-    version = metadata.version("aiconfigurator-core")
-    cards: dict[str, dict[str, Any]] = {}
-    for card, (numbers, kernels) in found.items():
-        engine = f"{SYSTEMS[card][1]} {_engine_version(card)}"
-        kinds = "bf16 and fp8" if "fp8" in hardware_of(card).flops_per_s else "bf16"
-        origin = f"fitted to {kernels} kernel times of aiconfigurator-core {version} ({engine}, {kinds})"
-        cards[card] = replace(numbers, origin=origin).to_dict()
-        if card in IMPLAUSIBLE_LINKS:
-            numbers, said = _without_link(numbers, IMPLAUSIBLE_LINKS[card])
-            found[card] = (numbers, kernels)
-            cards[card] = replace(numbers, origin=origin + said).to_dict()
-    for card, (kernels_of, link_of) in TRANSFERS.items():
-        kernels_from, link_from = found[kernels_of][0], found[link_of][0]
-        link = {name: getattr(link_from, name) for name in LINKS}
-        origin = f"as fitted for {kernels_of}" + (f", interconnect as for {link_of}" if link_of != kernels_of else "")
-        origin += _without_link(link_from, IMPLAUSIBLE_LINKS[link_of])[1] if link_of in IMPLAUSIBLE_LINKS else ""
-        numbers = Efficiency.from_dict({**kernels_from.to_dict(), **link, "source": TRANSFERRED, "origin": origin})
-        cards[card] = (_at_same_rate(card, kernels_of, numbers) if card in THROTTLED else numbers).to_dict()
-    content = {
-        "about": "Efficiencies and launch costs of cards; what each number is stands in efficiency.py. Written by "
-        "benchmarks/latency.py --fit from kernel times of aiconfigurator-core (NVIDIA, Apache-2.0); errors in "
-        "benchmarks/results/latency.json.",
-        "fitted_on": list(FITTED),
-        "cards": cards,
-    }
-    SHIPPED.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    _shipped.cache_clear()
-    shipped_cards.cache_clear()
-    for shipped in shipped_cards():
-        HARDWARE.register(shipped, replace=True)
-
-
-def _at_same_rate(card: str, like: str, numbers: Efficiency) -> Efficiency:
-    ratio = hardware_of(like).rate("bf16") / hardware_of(card).rate("bf16")
-    names = ("matmul_compute", "quantised_compute", "attention_compute")
-    shares = {name: round(min(0.95, ratio * getattr(numbers, name)), 4) for name in names}
-    return replace(numbers, **shares, origin=f"{numbers.origin}, compute at the same FLOPs per second, at most 95 %")
-
-
-def _engine_version(card: str) -> str:
-    database = importlib.import_module("aiconfigurator_core.sdk.perf_database")
-    return str(database.resolve_query_version(*SYSTEMS[card], "current"))
 
 
 def draw() -> None:
@@ -308,21 +274,21 @@ def main() -> None:
     except InputError as error:
         say(f"skipped: {error}")
         return
-    fitted = {card: ask(card, FITTED) for card in SYSTEMS}
     if options.fit:
-        found = {card: fit(hardware_of(card), fitted[card], ask_fp8(card, FITTED)) for card in SYSTEMS}
-        write_efficiencies(found)
+        write_efficiencies({card: fit_card(card) for card in SYSTEMS})
     cards = {}
     for card in SYSTEMS:
         judged = ask(card, JUDGED)
-        cards[card] = judge(card, fitted[card], judged, ask_fp8(card, JUDGED))
+        cards[card] = judge(card, ask(card, FITTED), judged, ask_fp8(card, JUDGED))
         cards[card]["engines_apart"] = engine_spread(card, judged)
-        say(f"{card}: " + ", ".join(f"{x} {cards[card]['judged'][x]['median_error']:.1%}" for x in ("ttft", "tpot")))
+        for framework, found in cards[card]["frameworks"].items():
+            say(f"{card}, {framework}: " + ", ".join(f"{x} {found[x]['median_error']:.1%}" for x in JUDGEMENTS))
     high = [
-        f"{card} {name} {content['judged'][name]['median_error']:.1%}"
+        f"{card} ({framework}) {name} {own[name]['median_error']:.1%}"
         for card, content in cards.items()
-        for name in ("ttft", "tpot")
-        if content["judged"][name]["median_error"] > LIMIT
+        for framework, own in content["frameworks"].items()
+        for name in JUDGEMENTS
+        if own[name]["median_error"] > LIMIT
     ]
     if options.check:
         sys.exit(f"median errors above {LIMIT:.0%}: {', '.join(high)}" if high else 0)

@@ -1,122 +1,29 @@
-"""The measured side of `latency.py`: kernels of many shapes as aiconfigurator knows them, and the fit to them."""
+"""The fit of `latency.py`: a card's numbers under one framework, one group of kernels at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
-from environment import say
+from latency_shapes import BATCHES, PROMPTS, Shape
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError
 from planner.costs.kernels import StageClock
 from planner.costs.rates import Rates
-from planner.costs.silicon import Engine
-from planner.hardware import Hardware, find_hardware, hardware_catalog
-from planner.hardware.efficiency import CALIBRATED, SHARES, Efficiency, efficiency_of
-from planner.parts.catalog import llm_catalog
+from planner.hardware import Hardware
+from planner.hardware.efficiency import CALIBRATED, EXPONENTS_FROM_1, SHARES, Efficiency
 from planner.parts.llms import Dense
 
 FloatArray = NDArray[np.float64]
 
-FITTED = ("Qwen3-0.6B", "Qwen2.5-1.5B", "Llama-3.2-3B", "Qwen1.5-4B", "Qwen3-8B", "Qwen2.5-14B", "Qwen3-32B")
-JUDGED = (
-    "Qwen2.5-0.5B",
-    "Llama-3.2-1B",
-    "Qwen3-1.7B",
-    "Qwen1.5-1.8B",
-    "Qwen3-4B",
-    "Vicuna-7B-v1.5",
-    "Qwen2.5-7B",
-    "Llama-3.1-8B",
-    "Qwen3-14B",
-    "Qwen2.5-32B",
-)
-SPLIT = ("Qwen3-8B", "Qwen3-32B", "Llama-3.1-8B", "Qwen2.5-32B")
-"""Models that run on 2, 4 and 8 GPUs too."""
-PROMPTS = (32, 50, 66, 100, 128, 200, 256, 400, 576, 626, 1024, 1500, 2048)
-BATCHES = (1, 2, 4, 8, 16, 32)
-GPUS = (1, 2, 4, 8)
-MORE_CARDS = {
-    # title, peak in bf16, fp8; memory and interconnect bandwidth: as aiconfigurator's system files state them
-    "b300": ("NVIDIA B300 SXM", 2.25e15, 4.5e15, 7.75e12, 900e9),
-    "gb200": ("NVIDIA GB200", 2.5e15, 5e15, 8e12, 900e9),
-    "gb300": ("NVIDIA GB300", 2.5e15, 5e15, 8e12, 900e9),
-    "rtx-pro-6000": ("NVIDIA RTX PRO 6000 Blackwell", 467.8e12, 935.6e12, 1.792e12, 64e9),
-    "arc-b60": ("Intel Arc Pro B60", 98.304e12, 98.304e12, 456e9, 28.4e9),
-}
-"""With data, but not in the hardware catalogue."""
-
-
-def hardware_of(card: str) -> Hardware:
-    """From the catalogue, else from MORE_CARDS."""
-    if card not in MORE_CARDS or card in hardware_catalog():
-        return find_hardware(card)
-    title, bf16, fp8, bandwidth, interconnect = MORE_CARDS[card]
-    return replace(
-        find_hardware("h100-sxm"),
-        name=card,
-        title=title,
-        flops_per_s={"bf16": bf16, "fp16": bf16, "fp8": fp8},
-        bandwidth_bytes_per_s=bandwidth,
-        interconnect_bytes_per_s=interconnect,
-        efficiency=efficiency_of(card),
-    )
-
-
-# ---- what aiconfigurator says --------------------------------------------------------------------------------------
-
-
-def _dense(name: str) -> Dense:
-    llm = llm_catalog()[name]
-    assert isinstance(llm, Dense)
-    return llm
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One pass of one model."""
-
-    llm: Dense
-    gpus: int
-    batch: int
-    tokens: int
-    """Of the prompt: new in a prefill, before the new one in a decode step."""
-    prefill: bool
-    seconds: dict[str, float] = field(hash=False)
-    """By kernel."""
-
-    @property
-    def rows(self) -> int:
-        return self.batch * self.tokens if self.prefill else self.batch
-
-
-def ask(card: str, names: Iterable[str], *, engine: str = "", precision: str = "bf16") -> list[Shape]:
-    """Every shape of the models that aiconfigurator has data for."""
-    shapes = []
-    for name in names:
-        llm = _dense(name)
-        for gpus in GPUS if name in SPLIT and not engine and precision == "bf16" else (1,):
-            try:
-                model = Engine.of(llm, card, precision, gpus=gpus, engine=engine)
-                for batch in BATCHES:
-                    for tokens in PROMPTS:
-                        for prefill in (True, False):
-                            ops = model.prefill(batch, tokens) if prefill else model.decode_step(batch, tokens)
-                            seconds = {op: value for op, value, _ in ops}
-                            shapes.append(Shape(llm, gpus, batch, tokens, prefill, seconds))
-            except InputError as error:
-                say(f"{card}: {error}")
-    return shapes
-
-
-def ask_fp8(card: str, names: Iterable[str]) -> list[Shape]:
-    """With the weights in fp8; nothing for a card without."""
-    return ask(card, names, precision="fp8") if "fp8" in hardware_of(card).flops_per_s else []
-
-
-# ---- the fit, one group of kernels at a time -----------------------------------------------------------------------
+SCALE = 0.03
+"""Logarithm of a ratio from which on the fit counts it less than its square: medians are judged."""
+CLAMPED = 1.03
+"""Seconds of a cache read over those at the peak of the memory: nothing in the tables is faster, so that what is as
+fast is no measurement."""
+_CACHE_BYTES = 4
+"""Of a key and a value in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +40,10 @@ class Group:
 
     @property
     def scale(self) -> FloatArray:
-        """Seconds are fitted in microseconds."""
-        return np.array([1e-6 if name.endswith("_s") else 1.0 for name in self.names])
+        """Seconds are fitted in microseconds, tokens in hundreds."""
+        return np.array(
+            [1e-6 if name.endswith("_s") else 1e2 if name.endswith("_tokens") else 1.0 for name in self.names]
+        )
 
     def put(self, x: FloatArray, efficiency: Efficiency, digits: int = 6) -> Efficiency:
         """The efficiency with these numbers in it; rounded, since a bound may be missed by a last digit."""
@@ -149,10 +58,13 @@ class Group:
         return ratios
 
 
-def groups_of(shapes: list[Shape], quantised: list[Shape]) -> list[Group]:
-    """The kernels of these shapes."""
+def groups_of(
+    hardware: Hardware, shapes: list[Shape], quantised: list[Shape], attends: Callable[[Dense], bool]
+) -> list[Group]:
+    """The kernels of these shapes; attention of those models only that `attends` is true of."""
     matmuls: list[tuple[float, ...]] = []
     attention: list[tuple[float, ...]] = []
+    normed: list[tuple[float, ...]] = []
     cache: list[tuple[float, ...]] = []
     elementwise: list[tuple[float, ...]] = []
     reduces: list[tuple[float, ...]] = []
@@ -169,9 +81,15 @@ def groups_of(shapes: list[Shape], quantised: list[Shape]) -> list[Group]:
         elementwise += [(rows, 4 * h, seconds["add_norm_1"] / layers), (rows, 3 * f, seconds["act_gate"] / layers)]
         if shape.prefill:
             pairs = rows * (shape.tokens + 1) / 2
-            attention.append((rows, pairs, w, u, float(llm.qk_norm), seconds["attention"] / layers))
-        else:
-            cache.append((shape.batch * (shape.tokens + 1), u, seconds["attention"] / layers))
+            kernel = (rows, pairs, w, u, float(llm.qk_norm), seconds["attention"] / layers)
+            if attends(llm):
+                attention.append(kernel)
+            elif llm.qk_norm:
+                normed.append(kernel)
+        elif attends(llm):
+            cached, spent = shape.batch * (shape.tokens + 1), seconds["attention"] / layers
+            if spent > CLAMPED * _CACHE_BYTES * u * cached / hardware.bandwidth_bytes_per_s:
+                cache.append((cached, u, shape.batch, spent))
     low = [row for shape in quantised for row in _decoder_matmuls(shape)]
     groups = [
         Group(
@@ -179,15 +97,11 @@ def groups_of(shapes: list[Shape], quantised: list[Shape]) -> list[Group]:
             lambda clock, a: clock.matmuls(a[0], [(1.0, a[1], a[2])]),
             _columns(matmuls),
         ),
+        *_attention_groups(attention, normed),
         Group(
-            ("attention_compute", "attention_bandwidth", "attention_overhead_s", "qk_norm_overhead_s"),
-            lambda clock, a: clock.attention(1.0, a[0], a[1], a[2], a[3], a[4]),
-            _columns(attention),
-        ),
-        Group(
-            ("cache_bandwidth", "cache_overhead_s"),
-            lambda clock, a: clock.cache_read(1.0, a[0], a[1]),
-            _columns(cache),
+            ("cache_bandwidth", "cache_overhead_s", "cache_overlap", "cache_tile_tokens"),
+            lambda clock, a: clock.cache_read(1.0, a[0], a[1], a[2]),
+            _with_large_twice(_columns(cache)),
         ),
         Group(
             ("elementwise_bandwidth", "elementwise_overhead_s"),
@@ -197,13 +111,49 @@ def groups_of(shapes: list[Shape], quantised: list[Shape]) -> list[Group]:
         Group(
             ("interconnect", "interconnect_falloff", "all_reduce_overhead_s", "all_reduce_growth"),
             lambda clock, a: clock.all_reduces(1.0, a[0], a[1], a[2]),
-            _columns(reduces),
+            _balanced(_columns(reduces)),
         ),
     ]
     if low:
         names = ("quantised_compute", "quantised_overhead_s")
         groups.append(Group(names, lambda clock, a: clock.matmuls(a[0], [(1.0, a[1], a[2])]), _columns(low), "fp8"))
     return groups
+
+
+def _attention_groups(attention: list[tuple[float, ...]], normed: list[tuple[float, ...]]) -> Iterator[Group]:
+    """Attention of many new tokens; what normalised queries and keys add is taken from other models, `normed`, where no
+    model of the kind has them."""
+
+    def count(clock: StageClock, a: FloatArray) -> None:
+        clock.attention(1.0, a[0], a[1], a[2], a[3], a[4])
+
+    names, norm = ("attention_compute", "attention_bandwidth", "attention_overhead_s"), "qk_norm_overhead_s"
+    if any(kernel[4] for kernel in attention):
+        yield Group((*names, norm), count, _columns(attention))
+        return
+    yield Group(names, count, _columns(attention))
+    if normed:
+        yield Group((norm,), count, _columns(normed))
+
+
+def attention_errors(
+    hardware: Hardware, efficiency: Efficiency, shapes: list[Shape]
+) -> dict[str, dict[str, float | int]]:
+    """Relative errors of the attention kernels of these shapes, of many new tokens and of a decode step."""
+    groups = groups_of(hardware, shapes, [], lambda llm: True)
+    found: dict[str, dict[str, float | int]] = {}
+    for name, first in (("prefill_attention", "attention_compute"), ("decode_attention", "cache_bandwidth")):
+        group = next(group for group in groups if group.names[0] == first)
+        if not group.columns.size:
+            continue
+        off = np.exp(replace(group, columns=np.unique(group.columns, axis=1)).log_ratios(hardware, efficiency)) - 1
+        found[name] = {
+            "kernels": len(off),
+            "median_error": round(float(np.median(np.abs(off))), 4),
+            "p90_error": round(float(np.quantile(np.abs(off), 0.9)), 4),
+            "median_bias": round(float(np.median(off)), 4),
+        }
+    return found
 
 
 def _decoder_matmuls(shape: Shape) -> list[tuple[float, ...]]:
@@ -222,28 +172,57 @@ def _columns(rows: list[tuple[float, ...]]) -> FloatArray:
     return np.unique(np.array(rows, float), axis=0).T
 
 
-def fit(hardware: Hardware, shapes: list[Shape], quantised: list[Shape]) -> tuple[Efficiency, int]:
-    """The card's numbers, and how many different kernels they rest on."""
+def _with_large_twice(reads: FloatArray) -> FloatArray:
+    """Reads of the cache, those of many requests twice: there are few of them, and they cost most."""
+    return np.concatenate([reads, reads[:, reads[2] > max(BATCHES)]], axis=1) if reads.size else reads
+
+
+def _balanced(reduces: FloatArray) -> FloatArray:
+    """All-reduces, with those of decode steps, which are fewer, so often that they weigh half as much as the others."""
+    if not reduces.size:
+        return reduces
+    few = reduces[:, reduces[0] <= max(BATCHES)]
+    often = max(1, round((reduces.shape[1] - few.shape[1]) / max(1, 2 * few.shape[1])))
+    return np.concatenate([reduces, *[few] * (often - 1)], axis=1)
+
+
+def fit(
+    hardware: Hardware, shapes: list[Shape], quantised: list[Shape], attends: Callable[[Dense], bool]
+) -> tuple[Efficiency, int]:
+    """The numbers of the card under one framework, and how many different kernels they rest on."""
     from scipy.optimize import least_squares
 
     found = replace(Efficiency(), source=CALIBRATED)
-    groups = groups_of(shapes, quantised)
+    groups = groups_of(hardware, shapes, quantised, attends)
     for group in groups:
-        share = np.array([name in SHARES for name in group.names])
-        bottom = np.where(share, 0.02, 0.0)
-        top = np.where(share, 1.0, np.where(group.scale < 1, 1e3, 3.0))
-        start = np.array([getattr(found, name) for name in group.names]) / group.scale
+        bottom, top = np.array([_bounds(name) for name in group.names]).T
+        start = np.array([_STARTS.get(name, getattr(found, name)) for name in group.names]) / group.scale
 
         def residuals(x: FloatArray, group: Group = group, base: Efficiency = found) -> FloatArray:
             return group.log_ratios(hardware, group.put(x, base))
 
         solved = least_squares(
             residuals,
-            np.clip(start, bottom + 0.05, 0.95 * top),
+            np.clip(start, bottom + 0.05, bottom + 0.95 * (top - bottom)),
             bounds=(bottom, top),
             diff_step=1e-3,
             loss="soft_l1",
-            f_scale=0.1,
+            f_scale=SCALE,
         )
         found = group.put(np.round(solved.x, 4), found, digits=4)
-    return found, sum(group.columns.shape[1] for group in groups)
+    if found.cache_tile_tokens <= min(PROMPTS):  # smaller than what was asked: nothing says how large
+        found = replace(found, cache_tile_tokens=0.0)
+    return found, sum(np.unique(group.columns, axis=1).shape[1] for group in groups)
+
+
+_STARTS = {"cache_tile_tokens": 100.0}
+"""Where to start if not at the default: below the shortest prompt a tile changes nothing."""
+
+
+def _bounds(name: str) -> tuple[float, float]:
+    """Of a share, an exponent that overlaps, microseconds, hundreds of tokens and exponents by GPUs."""
+    if name in SHARES:
+        return 0.02, 1.0
+    if name in EXPONENTS_FROM_1:
+        return 1.0, 8.0
+    return 0.0, 1e3 if name.endswith("_s") else 5.0

@@ -6,7 +6,7 @@
 Three comparisons, each as a ratio of our seconds to the others', published as they come out; nothing is fitted here.
 
 1. Towers of Qwen3-VL and Gemma 4: every product and attention of our walk against the kernel of its shape (GEMM and
-   encoder attention of SGLang in bf16), one by one and summed over the tower; element-wise kernels, which are formulas
+   encoder attention of vLLM in bf16), one by one and summed over the tower; element-wise kernels, which are formulas
    on both sides, are left out. Of Qwen3-VL, which aiconfigurator models itself, also all of our encoder, connectors
    and element-wise kernels included, against all of its own list.
 2. The routed experts of one layer, for 1 to 16384 tokens, against its kernels of a mixture: two products, the sort of
@@ -37,7 +37,7 @@ from planner.parts.llms.experts import Experts
 from planner.parts.released import find_checkpoint
 from planner.parts.walk import Attention, Elementwise, Kernel, Matmul, Pass, Walk
 
-BACKEND = "sglang"
+BACKEND = "vllm"
 CARDS = ("h100-sxm", "h200", "b200", "l40s")
 TOWERS = {
     # model: heads of its tower
@@ -125,7 +125,7 @@ def whole_encoder(model: str, seen: Seen, images: int) -> dict[str, Any] | None:
 
 def ask_towers(asked: Asked) -> None:
     for card in CARDS:
-        system = SYSTEMS[card][0]
+        system = SYSTEMS[card].name
         for model, heads, encoder, seen, _, images in tower_cases():
             for _, _, shape in measured_kernels(encoder.tower_walk(seen, images), heads, seen, images):
                 asked.add(system, shape)
@@ -138,7 +138,7 @@ def judge_towers(asked: Asked) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     singles: dict[str, list[float]] = {"gemm": [], "attention": []}
     for name in CARDS:
-        card, system = find_hardware(name), SYSTEMS[name][0]
+        card, system = find_hardware(name), SYSTEMS[name].name
         for model, heads, encoder, seen, size, images in tower_cases():
             ours = theirs = 0.0
             complete = True
@@ -197,7 +197,7 @@ def ask_experts(asked: Asked) -> None:
         for sizes in EXPERTS.values():
             for tokens in TOKENS:
                 for routing in ROUTINGS:
-                    asked.add(SYSTEMS[card][0], expert_shape(sizes, tokens, routing))
+                    asked.add(SYSTEMS[card].name, expert_shape(sizes, tokens, routing))
 
 
 def routed(sizes: tuple[int, int, int, int], tokens: int) -> list[Kernel]:
@@ -212,7 +212,7 @@ def routed(sizes: tuple[int, int, int, int], tokens: int) -> list[Kernel]:
 def judge_experts(asked: Asked) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for name in CARDS:
-        card, system = find_hardware(name), SYSTEMS[name][0]
+        card, system = find_hardware(name), SYSTEMS[name].name
         for model, sizes in EXPERTS.items():
             for tokens in TOKENS:
                 predicted = seconds_of(routed(sizes, tokens), card)

@@ -32,7 +32,7 @@ from planner.costs.memory import Memory
 from planner.costs.stage_time import StageTime
 from planner.costs.stages import STAGES, Workload
 from planner.hardware import PRECISIONS, Hardware
-from planner.hardware.efficiency import SHARES, SOURCES, Efficiency
+from planner.hardware.efficiency import EXPONENTS_FROM_1, SHARES, SOURCES, Efficiency
 from planner.hardware.few_rows import FewRows
 from planner.hardware.host_costs import HostCosts
 from planner.laws.combined import LAW_PART, CombinedLaw
@@ -283,7 +283,8 @@ SPECIAL: dict[Any, Any] = {
             if one.type == "float" and one.name not in SHARES
         },
         **{name: lambda: _SHARES for name in SHARES},
-        "overlap": lambda: st.floats(1.0, 1e6),
+        **dict.fromkeys(EXPONENTS_FROM_1, lambda: st.floats(1.0, 1e6)),
+        "multi_head": lambda: st.none() | st.deferred(lambda: made(Efficiency, multi_head=st.none())),
         "source": lambda: st.sampled_from(SOURCES),
         "ttft_error": lambda: st.none() | POSITIVES,
         "tpot_error": lambda: st.none() | POSITIVES,

@@ -39,7 +39,7 @@ SHOWN = {
     ),
     "mix": "CombinedLaw(mix of reasoning 70 %, ocr 30 %)",
     "plan": "Plan(Qwen1.5-4B with 64 visual tokens, error 0.5029, 1.66 TFLOPs (full count); 21 of 56 fit)",
-    "cost": "RequestCost(Qwen2.5-7B with 16 visual tokens, bf16 on l4, batch 1: 2.35 TFLOPs, TTFT 136 ms)",
+    "cost": "RequestCost(Qwen2.5-7B with 16 visual tokens, bf16 on l4, batch 1: 2.35 TFLOPs, TTFT 133 ms)",
     "cost without times": "RequestCost(Qwen2.5-7B with 16 visual tokens, bf16, batch 1: 2.35 TFLOPs)",
     "hardware": "Hardware('l4', 'NVIDIA L4 24 GB')",
     "measurement": (

@@ -5,7 +5,9 @@
                      more, which quantises the inputs; for few rows m, where the card has a table, as that says
                      (`planner.hardware.few_rows`)
     attention        the same, with C = 4 x pairs x width / (...), B = its queries, keys, values and outputs
-    cache read       B + overhead, with B = keys and values of all cached tokens: a decode step's attention
+    cache read       (B^q + overhead^q)^(1/q), with B = keys and values of all cached tokens: a decode step's attention;
+                     q is `Efficiency.cache_overlap`, 1 where the overhead is added, and a request counts at least
+                     the tokens of `Efficiency.cache_tile_tokens`
     element-wise     B + overhead
     all-reduce       2 (n - 1) / n x bytes / (interconnect x efficiency) + overhead (a ring of n GPUs)
 
@@ -186,13 +188,17 @@ class StageClock:
         overhead = launches * card.efficiency.quantised_overhead_s
         self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
 
-    def cache_read(self, times: Number, cached: Number, kv_width: Number) -> None:
-        """A decode step's attention over `cached` tokens of all requests."""
-        card = self.rates.hardware
+    def cache_read(self, times: Number, cached: Number, kv_width: Number, reads: Number = 0.0) -> None:
+        """A decode step's attention over `cached` tokens of all requests, in so many `reads` of one request's."""
+        card, e = self.rates.hardware, self.rates.hardware.efficiency
         moved = times * 2 * kv_width * self.rates.kv_bytes * cached
-        seconds = moved / (card.bandwidth_bytes_per_s * card.efficiency.cache_bandwidth)
-        overhead = times * card.efficiency.cache_overhead_s
-        self._add(seconds=seconds + overhead, bytes=moved, bandwidth=seconds, overhead=overhead)
+        bandwidth = moved / (card.bandwidth_bytes_per_s * e.cache_bandwidth)
+        if np.any(e.cache_tile_tokens):
+            bandwidth = bandwidth * np.maximum(1.0, reads * e.cache_tile_tokens / np.maximum(cached, 1.0))
+        overhead = times * e.cache_overhead_s
+        added = bool(np.all(e.cache_overlap == 1))
+        seconds = bandwidth + overhead if added else overlapping(bandwidth, overhead, e.cache_overlap)
+        self._add(seconds=seconds, bytes=moved, bandwidth=bandwidth, overhead=overhead)
 
     def state(self, times: Number, rows: Number, updates: Number, values: Number, flops_per_row: Number) -> None:
         """Recurrent layers: their state read and written at each update, their products at the rate of attention."""

@@ -12,6 +12,7 @@ from planner.base.quantities import format_flops, format_seconds
 from planner.base.result import Result
 from planner.configuration import Model, ReleasedModel, Run
 from planner.costs.flops import Flops
+from planner.costs.frameworks import framework_of
 from planner.costs.latency import Latency
 from planner.costs.memory import Memory, kv_bytes, memory
 from planner.costs.stages import STAGES, Workload
@@ -121,6 +122,12 @@ class RequestCost(Result):
         return self.run.hardware
 
     @property
+    def framework(self) -> str:
+        """Whose kernels the times of the language model stand for, "vLLM 0.24.0"; "" where that is not known."""
+        source = "" if self.latency is None else self.latency.sources["decode_step"]
+        return framework_of(self.hardware, self.llm, source)
+
+    @property
     def precision(self) -> str:
         return self.run.precision
 
@@ -181,6 +188,7 @@ class RequestCost(Result):
             "peak_memory_bytes": float(self.memory.peak),
             "memory": self.memory.to_dict(),
             "hardware": None if self.hardware is None else self.hardware.name,
+            "framework": self.framework or None,
             "requests_that_fit": self.requests_that_fit,
             "speed_limit_tokens": self.speed_limit_tokens,
             "notes": list(self.notes),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from planner.configuration import Run
+from planner.costs.frameworks import apart, of_model
 from planner.costs.kernels import StageClock
 from planner.costs.rates import Rates
 from planner.costs.stage_time import StageTime, summed
@@ -33,6 +38,9 @@ class Clocks:
     wide: Rates
     head: Rates
     """Of the output head: wide too, but in a GGUF file."""
+    others: tuple[NDArray[np.bool_], Clocks] | None = None
+    """Of a column of models some of which other kernels stand for, in ways that no column of numbers holds: which
+    these are, and what the card does for them."""
 
     @classmethod
     def of(cls, hardware: Hardware, run: Run, llm: Llm | None = None) -> Clocks:
@@ -40,6 +48,14 @@ class Clocks:
 
         Raises InputError for a precision that the card does not compute in.
         """
+        two = apart(hardware, llm)
+        if two is None:
+            return cls._of(of_model(hardware, llm), run, llm)
+        kinds, card, other = two
+        return replace(cls._of(card, run, llm), others=(kinds, cls._of(other, run, llm)))
+
+    @classmethod
+    def _of(cls, hardware: Hardware, run: Run, llm: Llm | None) -> Clocks:
         name = "fp32" if run.precision == "fp32" else "bf16"
         own, wide = (Rates.of(hardware, one, run.kv_precision) for one in (run.precision, name))
         file = GGUF_TYPES.get(run.precision)
@@ -55,6 +71,15 @@ class Clocks:
         a kernel without weights goes with the first product of the walk.
         """
         kernels = list(walk)
+        if self.others is not None:
+            kinds, clocks = self.others
+            mine, theirs = self._time(kernels), clocks._time(kernels)
+            return StageTime(
+                *(np.where(kinds, getattr(theirs, item.name), getattr(mine, item.name)) for item in fields(StageTime))
+            )
+        return self._time(kernels)
+
+    def _time(self, kernels: Sequence[Kernel]) -> StageTime:
         first = next((self._rates(kernel) for kernel in kernels if isinstance(kernel, Matmul)), self.wide)
         sums = {id(first): _Sums(first)}
         for kernel in kernels:
@@ -103,7 +128,7 @@ class _Sums:
             elif isinstance(kernel, Matmul):
                 clock.product(kernel)
             elif isinstance(kernel, CacheRead):
-                clock.cache_read(kernel.times, kernel.tokens, kernel.kv_width)
+                clock.cache_read(kernel.times, kernel.tokens, kernel.kv_width, kernel.reads)
             elif isinstance(kernel, State):
                 clock.state(kernel.times, kernel.rows, kernel.updates, kernel.values, kernel.flops_per_row)
             elif isinstance(kernel, AllReduce):

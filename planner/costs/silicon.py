@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from planner.base.errors import InputError
 from planner.configuration import Model, Run
+from planner.costs.frameworks import is_multi_head
 from planner.costs.latency import MIXED, Latency, latency
 from planner.costs.stages import Workload, passes
 from planner.parts.llms import Llm
@@ -36,20 +37,42 @@ FloatArray = NDArray[np.float64]
 Op = tuple[str, float, str]
 """Kernel, seconds, source."""
 
+
+@dataclass(frozen=True)
+class System:
+    """A card as the package knows it."""
+
+    name: str
+    """Its name there."""
+    grouped: str = "vllm"
+    """The engine whose kernels stand for models with grouped queries (GQA)."""
+    multi_head: str = "sglang"
+    """The engine whose kernels stand for models without: those of vLLM end at 8 key/value heads in a decode step,
+    where the card's entry says no other."""
+
+    def engine_of(self, llm: Llm) -> str:
+        """The engine whose tables measure the model's kind of attention."""
+        return self.multi_head if is_multi_head(llm) else self.grouped
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Those whose kernels stand for some model."""
+        return tuple(dict.fromkeys((self.grouped, self.multi_head)))
+
+
 SYSTEMS = {
-    "a100-80gb": ("a100_sxm", "sglang"),
-    "h100-sxm": ("h100_sxm", "sglang"),
-    "h200": ("h200_sxm", "sglang"),
-    "b200": ("b200_sxm", "sglang"),
-    "b300": ("b300_sxm", "sglang"),
-    "gb200": ("gb200", "sglang"),
-    "gb300": ("gb300", "sglang"),
-    "l40s": ("l40s", "sglang"),
-    "rtx-pro-6000": ("rtx_pro_6000_server", "sglang"),
-    "arc-b60": ("b60", "vllm"),
+    "a100-80gb": System("a100_sxm"),
+    "h100-sxm": System("h100_sxm"),
+    "h200": System("h200_sxm"),
+    "b200": System("b200_sxm", multi_head="vllm"),
+    "b300": System("b300_sxm"),
+    "gb200": System("gb200"),
+    "gb300": System("gb300"),
+    "l40s": System("l40s"),
+    "rtx-pro-6000": System("rtx_pro_6000_server"),
+    "arc-b60": System("b60", multi_head="vllm"),
 }
-"""Of each card with data: the package's name, and the engine whose kernels stand for it. SGLang, because its tables
-hold models without grouped queries too (Vicuna, Qwen1.5), which vLLM's extrapolate."""
+"""The cards with data. vLLM, where its tables measure the model's kind of attention, else SGLang."""
 _WEIGHTS = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "sq", "w8a16": "int8_wo", "int4": "int4_wo"}
 _KV = {"bf16": "bfloat16", "fp16": "bfloat16", "fp8": "fp8", "int8": "int8"}
 _ELEMENTWISE = ("embedding", "add_norm_1", "add_norm_2", "act_gate", "p2p")
@@ -131,7 +154,7 @@ class Engine:
         gpus: int = 1,
         engine: str = "",
     ) -> Engine:
-        """The kernels of a serving engine, by default the one of SYSTEMS. Raises InputError, with what is missing."""
+        """The kernels of a serving engine, by default that of SYSTEMS. Raises InputError, with what is missing."""
         if card not in SYSTEMS:
             raise InputError(f"aiconfigurator has no kernel times of {card}; it has those of: {', '.join(SYSTEMS)}")
         kv_precision = kv_precision or "bf16"
@@ -145,8 +168,8 @@ class Engine:
                 f"aiconfigurator knows gated MLPs without attention windows only, which {llm.name} has not; leave out "
                 "the silicon source"
             )
-        system, usual = SYSTEMS[card]
-        return _engine(llm, system, engine or usual, _WEIGHTS[precision], _KV[kv_precision], gpus)
+        system = SYSTEMS[card]
+        return _engine(llm, system.name, engine or system.engine_of(llm), _WEIGHTS[precision], _KV[kv_precision], gpus)
 
     def prefill(self, batch: int, new_tokens: int, cached_tokens: int = 0) -> list[Op]:
         """Kernels of a pass over new tokens, and the logits of the last one."""

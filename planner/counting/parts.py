@@ -95,7 +95,7 @@ class CountedLlm(Llm):
             far = UNLIMITED if window is None else window
             kv_width = sum(one.values_per_token for one in self.count.kept if one.window == window) / 2
             if todo.step:
-                yield CacheRead(1.0, todo.seen(far), four_widths / 4, kv_width)
+                yield CacheRead(1.0, todo.seen(far), four_widths / 4, kv_width, reads=todo.rows)
             else:
                 one = Attention.causal(
                     1.0, todo.sequences, todo.new_tokens, todo.cached_tokens, four_widths / 4, kv_width, window=far

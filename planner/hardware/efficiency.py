@@ -1,6 +1,8 @@
-"""How much of a card's peak its kernels reach, and what a launch costs: fitted numbers, one set a card.
+"""How much of a card's peak its kernels reach, and what a launch costs: fitted numbers, a set for a card and framework.
 
-The numbers stand in efficiency.json, which `benchmarks/latency.py --fit` writes.
+The numbers stand in efficiency.json, which `benchmarks/latency.py --fit` writes. No framework's tables measure every
+kind of attention, so a card may hold two sets, `Efficiency.multi_head` within the other; `planner.costs.frameworks`
+chooses between them by the model.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ SHARES = (
 
 JUDGED = ("ttft_error", "tpot_error")
 """Fields that say how well the others predict; None where that was not judged."""
-NO_NUMBERS = ("source", "origin", "few_rows", "host")
+EXPONENTS_FROM_1 = ("overlap", "cache_overlap")
+NO_NUMBERS = ("source", "origin", "few_rows", "host", "framework", "multi_head")
 """Fields that are neither shares nor exponents nor seconds."""
 
 
@@ -99,6 +102,16 @@ class Efficiency:
     `matmul_bandwidth` is then what one row reaches. {}: the roofline for any number of rows."""
     host: HostCosts = field(default=HostCosts(), metadata=SPARSE)
     """What a serving engine's host adds to its iterations."""
+    cache_overlap: float = field(default=1.0, metadata=SPARSE)
+    """As `overlap`, of `cache_overhead_s` and the reading of the cache in a decode step: 1 where the one is added to
+    the other, without end where the longer hides the shorter."""
+    cache_tile_tokens: float = field(default=0.0, metadata=SPARSE)
+    """Tokens of a sequence that reading its cache takes the time of at least: kernels work in whole tiles."""
+    framework: str = field(default="", metadata=SPARSE)
+    """Whose kernels the numbers were fitted to: "vLLM 0.24.0"; "" where that is not known."""
+    multi_head: Efficiency | None = field(default=None, metadata=SPARSE)
+    """The numbers for models whose query heads have keys and values of their own each (multi-head attention, without
+    grouped queries), where another framework's kernels stand for them; None: these numbers serve them too."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -109,13 +122,17 @@ class Efficiency:
                 raise InputError(f"{item.name}: expected a number of at least 0, got {shown(value)}")
             if item.name in SHARES and not 0 < value <= 1:
                 raise InputError(f"{item.name}: expected a share above 0 and up to 1, got {shown(value)}")
-        if self.overlap < 1:
-            raise InputError(f"overlap: expected a number of at least 1, got {shown(self.overlap)}")
+        for name in EXPONENTS_FROM_1:
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected a number of at least 1, got {shown(getattr(self, name))}")
         if self.source not in SOURCES:
             raise InputError(f"source: expected one of {', '.join(SOURCES)}, got {shown(self.source)}")
         object.__setattr__(self, "few_rows", checked_tables(self.few_rows, WEIGHT_BYTES))
         if not isinstance(self.host, HostCosts):
             raise InputError(f"host: expected HostCosts, got {shown(self.host)}")
+        other = self.multi_head
+        if other is not None and not (isinstance(other, Efficiency) and other.multi_head is None):
+            raise InputError(f"multi_head: expected an efficiency without another in it, got {shown(other)}")
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Efficiency:

@@ -140,6 +140,8 @@ class CacheRead:
     """Tokens that the implementation of transformers attends to, where they are others."""
     unmasked_width: Number | None = None
     """The width that it computes with, where it is another."""
+    reads: Number = 0.0
+    """How often a sequence is read: once for each of its new tokens, of all sequences together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -100,6 +100,8 @@ def _stages(cost: RequestCost) -> Iterator[Block]:
             " of the speed of light",
         )
     )  # fmt: skip
+    if cost.framework:
+        yield Paragraph(line("kernels of the language model as ", foreign(cost.framework, "framework"), " runs them"))
     if cost.speed_limit_tokens is not None:
         yield speed_limit(cost.speed_limit_tokens)
 

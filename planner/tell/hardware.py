@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from planner.hardware import Hardware, hardware_aliases
-from planner.hardware.efficiency import JUDGED, NO_NUMBERS
+from planner.hardware.efficiency import JUDGED, NO_NUMBERS, Efficiency
 from planner.tell import values as v
-from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, foreign, line, sentence
+from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, Value, foreign, line, sentence
 
 _TITLES = {
     "flops_per_s": "rates",
@@ -17,7 +17,7 @@ _TITLES = {
     "interconnect": "interconnect",
     "power_w": "power",
 }
-_REACHED = {"overlap": "overlap p"}
+_REACHED = {"overlap": "overlap p", "cache_tile_tokens": "cache tile, tokens"}
 
 
 def hardware_table(cards: Iterable[Hardware]) -> tuple[Block, ...]:
@@ -75,28 +75,49 @@ def _peaks(card: Hardware) -> Iterator[Block]:
 
 
 def _reached(card: Hardware) -> Iterator[Block]:
-    reached, rows = card.efficiency, []
-    for name, value in asdict(reached).items():
+    reached, other = card.efficiency, card.efficiency.multi_head
+    sets = [reached] if other is None else [reached, other]
+    rows: list[tuple[Line, ...]] = []
+    for name in asdict(reached):
         if name not in NO_NUMBERS and name not in JUDGED:
             title = _REACHED.get(name, name.removesuffix("_s").replace("_", " "))
-            shown = v.seconds(value, title) if name.endswith("_s") else v.significant(value, title)
-            rows.append((line(title), line(shown)))
+            rows.append((line(title), *(line(_number(name, title, getattr(one, name))) for one in sets)))
     caption = line("what kernels reach (", foreign(reached.source, "source of the efficiencies"), ")")
-    yield Table(caption, ("", "value"), tuple(rows))
+    yield Table(caption, ("", *(_framework(one, len(sets)) for one in sets)), tuple(rows))
     formula = foreign("(C^p + B^p)^(1/p)", "formula")
     yield Paragraph(line("overlap p: computing C and memory traffic B together take ", formula))
-    for precision, table in reached.few_rows.items():
-        grown = zip(table.rows, table.times, strict=True)
-        own = [(line(v.significant(rows, "rows")), line(v.significant(time, "time"))) for rows, time in grown]
-        caption = line("matrix products of few rows, one row = 1 (", foreign(precision, "precision"), ")")
-        yield Table(caption, ("rows", "time"), tuple(own))
+    if other is not None:
+        kinds = line(
+            foreign(reached.framework, "framework"), " stands for models with grouped queries, ",
+            foreign(other.framework, "framework"), " for those whose query heads have keys and values of their own",
+        )  # fmt: skip
+        yield Paragraph(kinds)
+    yield from _few_rows(reached)
     if reached.host.source:
         spent = {name: seconds for name, seconds in asdict(reached.host).items() if name != "source"}
         own = [(line(f"each {name.removesuffix('_s')}"), line(v.seconds(one, name))) for name, one in spent.items()]
         yield Table(line("what the host of an engine adds"), ("", "value"), tuple(own))
         yield Paragraph((sentence(reached.host.source, "source"),), label="what the host of an engine adds")
-    if reached.origin:
-        yield Paragraph((sentence(reached.origin, "origin of the efficiencies"),), label="what kernels reach")
+    for one in sets:
+        if one.origin:
+            label = "what kernels reach" if one is reached else "without grouped queries"
+            yield Paragraph((sentence(one.origin, "origin of the efficiencies"),), label=label)
+
+
+def _number(name: str, title: str, value: float) -> Value:
+    return v.seconds(value, title) if name.endswith("_s") else v.significant(value, title)
+
+
+def _framework(one: Efficiency, sets: int) -> str | Value:
+    return foreign(one.framework, "framework") if sets > 1 else "value"
+
+
+def _few_rows(reached: Efficiency) -> Iterator[Block]:
+    for precision, table in reached.few_rows.items():
+        grown = zip(table.rows, table.times, strict=True)
+        own = [(line(v.significant(rows, "rows")), line(v.significant(time, "time"))) for rows, time in grown]
+        caption = line("matrix products of few rows, one row = 1 (", foreign(precision, "precision"), ")")
+        yield Table(caption, ("rows", "time"), tuple(own))
 
 
 def _power(card: Hardware) -> Line:

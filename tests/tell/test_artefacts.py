@@ -111,7 +111,7 @@ def test_what_differs_from_the_plan_is_said(tmp_path: Path) -> None:
     text = (tmp_path / "files" / "README.md").read_text(encoding="utf-8")
     assert "- The plan is for weights in fp8: serve.py runs 16 or 32 bits." in text
     assert "- The plan is for 2 GPUs that share the model: serve.py runs on one device." in text
-    assert "- The plan is for batches of 64: serve.py answers one request at a time." in text
+    assert "- The plan is for batches of 32: serve.py answers one request at a time." in text
 
 
 def test_the_readme_names_every_file_and_what_was_tested(folder: Path) -> None:

@@ -35,6 +35,8 @@ OF_COMPUTE = ("matmul_compute", "quantised_compute", "attention_compute")
 """Shares of the peak of matrix products."""
 OF_BANDWIDTH = ("matmul_bandwidth", "attention_bandwidth", "cache_bandwidth", "elementwise_bandwidth")
 """Shares of the memory's bandwidth."""
+_OF_A_FRAMEWORK = ("framework", "multi_head")
+"""What a start says of the frameworks that it was fitted to: what is measured here holds for every model."""
 HEADROOM = 16.0
 OVERLAP = "overlap"
 PRIOR_SHARE, PRIOR_OVERHEAD, PRIOR_OVERLAP = 1.0, 2.0, 0.5
@@ -97,6 +99,8 @@ class Scale:
     def _with(self, logs: FloatArray, compute: float, bandwidth: float, **words: str) -> Hardware:
         """The profile with its peaks so many times as high, and with the same rates."""
         values = self.start.efficiency.to_dict()
+        for name in _OF_A_FRAMEWORK:
+            values.pop(name, None)
         values |= {name: float(value) for name, value in zip(self.names, np.exp(logs), strict=True)}
         for names, factor in ((OF_COMPUTE, compute), (OF_BANDWIDTH, bandwidth)):
             values |= {name: min(values[name] / factor, 1.0) for name in names}

@@ -76,7 +76,7 @@ class GroupedAttention(Block):
         for part, there in todo.parts:
             if part.step:
                 seen, held = part.seen(window, chunked=self.chunked), part.seen(window)
-                yield CacheRead(times * there, seen, width, kept, unmasked_tokens=held)
+                yield CacheRead(times * there, seen, width, kept, unmasked_tokens=held, reads=part.rows)
             else:
                 yield Attention.causal(
                     times * there,

@@ -45,7 +45,7 @@ class ImageLayer(Block):
         for part, there in todo.parts:
             pairs = part.rows * seen
             if part.step:
-                yield CacheRead(times * there, pairs, w, u)
+                yield CacheRead(times * there, pairs, w, u, reads=part.rows)
             else:
                 yield Attention(times * there, part.rows, pairs, pairs, w, u, 1.0)
 

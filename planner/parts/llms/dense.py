@@ -149,7 +149,7 @@ class Dense(Llm):
             yield Matmul(rows, k, n, times=layers, quantised=True)
         for (count, window), (part, there) in product(self.layer_kinds, todo.parts):
             if part.step:
-                yield CacheRead(count * there, part.seen(window), w, u)
+                yield CacheRead(count * there, part.seen(window), w, u, reads=part.rows)
             else:
                 kernel = Attention.causal(
                     count * there,

@@ -46,7 +46,7 @@ class IndexedAttention(LatentAttention):
         width, kept = i * (d + 1) / 2, d / 2
         for part, there in todo.parts:
             if part.step:
-                yield CacheRead(times * there, part.seen(), width, kept)
+                yield CacheRead(times * there, part.seen(), width, kept, reads=part.rows)
             else:
                 sizes = (part.sequences, part.new_tokens, part.cached_tokens)
                 yield Attention.causal(times * there, *sizes, width, kept)

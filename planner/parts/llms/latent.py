@@ -80,7 +80,7 @@ class LatentAttention(Block):
         expanded, kept = heads * (size + self.value) / 2, (self.latent + self.rotated) / 2
         if todo.step:
             absorbed = heads * (2 * self.latent + self.rotated) / 2
-            yield CacheRead(times, todo.seen(), absorbed, kept, unmasked_width=expanded)
+            yield CacheRead(times, todo.seen(), absorbed, kept, unmasked_width=expanded, reads=todo.rows)
         else:
             sizes = (todo.sequences, todo.new_tokens, todo.cached_tokens)
             yield Attention.causal(times, *sizes, expanded, expanded)

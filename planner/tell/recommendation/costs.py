@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from planner.costs.frameworks import framework_of
 from planner.hardware.efficiency import CALIBRATED, efficiency_of
 from planner.planning.result import Plan
 from planner.tell import values as v
@@ -69,7 +70,10 @@ def _remarks(plan: Plan) -> Paragraph:
     if latency is None:
         return Paragraph(line(*sentences, " No hardware was named, so there are no times."))
     light = v.share(float(latency.speed_of_light_share), 1.0, "ideal time over predicted time")
-    sentences.append(line(" ", _times(plan, latency.source), "; perfect kernels would need ", light, " of them."))
+    framework = framework_of(plan.deployment.hardware, plan.best.llm, latency.sources["decode_step"])
+    under: Line = (", with ", foreign(framework, "framework"), "'s kernels") if framework else ()
+    times = line(" ", _times(plan, latency.source), *under)
+    sentences.append(line(times, "; perfect kernels would need ", light, " of them."))
     fewest = plan.speed_limit_tokens
     if fewest is not None and fewest > 1:
         tokens = v.tokens(fewest, "visual tokens below which fewer save no time")
