@@ -205,9 +205,14 @@ def _constraint() -> Strategy:
 
 
 def _runs() -> Strategy:
-    row = st.fixed_dictionaries({one.name: NUMBERS if one.name == "y" else POSITIVES for one in _fields(FitData)})
-    rows = st.lists(row, min_size=1, max_size=3)
-    return rows.map(lambda own: FitData(**{name: np.array([row[name] for row in own]) for name in own[0]}))
+    numbers = [one.name for one in _fields(FitData) if one.name != "llm"]
+    row = st.fixed_dictionaries({name: NUMBERS if name == "y" else POSITIVES for name in numbers} | {"llm": TEXTS})
+    return st.builds(_fit_data, st.lists(row, min_size=1, max_size=3), st.booleans())
+
+
+def _fit_data(rows: list[dict[str, Any]], named: bool) -> FitData:
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0] if name != "llm"}
+    return FitData(**columns, llm=tuple(row["llm"] for row in rows) if named else ())
 
 
 def _fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
