@@ -90,7 +90,7 @@ def _pairs(sizes: FloatArray, visual_tokens: FloatArray) -> list[tuple[int, int]
     ]
     if not found:
         raise InputError(
-            "sizes, visual_tokens: one run alone tells the level of all errors, not which candidate is best; name at "
-            "least two sizes or two numbers of visual tokens"
+            "visual_tokens: one run alone tells the level of all errors, not which candidate is best; name a second "
+            "number, or a second size"
         )
     return found

@@ -13,6 +13,7 @@ from planner.planning.words import in_points
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
+    Code,
     Command,
     Document,
     Inline,
@@ -180,6 +181,11 @@ def _ranked(found: NextEvaluations, shown: Sequence[Evaluation]) -> Iterator[Blo
     if beyond := [foreign(one.model, "released model") for one in shown if not one.fits]:
         told = joined(list(dict.fromkeys(beyond)), " and ")
         yield Paragraph(line("outside the plan's limits, but informative about those within: ", told))
+    if len({one.model for one in found.next}) == 1 and found.next[0].predicted_error is None and not found.together:
+        yield Paragraph(
+            line("one evaluation tells the level that all settings of the model share; ", Code("--together 2"),
+                 " names two that tell which is best")
+        )  # fmt: skip
     yield from _left_out(found)
     if found.together:
         gain = _gain(found.together_gain or 0.0)
@@ -209,6 +215,10 @@ def _commands(found: NextEvaluations, shown: Sequence[Evaluation]) -> Iterator[B
             yield Paragraph(line(named(one), ": no command, as ", sentence(one.refusal, "why there is no command")))
         else:
             yield Command((one.command,), f"Evaluate {one.model} with lmms-eval ({NOT_RUN})")
+    if found.law.status == EVIDENCE:
+        yield Paragraph(line("then give what it scores to the plan as runs (llm, llm_params, visual_tokens, score, "
+                             "task): ", Code("--law RUNS.csv"), " beside the task"))  # fmt: skip
+        return
     yield Paragraph(
         line("then add what it scores to the runs (model, size, visual tokens, score) and fit the law again")
     )

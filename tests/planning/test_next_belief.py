@@ -169,8 +169,48 @@ def test_on_published_results_gains_are_those_of_planning_again(own: tuple[OwnCe
     assert first.expected_gain > 0.003
 
 
+@pytest.mark.parametrize("models", ["qwen2-vl,fastvlm", "qwen3-vl"])
+def test_evaluations_by_published_results_gain_what_planning_again_gains(models: str) -> None:
+    """Truths are drawn as the plan draws them; the evaluation that gains most is made of each, given to the law as a
+    run, and what is picked by it is judged by the truth."""
+    found = planner.next_run(
+        task="docvqa", models=models, budget="100 TFLOPs", per_cost=False, samples=100_000, **IMAGE
+    )
+    plan, best = found.plan, found.best
+    assert plan is not None
+    assert isinstance(plan.law, EvidenceLaw)
+    table = plan.table
+    fits = np.flatnonzero(table.fits)
+    names = np.array([one.name for one in table.llms])[table.llm_index[fits]]
+    n, t = table.llm_params[fits], table.visual_tokens[fits]
+    sizes, tokens, llms = np.append(n, best.llm_params), np.append(t, best.visual_tokens), np.append(names, best.model)
+    draws = error_draws(plan.law, sizes, tokens, llms, [""] * len(llms), True, 300, seed=5)
+    noise = found.noise_sd * np.random.default_rng(6).standard_normal(300)
+    now, gained = int(table.predicted_error[fits].argmin()), []
+    for truth, off in zip(draws, noise, strict=True):
+        run = OwnCell(
+            best.model, best.llm_params, float(best.visual_tokens), "", "DocVQA", float(truth[-1] + off), None
+        )
+        again = EvidenceLaw(plan.law.mix, (run,))
+        pick = int(np.argmin(again.predict(n, t, names, released=True)))
+        gained.append(truth[now] - truth[pick])
+    assert best.expected_gain == pytest.approx(np.mean(gained), abs=3.5 * np.std(gained) / np.sqrt(len(gained)))
+    assert best.expected_gain > 2e-4
+
+
+def test_an_evaluation_that_was_given_is_not_proposed_again() -> None:
+    asked: dict[str, Any] = {"models": "qwen3-vl", "budget": "100 TFLOPs", **IMAGE}
+    first = planner.next_run(evidence_law("docvqa"), **asked)
+    best = first.best
+    run = OwnCell(best.model, best.llm_params, float(best.visual_tokens), "", "DocVQA", 0.1, None)
+    second = planner.next_run(evidence_law("docvqa", (run,)), **asked)
+    assert second.left_out.measured == first.left_out.measured + 1
+    assert (best.model, best.visual_tokens) not in {(one.model, one.visual_tokens) for one in second.next}
+    assert second.plan is not None and second.plan.best.predicted_error is not None
+
+
 def test_one_run_alone_is_refused_where_it_tells_a_level_only() -> None:
-    with pytest.raises(InputError, match="one run alone tells the level of all errors"):
+    with pytest.raises(InputError, match="visual_tokens: one run alone tells the level of all errors"):
         planner.next_run(task="docvqa", budget="2 TFLOPs", sizes=["7B"], visual_tokens=[64], **REQUEST)
     with pytest.raises(InputError, match="published results have none"):
         planner.next_run(task="docvqa", budget="2 TFLOPs", criterion="d-optimal", **REQUEST)

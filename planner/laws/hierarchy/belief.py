@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.str_]
 
+AS_RELEASED = ("", "none", "resize")
+"""What runs say of the compressor that are evaluations of a released model."""
 AT_ONCE = 192
 """Points whose expected errors are worked out together: time and memory grow with the square."""
 
@@ -84,16 +86,16 @@ def outcomes(
     for task in range(tasks):
         weights[count + task + tasks * np.arange(cells), task, count + np.arange(cells)] = 1.0
     found = _mixture(law, n, t, llm, compressors, released, weights.reshape(len(weights), -1))
-    each = _noise_variance(law) * shipped_variances().noise.of_tasks(np.array(law.tasks)) ** 2
+    each = _noise_variance(law, released) * shipped_variances().noise.of_tasks(np.array(law.tasks)) ** 2
     noise = np.concatenate([np.full(count, share**2 @ each), np.tile(each, cells)])
     return Outcomes(found.mean, found.covariance, noise)
 
 
-def _noise_variance(law: EvidenceLaw) -> float:
+def _noise_variance(law: EvidenceLaw, released: bool) -> float:
     """Of one number of a study of one's own, for a task of factor 1: what its runs say of it, or the population."""
     noise = shipped_variances().noise
     if law.own:
-        own = _own_runs(law)
+        own = _own_runs(law, released)
         known = predict_with(shipped_posterior(), own, own.cells, noise)[1]
         return float(known.weights @ known.values**2)
     values = noise_grid(noise)
@@ -122,7 +124,7 @@ def _mixture(
     posterior = shipped_posterior()
     if not law.own:
         return Mixture(np.ones(1), (_weighted(posterior.predict(cells), weights),))
-    found, _ = predict_with(posterior, _own_runs(law), cells, shipped_variances().noise)
+    found, _ = predict_with(posterior, _own_runs(law, released), cells, shipped_variances().noise)
     return Mixture(found.weights, tuple(_weighted(part, weights) for part in found.parts))
 
 
@@ -131,11 +133,13 @@ def _weighted(errors: Gaussian, weights: FloatArray) -> Gaussian:
     return Gaussian(weights @ errors.mean, weights @ errors.covariance @ weights.T)
 
 
-def _own_runs(law: EvidenceLaw) -> OwnRuns:
+def _own_runs(law: EvidenceLaw, released: bool) -> OwnRuns:
+    """Of released models the runs are evaluations of them, unless they name a compressor of their own."""
     by_name: dict[str, TaskShare] = {one.task: one for one in law.mix}
     cells = []
     for one in law.own:
-        model = [own_model(one.llm)]
+        evaluated = released and one.compressor in AS_RELEASED
+        model = [released_model(one.llm) if evaluated else own_model(one.llm)]
         size, tokens = np.array([one.llm_params]), np.array([one.visual_tokens])
         cells.append(cells_of(by_name[one.task].asked, model, np.zeros(1, int), size, tokens, [one.compressor]))
     errors = np.array([one.error for one in law.own])

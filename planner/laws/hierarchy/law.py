@@ -78,7 +78,7 @@ class EvidenceLaw(Result):
 
     mix: tuple[TaskShare, ...]
     own: tuple[OwnCell, ...] = ()
-    """Runs of one's own."""
+    """Runs of one's own: trained with one's data, or, in plans among released models, evaluations of those."""
     name: str = field(default="", compare=False)
     """What the law is called: its tasks, by default."""
 

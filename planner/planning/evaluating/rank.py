@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.laws.combined import Law
+from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.run_gains import Gains
 from planner.parts.images.base import Setting
 from planner.planning.candidate import Candidate
@@ -165,6 +166,9 @@ class Ground:
         owner = np.array([place[id(axes.cells[i].checkpoint)] for i in can])
         tokens = np.array([axes.cells[i].mean_tokens(axes.images) for i in can], float)
         unnamed = set(unmeasured([made.law], released)) if made.law.llms else set()
+        if isinstance(made.law, EvidenceLaw):  # only runs of one's own are the same evaluation
+            evaluated = {one.llm.lower().rpartition("/")[2] for one in made.law.own}
+            unnamed = {one.name for one in checkpoints if one.name.lower() not in evaluated}
         return cls(
             made,
             axes,
