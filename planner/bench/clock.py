@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
-from planner.bench.meters import CoreWait, Gpu
-from planner.bench.samples import Samples
+from planner.bench.meters import Gpu
+from planner.bench.samples import FEWEST, WITHIN, Samples
+from planner.bench.sensors import STALLED_LIMITS, WAITED_LIMIT, Reading, Sensors
 
 WARM_UPS = 2
 _GPU_WARM_UP_S = 0.2  # until its clocks are up
-FEWEST, MOST = 5, 200
-_FEWEST_OF_LONG = 3  # where one call takes longer than all samples together should
+MOST = 200
+_SETTLED_S = 0.2  # what disturbs comes and goes: few short samples agree with each other by chance
 _BUNCH_S = 2e-3  # on the host, a sample of less is all jitter
 
 
@@ -65,8 +66,94 @@ def agreed(count: int) -> int:
     return told[0]
 
 
-def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Samples:
-    """Samples of a task, for about so many seconds; at least three."""
+class Sampling:
+    """Decides how many samples are taken, and watches the host meanwhile: at least seven, and on until the interval of
+    the median is as narrow as asked or the time is over."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        seconds: float,
+        gpu: Gpu | None = None,
+        *,
+        within: float = WITHIN,
+        most: int = MOST,
+        sensors: Sensors | None = None,
+    ) -> None:
+        """
+        Args:
+            clock: of the device.
+            seconds: after which no sample is begun, but for the fewest.
+            gpu: its counters.
+            within: ends of the median's 95 % interval, relative to it, that are near enough.
+            most: samples, however much they differ.
+            sensors: of the host.
+        """
+        self._clock, self._seconds, self._gpu = clock, seconds, gpu
+        self._within, self._most, self._sensors = within, most, sensors or Sensors()
+        self.taken: list[float] = []
+        self._hit: list[int] = []
+        self._throttled = gpu.clock_limits() if gpu else frozenset()
+        self._start = self._sensors.read()
+
+    def more(self) -> bool:
+        """Whether another sample is to be taken; the first process decides for all."""
+        return bool(agreed(int(not self._enough())))
+
+    def sample(self, work: Callable[[], object], calls: int = 1) -> float:
+        """Seconds of each of so many calls that `work` makes; kept as a sample."""
+        before = self._sensors.glance()
+        seconds = self._clock.time(work) / calls
+        self.keep(seconds, before)
+        return seconds
+
+    def glance(self) -> Reading:
+        """Where a sample begins that is made up of several times."""
+        return self._sensors.glance()
+
+    def keep(self, seconds: float, since: Reading) -> None:
+        """A sample of which the parts were timed."""
+        seen = self._sensors.glance().since(since)
+        if (seen.waited or 0.0) > WAITED_LIMIT or (seen.stalled_memory or 0.0) > STALLED_LIMITS["memory"]:
+            self._hit.append(len(self.taken))
+        self.taken.append(seconds)
+
+    def samples(self, seconds: Sequence[float] | None = None, calls: int = 1) -> Samples:
+        """What was taken, with what disturbed it; `seconds` of something else that was timed in the same samples."""
+        seen = self._sensors.read().since(self._start)
+        if self._clock.on_gpu:  # other programs may use the cores that a GPU's host does not need
+            seen = replace(seen, stalled_cpu=None, stalled_io=None, others_cores=None)
+        limits = self._gpu.clock_limits() | self._throttled if self._gpu else frozenset()
+        return Samples(
+            tuple(self.taken if seconds is None else seconds),
+            calls,
+            waited=seen.waited,
+            throttled=tuple(sorted(limits)),
+            host=replace(seen, waited=None),
+            hit=tuple(self._hit),
+        )
+
+    def _enough(self) -> bool:
+        count = len(self.taken)
+        if count < FEWEST:
+            return False
+        took = time.perf_counter() - self._start.at_s
+        if took >= self._seconds or count >= self._most:
+            return True
+        known = Samples(tuple(self.taken)).uncertainty
+        return took >= _SETTLED_S and known is not None and known <= self._within
+
+
+def take(
+    task: Task,
+    clock: Clock,
+    seconds: float,
+    gpu: Gpu | None = None,
+    *,
+    within: float = WITHIN,
+    sensors: Sensors | None = None,
+) -> Samples:
+    """Samples of a task: at least seven, and on until their median is known `within` or the seconds are over."""
     turn, start = 0, time.perf_counter()
     while turn < WARM_UPS or (clock.on_gpu and agreed(int(time.perf_counter() - start < _GPU_WARM_UP_S))):
         task.before(1)
@@ -77,13 +164,10 @@ def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Sa
     calls = 1
     if task.bunches and not clock.on_gpu:
         calls = max(1, math.ceil(_BUNCH_S / max(once, 1e-9)))
-    fewest = FEWEST if once * FEWEST <= seconds else _FEWEST_OF_LONG
-    rounds = min(max(round(seconds / max(calls * once, 1e-9)), fewest), MOST)
-    calls, rounds = agreed(calls), agreed(rounds)
+    calls = agreed(calls)
     turn += 1
-    taken: list[float] = []
-    waited, throttled = CoreWait(), gpu.clock_limits() if gpu else frozenset()
-    for _ in range(rounds):
+    sampling = Sampling(clock, seconds, gpu, within=within, sensors=sensors)
+    while sampling.more():
         task.before(calls)
         first = turn
 
@@ -91,7 +175,6 @@ def take(task: Task, clock: Clock, seconds: float, gpu: Gpu | None = None) -> Sa
             for offset in range(calls):
                 task.work(first + offset)
 
-        taken.append(clock.time(bunch) / calls)
+        sampling.sample(bunch, calls)
         turn += calls
-    limits = sorted(gpu.clock_limits() | throttled) if gpu else ()
-    return Samples(tuple(taken), calls, waited.share(), tuple(limits))
+    return sampling.samples(calls=calls)

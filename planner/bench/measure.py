@@ -6,8 +6,6 @@ import copy
 import gc
 import math
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,15 +14,15 @@ from PIL import Image
 
 from planner.base.errors import InputError, MeasurementError, UnknownNameError
 from planner.base.quantities import shown, whole_number
-from planner.bench.caches import Cache
 from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, agreed, take
 from planner.bench.counting import count_flops, memory_of, shell_of
 from planner.bench.environment import environment
 from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, Method, ModelFacts
-from planner.bench.meters import CoreWait, Gpu
+from planner.bench.meters import Gpu
+from planner.bench.requests import time_requests
 from planner.bench.runnable import Runnable, Subject
-from planner.bench.samples import Samples
+from planner.bench.samples import WITHIN, Samples
 from planner.bench.stages import Stages
 from planner.costs.stages import Workload
 from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
@@ -32,7 +30,6 @@ from planner.vlm.build import DTYPES, Progress
 from planner.vlm.recipe import Recipe
 from planner.vlm.weights import byte_tokenizer
 
-_REQUESTS, _FEWEST_REQUESTS = 20, 3
 _ENERGY_S = 1.0  # NVML's counter moves in steps of up to 100 ms
 _OTHER_PARTS = 6  # beside the stages: preprocessing, ceilings, FLOPs, memory, whole requests, energy
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
@@ -46,6 +43,7 @@ def measure(
     batch: int = 1,
     mode: str = "eager",
     seconds: float = 1.0,
+    within: float = WITHIN,
     seed: int = 0,
     ceilings: Ceilings | None = None,
     progress: Progress | None = None,
@@ -60,7 +58,9 @@ def measure(
         workload: one request.
         batch: requests that run together.
         mode: "eager"; "static" (static cache, the decode step as a CUDA graph on a GPU); "compile".
-        seconds: of sampling for each stage, about.
+        seconds: of sampling for each stage, at most, but for the fewest samples: seven.
+        within: sampling of a stage ends earlier where the 95 % interval of its median reaches so far at most, relative
+            to it.
         seed: of the inputs.
         ceilings: of this device and precision, measured now if not given.
         progress: told what is done.
@@ -73,6 +73,8 @@ def measure(
     whole_number(batch, "batch", 1)
     if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
         raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
+    if not (isinstance(within, int | float) and 0 < within < 1):
+        raise InputError(f"within: expected a share above 0 and below 1, got {shown(within)}")
     if mode != EAGER and tensor_parallel() > 1:
         raise InputError(f"mode {mode}: a model that several devices share is measured in the eager mode only")
     if model.config.prefix_asks and not workload.query_tokens:
@@ -88,7 +90,7 @@ def measure(
                 preprocess=lambda most: _preprocess(model, most),
                 notes=tuple(_notes(model, workload)),
             )
-            return measured(subject, workload, batch, mode, seconds, ceilings, progress)
+            return measured(subject, workload, batch, mode, seconds, ceilings, progress, within)
     except torch.OutOfMemoryError:
         raise MeasurementError(
             f"{recipe} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, or measure "
@@ -140,6 +142,7 @@ def measured(
     seconds: float,
     ceilings: Ceilings | None,
     progress: Progress | None,
+    within: float = WITHIN,
 ) -> Measurement:
     """Everything that is taken of a model, in its order; without gradients, and as `measure` says."""
     stages = subject.stages(batch, mode)
@@ -162,9 +165,10 @@ def measured(
     memory = memory_of(subject.stages(batch, EAGER), gpu)
     for name, task in tasks.items():
         told(name.replace("_", " "))
-        samples[name] = take(task, clock, seconds, gpu)
+        samples[name] = take(task, clock, seconds, gpu, within=within)
     told("whole requests")
-    samples |= _requests(stages, clock, seconds, gpu, notes)
+    whole, remarks = time_requests(stages, clock, seconds, gpu, within)
+    samples |= whole
     told("energy")
     energy = _energy(stages, gpu, samples)
     gc.collect()
@@ -180,7 +184,7 @@ def measured(
         ceilings=ceilings,
         method=Method(layers=subject.layers, layers_measured=(subject.layers,)),
         environment=environment(device, facts.precision, mode, gpu),
-        notes=tuple(notes),
+        notes=(*notes, *remarks),
     )
 
 
@@ -228,42 +232,6 @@ def _preprocess(model: PlannerVlmForConditionalGeneration, seconds: float) -> Sa
         return processor(images=image, text=text, return_tensors="pt")
 
     return take(Task(prepare), Clock(torch.device("cpu")), seconds)
-
-
-def _requests(stages: Runnable, clock: Clock, seconds: float, gpu: Gpu | None, notes: list[str]) -> dict[str, Samples]:
-    """Whole requests: time to first token, time per output token, and all of it, as the model's own forward runs."""
-    steps = max(stages.workload.generated_tokens - 1, 0)
-    taken: dict[str, list[float]] = {"ttft": [], "tpot": [], "request": []}
-    stages.begin(0)
-    stages.go_on(stages.begin(1), min(steps, 2))
-    waited, start, turn = CoreWait(), time.perf_counter(), 2
-
-    def enough() -> bool:
-        done = len(taken["request"])
-        over = done >= _FEWEST_REQUESTS and (time.perf_counter() - start >= seconds or done >= _REQUESTS)
-        return bool(agreed(int(over)))
-
-    while not enough():
-        held: list[Cache] = []
-        first = clock.time(partial(_keep, held, stages.begin, turn))
-        rest = clock.time(partial(stages.go_on, held[0], steps)) if steps else 0.0
-        taken["ttft"].append(first)
-        taken["request"].append(first + rest)
-        if steps:
-            taken["tpot"].append(rest / steps)
-        turn += 1
-    share = waited.share()
-    limits = tuple(sorted(gpu.clock_limits())) if gpu else ()
-    if stages.mode != EAGER:
-        notes.append(
-            f"whole requests ran without the {stages.mode} mode's faster parts; TTFT and TPOT are of the stages"
-        )
-        return {"request": Samples(tuple(taken["request"]), waited=share, throttled=limits)}
-    return {name: Samples(tuple(found), waited=share, throttled=limits) for name, found in taken.items() if found}
-
-
-def _keep(held: list[Cache], begin: Callable[[int], Cache], turn: int) -> None:
-    held.append(begin(turn))
 
 
 def _energy(stages: Runnable, gpu: Gpu | None, samples: dict[str, Samples]) -> Energy:

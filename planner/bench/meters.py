@@ -1,4 +1,4 @@
-"""What disturbs a measurement and what it takes: waiting for cores, memory of tensors, the GPU's own counters."""
+"""What a measurement takes: memory of tensors, the GPU's own counters."""
 
 from __future__ import annotations
 
@@ -6,43 +6,12 @@ import contextlib
 import importlib
 import weakref
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-
-_TASKS = Path("/proc/self/task")
-
-
-class CoreWait:
-    """How long this process's threads were ready to run and had no core, since this was made (Linux)."""
-
-    def __init__(self) -> None:
-        self._start = self._read()
-
-    def share(self) -> float | None:
-        """Of the core time that was wanted, the share that was waited for; None where the system does not tell."""
-        end = self._read()
-        if self._start is None or end is None:
-            return None
-        ran = waited = 0
-        for thread, (ran_ns, waited_ns) in end.items():
-            before = self._start.get(thread, (0, 0))
-            ran, waited = ran + ran_ns - before[0], waited + waited_ns - before[1]
-        return waited / (ran + waited) if ran + waited > 0 else 0.0
-
-    @staticmethod
-    def _read() -> dict[str, tuple[int, int]] | None:
-        found = {}
-        with contextlib.suppress(OSError):
-            for thread in _TASKS.iterdir():
-                with contextlib.suppress(OSError, ValueError, IndexError):
-                    ran, waited, *_ = (thread / "schedstat").read_text(encoding="ascii").split()
-                    found[thread.name] = (int(ran), int(waited))
-        return found or None
 
 
 class TensorBytes(TorchDispatchMode):
@@ -108,6 +77,11 @@ class Gpu:
         """Of the whole card, other programs and the driver's own included."""
         found: Any = self._ask("nvmlDeviceGetMemoryInfo")
         return None if found is None else int(found.used)
+
+    def utilisation(self) -> float | None:
+        """Share of the last moments in which a kernel of any program ran."""
+        found: Any = self._ask("nvmlDeviceGetUtilizationRates")
+        return None if found is None else int(found.gpu) / 100
 
     def clock_limits(self) -> frozenset[str]:
         """Why the clocks are lower now than they could be; being idle does not count."""

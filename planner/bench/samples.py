@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
 
+from planner.base.codec import SPARSE
 from planner.base.errors import InputError
 from planner.base.quantities import format_percent, shown
 from planner.base.stored import Whole
+from planner.bench.sensors import Disturbance
 
+FEWEST = 7
+"""Samples of everything: the interval of a median and a trend need six and five."""
+WITHIN = 0.03
+"""Sampling goes on until the 95 % interval of the median ends so near to it, or the time for it is over."""
+INTERVAL_LIMIT = 0.10
+"""Of the same, where the time was over: two thirds of what a calibrated check allows."""
 SPREAD_LIMIT = 0.15
 """Of the middle half of the samples, relative to their median; more is noise that a median does not cure."""
-DRIFT_LIMIT = 0.10
-"""Between the medians of the first and the second half."""
-WAITED_LIMIT = 0.05
-"""Of the core time that this process wanted, which it waited for."""
+DRIFT_LIMIT = 0.05
+"""Between the medians of the first and the second half, if the trend is none that chance makes one time in twenty."""
+HIT_LIMIT = 0.25
+"""Of the samples, which may be disturbed: beyond it they move the quartiles."""
 _FEWEST_FOR_DRIFT = 6
+_LEVEL = 0.95
+_SIGNIFICANT = 1.96  # standard deviations of a normal, two-sided
 
 
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -38,6 +48,10 @@ class Samples:
     """Share of the core time that this process's threads wanted and waited for; None where it cannot be read."""
     throttled: tuple[str, ...] = ()
     """Why the device lowered its clocks meanwhile."""
+    host: Disturbance | None = field(default=None, metadata=SPARSE)
+    """What else happened on the host meanwhile."""
+    hit: tuple[Annotated[int, Whole(0)], ...] = field(default=(), metadata=SPARSE)
+    """Numbers, from 0 on, of the samples in which threads of this process waited, or tasks were out of memory."""
 
     def __post_init__(self) -> None:
         if not self.seconds or not all(0 <= one < math.inf for one in self.seconds):
@@ -82,22 +96,88 @@ class Samples:
         first, second = np.median(self.seconds[:half]), np.median(self.seconds[-half:])
         return float(second / first - 1) if first else 0.0
 
+    @property
+    def trend(self) -> float:
+        """Kendall's test of a trend: pairs in rising order less those in falling order, in standard deviations of what
+        chance makes of it, n (n - 1) (2 n + 5) / 18 less the same of each group of ties."""
+        values = np.array(self.seconds)
+        score = float(np.sign(values[None, :] - values[:, None])[np.triu_indices(len(values), 1)].sum())
+        counts = np.append(len(values), -np.unique(values, return_counts=True)[1])
+        size = abs(counts)
+        variance = float((np.sign(counts) * size * (size - 1) * (2 * size + 5)).sum()) / 18
+        return score / math.sqrt(variance) if variance > 0 else 0.0
+
+    @property
+    def interval_s(self) -> tuple[float, float] | None:
+        """The 95 % interval of the median, by ranks: whatever the distribution, between the k-th smallest and the k-th
+        largest sample lies the median but for 2 P(Bin(n, 1/2) < k). None for fewer than six samples."""
+        return median_interval(self.seconds)
+
+    @property
+    def uncertainty(self) -> float | None:
+        """How far the interval reaches, relative to the median; None for too few samples."""
+        interval, median = self.interval_s, self.median_s
+        if interval is None:
+            return None
+        return max(interval[1] - median, median - interval[0]) / median if median else 0.0
+
+    @property
+    def disturbance(self) -> Disturbance:
+        """What happened on the host, as far as it is known."""
+        return replace(self.host or Disturbance(), waited=self.waited)
+
+    def beside(self, other: Samples, seconds: tuple[float, ...]) -> Samples:
+        """Seconds made of those of both, sample by sample, with what disturbed either."""
+        seen = Disturbance.worst(self.disturbance, other.disturbance)
+        return Samples(
+            seconds,
+            waited=seen.waited,
+            throttled=tuple(sorted({*self.throttled, *other.throttled})),
+            host=replace(seen, waited=None),
+            hit=tuple(number for number in sorted({*self.hit, *other.hit}) if number < len(seconds)),
+        )
+
     def complaints(self) -> tuple[str, ...]:
         """Why the median may not be what a quiet machine would give; nothing if it may be trusted."""
-        if self.waited is not None and self.waited > WAITED_LIMIT:  # spread and drift would follow from it
-            return (f"waited for a core {format_percent(self.waited, 1.0)} of the time",)
-        found = []
+        found = list(self.disturbance.complaints())
+        share = len(self.hit) / len(self.seconds)
+        if not found and share > HIT_LIMIT:
+            found.append(f"{len(self.hit)} of {len(self.seconds)} samples were disturbed")
+        if found:  # spread, drift and interval would follow from it
+            return tuple(found)
+        off = self.uncertainty or 0.0
         if self.spread > SPREAD_LIMIT:
             found.append(f"the middle half spreads over {format_percent(self.spread, 1.0)} of the median")
-        if abs(self.drift) > DRIFT_LIMIT:
+        elif off > INTERVAL_LIMIT:
+            found.append(f"{len(self.seconds)} samples give the median within {format_percent(off, 1.0)} only")
+        if abs(self.drift) > DRIFT_LIMIT and abs(self.trend) > _SIGNIFICANT:
             way = "slower" if self.drift > 0 else "faster"
             found.append(f"the second half is {format_percent(abs(self.drift), 1.0)} {way} than the first")
         found += [f"clocks were lowered: {reason}" for reason in self.throttled]
         return tuple(found)
 
 
+def median_interval(values: Sequence[float], level: float = _LEVEL) -> tuple[float, float] | None:
+    """The interval of a median by ranks, at least of this level; None where all values together do not reach it."""
+    count = len(values)
+    beyond, below = 0.0, 0
+    while (beyond := beyond + math.comb(count, below) * 0.5**count) <= (1 - level) / 2:
+        below += 1
+    if below < 1:
+        return None
+    ordered = sorted(values)
+    return ordered[below - 1], ordered[count - below]
+
+
 ADVICE = {
-    "waited for": "other programs use the cores: end them, or measure when the machine is idle",
+    "waited for a core": "other programs use the cores: end them, or measure when the machine is idle",
+    "other programs": "other programs use cores and memory bandwidth: end them, or measure when the machine is idle",
+    "tasks stood": "more tasks want cores than there are: end other programs, or use fewer threads",
+    "memory was": "programs wait for memory: end what holds it, or take a smaller model or batch",
+    "storage was": "programs wait for storage: measure when they are done",
+    "hypervisor": "the cores are shared with other guests: measure at another time, or on a machine that is not shared",
+    "were disturbed": "something ran now and then: end other programs, or measure when the machine is idle",
+    "the median within": "samples differ: measure longer (--seconds), on an idle machine",
     "spreads over": "samples differ: measure longer (--seconds), on an idle machine",
     "second half": "times drift: let the device warm up, or cool down, and measure again",
     "clocks were": "the device limits its clocks: see to its cooling and power limit; it will do the same in service",

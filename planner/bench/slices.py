@@ -19,7 +19,7 @@ from planner.base.quantities import format_percent, whole_number
 from planner.bench.measure import measure
 from planner.bench.measurement import SLICES, Ceilings, Energy, Measurement, MemoryUse, Method
 from planner.bench.place import free_memory
-from planner.bench.samples import Samples
+from planner.bench.samples import WITHIN, Samples
 from planner.costs.stages import Workload
 from planner.vlm.build import Progress, build_recipe
 from planner.vlm.recipe import Recipe
@@ -40,6 +40,7 @@ def measure_by_slices(
     device: str | torch.device = "cpu",
     mode: str = "eager",
     seconds: float = 1.0,
+    within: float = WITHIN,
     seed: int = 0,
     ceilings: Ceilings | None = None,
     progress: Progress | None = None,
@@ -50,7 +51,7 @@ def measure_by_slices(
         recipe: of the whole model.
         workload: one request.
         layers: k; 4 by default, a whole period where layers of several kinds alternate.
-        batch, mode, seconds, seed, ceilings, progress: as `measure` takes them.
+        batch, mode, seconds, within, seed, ceilings, progress: as `measure` takes them.
         dtype, device: as `build` takes them.
 
     Raises:
@@ -75,6 +76,7 @@ def measure_by_slices(
                 batch=batch,
                 mode=mode,
                 seconds=seconds,
+                within=within,
                 seed=seed,
                 ceilings=found[0].ceilings if found else ceilings,
                 progress=progress,
@@ -99,8 +101,7 @@ def between(first: Measurement, second: Measurement) -> Measurement:
     samples = {}
     for name, one in first.samples.items():
         pairs = zip(one.seconds, second.samples[name].seconds, strict=False)
-        waits = [both.waited for both in (one, second.samples[name]) if both.waited is not None]
-        samples[name] = replace(one, seconds=tuple((a + b) / 2 for a, b in pairs), waited=max(waits) if waits else None)
+        samples[name] = one.beside(second.samples[name], tuple((a + b) / 2 for a, b in pairs))
     return replace(first, samples=samples, slices=(first, second))
 
 
@@ -131,7 +132,7 @@ def extrapolated(small: Measurement, large: Measurement, layers: int) -> Measure
         if name in GROWING:
             samples[name] = _paired(one, other, share)
         else:
-            samples[name] = replace(one, seconds=one.seconds + other.seconds)
+            samples[name] = one.beside(other, one.seconds + other.seconds)
     memory = {
         item.name: whole(getattr(small.memory, item.name), getattr(large.memory, item.name))
         for item in fields(MemoryUse)
@@ -176,10 +177,4 @@ def _amplified(small: Measurement, large: Measurement, share: float) -> list[str
 def _paired(small: Samples, large: Samples, share: float) -> Samples:
     """Samples in the order in which they were taken, one of each model; never below the larger slice's."""
     both: Sequence[tuple[float, float]] = list(zip(small.seconds, large.seconds, strict=False))
-    waits = [one.waited for one in (small, large) if one.waited is not None]
-    return Samples(
-        tuple(max(b, a + (b - a) * share) for a, b in both),
-        calls_per_sample=1,
-        waited=max(waits) if waits else None,
-        throttled=tuple(sorted({*small.throttled, *large.throttled})),
-    )
+    return small.beside(large, tuple(max(b, a + (b - a) * share) for a, b in both))

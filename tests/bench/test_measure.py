@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from bench.parts import REQUEST, folders, made_up, recipe
@@ -21,7 +19,7 @@ from planner.bench.counting import count_flops
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings
-from planner.bench.meters import CoreWait, Gpu, TensorBytes
+from planner.bench.meters import Gpu, TensorBytes
 from planner.bench.slices import between, extrapolated, measure_by_slices, slice_layers, with_layers
 from planner.bench.stages import Stages
 from planner.costs.stages import Workload
@@ -250,36 +248,6 @@ def test_bytes_of_live_tensors() -> None:
     assert seen.live == 2048
     del c, d, view
     assert seen.live == 0
-
-
-def _busy(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
-
-
-def _work() -> None:
-    end = time.perf_counter() + 0.5
-    while time.perf_counter() < end:
-        np.ones(1000).sum()
-
-
-@pytest.mark.skipif(CoreWait().share() is None, reason="this system does not tell how long threads waited")
-def test_hogged_cores_are_noticed() -> None:
-    """More processes than cores: this one must wait, and says so."""
-    cores = multiprocessing.cpu_count()
-    hogs = [
-        multiprocessing.get_context("fork").Process(target=_busy, args=(60,), daemon=True) for _ in range(3 * cores)
-    ]
-    for hog in hogs:
-        hog.start()
-    try:
-        disturbed = take(Task(lambda turn: _work()), Clock(torch.device("cpu")), 2.0)
-    finally:
-        for hog in hogs:
-            hog.kill()
-    assert disturbed.waited is not None and disturbed.waited > 0.05
-    assert any("waited for a core" in text for text in disturbed.complaints())
 
 
 def test_without_a_gpu_its_counters_are_silent() -> None:
