@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, MeasurementError
 from planner.base.quantities import format_percent
 from planner.bench.calibration.fit import Fit, fit, without
 from planner.bench.calibration.parameters import OF_BANDWIDTH, OF_COMPUTE, OVERLAP
@@ -32,6 +32,8 @@ FloatArray = NDArray[np.float64]
 FEWEST_SHAPES = 2
 ENOUGH_SHAPES = 8
 """Fewer are fitted, with a warning."""
+UNSTABLE_LIMIT = 0.5
+"""Of the measurements, which may be unstable: with more of them nothing says which are right."""
 
 
 def calibrate(
@@ -41,6 +43,7 @@ def calibrate(
     llms: Iterable[Llm] = (),
     towers: Iterable[Tower] = (),
     models: Iterable[str | os.PathLike[str] | Checkpoint] = (),
+    allow_unstable: bool = False,
 ) -> Calibration:
     """Fit a hardware profile.
 
@@ -52,10 +55,15 @@ def calibrate(
         towers: vision towers that are not in the catalogue.
         models: released models, as folders, that are no longer where they were when they were measured.
 
+        allow_unstable: fit even where more than half of the measurements are unstable.
+
     Raises:
         InputError: measurements of different environments, of models that are not known, or of fewer than two shapes.
+        MeasurementError: more than half of them are unstable.
     """
     taken = pool(measurements, llms, towers, map(find_checkpoint, models))
+    if not allow_unstable:
+        _refuse_unstable(taken)
     if taken.shapes < FEWEST_SHAPES:
         raise InputError(
             f"expected measurements of at least {FEWEST_SHAPES} shapes, got {taken.shapes}: measure more "
@@ -91,6 +99,15 @@ def calibrate(
         environment=taken.environment,
         notes=(*notes, *_warnings(taken, found)),
     )
+
+
+def _refuse_unstable(taken: Pool) -> None:
+    unstable = [one for one in taken.measurements if not one.stable]
+    if len(unstable) > UNSTABLE_LIMIT * len(taken.measurements):
+        raise MeasurementError(
+            f"{len(unstable)} of {len(taken.measurements)} measurements are unstable, such as: "
+            f"{unstable[0].advice[0]}; measure again on an idle machine, or say allow_unstable=True"
+        )
 
 
 def _without_llms(taken: Pool, found: Fit) -> dict[str, FloatArray]:

@@ -18,7 +18,8 @@ WARM_UPS = 2
 _GPU_WARM_UP_S = 0.2  # until its clocks are up
 MOST = 200
 _SETTLED_S = 0.2  # what disturbs comes and goes: few short samples agree with each other by chance
-_BUNCH_S = 2e-3  # on the host, a sample of less is all jitter
+BUNCH_S = 2e-3
+"""On the host, a sample of less is all jitter."""
 
 
 class Clock:
@@ -163,7 +164,7 @@ def take(
     once = clock.time(partial(task.work, turn))
     calls = 1
     if task.bunches and not clock.on_gpu:
-        calls = max(1, math.ceil(_BUNCH_S / max(once, 1e-9)))
+        calls = max(1, math.ceil(BUNCH_S / max(once, 1e-9)))
     calls = agreed(calls)
     turn += 1
     sampling = Sampling(clock, seconds, gpu, within=within, sensors=sensors)

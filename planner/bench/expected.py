@@ -74,11 +74,12 @@ class Expected(Planned):
         method: str,
         mode: str,
         seconds: float,
+        within: float,
         seed: int,
         progress: Progress | None,
     ) -> Measurement:
-        options: dict[str, Any] = {"batch": self.batch, "mode": mode, "seconds": seconds, "seed": seed}
-        options["progress"] = progress
+        options: dict[str, Any] = {"batch": self.batch, "mode": mode, "seconds": seconds, "within": within}
+        options |= {"seed": seed, "progress": progress}
         if model is None and self.tensor_parallel > 1:
             model = build_shared(self.recipe, self.precision, seed)
         if model is not None:

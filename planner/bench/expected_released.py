@@ -65,11 +65,13 @@ class ExpectedReleased(Planned):
         method: str,
         mode: str,
         seconds: float,
+        within: float,
         seed: int,
         progress: Progress | None,
     ) -> Measurement:
         self.check(method, mode)
-        options: dict[str, Any] = {"mode": mode, "seconds": seconds, "seed": seed, "progress": progress}
+        options: dict[str, Any] = {"mode": mode, "seconds": seconds, "within": within, "seed": seed}
+        options["progress"] = progress
         if model is not None:
             return measure_released(model, self.released, self.workload, batch=self.batch, **options)
         place = measurable_device(device)

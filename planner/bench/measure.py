@@ -20,6 +20,7 @@ from planner.bench.counting import count_flops, memory_of, shell_of
 from planner.bench.environment import environment
 from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, Method, ModelFacts
 from planner.bench.meters import Gpu
+from planner.bench.probes import probe
 from planner.bench.requests import time_requests
 from planner.bench.runnable import Runnable, Subject
 from planner.bench.samples import WITHIN, Samples
@@ -153,22 +154,25 @@ def measured(
     told = _Teller(progress, _OTHER_PARTS + len(tasks))
     samples: dict[str, Samples] = {}
     notes = [*subject.notes, *_how(mode, gpu)]
+    dtype = DTYPES[facts.precision]
     told("preprocessing")
     if subject.preprocess is not None:
         samples["preprocess"] = subject.preprocess(min(seconds, 0.5))
     told("ceilings of the device")
     if ceilings is None:
-        ceilings = measure_ceilings(device, DTYPES[facts.precision], min(seconds, 0.5))
+        ceilings = measure_ceilings(device, dtype, min(seconds, 0.5))
     told("counting FLOPs")
     flops = subject.counted()
     told("memory of a request")
     memory = memory_of(subject.stages(batch, EAGER), gpu)
+    probes = [probe(device, dtype)]
     for name, task in tasks.items():
         told(name.replace("_", " "))
         samples[name] = take(task, clock, seconds, gpu, within=within)
     told("whole requests")
     whole, remarks = time_requests(stages, clock, seconds, gpu, within)
     samples |= whole
+    probes.append(probe(device, dtype))
     told("energy")
     energy = _energy(stages, gpu, samples)
     gc.collect()
@@ -185,6 +189,7 @@ def measured(
         method=Method(layers=subject.layers, layers_measured=(subject.layers,)),
         environment=environment(device, facts.precision, mode, gpu),
         notes=(*notes, *remarks),
+        probes=tuple(probes),
     )
 
 

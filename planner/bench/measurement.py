@@ -21,6 +21,7 @@ from planner.base.file_format import FileFormat
 from planner.base.quantities import format_seconds, shown
 from planner.base.result import Result
 from planner.base.stored import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Whole
+from planner.bench.crosschecks import BEFORE_TOKEN, Probe, disagreements
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
 from planner.hardware.few_rows import FewRows
@@ -34,7 +35,6 @@ TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode
 """What is timed; a stage that a model does not run is left out."""
 EAGER, STATIC, COMPILE = "eager", "static", "compile"
 _NOT_JUDGED = ("preprocess", "itl")
-_BEFORE_TOKEN = ("encoder", "compressor", "query_pass", "prefill")
 MODES = (EAGER, STATIC, COMPILE)
 FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
 """Entries of the environment that measurements must share to be pooled."""
@@ -152,6 +152,12 @@ class Measurement(Result):
     """What was left out, and why."""
     slices: tuple[Annotated[Measurement, MEASUREMENT_FILE], ...] = ()
     """Of the smaller models that this one is extrapolated from."""
+    probes: tuple[Probe, ...] = field(default=(), metadata=SPARSE)
+    """Two short tests of the device, before the stages and after them."""
+    doubts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False, metadata=SPARSE)
+    """What contradicts other measurements of the device, in words, by what is doubted."""
+    takes: Annotated[int, Whole(1)] = field(default=1, metadata=SPARSE)
+    """How often it was measured, unstable before, until this one."""
 
     def seconds(self, name: str) -> float | None:
         """Median seconds of something in TIMED, None where it did not run."""
@@ -190,14 +196,19 @@ class Measurement(Result):
         """The same with TTFT as the sum of its stages, for modes in which whole requests run otherwise."""
         if "ttft" in self.samples:
             return self
-        before = [self.samples[name].seconds for name in _BEFORE_TOKEN if name in self.samples]
+        before = [self.samples[name].seconds for name in BEFORE_TOKEN if name in self.samples]
         summed = Samples(tuple(map(sum, zip(*before, strict=False))))
         return replace(self, samples={**self.samples, "ttft": summed})
 
     @property
     def complaints(self) -> dict[str, tuple[str, ...]]:
-        """By name in TIMED, why its times may not be trusted. Not judged: preprocessing; single tokens, but as TPOT."""
+        """Why its times may not be trusted, by name in TIMED or by what else is doubted. Not judged:
+        preprocessing; single tokens, but as TPOT."""
         found = {name: one.complaints() for name, one in self.samples.items() if name not in _NOT_JUDGED}
+        for name, text in disagreements(self.samples, self.probes).items():
+            found[name] = (*found.get(name, ()), text)
+        for name, texts in self.doubts.items():
+            found[name] = (*found.get(name, ()), *texts)
         return {name: texts for name, texts in found.items() if texts}
 
     @property

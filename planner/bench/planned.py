@@ -67,6 +67,7 @@ class Planned(ABC):
         method: str,
         mode: str,
         seconds: float,
+        within: float,
         seed: int,
         progress: Progress | None,
     ) -> Measurement:
@@ -74,7 +75,7 @@ class Planned(ABC):
 
         Args:
             model: on its device; None to build it here, with random weights.
-            device, method, mode, seconds, seed, progress: as `planner.bench.verify.verify` takes them.
+            device, method, mode, seconds, within, seed, progress: as `planner.bench.verify.verify` takes them.
 
         Raises:
             InputError: what cannot be built or measured here.

@@ -19,6 +19,7 @@ from planner.bench.methods import AUTO
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.released_stages import ReleasedStages
 from planner.bench.runnable import Subject
+from planner.bench.samples import WITHIN
 from planner.configuration import ReleasedModel
 from planner.costs.stages import Workload
 from planner.make.pixels import find_maker
@@ -38,6 +39,7 @@ def measure_released(
     batch: int = 1,
     mode: str = EAGER,
     seconds: float = 1.0,
+    within: float = WITHIN,
     seed: int = 0,
     ceilings: Ceilings | None = None,
     progress: Progress | None = None,
@@ -53,7 +55,7 @@ def measure_released(
         workload: one request, with images.
         batch: requests that run together.
         mode: "eager".
-        seconds: of sampling for each stage, about.
+        seconds, within: of sampling for each stage, as `planner.bench.measure.measure` takes them.
         seed: of the inputs.
         ceilings: of this device and precision, measured now if not given.
         progress: told what is done.
@@ -88,7 +90,7 @@ def measure_released(
     )
     try:
         with torch.no_grad():
-            return measured(subject, workload, batch, mode, seconds, ceilings, progress)
+            return measured(subject, workload, batch, mode, seconds, ceilings, progress, within)
     except torch.OutOfMemoryError:
         raise MeasurementError(
             f"{released} at batch {batch} does not fit in the memory of {model.device}: take a smaller batch, image or "
@@ -121,6 +123,7 @@ def sweep_released(
     method: str = AUTO,
     mode: str = EAGER,
     seconds: float = 1.0,
+    within: float = WITHIN,
     seed: int = 0,
     folder: Path | None = None,
     progress: Progress | None = None,
@@ -134,7 +137,7 @@ def sweep_released(
         precision: "bf16" on a GPU and "fp32" elsewhere by default.
         device: a GPU where there is one.
         method: "auto" or "whole".
-        mode, seconds, seed: as `measure_released` takes them.
+        mode, seconds, within, seed: as `measure_released` takes them.
         folder: gets a file for each batch.
         progress: told what is done.
 
@@ -153,7 +156,8 @@ def sweep_released(
     model = build_released(released, dtype=chosen, device=place, seed=seed, progress=progress)
     for batch in batches:
         ceilings = found[-1].ceilings if found else None
-        options: dict[str, Any] = {"mode": mode, "seconds": seconds, "seed": seed, "progress": progress}
+        options: dict[str, Any] = {"mode": mode, "seconds": seconds, "within": within, "seed": seed}
+        options["progress"] = progress
         one = measure_released(model, released, workload, batch=batch, ceilings=ceilings, **options)
         if folder is not None:
             one.save(folder / _file_name(one))

@@ -179,6 +179,7 @@ ADVICE = {
     "were disturbed": "something ran now and then: end other programs, or measure when the machine is idle",
     "the median within": "samples differ: measure longer (--seconds), on an idle machine",
     "spreads over": "samples differ: measure longer (--seconds), on an idle machine",
+    "disagree by": "times of the same work differ: something ran meanwhile; measure again when the machine is idle",
     "second half": "times drift: let the device warm up, or cool down, and measure again",
     "clocks were": "the device limits its clocks: see to its cooling and power limit; it will do the same in service",
 }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
+from planner.bench.crosschecks import crosschecked
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings, Measurement, fingerprint
 from planner.bench.methods import AUTO, check_method, in_slices
 from planner.bench.place import free_memory, measurable_device
+from planner.bench.retakes import steadied
+from planner.bench.samples import WITHIN
 from planner.bench.slices import measure_by_slices
 from planner.costs.stages import Workload
 from planner.parts.compressors import Compressor
@@ -37,8 +40,11 @@ def sweep(
     method: str = AUTO,
     mode: str = "eager",
     seconds: float = 1.0,
+    within: float = WITHIN,
     seed: int = 0,
     folder: Path | None = None,
+    retakes: int | None = None,
+    fresh: bool = False,
     ceilings: Ceilings | None = None,
     progress: Progress | None = None,
 ) -> tuple[Measurement, ...]:
@@ -53,8 +59,11 @@ def sweep(
         precision: "bf16" on a GPU and "fp32" elsewhere by default.
         device: a GPU where there is one.
         method: "whole", "slices" or "auto".
-        mode, seconds, seed: as `measure` takes them.
-        folder: gets a file for each shape as soon as it is measured, and is read first.
+        mode, seconds, within, seed: as `measure` takes them.
+        folder: gets a file for each shape as soon as it is measured, and is read first; what is unstable there is taken
+            again.
+        retakes: of an unstable measurement, two by default; the steadiest take is kept.
+        fresh: measure what is in the folder again, and replace it.
         ceilings: of this device and precision, measured with the first shape if not given.
         progress: told what is done.
 
@@ -73,29 +82,47 @@ def sweep(
     here = environment(place, chosen, mode)
     found: list[Measurement] = []
     for recipe in recipes:
-        model: Any = None
+        models: list[Any] = []
         for batch in batches:
             wanted = Expected(recipe, workload, whole_number(batch, "batch", 1), chosen, 1, None)
-            file = None if folder is None else folder / file_name(wanted)
-            kept = None if file is None else kept_measurement(file, wanted, here)
-            if kept is None:
-                options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "seed": seed}
-                options |= {"progress": _titled(progress, f"{recipe}, batch {batch}: ")}
-                options |= {"ceilings": found[-1].ceilings if found else ceilings}
-                if in_slices(method, wanted, place, 0 if model is None else weights_bytes(model)):
-                    model = None
+            options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "within": within}
+            options |= {"seed": seed, "progress": _titled(progress, f"{recipe}, batch {batch}: ")}
+            options |= {"ceilings": found[-1].ceilings if found else ceilings}
+
+            def take(
+                wanted: Expected = wanted, models: list[Any] = models, how: dict[str, Any] = options
+            ) -> Measurement:
+                if in_slices(method, wanted, place, weights_bytes(models[0]) if models else 0):
+                    models.clear()
                     free_memory()
-                    kept = measure_by_slices(recipe, workload, dtype=chosen, device=place, **options)
-                else:
-                    if model is None:
-                        model = build_recipe(recipe, {}, dtype=chosen, device=place, seed=seed)
-                    kept = measure(model, recipe, workload, **options)
-                if file is not None:
-                    kept.save(file)
-            found.append(kept)
-        del model
+                    return measure_by_slices(wanted.recipe, workload, dtype=chosen, device=place, **how)
+                if not models:
+                    models.append(build_recipe(wanted.recipe, {}, dtype=chosen, device=place, seed=seed))
+                return measure(models[0], wanted.recipe, workload, **how)
+
+            file = None if folder is None else folder / file_name(wanted)
+            kept = None if file is None or fresh else kept_measurement(file, wanted, here)
+            found.append(kept_or_taken(file, kept, take, retakes))
+        models.clear()
         free_memory()
-    return tuple(found)
+    return crosschecked(found)
+
+
+def kept_or_taken(
+    file: Path | None, kept: Measurement | None, take: Callable[[], Measurement], retakes: int | None
+) -> Measurement:
+    """What an earlier run kept, if it is stable, else what is measured now; in the file as soon as it is there."""
+
+    def kept_take() -> Measurement:
+        found = take()
+        if file is not None and not file.exists():
+            found.save(file)  # an unstable take is better than none, should the next one be ended
+        return found
+
+    found = steadied(kept_take, retakes, kept)
+    if file is not None and found is not kept:
+        found.save(file, overwrite=True)
+    return found
 
 
 def make_folder(folder: Path) -> None:

@@ -5,17 +5,21 @@ A time may miss by a tolerance that depends on where the prediction comes from; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from planner.base.quantities import format_percent
 from planner.bench.measurement import EAGER, Measurement
 from planner.bench.planned import Planned
 from planner.bench.verdict import SMALL, Check
 from planner.costs.request import RequestCost
 from planner.hardware import Hardware
+from planner.hardware.efficiency import CALIBRATED
 
 CALIBRATED_TOLERANCE = 0.15
 UNCALIBRATED_TOLERANCE = 0.5
 """Of times, by the source of the profile's efficiencies: the longer of predicted and measured may be so much longer."""
+LARGEST_TOLERANCE = 0.3
+"""That a calibration's own error may call for: with a profile that misses its own device by more, no time is judged."""
 STAGE_FACTOR = 1.5
 """A stage alone may miss by so much more: errors of stages cancel in part."""
 NEGLIGIBLE = 0.05
@@ -48,7 +52,7 @@ def check_times(wanted: Planned, found: Measurement, cost: RequestCost, toleranc
         predicted = None if latency is None else float(getattr(latency, stage).seconds)
         if measured is not None or predicted:
             slack_s = 0.0 if stage == "decode_step" else NEGLIGIBLE * ttft_s
-            limit = STAGE_FACTOR * _tolerance(card, tolerance, "tpot" if stage == "decode_step" else "ttft")
+            limit = _limit(card, tolerance, ("tpot" if stage == "decode_step" else "ttft",), STAGE_FACTOR)
             yield _time(name, title, predicted, measured, limit, slack_s)
     totals = {
         "ttft_s": ("TTFT", "ttft_s", found.ttft_s),
@@ -58,28 +62,34 @@ def check_times(wanted: Planned, found: Measurement, cost: RequestCost, toleranc
     for name, (title, attribute, measured) in totals.items():
         if measured is not None:
             predicted = None if latency is None else float(getattr(latency, attribute))
-            limit = _tolerance(card, tolerance, "tpot" if name == "tpot_s" else "ttft")
-            if name == "request_s":
-                limit = max(limit, _tolerance(card, tolerance, "tpot"))
-            yield _time(name, title, predicted, measured, limit, 0.0)
+            quantities = {"ttft_s": ("ttft",), "tpot_s": ("tpot",), "request_s": ("ttft", "tpot")}[name]
+            yield _time(name, title, predicted, measured, _limit(card, tolerance, quantities), 0.0)
 
 
-def _tolerance(card: Hardware | None, given: float | None, quantity: str) -> float:
-    """Of a time: as given, else by the profile's source; not less than twice what a calibration itself promises."""
+def _limit(card: Hardware | None, given: float | None, quantities: Sequence[str], factor: float = 1.0) -> float | str:
+    """How much longer the longer of two times may be: as given, else by the profile's source; not less than twice what
+    a calibration itself promises of these quantities. In words, why nothing is judged, where that is too much."""
     if given is not None:
-        return given
-    if card is None or card.efficiency.source != "calibrated":
-        return UNCALIBRATED_TOLERANCE
-    promised = getattr(card.efficiency, f"{quantity}_error") or 0.0
-    return max(CALIBRATED_TOLERANCE, 2 * promised)
+        return factor * given
+    if card is None or card.efficiency.source != CALIBRATED:
+        return factor * UNCALIBRATED_TOLERANCE
+    promised = {name: getattr(card.efficiency, f"{name}_error") or 0.0 for name in quantities}
+    worst = max(promised, key=lambda name: promised[name])
+    if 2 * promised[worst] > LARGEST_TOLERANCE:
+        off = format_percent(promised[worst], 1.0)
+        return f"not judged: the calibration itself is off by {off} in {worst.upper()}; calibrate again"
+    return factor * max(CALIBRATED_TOLERANCE, 2 * promised[worst])
 
 
 def _time(
-    name: str, title: str, predicted: float | None, measured: float | None, tolerance: float, slack_s: float
+    name: str, title: str, predicted: float | None, measured: float | None, tolerance: float | str, slack_s: float
 ) -> Check:
+    """A check; `tolerance` in words says why nothing is judged."""
     if predicted is None or measured is None:
         why = "no hardware was planned for: nothing to compare with" if predicted is None else "did not run"
         return Check(name, title, "s", predicted, measured, None, None, why)
+    if isinstance(tolerance, str):
+        return Check(name, title, "s", predicted, measured, None, None, tolerance)
     off = abs(predicted - measured)
     within = max(predicted, measured) <= (1 + tolerance) * min(predicted, measured)
     note = "" if within or off > slack_s else SMALL

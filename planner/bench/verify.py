@@ -25,6 +25,7 @@ from planner.bench.measurement import Measurement
 from planner.bench.methods import AUTO
 from planner.bench.place import measurable_device
 from planner.bench.planned import Planned
+from planner.bench.samples import WITHIN
 from planner.bench.time_checks import check_times
 from planner.bench.verdict import Check, Verdict
 from planner.costs.request import RequestCost
@@ -49,6 +50,7 @@ def verify(
     method: str = AUTO,
     mode: str = "eager",
     seconds: float = 1.0,
+    within: float = WITHIN,
     tolerance: float | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -66,7 +68,7 @@ def verify(
         device: where to build; a GPU where there is one.
         method: "whole", "slices", or "auto": by slices where the whole does not fit the device.
         mode: "eager", "static" or "compile"; a released model runs in the eager mode.
-        seconds: of sampling for each stage, about.
+        seconds, within: of sampling for each stage, as `measure` takes them.
         tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated
             profile, or twice its own median error where that is more; 50 % for others.
         seed: of weights and inputs.
@@ -87,7 +89,8 @@ def verify(
         if model is not None:
             raise InputError("weights: a model is given, which has its own; leave out one of them")
         model = wanted.load(weights, device)
-    options: dict[str, Any] = {"device": device, "method": method, "mode": mode, "seconds": seconds, "seed": seed}
+    options: dict[str, Any] = {"device": device, "method": method, "mode": mode, "seconds": seconds, "within": within}
+    options["seed"] = seed
     found = wanted.measured(model, progress=progress, **options)
     return judge(wanted, found, tolerance=tolerance)
 

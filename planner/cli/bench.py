@@ -41,7 +41,7 @@ from planner.cli.costs import (
     parse_knobs,
     refuse_parts,
 )
-from planner.cli.running import needs_torch, progress_bar
+from planner.cli.running import SECONDS_HELP, WITHIN_HELP, needs_torch, parse_within, progress_bar, warn_of_load
 from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
@@ -49,7 +49,8 @@ from planner.planning.load_plan import load_plan
 
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")]
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]
-Seconds = Annotated[float, typer.Option(help="Of sampling for each stage, about.")]
+Seconds = Annotated[float, typer.Option(help=SECONDS_HELP)]
+Within = Annotated[str, typer.Option(help=WITHIN_HELP)]
 MethodName = Annotated[str, typer.Option("--method", help="whole; slices (k and 2k decoder layers); auto.")]
 
 _ANY_TOLERANCE = 1e9
@@ -79,6 +80,7 @@ def measure(
     method: MethodName = "auto",
     mode: Mode = "eager",
     seconds: Seconds = 1.0,
+    within: Within = "3%",
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Folder for one JSON file a shape.")] = None,
     csv: Annotated[str | None, typer.Option(help="Write every sample to this CSV file, a row each.")] = None,
@@ -102,7 +104,13 @@ def measure(
         from planner.bench.sweep import sweep
         from planner.bench.tidy import csv_text
     how: dict[str, Any] = {"precision": precision, "device": device, "method": method, "mode": mode}
-    how |= {"seconds": seconds, "seed": parse_seed(seed), "folder": None if output is None else Path(output)}
+    how |= {
+        "seconds": seconds,
+        "within": parse_within(within),
+        "seed": parse_seed(seed),
+        "folder": None if output is None else Path(output),
+    }
+    warn_of_load(device)
     with progress_bar() as progress:
         how["progress"] = progress
         if is_released:
@@ -159,6 +167,7 @@ def verify(
     method: MethodName = "auto",
     mode: Mode = "eager",
     seconds: Seconds = 1.0,
+    within: Within = "3%",
     tolerance: Annotated[str | None, typer.Option(help="Of times, as .15 or 15%; any: not judged.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the verdict to this JSON file.")] = None,
@@ -166,7 +175,8 @@ def verify(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails."""
+    """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails, 3 if times could not be
+    measured steadily."""
     if output is not None:
         check_output("a verdict", output, force)
     if junit is not None:
@@ -193,6 +203,7 @@ def verify(
     if grid is not None and (model is not None or weights != "random"):
         raise InputError("--grid builds each neighbour itself: leave out --model and --weights")
     with needs_torch("verify"):
+        from planner.bench.exit_codes import exit_code
         from planner.bench.expected import as_planned
         from planner.bench.expected_released import ExpectedReleased
         from planner.bench.grid import verify_grid
@@ -219,9 +230,11 @@ def verify(
         "method": method,
         "mode": mode,
         "seconds": seconds,
+        "within": parse_within(within),
         "tolerance": allowed,
         "seed": parse_seed(seed),
     }
+    warn_of_load(device)
     with progress_bar() as progress:
         if grid is not None:
             result: Any = verify_grid(wanted, grid, progress=progress, **options)
@@ -245,8 +258,8 @@ def verify(
         from planner.tell.stories import story_of
 
         show_story(story_of(result))
-    if not result.passed:
-        raise typer.Exit(1)
+    if code := exit_code(result):
+        raise typer.Exit(code)
 
 
 def _need_released(model: str | None, own: Mapping[str, object], others: Mapping[str, object]) -> None:

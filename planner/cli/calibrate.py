@@ -13,7 +13,7 @@ from planner.base.errors import InputError
 from planner.base.files import check_target
 from planner.base.quantities import positive_number
 from planner.cli.common import Force, Json, app, json_text, parse_counts, parse_names, parse_seed, show_story
-from planner.cli.running import needs_torch, progress_bar
+from planner.cli.running import SECONDS_HELP, WITHIN_HELP, needs_torch, parse_within, progress_bar, warn_of_load
 from planner.hardware import Hardware, find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
 from planner.parts.released import find_checkpoint
@@ -37,7 +37,11 @@ def calibrate(
     precision: Annotated[str | None, typer.Option(help="bf16, fp16 or fp32; default bf16 on a GPU, else fp32.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")] = None,
     mode: Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step); compile.")] = "eager",
-    seconds: Annotated[float | None, typer.Option(help="Of sampling for each stage, about.")] = None,
+    seconds: Annotated[float | None, typer.Option(help=SECONDS_HELP)] = None,
+    within: Annotated[str, typer.Option(help=WITHIN_HELP)] = "3%",
+    allow_unstable: Annotated[
+        bool, typer.Option("--allow-unstable", help="Calibrate on a busy machine, and from unstable measurements.")
+    ] = False,
     hardware: Annotated[
         str | None, typer.Option(help="Card or profile to start from; default: by the device's name.")
     ] = None,
@@ -77,6 +81,7 @@ def calibrate(
         with needs_torch("calibrate"):
             import planner.vlm  # noqa: F401 - what is measured needs it, and is loaded later
             from planner.bench.calibration.take import measure_device
+        warn_of_load(device, refuse=None if allow_unstable else "a calibration")
         with progress_bar() as progress:
             measurements, notes = measure_device(
                 [*named, *(spec for _, spec in configs)],
@@ -91,13 +96,19 @@ def calibrate(
                 device=device,
                 mode=mode,
                 seconds=None if seconds is None else positive_number(seconds, "--seconds"),
+                within=parse_within(within),
                 seed=parse_seed(seed),
                 keep=None if keep is None else Path(keep),
                 sources={spec.name: path for path, spec in configs},
                 progress=progress,
                 say=lambda text: print(text, file=sys.stderr),
             )
-    known = {"llms": [spec for _, spec in configs], "towers": [] if tower is None else [tower], "models": moved}
+    known: dict[str, Any] = {
+        "llms": [spec for _, spec in configs],
+        "towers": [] if tower is None else [tower],
+        "models": moved,
+    }
+    known["allow_unstable"] = allow_unstable
     _finish(measurements, card, known, target, notes, force, as_json)
 
 

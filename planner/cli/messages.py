@@ -13,6 +13,7 @@ from planner.cli.common import app
 
 IN_COMMANDS = {
     "overwrite=True": "--force",
+    "allow_unstable=True": "--allow-unstable",
     "results_skeleton": "vlm-planner import --list",
     "planner.write_report": "vlm-planner report",
 }

@@ -13,6 +13,8 @@ from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
 from planner.bench.calibration.shapes import LADDER, ON_CPU, ON_GPU, Shape, plan_shapes
 from planner.bench.measurement import Measurement
+from planner.bench.retakes import settled
+from planner.bench.samples import WITHIN
 from planner.configuration import IMAGE_FIRST, Model, Run
 from planner.costs.stages import Workload
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
@@ -32,6 +34,7 @@ def take(
     keep: Path | None = None,
     sources: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    retakes: int | None = None,
     **options: Any,
 ) -> tuple[Measurement, ...]:
     """Measurements of shapes, each on the whole model with random weights.
@@ -44,17 +47,17 @@ def take(
             where it stopped.
         sources: language model -> its config.json, for those that are not in the catalogue.
         progress: told what is done.
+        retakes: of a measurement that is unstable, or contradicts the others; two by default.
         **options: of `sweep`, but for the parts of the models.
 
     Raises:
         InputError: what cannot be built or measured; kept measurements of another environment.
     """
     found: list[Measurement] = []
-    for model, tokens, batches in _sweeps(shapes):
-        llm = model.llm
-        last = len(found) + len(tokens) * len(batches)
-        found += sweep(
-            (sources or {}).get(llm.name, llm.name),
+
+    def swept(model: Model, tokens: list[int], batches: list[int], which: str, **how: Any) -> Sequence[Measurement]:
+        return sweep(
+            (sources or {}).get(model.llm.name, model.llm.name),
             tokens,
             batches,
             workload,
@@ -63,11 +66,23 @@ def take(
             prompt_order=model.prompt_order,
             method="whole",
             folder=keep,
-            progress=_counted(progress, f"{len(found) + 1} to {last} of {len(shapes)}"),
-            **options,
+            progress=_counted(progress, which),
+            **{**options, **how},
         )
+
+    for model, tokens, batches in _sweeps(shapes):
+        last = len(found) + len(tokens) * len(batches)
+        which = f"{len(found) + 1} to {last} of {len(shapes)}"
+        found += swept(model, tokens, batches, which, retakes=retakes)
         check_same_environment(found)  # before hours are spent on what is not pooled
-    return tuple(found)
+
+    def again(place: int) -> Measurement:
+        shape = shapes[place]
+        which = f"{place + 1} of {len(shapes)} again"
+        (one,) = swept(shape.model, [shape.visual_tokens], [shape.batch], which, retakes=0, fresh=True)
+        return one
+
+    return settled(found, again, retakes)
 
 
 def _sweeps(shapes: Sequence[Shape]) -> list[tuple[Model, list[int], list[int]]]:
@@ -96,9 +111,11 @@ def measure_device(
     device: str | None = None,
     mode: str = "eager",
     seconds: float | None = None,
+    within: float = WITHIN,
     seed: int = 0,
     keep: Path | None = None,
     sources: Mapping[str, str] | None = None,
+    retakes: int | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
@@ -112,8 +129,8 @@ def measure_device(
         compressor, prompt_order: as `make_recipe` takes them.
         precision: "bf16" on a GPU and "fp32" elsewhere by default.
         device: a GPU where there is one.
-        mode, seconds, seed: as `measure` takes them.
-        keep, sources, progress: as `take` takes them.
+        mode, seconds, within, seed: as `measure` takes them.
+        keep, sources, retakes, progress: as `take` takes them.
         say: told in a sentence what will be measured, and what is left out.
 
     Returns:
@@ -156,11 +173,13 @@ def measure_device(
         sweep=sweep,
         keep=keep,
         sources=sources,
+        retakes=retakes,
         progress=progress,
         precision=kind,
         device=str(place),
         mode=mode,
         seconds=spent,
+        within=within,
         seed=seed,
         ceilings=measure_ceilings(place, DTYPES[kind], min(spent, 0.5), few_rows=True),
     )
