@@ -82,7 +82,7 @@ class ExpectedReleased(Planned):
                 f"{self.released} at batch {self.batch} needs about {peak} at its peak, more than {place} has "
                 "free with a margin: plan a smaller batch, image or model, or another precision"
             )
-        options |= {"precision": self.precision, "device": str(place), "method": method}
+        options |= {"precision": self.precision, "device": str(place), "method": method, "retakes": 0}
         (found,) = sweep_released(self.released, [self.batch], self.workload, **options)
         return found
 

@@ -13,12 +13,16 @@ from typing import Any
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_seconds
+from planner.bench.course import Course, weights_of
+from planner.bench.crosschecks import crosschecked
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
 from planner.bench.grid_verdict import GridVerdict, Order
+from planner.bench.keeping import kept_measurement, kept_or_taken, make_folder
+from planner.bench.measurement import Measurement
 from planner.bench.place import measurable_device
 from planner.bench.ranks import world_size
-from planner.bench.sweep import file_name, kept_measurement, make_folder
+from planner.bench.sweep import cell_of, file_name
 from planner.bench.verdict import Verdict
 from planner.bench.verify import judge, verify
 from planner.parts.catalog import llm_catalog
@@ -65,6 +69,7 @@ def verify_grid(
     *,
     device: str | None = None,
     mode: str = "eager",
+    retakes: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> GridVerdict:
@@ -75,6 +80,7 @@ def verify_grid(
         folder: is made if it is not there.
         device: where to build.
         mode: "eager", "static" or "compile".
+        retakes: of an unstable measurement, of this run or kept from an earlier one; two by default.
         progress: told what is done.
         **options: of `verify`.
 
@@ -88,18 +94,19 @@ def verify_grid(
     target = measurable_device(device)
     here = environment(target, wanted.precision, mode)
     tolerance = options.pop("tolerance", None)
-    verdicts = []
+    taken: list[Measurement] = []
     cells = neighbours(wanted)
+    course = Course(progress, weights_of([cell.recipe.llm.params for cell in cells]))
     for step, cell in enumerate(cells):
         file = place / file_name(cell)
-        kept = kept_measurement(file, cell, here)
-        if kept is None:
-            if progress is not None:
-                progress(f"{cell.recipe}", step, len(cells))
-            verdict = verify(None, cell, device=target, mode=mode, **options)
-            verdict.measurement.save(file)
-            kept = verdict.measurement
-        verdicts.append(judge(cell, kept, tolerance=tolerance))
+
+        def take(cell: Expected = cell, step: int = step) -> Measurement:
+            told = course.leg(step, f"cell {step + 1} of {len(cells)}, {cell.recipe}: ")
+            return verify(None, cell, device=target, mode=mode, retakes=0, progress=told, **options).measurement
+
+        found = kept_or_taken(file, kept_measurement(file, cell_of(cell), here), take, retakes)
+        taken.append(found)
+    verdicts = [judge(*pair, tolerance=tolerance) for pair in zip(cells, crosschecked(taken), strict=True)]
     return GridVerdict(tuple(verdicts), tuple(order_of(verdicts, name) for name in _ORDERED))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ import torch
 from planner.base.errors import InputError, MeasurementError
 from planner.base.quantities import shown, whole_number
 from planner.bench.counting import flops_of
+from planner.bench.course import Course, weights_of
+from planner.bench.crosschecks import crosschecked
+from planner.bench.environment import environment
+from planner.bench.keeping import Cell, kept_measurement, kept_or_taken, make_folder
 from planner.bench.measure import measured
 from planner.bench.measurement import EAGER, WHOLE, Ceilings, Measurement, ModelFacts
 from planner.bench.methods import AUTO
@@ -76,7 +80,7 @@ def measure_released(
         raise InputError(f"weights in {dtype}: expected {', '.join(_NAMES.values())}")
     facts = ModelFacts(
         **released.names,
-        source=released.checkpoint.hub_id or str(Path(released.checkpoint.source).absolute()),
+        source=source_of(released),
         precision=_NAMES[dtype],
         params=sum(weight.numel() for weight in model.parameters()),
     )
@@ -126,6 +130,7 @@ def sweep_released(
     within: float = WITHIN,
     seed: int = 0,
     folder: Path | None = None,
+    retakes: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[Measurement, ...]:
     """A released model with random weights, measured with several batches.
@@ -138,11 +143,12 @@ def sweep_released(
         device: a GPU where there is one.
         method: "auto" or "whole".
         mode, seconds, within, seed: as `measure_released` takes them.
-        folder: gets a file for each batch.
+        folder: gets a file for each batch as soon as it is measured, and is read first.
+        retakes: of an unstable measurement, two by default; the steadiest take is kept.
         progress: told what is done.
 
     Raises:
-        InputError: what cannot be built or measured; a folder that holds one of the files already.
+        InputError: what cannot be built or measured; a folder of measurements from another environment.
     """
     check_measurable(released, workload, mode, method)
     place = measurable_device(device)
@@ -151,20 +157,35 @@ def sweep_released(
         raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(chosen)}")
     find_maker(released, published_files(released.checkpoint)["config.json"])
     if folder is not None:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
+    here = environment(place, chosen, mode)
     found: list[Measurement] = []
-    model = build_released(released, dtype=chosen, device=place, seed=seed, progress=progress)
+    models: list[Any] = []
+    course = Course(progress, weights_of(batches))
+    names = {**released.names, "source": source_of(released)}
     for batch in batches:
         ceilings = found[-1].ceilings if found else None
         options: dict[str, Any] = {"mode": mode, "seconds": seconds, "within": within, "seed": seed}
-        options["progress"] = progress
-        one = measure_released(model, released, workload, batch=batch, ceilings=ceilings, **options)
-        if folder is not None:
-            one.save(folder / _file_name(one))
-        found.append(one)
-    del model
+        options["progress"] = course.leg(len(found), f"{released}, batch {batch}: ")
+        options |= {"batch": whole_number(batch, "batch", 1), "ceilings": ceilings}
+
+        def take(how: dict[str, Any] = options) -> Measurement:
+            if not models:
+                models.append(build_released(released, dtype=chosen, device=place, seed=seed, progress=progress))
+            return measure_released(models[0], released, workload, **how)
+
+        file = None if folder is None else folder / _file_name(names, batch, workload)
+        cell = Cell(names, chosen, workload, batch, released.llm.num_layers)
+        kept = None if file is None else kept_measurement(file, cell, here)
+        found.append(kept_or_taken(file, kept, take, retakes))
+    models.clear()
     free_memory()
-    return tuple(found)
+    return crosschecked(found)
+
+
+def source_of(released: ReleasedModel) -> str:
+    """Where it is found again: its hub id, or the folder or config.json that it was read from."""
+    return released.checkpoint.hub_id or str(Path(released.checkpoint.source).absolute())
 
 
 def precision_here(device: str | torch.device | None) -> str:
@@ -182,6 +203,6 @@ def check_measurable(released: ReleasedModel, workload: Workload, mode: str, met
         raise InputError(f"{released.checkpoint.name} is measured with images: give the size of one and --images 1")
 
 
-def _file_name(one: Measurement) -> str:
-    request = "-".join(str(count) for count in vars(one.workload).values())
-    return re.sub(r"[^\w.-]+", "_", f"{one.model.llm}-{one.model.image}-b{one.batch}-q{request}") + ".json"
+def _file_name(names: Mapping[str, Any], batch: int, workload: Workload) -> str:
+    request = "-".join(str(count) for count in vars(workload).values())
+    return re.sub(r"[^\w.-]+", "_", f"{names['llm']}-{names['image']}-b{batch}-q{request}") + ".json"

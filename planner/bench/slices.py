@@ -16,6 +16,7 @@ import torch
 
 from planner.base.errors import InputError
 from planner.base.quantities import format_percent, whole_number
+from planner.bench.course import Course
 from planner.bench.measure import measure
 from planner.bench.measurement import SLICES, Ceilings, Energy, Measurement, MemoryUse, Method
 from planner.bench.place import free_memory
@@ -65,6 +66,7 @@ def measure_by_slices(
             "smaller batch or request if it does not fit"
         )
     found: list[Measurement] = []
+    course = Course(progress, (1.0, 1.0, 1.0))
     for count in (k, 2 * k, k):  # the mean of the outer two: what drifts evenly cancels out
         part = with_layers(recipe, count)
         model = build_recipe(part, {}, dtype=dtype, device=device, seed=seed)
@@ -79,7 +81,7 @@ def measure_by_slices(
                 within=within,
                 seed=seed,
                 ceilings=found[0].ceilings if found else ceilings,
-                progress=progress,
+                progress=course.leg(len(found), f"{count} layers: "),
             )
         )
         del model

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
+from planner.bench.course import Course, weights_of
 from planner.bench.crosschecks import crosschecked
 from planner.bench.environment import environment
 from planner.bench.expected import Expected
+from planner.bench.keeping import Cell, kept_measurement, kept_or_taken, make_folder
 from planner.bench.measure import measure
-from planner.bench.measurement import Ceilings, Measurement, fingerprint
+from planner.bench.measurement import Ceilings, Measurement
 from planner.bench.methods import AUTO, check_method, in_slices
 from planner.bench.place import free_memory, measurable_device
-from planner.bench.retakes import steadied
 from planner.bench.samples import WITHIN
 from planner.bench.slices import measure_by_slices
 from planner.costs.stages import Workload
@@ -81,12 +82,13 @@ def sweep(
     recipes = [make_recipe(llm=llm, visual_tokens=whole_number(v, "visual_tokens", 1), **parts) for v in visual_tokens]
     here = environment(place, chosen, mode)
     found: list[Measurement] = []
+    course = Course(progress, weights_of([recipe.llm.params * batch for recipe in recipes for batch in batches]))
     for recipe in recipes:
         models: list[Any] = []
         for batch in batches:
             wanted = Expected(recipe, workload, whole_number(batch, "batch", 1), chosen, 1, None)
             options: dict[str, Any] = {"batch": batch, "mode": mode, "seconds": seconds, "within": within}
-            options |= {"seed": seed, "progress": _titled(progress, f"{recipe}, batch {batch}: ")}
+            options |= {"seed": seed, "progress": course.leg(len(found), f"{recipe}, batch {batch}: ")}
             options |= {"ceilings": found[-1].ceilings if found else ceilings}
 
             def take(
@@ -101,36 +103,17 @@ def sweep(
                 return measure(models[0], wanted.recipe, workload, **how)
 
             file = None if folder is None else folder / file_name(wanted)
-            kept = None if file is None or fresh else kept_measurement(file, wanted, here)
+            kept = None if file is None or fresh else kept_measurement(file, cell_of(wanted), here)
             found.append(kept_or_taken(file, kept, take, retakes))
         models.clear()
         free_memory()
     return crosschecked(found)
 
 
-def kept_or_taken(
-    file: Path | None, kept: Measurement | None, take: Callable[[], Measurement], retakes: int | None
-) -> Measurement:
-    """What an earlier run kept, if it is stable, else what is measured now; in the file as soon as it is there."""
-
-    def kept_take() -> Measurement:
-        found = take()
-        if file is not None and not file.exists():
-            found.save(file)  # an unstable take is better than none, should the next one be ended
-        return found
-
-    found = steadied(kept_take, retakes, kept)
-    if file is not None and found is not kept:
-        found.save(file, overwrite=True)
-    return found
-
-
-def make_folder(folder: Path) -> None:
-    """Where measurements are kept; one that is there will do. Raises InputError."""
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}; name another folder") from None
+def cell_of(wanted: Expected) -> Cell:
+    """Of a model made of parts."""
+    layers = wanted.recipe.llm.num_layers
+    return Cell(wanted.model.names, wanted.precision, wanted.workload, wanted.batch, layers, wanted.params)
 
 
 def file_name(wanted: Expected) -> str:
@@ -139,39 +122,3 @@ def file_name(wanted: Expected) -> str:
     request = "-".join(str(count) for count in vars(w).values())
     text = f"{r.llm.name}-{r.compressor.name}-{r.visual_tokens}-{r.prompt_order}-b{wanted.batch}-q{request}"
     return re.sub(r"[^\w.-]+", "_", text) + ".json"
-
-
-def kept_measurement(file: Path, wanted: Expected, here: dict[str, Any]) -> Measurement | None:
-    """What an earlier run measured here of this very cell; None if it measured none. Raises InputError for a
-    measurement of another model or environment: they are never mixed."""
-    if not file.exists():
-        return None
-    found, r = Measurement.load(file), wanted.recipe
-    model = found.model
-    asked = (r.llm.name, r.visual_tokens, r.vision.name, r.compressor.name, r.prompt_order, wanted.precision)
-    there = (
-        model.llm,
-        model.visual_tokens,
-        model.vision,
-        model.compressor,
-        model.prompt_order,
-        model.precision,
-    )
-    if asked != there or found.workload != wanted.workload or found.batch != wanted.batch:
-        raise InputError(f"{file} holds a measurement of another model or request; name a new folder")
-    if (model.params, found.method.layers) != (wanted.params, r.llm.num_layers):
-        raise InputError(f"{file} was measured when {model.llm} had other sizes; name a new folder")
-    mine, theirs = fingerprint(here), fingerprint(found.environment)
-    for name, value in mine.items():
-        if theirs[name] != value:
-            raise InputError(
-                f"{file} was measured with {name} {theirs[name]}, here it is {value}: they are never mixed; name a new "
-                "folder"
-            )
-    return found
-
-
-def _titled(progress: Progress | None, title: str) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda what, done, total: progress(title + what, done, total)

@@ -25,6 +25,7 @@ from planner.bench.measurement import Measurement
 from planner.bench.methods import AUTO
 from planner.bench.place import measurable_device
 from planner.bench.planned import Planned
+from planner.bench.retakes import steadied
 from planner.bench.samples import WITHIN
 from planner.bench.time_checks import check_times
 from planner.bench.verdict import Check, Verdict
@@ -51,6 +52,7 @@ def verify(
     mode: str = "eager",
     seconds: float = 1.0,
     within: float = WITHIN,
+    retakes: int | None = None,
     tolerance: float | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -69,8 +71,9 @@ def verify(
         method: "whole", "slices", or "auto": by slices where the whole does not fit the device.
         mode: "eager", "static" or "compile"; a released model runs in the eager mode.
         seconds, within: of sampling for each stage, as `measure` takes them.
-        tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated
-            profile, or twice its own median error where that is more; 50 % for others.
+        retakes: of an unstable measurement, two by default; the steadiest take is judged.
+        tolerance: relative, of TTFT, TPOT and the request's time; by default 15 % for a calibrated profile, or twice
+            its own median error where that is more, up to 30 %: beyond that nothing is judged; 50 % for others.
         seed: of weights and inputs.
         progress: told what is done.
 
@@ -91,7 +94,7 @@ def verify(
         model = wanted.load(weights, device)
     options: dict[str, Any] = {"device": device, "method": method, "mode": mode, "seconds": seconds, "within": within}
     options["seed"] = seed
-    found = wanted.measured(model, progress=progress, **options)
+    found = steadied(lambda: wanted.measured(model, progress=progress, **options), retakes)
     return judge(wanted, found, tolerance=tolerance)
 
 

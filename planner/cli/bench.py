@@ -41,7 +41,16 @@ from planner.cli.costs import (
     parse_knobs,
     refuse_parts,
 )
-from planner.cli.running import SECONDS_HELP, WITHIN_HELP, needs_torch, parse_within, progress_bar, warn_of_load
+from planner.cli.running import (
+    RETAKES_HELP,
+    SECONDS_HELP,
+    WITHIN_HELP,
+    going_on,
+    needs_torch,
+    parse_within,
+    progress_bar,
+    warn_of_load,
+)
 from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
@@ -51,6 +60,7 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: 
 Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step on a GPU); compile.")]
 Seconds = Annotated[float, typer.Option(help=SECONDS_HELP)]
 Within = Annotated[str, typer.Option(help=WITHIN_HELP)]
+Retakes = Annotated[int, typer.Option(min=0, max=20, help=RETAKES_HELP)]
 MethodName = Annotated[str, typer.Option("--method", help="whole; slices (k and 2k decoder layers); auto.")]
 
 _ANY_TOLERANCE = 1e9
@@ -81,6 +91,7 @@ def measure(
     mode: Mode = "eager",
     seconds: Seconds = 1.0,
     within: Within = "3%",
+    retakes: Retakes = 2,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Folder for one JSON file a shape.")] = None,
     csv: Annotated[str | None, typer.Option(help="Write every sample to this CSV file, a row each.")] = None,
@@ -107,11 +118,12 @@ def measure(
     how |= {
         "seconds": seconds,
         "within": parse_within(within),
+        "retakes": retakes,
         "seed": parse_seed(seed),
         "folder": None if output is None else Path(output),
     }
     warn_of_load(device)
-    with progress_bar() as progress:
+    with going_on(how["folder"], "-o FOLDER"), progress_bar() as progress:
         how["progress"] = progress
         if is_released:
             released = ReleasedModel.of_checkpoint(name, image, knobs=parse_knobs(knob), images=images)
@@ -168,6 +180,7 @@ def verify(
     mode: Mode = "eager",
     seconds: Seconds = 1.0,
     within: Within = "3%",
+    retakes: Retakes = 2,
     tolerance: Annotated[str | None, typer.Option(help="Of times, as .15 or 15%; any: not judged.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     output: Annotated[str | None, typer.Option("-o", "--output", help="Write the verdict to this JSON file.")] = None,
@@ -231,11 +244,12 @@ def verify(
         "mode": mode,
         "seconds": seconds,
         "within": parse_within(within),
+        "retakes": retakes,
         "tolerance": allowed,
         "seed": parse_seed(seed),
     }
     warn_of_load(device)
-    with progress_bar() as progress:
+    with going_on(None if grid is None else Path(grid)), progress_bar() as progress:
         if grid is not None:
             result: Any = verify_grid(wanted, grid, progress=progress, **options)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,17 +10,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from planner.base.errors import InputError
+from planner.base.errors import InputError, MeasurementError, PlannerError
 from planner.base.files import check_target
 from planner.base.quantities import positive_number
 from planner.cli.common import Force, Json, app, json_text, parse_counts, parse_names, parse_seed, show_story
-from planner.cli.running import SECONDS_HELP, WITHIN_HELP, needs_torch, parse_within, progress_bar, warn_of_load
+from planner.cli.running import (
+    RETAKES_HELP,
+    SECONDS_HELP,
+    WITHIN_HELP,
+    going_on,
+    needs_torch,
+    parse_within,
+    progress_bar,
+    warn_of_load,
+)
 from planner.hardware import Hardware, find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_llms, find_vision, load_llm_config
 from planner.parts.released import find_checkpoint
 
 if TYPE_CHECKING:
     from planner.bench.measurement import Measurement
+
+UNFINISHED = ".unfinished"
+"""Ending of the folder beside a profile that is still being measured."""
 
 
 @app.command()
@@ -39,6 +52,7 @@ def calibrate(
     mode: Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode step); compile.")] = "eager",
     seconds: Annotated[float | None, typer.Option(help=SECONDS_HELP)] = None,
     within: Annotated[str, typer.Option(help=WITHIN_HELP)] = "3%",
+    retakes: Annotated[int, typer.Option(min=0, max=20, help=RETAKES_HELP)] = 2,
     allow_unstable: Annotated[
         bool, typer.Option("--allow-unstable", help="Calibrate on a busy machine, and from unstable measurements.")
     ] = False,
@@ -50,7 +64,13 @@ def calibrate(
         str | None,
         typer.Option(help="With --from: folders of released models that moved since they were measured."),
     ] = None,
-    keep: Annotated[str | None, typer.Option(help="Folder for measurements; a run that was ended goes on.")] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder for measurements; default: one beside the profile, until that is written. A run that was "
+            "ended goes on from there."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights and inputs.")] = 0,
     force: Force = False,
     as_json: Json = False,
@@ -82,7 +102,9 @@ def calibrate(
             import planner.vlm  # noqa: F401 - what is measured needs it, and is loaded later
             from planner.bench.calibration.take import measure_device
         warn_of_load(device, refuse=None if allow_unstable else "a calibration")
-        with progress_bar() as progress:
+        folder = target.with_suffix(UNFINISHED) if keep is None else Path(keep)
+        _tell_kept(folder)
+        with going_on(folder), progress_bar() as progress:
             measurements, notes = measure_device(
                 [*named, *(spec for _, spec in configs)],
                 visual_tokens=None if visual_tokens is None else parse_counts(visual_tokens),
@@ -97,8 +119,9 @@ def calibrate(
                 mode=mode,
                 seconds=None if seconds is None else positive_number(seconds, "--seconds"),
                 within=parse_within(within),
+                retakes=retakes,
                 seed=parse_seed(seed),
-                keep=None if keep is None else Path(keep),
+                keep=folder,
                 sources={spec.name: path for path, spec in configs},
                 progress=progress,
                 say=lambda text: print(text, file=sys.stderr),
@@ -109,7 +132,38 @@ def calibrate(
         "models": moved,
     }
     known["allow_unstable"] = allow_unstable
-    _finish(measurements, card, known, target, notes, force, as_json)
+    try:
+        _finish(measurements, card, known, target, notes, force, as_json)
+    except MeasurementError:
+        if taken is None:
+            print(f"what was measured is kept in {folder}; the same command goes on there", file=sys.stderr)
+        raise
+    if taken is None and keep is None:
+        _remove(folder)
+
+
+def _tell_kept(folder: Path) -> None:
+    """Says that measurements of an earlier run are used, and when they were taken."""
+    from planner.bench.calibration.take import read_folder
+
+    if any(folder.glob("*.json")):
+        found = read_folder(folder)
+        dates = sorted(str(one.environment.get("measured_at", "unknown"))[:10] for one in found)
+        when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+        count = f"{len(found)} {'measurement' if len(found) == 1 else 'measurements'}"
+        print(f"going on with {count} in {folder}, taken {when}", file=sys.stderr)
+
+
+def _remove(folder: Path) -> None:
+    """The folder of a run that is finished, with its measurements; nothing that others put there."""
+    from planner.bench.measurement import Measurement
+
+    for file in folder.glob("*.json"):
+        with contextlib.suppress(PlannerError):
+            Measurement.load(file)
+            file.unlink()
+    with contextlib.suppress(OSError):  # others put something there
+        folder.rmdir()
 
 
 def _finish(

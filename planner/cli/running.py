@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from planner.base.errors import InputError
-from planner.base.quantities import format_seconds, shown
+from planner.base.quantities import format_percent, format_seconds, shown
 
 SECONDS_HELP = "Of sampling for each stage at most; seven samples are always taken."
+RETAKES_HELP = "Of an unstable measurement; the steadiest take is kept, and marked if it is unstable too."
 WITHIN_HELP = "Sampling ends earlier where a median's 95 % interval is as near to it, as .03 or 3%."
 
 _EVERY_S = 10.0
+_FEWEST_SHARE = 0.02  # of the whole: with less behind it, nobody knows how long the rest takes
+_COUNTED_MAX = 1000  # steps that are counted; more of them are a share
 
 
 @contextmanager
@@ -62,8 +67,31 @@ def warn_of_load(device: str | None, refuse: str | None = None) -> None:
 
 
 @contextmanager
+def going_on(kept: Path | None, otherwise: str = "") -> Iterator[None]:
+    """Says what is kept of a run that is interrupted, and how it goes on.
+
+    Args:
+        kept: the folder of finished measurements; None where there is none.
+        otherwise: what would have kept them: "-o FOLDER"; "" where nothing would.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        files = [] if kept is None else list(kept.glob("*.json"))
+        if kept is None:
+            advice = f": with {otherwise} a run that is ended goes on where it stopped" if otherwise else ""
+            print(f"nothing is kept of what was measured{advice}", file=sys.stderr)
+        else:
+            count = f"{len(files)} finished {'measurement is' if len(files) == 1 else 'measurements are'}"
+            command = shlex.join(["vlm-planner", *sys.argv[1:]])
+            print(f"{count} kept in {kept}; to go on there: {command}", file=sys.stderr)
+        raise
+
+
+@contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Shows what is done on stderr: as a bar on a terminal, else a plain line every ten seconds."""
+    """Shows what is done on stderr, and about how long the rest will take: as a bar on a terminal, else a plain line
+    every ten seconds."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -72,26 +100,49 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         yield _plain_lines()
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("", total=None)
+    pace = _Pace()
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as bars:
+        task = bars.add_task("", total=None, left="")
 
         def show(what: str, done: int, total: int) -> None:
-            bars.update(task, description=what, completed=done, total=total if total > 1 else None)
+            left = pace.left(done, total)
+            bars.update(task, description=what, completed=done, total=total if total > 1 else None, left=left)
 
         yield show
+
+
+class _Pace:
+    """How long the rest takes if it goes on as it went; a new total is a new start."""
+
+    def __init__(self) -> None:
+        self._total, self._first, self._since = 0, 0, time.monotonic()
+
+    def left(self, done: int, total: int) -> str:
+        """ "about 3 min left"; "" where nothing is known yet."""
+        now = time.monotonic()
+        if total != self._total or done < self._first:
+            self._total, self._first, self._since = total, done, now
+        moved = done - self._first
+        if total <= 1 or moved < _FEWEST_SHARE * total:
+            return ""
+        return f"about {format_seconds((now - self._since) * (total - done) / moved)} left"
 
 
 def _plain_lines() -> Callable[[str, int, int], None]:
     """Says what is being done, and for how long already, where ten seconds passed since it was said last."""
     began = said = time.monotonic()
+    pace = _Pace()
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal said
-        now = time.monotonic()
+        now, left = time.monotonic(), pace.left(done, total)
         if now - said < _EVERY_S:
             return
         said = now
         counted = f", {done} of {total}" if total > 1 else ""
-        print(f"{what}{counted} ({format_seconds(now - began)} so far)", file=sys.stderr, flush=True)
+        if total > _COUNTED_MAX:
+            counted = f", {format_percent(done, total)}"
+        rest = f", {left}" if left else ""
+        print(f"{what}{counted} ({format_seconds(now - began)} so far{rest})", file=sys.stderr, flush=True)
 
     return show

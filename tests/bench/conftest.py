@@ -1,4 +1,5 @@
-"""One thread, so that tests beside each other disturb each other less; no progress bars of transformers."""
+"""One thread and one take, so that tests beside each other disturb each other less; no progress bars of
+transformers."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from transformers.utils import logging
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     logging.disable_progress_bar()
+    monkeypatch.setattr("planner.bench.retakes.RETAKES", 0)
     yield
     torch.set_num_threads(threads)

@@ -453,7 +453,8 @@ def test_from_models_that_run(tmp_path: Path, run: Run, monkeypatch: pytest.Monk
     options: Sequence[object] = (
         "--llm-config", tmp_path / "small", "--vision", tmp_path / "tower" / "config.json",
         "--visual-tokens", "1,36", "--batch", "1,2", "--query-tokens", 4, "--generated-tokens", 2,
-        "--seconds", 0.01, "--keep", tmp_path / "kept", "--device", "cpu", "--json",
+        "--seconds", 0.01, "--keep", tmp_path / "kept", "--device", "cpu", "--json", "--retakes", 0,
+        "--allow-unstable",
     )  # fmt: skip
     done = run("calibrate", "-o", tmp_path / "my.json", *options)
     assert "measuring 4 shapes on cpu, fp32, eager" in done.err

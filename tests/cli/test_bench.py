@@ -19,7 +19,7 @@ from planner.bench.measurement import Measurement
 from planner.bench.verdict import Verdict
 
 TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
-QUICK = ["--device", "cpu", "--seconds", "0.01"]
+QUICK = ["--device", "cpu", "--seconds", "0.01", "--retakes", "0"]
 LOOSE = ["--tolerance", "any"]
 
 
@@ -149,7 +149,7 @@ def test_build_verify_calibrate_replan(run: Run, plan_file: str, tmp_path: Path,
     profile = tmp_path / "mine.json"
     model = ["--llm-config", parts["llm"], "--vision", parts["vision"], "--precision", "fp32"]
     shapes = ["--visual-tokens", "1,36", "--batch", "1,4", *TOKENS, *QUICK]
-    done = run("calibrate", "-o", str(profile), *model, *shapes)
+    done = run("calibrate", "-o", str(profile), "--allow-unstable", *model, *shapes)
     assert done.code == 0, done.err
     again = tmp_path / "again.json"
     options = ["--budget", "1TFLOPs", "--visual-tokens", "4", *TOKENS, "--hardware", str(profile), "-o", str(again)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
 from planner.bench.calibration.shapes import LADDER, ON_CPU, ON_GPU, Shape, plan_shapes
+from planner.bench.course import Course, Progress, weights_of
 from planner.bench.measurement import Measurement
 from planner.bench.retakes import settled
 from planner.bench.samples import WITHIN
@@ -20,8 +21,6 @@ from planner.costs.stages import Workload
 from planner.parts.catalog import DEFAULT_COMPRESSOR, find_compressor, find_llms, find_vision
 from planner.parts.llms import Llm
 
-Progress = Callable[[str, int, int], None]
-"""(what is done, steps done, steps in all)."""
 Sweep = Callable[..., Sequence[Measurement]]
 """`planner.bench.sweep.sweep`."""
 
@@ -54,8 +53,14 @@ def take(
         InputError: what cannot be built or measured; kept measurements of another environment.
     """
     found: list[Measurement] = []
+    sweeps = _sweeps(shapes)
+    sizes = weights_of([shape.llm.params * shape.batch for shape in shapes])
+    ends = list(accumulate((len(tokens) * len(batches) for _, tokens, batches in sweeps), initial=0))
+    course = Course(progress, [sum(sizes[start:end]) for start, end in pairwise(ends)])
 
-    def swept(model: Model, tokens: list[int], batches: list[int], which: str, **how: Any) -> Sequence[Measurement]:
+    def swept(
+        model: Model, tokens: list[int], batches: list[int], told: Progress | None, **how: Any
+    ) -> Sequence[Measurement]:
         return sweep(
             (sources or {}).get(model.llm.name, model.llm.name),
             tokens,
@@ -66,20 +71,20 @@ def take(
             prompt_order=model.prompt_order,
             method="whole",
             folder=keep,
-            progress=_counted(progress, which),
+            progress=told,
             **{**options, **how},
         )
 
-    for model, tokens, batches in _sweeps(shapes):
+    for leg, (model, tokens, batches) in enumerate(sweeps):
         last = len(found) + len(tokens) * len(batches)
-        which = f"{len(found) + 1} to {last} of {len(shapes)}"
-        found += swept(model, tokens, batches, which, retakes=retakes)
+        told = course.leg(leg, f"shapes {len(found) + 1} to {last} of {len(shapes)}: ")
+        found += swept(model, tokens, batches, told, retakes=retakes)
         check_same_environment(found)  # before hours are spent on what is not pooled
 
     def again(place: int) -> Measurement:
         shape = shapes[place]
-        which = f"{place + 1} of {len(shapes)} again"
-        (one,) = swept(shape.model, [shape.visual_tokens], [shape.batch], which, retakes=0, fresh=True)
+        told = course.leg(len(sweeps) - 1, f"shape {place + 1} of {len(shapes)} again: ")
+        (one,) = swept(shape.model, [shape.visual_tokens], [shape.batch], told, retakes=0, fresh=True)
         return one
 
     return settled(found, again, retakes)
@@ -195,10 +200,3 @@ def read_folder(folder: str | Path) -> tuple[Measurement, ...]:
     if not files:
         raise InputError(f"{place} holds no measurements; expected files that measure -o or --keep wrote")
     return tuple(Measurement.load(file) for file in files)
-
-
-def _counted(progress: Progress | None, which: str) -> Progress | None:
-    """Says which shapes of all are being measured."""
-    if progress is None:
-        return None
-    return lambda what, done, total: progress(f"shapes {which}: {what}", done, total)
