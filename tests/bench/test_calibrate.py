@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench.made import made
+from bench.made import TOWER, made
 from costs.loose import request_latency, request_memory
 from rich.console import Console
 from support import Run
@@ -435,6 +435,69 @@ def test_from_a_folder(card: Hardware, tmp_path: Path, run: Run) -> None:
     assert "ends in .json" in run("calibrate", "-o", tmp_path / "my-gpu", "--from", folder).complaint
     both = run("calibrate", "-o", tmp_path / "b.json", "--from", folder, "--keep", folder)
     assert both.complaint.startswith("--from reads measurements and --keep writes them")
+
+
+def test_an_interrupted_calibration_goes_on(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, card: Hardware
+) -> None:
+    """Without --keep too: finished measurements lie beside the profile until that is written."""
+    pytest.importorskip("torch")
+    from planner.bench import load
+    from planner.bench import sweep as sweeps
+    from planner.bench.sensors import Disturbance
+
+    ready = {(one.model.llm, one.model.visual_tokens, one.batch): one for one in made(card, precision="fp32", **FEW)}
+    here = dict(next(iter(ready.values())).environment) | {"precision": "fp32", "mode": "eager"}
+    asked: list[int] = []
+    limit = 3
+
+    def lookup(model: Any, recipe: Any, workload: Workload, *, batch: int, **options: Any) -> Measurement:
+        if len(asked) == limit:
+            raise KeyboardInterrupt
+        asked.append(batch)
+        return replace(ready[recipe.llm.name, recipe.visual_tokens, batch], environment=here)
+
+    monkeypatch.setattr(sweeps, "measure", lookup)
+    monkeypatch.setattr(sweeps, "build_recipe", lambda *arguments, **options: None)
+    monkeypatch.setattr(sweeps, "environment", lambda *arguments: here)
+    monkeypatch.setattr(
+        "planner.bench.ceilings.measure_ceilings", lambda *arguments, **options: Ceilings(7e14, 2.8e12, 2.9e12)
+    )
+    monkeypatch.setattr("planner.vlm.build.free_bytes", lambda place: None)
+    seen = [Disturbance(others_cores=1.5, cores=2)]
+    monkeypatch.setattr(load, "look", lambda *arguments: load.Load(seen[-1], 1.6))
+    target, folder = tmp_path / "my-gpu.json", tmp_path / "my-gpu.unfinished"
+    command = ("calibrate", "-o", target, "--llms", "Qwen2.5-0.5B,Qwen2.5-7B", "--visual-tokens", "1,144,576", "--batch",
+               "1,16", "--query-tokens", 50, "--generated-tokens", 16, "--vision", TOWER, "--device", "cpu")  # fmt: skip
+    busy = run(*command)
+    assert busy.code == 3 and "this machine is busy: other programs kept 1.5 cores busy (load 1.6" in busy.complaint
+    assert "say --allow-unstable" in busy.complaint and not asked
+    told = run(*command, "--allow-unstable")
+    assert told.code == 130 and "warning: this machine is busy" in told.err
+    seen.append(Disturbance(others_cores=0.0, cores=2))
+    assert "3 finished measurements are kept in" in told.err and "to go on there: vlm-planner calibrate" in told.err
+    assert len(read_folder(folder)) == 3
+    (folder / "notes.txt").write_text("mine")
+    limit = 100
+    done = run(*command)
+    assert done.code == 0, done.err
+    assert f"going on with 3 measurements in {folder}, taken 2025-11-26" in done.err
+    assert len(asked) == 12, "nothing was measured twice"
+    assert [file.name for file in folder.iterdir()] == ["notes.txt"], "what others put there stays"
+    assert len(Calibration.load(target).shapes) == 12
+
+
+def test_unstable_measurements_are_refused(card: Hardware, tmp_path: Path, run: Run) -> None:
+    """More than half of them: exit code 3, and --allow-unstable fits them all the same."""
+    disturbed = replace(made(card, **FEW)[0].samples["prefill"], waited=0.5)
+    for number, one in enumerate(made(card, **FEW)):
+        samples = {**one.samples, "prefill": replace(disturbed, seconds=one.samples["prefill"].seconds)}
+        one = replace(one, samples=samples) if number < 7 else one
+        one.save(tmp_path / f"{number}.json")
+    done = run("calibrate", "-o", tmp_path / "my.json", "--from", tmp_path)
+    assert done.code == 3 and done.complaint.startswith("7 of 12 measurements are unstable, such as: other programs")
+    assert done.complaint.endswith("or say --allow-unstable")
+    assert run("calibrate", "-o", tmp_path / "my.json", "--from", tmp_path, "--allow-unstable").code == 0
 
 
 def test_from_models_that_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from cli.commands import PLAN, REQUEST
 from support import Run
 
 import planner
-from planner.base.errors import MeasurementError
-from planner.cli.running import progress_bar
+from planner.base.errors import InputError, MeasurementError
+from planner.cli.running import going_on, parse_within, progress_bar
 
 
 def test_an_interrupted_command_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,53 @@ def test_progress_off_a_terminal_is_a_plain_line_now_and_then(
         now[0] = 40
         show("loading", 0, 1)
     assert capsys.readouterr().err.splitlines() == [
-        "measuring prefill, 12 of 30 (12 s so far)",
-        "measuring prefill, 23 of 30 (23 s so far)",
+        "measuring prefill, 12 of 30 (12 s so far, about 18 s left)",
+        "measuring prefill, 23 of 30 (23 s so far, about 7 s left)",
         "loading (40 s so far)",
     ]
+
+
+def test_many_steps_are_a_share_and_a_new_total_is_a_new_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("planner.cli.running.time.monotonic", lambda: now[0])
+    with progress_bar() as show:
+        for second, done, total in ((1, 2, 4), (100, 0, 10_000), (110, 100, 10_000), (160, 5000, 10_000)):
+            now[0] = second
+            show("measuring", done, total)
+    assert capsys.readouterr().err.splitlines() == [
+        "measuring, 0 % (100 s so far)",
+        "measuring, 1 % (110 s so far)",
+        "measuring, 50 % (160 s so far, about 60 s left)",
+    ]
+
+
+def test_an_interrupted_run_says_what_is_kept_and_how_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.argv", ["vlm-planner", "measure", "a model", "-o", "here"])
+    (tmp_path / "one.json").write_text("{}")
+
+    def interrupted(*arguments: str | Path | None) -> str:
+        with pytest.raises(KeyboardInterrupt), going_on(*arguments):  # type: ignore[arg-type]
+            raise KeyboardInterrupt
+        return capsys.readouterr().err
+
+    said = interrupted(tmp_path, "-o FOLDER")
+    assert said == (
+        f"1 finished measurement is kept in {tmp_path}; to go on there: vlm-planner measure 'a model' -o here\n"
+    )
+    assert interrupted(None, "-o FOLDER").startswith("nothing is kept of what was measured: with -o FOLDER a run")
+    assert interrupted(None) == "nothing is kept of what was measured\n"
+
+
+@pytest.mark.parametrize(("text", "share"), [("3%", 0.03), (".05", 0.05), (" 10 %", 0.1)])
+def test_how_near_a_median_is_to_be(text: str, share: float) -> None:
+    assert parse_within(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["0", "100%", "-1", "near", "nan"])
+def test_what_is_no_share(text: str) -> None:
+    with pytest.raises(InputError, match=r"--within: expected a share above 0 and below 1, as \.03 or 3%, got"):
+        parse_within(text)
