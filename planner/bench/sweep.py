@@ -94,7 +94,8 @@ def sweep(
             def take(
                 wanted: Expected = wanted, models: list[Any] = models, how: dict[str, Any] = options
             ) -> Measurement:
-                if in_slices(method, wanted, place, weights_bytes(models[0]) if models else 0):
+                loaded = models[0] if models else None
+                if in_slices(method, wanted, place, 0 if loaded is None else weights_bytes(loaded)):
                     models.clear()
                     free_memory()
                     return measure_by_slices(wanted.recipe, workload, dtype=chosen, device=place, **how)

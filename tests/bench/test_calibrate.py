@@ -467,8 +467,9 @@ def test_an_interrupted_calibration_goes_on(
     seen = [Disturbance(others_cores=1.5, cores=2)]
     monkeypatch.setattr(load, "look", lambda *arguments: load.Load(seen[-1], 1.6))
     target, folder = tmp_path / "my-gpu.json", tmp_path / "my-gpu.unfinished"
-    command = ("calibrate", "-o", target, "--llms", "Qwen2.5-0.5B,Qwen2.5-7B", "--visual-tokens", "1,144,576", "--batch",
-               "1,16", "--query-tokens", 50, "--generated-tokens", 16, "--vision", TOWER, "--device", "cpu")  # fmt: skip
+    command = ("calibrate", "-o", target, "--llms", "Qwen2.5-0.5B,Qwen2.5-7B", "--visual-tokens", "1,144,576",
+               "--batch", "1,16", "--query-tokens", 50, "--generated-tokens", 16, "--vision", TOWER, "--device",
+               "cpu")  # fmt: skip
     busy = run(*command)
     assert busy.code == 3 and "this machine is busy: other programs kept 1.5 cores busy (load 1.6" in busy.complaint
     assert "say --allow-unstable" in busy.complaint and not asked
