@@ -13,13 +13,14 @@ from typing import Any
 import torch
 
 from planner.bench.meters import Gpu
+from planner.bench.power import host_clocks
 from planner.hardware import host_name
 
 _PACKAGES = ("torch", "transformers", "numpy")
 
 
 def environment(device: torch.device, precision: str, mode: str, gpu: Gpu | None = None) -> dict[str, Any]:
-    """Device, driver, versions, and when: plain JSON types."""
+    """Device, driver, clocks, versions, and when: plain JSON types."""
     on_gpu = device.type == "cuda"
     facts: dict[str, Any] = {
         "device": torch.cuda.get_device_name(device) if on_gpu else host_name(),
@@ -28,6 +29,7 @@ def environment(device: torch.device, precision: str, mode: str, gpu: Gpu | None
         "mode": mode,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
+        **host_clocks(),
         "device_memory_bytes": _memory_bytes(device),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from planner.base.errors import InputError
-from planner.bench.measurement import Measurement, fingerprint
+from planner.bench.conditions import fingerprint
+from planner.bench.measurement import Measurement
 from planner.bench.retakes import steadied
 from planner.costs.stages import Workload
 

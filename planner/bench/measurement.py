@@ -36,8 +36,6 @@ TIMED = ("preprocess", "encoder", "compressor", "query_pass", "prefill", "decode
 EAGER, STATIC, COMPILE = "eager", "static", "compile"
 _NOT_JUDGED = ("preprocess", "itl")
 MODES = (EAGER, STATIC, COMPILE)
-FINGERPRINT = ("device", "driver", "torch", "transformers", "precision", "threads", "mode")
-"""Entries of the environment that measurements must share to be pooled."""
 WHOLE = "whole"
 SLICES = "slices"
 
@@ -278,11 +276,6 @@ class Measurement(Result):
     def load(cls, path: str | os.PathLike[str]) -> Measurement:
         """Read what `save` wrote. Raises InputError."""
         return MEASUREMENT_FILE.read(path)
-
-
-def fingerprint(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """What two environments must have in common; an entry that is missing is None."""
-    return {name: environment.get(name) for name in FINGERPRINT}
 
 
 def _summary(one: Measurement) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.bench.calibration.described import Known
-from planner.bench.measurement import FINGERPRINT, Measurement, fingerprint
+from planner.bench.conditions import FINGERPRINT, fingerprint
+from planner.bench.measurement import Measurement
 from planner.configuration import Model, Run
 from planner.costs.latency import LATENCY_STAGES, latency
 from planner.costs.stages import Workload
