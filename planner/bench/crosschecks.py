@@ -106,12 +106,12 @@ def _differ(one: _Reach, other: _Reach, limit: float, slack_s: float) -> bool:
 
 
 def _told(one: str, one_s: float, other: str, other_s: float) -> str:
-    off = format_percent(max(one_s, other_s) / min(one_s, other_s) - 1, 1.0)
+    off = format_percent(abs(one_s - other_s), min(one_s, other_s))
     return f"{one} {format_seconds(one_s)} and {other} {format_seconds(other_s)} disagree by {off}"
 
 
 def _short(slow: _Reach, fast: _Reach) -> str:
-    return f"{format_seconds(fast.median)}: they disagree by {format_percent(slow.median / fast.median - 1, 1.0)}"
+    return f"{format_seconds(fast.median)}: they disagree by {format_percent(slow.median - fast.median, fast.median)}"
 
 
 def _of_encoder(one: Measurement) -> _Reach | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -103,7 +103,7 @@ def look(
     time.sleep(seconds)
     seen = read.read().since(before)
     used = None if counters is None else counters.utilisation()
-    return Load(seen, read.load_1min(), read.running(), used, on_gpu)
+    return Load(replace(seen, waited=None), read.load_1min(), read.running(), used, on_gpu)
 
 
 def refuse_load(load: Load, what: str, instead: str) -> None:

@@ -28,7 +28,8 @@ DRIFT_LIMIT = 0.05
 HIT_LIMIT = 0.25
 """Of the samples, which may be disturbed: beyond it they move the quartiles."""
 _FEWEST_FOR_DRIFT = 6
-_LEVEL = 0.95
+_TAIL = 40  # 1 / 40 of the probability lies beyond each end of the interval
+_MANY = 500
 _SIGNIFICANT = 1.96  # standard deviations of a normal, two-sided
 
 
@@ -157,12 +158,14 @@ class Samples:
         return tuple(found)
 
 
-def median_interval(values: Sequence[float], level: float = _LEVEL) -> tuple[float, float] | None:
-    """The interval of a median by ranks, at least of this level; None where all values together do not reach it."""
-    count = len(values)
-    beyond, below = 0.0, 0
-    while (beyond := beyond + math.comb(count, below) * 0.5**count) <= (1 - level) / 2:
-        below += 1
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of a median by ranks; None where all values together do not reach it."""
+    count, beyond, below = len(values), 0, 0
+    if count > _MANY:  # the binomial is a normal distribution
+        below = math.floor(count / 2 - _SIGNIFICANT * math.sqrt(count) / 2)
+    else:
+        while (beyond := beyond + math.comb(count, below)) * _TAIL <= 2**count:
+            below += 1
     if below < 1:
         return None
     ordered = sorted(values)

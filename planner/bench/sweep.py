@@ -100,6 +100,8 @@ def sweep(
                     free_memory()
                     return measure_by_slices(wanted.recipe, workload, dtype=chosen, device=place, **how)
                 if not models:
+                    if how["progress"] is not None:
+                        how["progress"]("building it", 0, 1)
                     models.append(build_recipe(wanted.recipe, {}, dtype=chosen, device=place, seed=seed))
                 return measure(models[0], wanted.recipe, workload, **how)
 

@@ -149,6 +149,10 @@ class Verdict(Result):
         here = f"({self.measurement.model.precision}, {self.measurement.mode},"
         if origin and "PyTorch" in origin and here not in origin:
             found.append(f"the profile was calibrated otherwise than this was measured {here[:-1]}): {origin}")
+        if otherwise := (self.hardware or {}).get("unlike"):
+            found.append(
+                f"the profile was calibrated under other conditions: {otherwise}; calibrate again if times miss"
+            )
         late = any(check.unit == "s" and check.passed is False for check in self.checks)
         if late and not self.stable:
             found.append("times that failed were measured on a disturbed machine: they may pass on a quiet one")

@@ -17,6 +17,7 @@ import torch
 from planner.base.errors import InputError
 from planner.base.file_format import file_name
 from planner.base.quantities import format_bytes
+from planner.bench.conditions import unlike
 from planner.bench.devices import recognise
 from planner.bench.environment import environment
 from planner.bench.expected import as_planned
@@ -130,6 +131,8 @@ def judge(wanted: Planned, measurement: Measurement, *, tolerance: float | None 
     if card is not None:
         source = "roofline" if card.efficiency.source == "default" else card.efficiency.source
         told = {"name": card.name, "title": card.title, "source": source, "origin": card.efficiency.origin}
+        if otherwise := unlike(card.conditions, found.environment):
+            told["unlike"] = otherwise
     return Verdict(checks, found, told, _utilisation(wanted, found), wanted.plan_sha256)
 
 

@@ -49,7 +49,7 @@ from planner.cli.running import (
     needs_torch,
     parse_within,
     progress_bar,
-    warn_of_load,
+    watched,
 )
 from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
@@ -122,9 +122,8 @@ def measure(
         "seed": parse_seed(seed),
         "folder": None if output is None else Path(output),
     }
-    warn_of_load(device)
     with going_on(how["folder"], "-o FOLDER"), progress_bar() as progress:
-        how["progress"] = progress
+        how["progress"] = watched(progress, device)
         if is_released:
             released = ReleasedModel.of_checkpoint(name, image, knobs=parse_knobs(knob), images=images)
             found = sweep_released(released, batches, workload, **how)
@@ -248,10 +247,9 @@ def verify(
         "tolerance": allowed,
         "seed": parse_seed(seed),
     }
-    warn_of_load(device)
     with going_on(None if grid is None else Path(grid)), progress_bar() as progress:
         if grid is not None:
-            result: Any = verify_grid(wanted, grid, progress=progress, **options)
+            result: Any = verify_grid(wanted, grid, progress=watched(progress, device), **options)
         else:
             result = verified(None, wanted, weights=weights, measurement=measured, progress=progress, **options)
     if rank() != 0:  # one process of several speaks for all

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,9 +102,7 @@ def calibrate(
         with needs_torch("calibrate"):
             import planner.vlm  # noqa: F401 - what is measured needs it, and is loaded later
             from planner.bench.calibration.take import measure_device
-        warn_of_load(device, refuse=None if allow_unstable else "a calibration")
         folder = target.with_suffix(UNFINISHED) if keep is None else Path(keep)
-        _tell_kept(folder)
         with going_on(folder), progress_bar() as progress:
             measurements, notes = measure_device(
                 [*named, *(spec for _, spec in configs)],
@@ -124,6 +123,7 @@ def calibrate(
                 keep=folder,
                 sources={spec.name: path for path, spec in configs},
                 progress=progress,
+                ready=partial(_ready, device, folder, allow_unstable),
                 say=lambda text: print(text, file=sys.stderr),
             )
     known: dict[str, Any] = {
@@ -140,6 +140,12 @@ def calibrate(
         raise
     if taken is None and keep is None:
         _remove(folder)
+
+
+def _ready(device: str | None, folder: Path, allow_unstable: bool) -> None:
+    """Before anything is measured. Raises MeasurementError on a busy machine."""
+    warn_of_load(device, refuse=None if allow_unstable else "a calibration")
+    _tell_kept(folder)
 
 
 def _tell_kept(folder: Path) -> None:

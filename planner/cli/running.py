@@ -16,6 +16,9 @@ SECONDS_HELP = "Of sampling for each stage at most; seven samples are always tak
 RETAKES_HELP = "Of an unstable measurement; the steadiest take is kept, and marked if it is unstable too."
 WITHIN_HELP = "Sampling ends earlier where a median's 95 % interval is as near to it, as .03 or 3%."
 
+Progress = Callable[[str, int, int], None]
+"""(what is done, steps done, steps in all)."""
+
 _EVERY_S = 10.0
 _FEWEST_SHARE = 0.02  # of the whole: with less behind it, nobody knows how long the rest takes
 _COUNTED_MAX = 1000  # steps that are counted; more of them are a share
@@ -44,6 +47,20 @@ def parse_within(text: str) -> float:
     if not 0 < found < 1:
         raise InputError(f"--within: expected a share above 0 and below 1, as .03 or 3%, got {shown(text)}")
     return found
+
+
+def watched(progress: Progress, device: str | None) -> Progress:
+    """The same progress, with a look at the machine before the first thing is told of: bad input is said without one."""
+    looked = False
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal looked
+        if not looked:
+            looked = True
+            warn_of_load(device)
+        progress(what, done, total)
+
+    return show
 
 
 def warn_of_load(device: str | None, refuse: str | None = None) -> None:
@@ -89,11 +106,12 @@ def going_on(kept: Path | None, otherwise: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar() -> Iterator[Progress]:
     """Shows what is done on stderr, and about how long the rest will take: as a bar on a terminal, else a plain line
     every ten seconds."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -101,7 +119,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     pace = _Pace()
-    with Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as bars:
+    with Bars(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as bars:
         task = bars.add_task("", total=None, left="")
 
         def show(what: str, done: int, total: int) -> None:
@@ -128,7 +146,7 @@ class _Pace:
         return f"about {format_seconds((now - self._since) * (total - done) / moved)} left"
 
 
-def _plain_lines() -> Callable[[str, int, int], None]:
+def _plain_lines() -> Progress:
     """Says what is being done, and for how long already, where ten seconds passed since it was said last."""
     began = said = time.monotonic()
     pace = _Pace()

@@ -13,6 +13,7 @@ from bench.parts import REQUEST, expected_of, made_up, plan, recipe
 import planner
 from planner.base.errors import InputError
 from planner.base.file_format import content_hash
+from planner.bench.conditions import unlike
 from planner.bench.devices import is_device, recognise
 from planner.bench.exit_codes import exit_code
 from planner.bench.expected import Expected, expected
@@ -241,16 +242,34 @@ def test_a_profile_of_other_threads_is_refused_before_anything_is_measured(monke
     with pytest.raises(InputError, match=said):
         verify(None, wanted, device="cpu")
     here = {"device": host_name(), "device_type": "cpu"}
-    for threads, unlike in ((1, True), (2, False)):
+    for threads, fails in ((1, True), (2, False)):
         found = made_up(model={"precision": "fp32"}, environment=here | {"threads": threads})
-        assert ("threads" in failing(judge(wanted, found))) is unlike
+        assert ("threads" in failing(judge(wanted, found))) is fails
+
+
+def test_conditions_of_a_calibration_that_changed_are_named() -> None:
+    """Libraries, clocks and power: said, with both values; what one of both does not know is not compared."""
+    then = {"torch": "2.12.0", "numpy": "2.4.6", "governor": "powersave", "turbo": True, "power_limit_w": 65.0,
+            "threads": 8, "driver": "1"}  # fmt: skip
+    now = {**then, "torch": "2.13.0", "turbo": False, "power_limit_w": 45.0, "driver": None, "vlm_planner": "0.2"}
+    assert unlike(then, now) == "torch 2.12.0, here 2.13.0; turbo on, here off; power limit in watts: 65, here 45"
+    assert unlike(then, then) == unlike({}, now) == unlike(then, {}) == ""
+    wanted = wanted_on(replace(card(), conditions={"torch": "2.12.0"}))
+    verdict = judge(wanted, as_predicted(wanted))
+    assert verdict.passed
+    assert verdict.advice == (
+        "the profile was calibrated under other conditions: torch 2.12.0, here 2.13.0; calibrate again if times miss",
+    )
+    assert Verdict.from_dict(verdict.to_dict()) == verdict
+    alike = wanted_on(replace(card(), conditions={"torch": "2.13.0"}))
+    assert judge(alike, as_predicted(alike)).advice == ()
 
 
 def test_wrong_is_no_disturbed_machine() -> None:
     """1 for what is wrong, 3 for times that could not be measured; of several verdicts the worst."""
     wanted = wanted_on(card())
-    late = as_predicted(wanted, ttft=5.0)
-    samples = {**late.samples, "ttft": replace(late.samples["ttft"], waited=0.4)}
+    late = as_predicted(wanted, tpot=5.0, decode_step=5.0, request=5.0)
+    samples = {**late.samples, "tpot": replace(late.samples["tpot"], waited=0.4)}
     disturbed = judge(wanted, replace(late, samples=samples))
     late_of_all = judge(wanted, late)
     other = judge(wanted, replace(late, samples=samples, model=replace(late.model, params=1)))

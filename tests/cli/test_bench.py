@@ -84,7 +84,7 @@ def test_verify_fails_with_exit_code_1(run: Run, plan_file: str, tmp_path: Path,
 def test_verify_a_grid(run: Run, plan_file: str, tmp_path: Path) -> None:
     cells = tmp_path / "cells"
     done = run("verify", plan_file, "--grid", str(cells), *QUICK, *LOOSE)
-    assert done.code in (0, 1), done.err  # the order of times is the machine's affair
+    assert done.code in (0, 1, 3), done.err  # the order of times is the machine's affair
     assert "the pick and 2 neighbours" in done.out and "TTFT:" in done.out
     assert len(list(cells.iterdir())) == 3
     assert max(map(len, done.out.splitlines())) <= 80

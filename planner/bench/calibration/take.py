@@ -122,6 +122,7 @@ def measure_device(
     sources: Mapping[str, str] | None = None,
     retakes: int | None = None,
     progress: Progress | None = None,
+    ready: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
     """Measures the shapes that fit, and says which do not; what is left out has the defaults of `shapes`.
@@ -136,6 +137,7 @@ def measure_device(
         device: a GPU where there is one.
         mode, seconds, within, seed: as `measure` takes them.
         keep, sources, retakes, progress: as `take` takes them.
+        ready: called when what is asked for is known to be right, before anything is measured.
         say: told in a sentence what will be measured, and what is left out.
 
     Returns:
@@ -168,6 +170,7 @@ def measure_device(
         like=Model(find_llms(LADDER[0])[0], spec, squeeze, made[0], prompt_order),
         run=Run(precision=kind),
     )
+    ready()
     for note in plan.notes:
         say(note)
     say(f"measuring {len(plan.shapes)} shapes on {place}, {kind}, {mode}")
