@@ -251,7 +251,9 @@ def verify(
         if grid is not None:
             result: Any = verify_grid(wanted, grid, progress=watched(progress, device), **options)
         else:
-            result = verified(None, wanted, weights=weights, measurement=measured, progress=progress, **options)
+            result = verified(
+                None, wanted, weights=weights, measurement=measured, progress=watched(progress, device), **options
+            )
     if rank() != 0:  # one process of several speaks for all
         return
     content = result.to_dict()

@@ -50,7 +50,7 @@ def parse_within(text: str) -> float:
 
 
 def watched(progress: Progress, device: str | None) -> Progress:
-    """The same progress, with a look at the machine before the first thing is told of: bad input is said without one."""
+    """The same progress, with a look at the machine before the first thing is told: bad input is said without one."""
     looked = False
 
     def show(what: str, done: int, total: int) -> None:

@@ -15,7 +15,9 @@ import pytest
 from bench.parts import folders
 from support import Run
 
+from planner.bench import load
 from planner.bench.measurement import Measurement
+from planner.bench.sensors import Disturbance
 from planner.bench.verdict import Verdict
 
 TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
@@ -88,6 +90,24 @@ def test_verify_a_grid(run: Run, plan_file: str, tmp_path: Path) -> None:
     assert "the pick and 2 neighbours" in done.out and "TTFT:" in done.out
     assert len(list(cells.iterdir())) == 3
     assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_a_busy_machine_is_said_before_anything_is_measured(
+    run: Run, plan_file: str, parts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """measure and verify go on, and mark; a system that tells little is said too."""
+    seen = [load.Load(Disturbance(others_cores=1.5, stolen=0.0, stalled_cpu=0.9, cores=2), 1.6, 3)]
+    monkeypatch.setattr(load, "look", lambda *arguments: seen[-1])
+    model = ["--llm-config", parts["llm"], "--vision", parts["vision"], *TOKENS, *QUICK]
+    for command in (["verify", plan_file, *QUICK, *LOOSE], ["measure", "--visual-tokens", "4", *model]):
+        done = run(*command)
+        assert done.code == 0
+        assert done.err.startswith(
+            "warning: this machine is busy: other programs kept 1.5 cores busy (load 1.6 on 2 cores, 3 tasks running)"
+        )
+    seen.append(load.Load(Disturbance(cores=2), 0.1))
+    said = "what disturbs a measurement is seen in part only: nothing that disturbs (load 0.1 on 2 cores); not known"
+    assert run("measure", "--visual-tokens", "4", *model).err.startswith(said)
 
 
 def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: Path) -> None:
