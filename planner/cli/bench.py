@@ -248,12 +248,11 @@ def verify(
         "seed": parse_seed(seed),
     }
     with going_on(None if grid is None else Path(grid)), progress_bar() as progress:
+        options["progress"] = watched(progress, device)
         if grid is not None:
-            result: Any = verify_grid(wanted, grid, progress=watched(progress, device), **options)
+            result: Any = verify_grid(wanted, grid, **options)
         else:
-            result = verified(
-                None, wanted, weights=weights, measurement=measured, progress=watched(progress, device), **options
-            )
+            result = verified(None, wanted, weights=weights, measurement=measured, **options)
     if rank() != 0:  # one process of several speaks for all
         return
     content = result.to_dict()
