@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from planner.base.dataclass import dataclass
-from planner.base.errors import InputError
+from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import format_bytes, format_flops, format_seconds, shown
 from planner.bench.expected_released import expected_released
 from planner.bench.measure import measure
-from planner.bench.measurement import Measurement
+from planner.bench.measurement import MODES, Measurement
 from planner.bench.methods import check_method, in_slices
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.planned import Planned, stale_numbers
@@ -56,6 +56,8 @@ class Expected(Planned):
 
     def check(self, method: str, mode: str) -> None:
         check_method(method)
+        if mode not in MODES:
+            raise UnknownNameError("mode", mode, MODES)
         need_ranks(self.tensor_parallel)
 
     def load(self, weights: str, device: str | torch.device | None) -> Any:
