@@ -99,6 +99,16 @@ def cache_bytes(cache: Cache) -> int:
     return sum(value.numel() * value.element_size() for value in held(cache))
 
 
+def static_bytes(cache: Cache, tokens: int) -> int:
+    """Of the keys and values of a static cache, had it room for so many tokens and no spare ones."""
+    found = 0
+    for layer in cache.layers:
+        for value in (layer.keys, layer.values):
+            length = value.shape[-2]  # of a layer with a window, that of the window
+            found += value.numel() * value.element_size() // length * min(length, tokens)
+    return found
+
+
 def held(cache: Cache) -> list[Tensor]:
     """Keys and values of a cache; of layers that keep a state instead, or besides, that too."""
     found = [

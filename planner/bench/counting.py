@@ -12,8 +12,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from planner.bench.caches import cache_bytes
-from planner.bench.measurement import MemoryUse
+from planner.bench.caches import cache_bytes, static_bytes
+from planner.bench.measurement import EAGER, MemoryUse
 from planner.bench.meters import Gpu, TensorBytes
 from planner.bench.ranks import local
 from planner.bench.runnable import Runnable
@@ -70,11 +70,19 @@ def shell_of(model: PlannerVlmForConditionalGeneration) -> PlannerVlmForConditio
 
 
 def memory_of(stages: Runnable, gpu: Gpu | None) -> MemoryUse:
-    """Of one request with a dynamic cache, its answer cut short where it is long."""
-    model = stages.model
-    steps = min(stages.workload.generated_tokens, MEMORY_STEPS)
+    """Of one request, its answer cut short where it is long; a static cache holds all of it from the first token on."""
+    model, workload = stages.model, stages.workload
+    steps = min(workload.generated_tokens, MEMORY_STEPS)
     stages.encoder(0)  # makes the inputs, which are not counted
-    stages.caches.at("request", stages.tokens.cached, 0)  # so is text that was there before, but for its copy in use
+    reserved_bytes = 0
+    if stages.mode == EAGER:
+        stages.caches.at(
+            "request", stages.tokens.cached, 0
+        )  # nor is text that was there before, but for its copy in use
+    else:
+        longest = int(stages.tokens.cached) + stages.prompt_tokens + workload.generated_tokens
+        reserved_bytes = static_bytes(stages.begin(0), longest)
+        stages.go_on(stages.begin(0), 1)
     weights = sum(part.numel() * part.element_size() for part in map(local, model.parameters()))
     device = stages.device
     if device.type == "cuda":
@@ -90,12 +98,14 @@ def memory_of(stages: Runnable, gpu: Gpu | None) -> MemoryUse:
         with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs, *stages.caches.tensors]) as seen:
             kv_cache = _run_through(stages, steps)
         peak, reserved = seen.peak + weights, None
+    kept = workload.generated_tokens if reserved_bytes else 0
+    kv_cache = reserved_bytes or kv_cache
     return MemoryUse(
         weights_bytes=weights,
         kv_cache_bytes=kv_cache,
-        peak_bytes=int(peak),
-        decode_read_bytes=_decode_read_bytes(stages, kv_cache),
-        generated_tokens=steps,
+        peak_bytes=int(peak) + reserved_bytes,
+        decode_read_bytes=_decode_read_bytes(stages, kv_cache, kept),
+        generated_tokens=kept or steps,
         reserved_bytes=reserved,
         driver_bytes=None if gpu is None else gpu.used_bytes(),
     )
@@ -109,9 +119,10 @@ def _run_through(stages: Runnable, steps: int) -> int:
     return held
 
 
-def _decode_read_bytes(stages: Runnable, kv_cache_bytes: int) -> int:
-    """Weights of the language model without its embedding, unless that is the head too; and the cache."""
+def _decode_read_bytes(stages: Runnable, kv_cache_bytes: int, kept: int) -> int:
+    """Weights of the language model without its embedding, unless that is the head too; and the cache at its mean
+    length, of which `kept` tokens of room for the answer are counted."""
     parts = [local(weight) for weight in stages.decode_weights()]
     weights = sum(part.numel() * part.element_size() for part in parts)
-    seen = stages.tokens.cached + stages.prompt_tokens
+    seen = stages.tokens.cached + stages.prompt_tokens + kept
     return int(weights + (kv_cache_bytes / seen * stages.mean_context if seen else 0))

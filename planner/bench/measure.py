@@ -18,13 +18,13 @@ from planner.bench.ceilings import measure_ceilings
 from planner.bench.clock import Clock, Task, agreed, take
 from planner.bench.counting import count_flops, memory_of, shell_of
 from planner.bench.environment import environment
-from planner.bench.measurement import EAGER, MODES, Ceilings, Energy, Measurement, Method, ModelFacts
+from planner.bench.measurement import COMPILE, EAGER, MODES, STATIC, Ceilings, Energy, Measurement, Method, ModelFacts
 from planner.bench.meters import Gpu
+from planner.bench.mode_stages import stages_of
 from planner.bench.probes import probe
 from planner.bench.requests import time_requests
 from planner.bench.runnable import Runnable, Subject
 from planner.bench.samples import WITHIN, Samples
-from planner.bench.stages import Stages
 from planner.costs.stages import Workload
 from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
 from planner.vlm.build import DTYPES, Progress
@@ -86,7 +86,7 @@ def measure(
             subject = Subject(
                 facts=facts,
                 layers=_layers(model),
-                stages=lambda requests, how: Stages(model, workload, requests, mode=how, seed=seed),
+                stages=lambda requests, how: stages_of(model, workload, requests, mode=how, seed=seed),
                 counted=lambda: count_flops(shell_of(model), workload),
                 preprocess=lambda most: _preprocess(model, most),
                 notes=tuple(_notes(model, workload)),
@@ -164,14 +164,13 @@ def measured(
     told("counting FLOPs")
     flops = subject.counted()
     told("memory of a request")
-    memory = memory_of(subject.stages(batch, EAGER), gpu)
+    memory = memory_of(subject.stages(batch, EAGER if mode == EAGER else STATIC), gpu)
     probes = [probe(device, dtype)]
     for name, task in tasks.items():
         told(name.replace("_", " "))
         samples[name] = take(task, clock, seconds, gpu, within=within)
     told("whole requests")
-    whole, remarks = time_requests(stages, clock, seconds, gpu, within)
-    samples |= whole
+    samples |= time_requests(stages, clock, seconds, gpu, within)
     probes.append(probe(device, dtype))
     told("energy")
     energy = _energy(stages, gpu, samples)
@@ -188,7 +187,7 @@ def measured(
         ceilings=ceilings,
         method=Method(layers=subject.layers, layers_measured=(subject.layers,)),
         environment=environment(device, facts.precision, mode, gpu),
-        notes=(*notes, *remarks),
+        notes=tuple(notes),
         probes=tuple(probes),
     )
 
@@ -212,8 +211,9 @@ def _notes(model: PlannerVlmForConditionalGeneration, workload: Workload) -> lis
 def _how(mode: str, gpu: Gpu | None) -> list[str]:
     """What a reader of the numbers should know of how they were taken."""
     found = []
-    if mode == "compile":
+    if mode == COMPILE:
         found.append("a compiled prefill writes its causal mask out, which is slow for long prompts")
+        found.append("memory is that of the same requests with a static cache, not compiled")
     if gpu is not None and not gpu.facts():
         found.append("no counters of the GPU (package nvidia-ml-py): its clocks, energy and memory in use are not seen")
     return found

@@ -1,12 +1,12 @@
-"""Whole requests timed: time to first token, time per output token, and all of it, as the model's own forward runs."""
+"""Whole requests timed, as the mode runs them: time to first token, each further token and their mean, all of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from planner.bench.caches import Cache
 from planner.bench.clock import Clock, Sampling
-from planner.bench.measurement import EAGER
 from planner.bench.meters import Gpu
 from planner.bench.runnable import Runnable
 from planner.bench.samples import WITHIN, Samples
@@ -16,8 +16,8 @@ _WARM_UP_STEPS = 2
 
 def time_requests(
     stages: Runnable, clock: Clock, seconds: float, gpu: Gpu | None = None, within: float = WITHIN
-) -> tuple[dict[str, Samples], tuple[str, ...]]:
-    """Samples of "ttft", "tpot" and "request", and what has to be said of them.
+) -> dict[str, Samples]:
+    """Samples of "ttft", "tpot", "itl" (each further token, request by request) and "request".
 
     Args:
         stages: of the model with its batch.
@@ -29,6 +29,7 @@ def time_requests(
     steps = max(stages.workload.generated_tokens - 1, 0)
     first: list[float] = []
     each: list[float] = []
+    tokens: list[float] = []
     stages.begin(0)
     stages.go_on(stages.begin(1), min(steps, _WARM_UP_STEPS))
     sampling, turn = Sampling(clock, seconds, gpu, within=within), 2
@@ -36,18 +37,18 @@ def time_requests(
         held: list[Cache] = []
         before = sampling.glance()
         first.append(clock.time(partial(_keep, held, stages, turn)))
-        rest = clock.time(partial(stages.go_on, held[0], steps)) if steps else 0.0
-        sampling.keep(first[-1] + rest, before)
+        laps = clock.laps(partial(stages.go_on, held[0], 1), steps)
+        sampling.keep(first[-1] + sum(laps), before)
+        tokens += laps
         if steps:
-            each.append(rest / steps)
+            each.append(sum(laps) / steps)
         turn += 1
     whole = sampling.samples()
-    if stages.mode != EAGER:
-        why = f"whole requests ran without the {stages.mode} mode's faster parts; TTFT and TPOT are of the stages"
-        return {"request": whole}, (why,)
     parts = {"ttft": first, "tpot": each}
     found = {name: sampling.samples(taken) for name, taken in parts.items() if taken}
-    return {**found, "request": whole}, ()
+    if tokens:
+        found["itl"] = replace(whole, seconds=tuple(tokens), hit=())  # a sample is a token, not a request
+    return {**found, "request": whole}
 
 
 def _keep(held: list[Cache], stages: Runnable, turn: int) -> None:

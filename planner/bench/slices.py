@@ -27,7 +27,7 @@ from planner.vlm.recipe import Recipe
 
 LAYERS = 4
 """k, where the layers are all of one kind."""
-GROWING = ("query_pass", "prefill", "decode_step", "ttft", "tpot", "request")
+GROWING = ("query_pass", "prefill", "decode_step", "ttft", "tpot", "itl", "request")
 """Times that grow with the layers."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from planner.base.quantities import format_percent
-from planner.bench.measurement import EAGER, Measurement
+from planner.bench.measurement import Measurement
 from planner.bench.planned import Planned
 from planner.bench.verdict import SMALL, Check
 from planner.costs.request import RequestCost
@@ -57,7 +57,7 @@ def check_times(wanted: Planned, found: Measurement, cost: RequestCost, toleranc
     totals = {
         "ttft_s": ("TTFT", "ttft_s", found.ttft_s),
         "tpot_s": ("TPOT", "tpot_s", found.tpot_s if wanted.workload.generated_tokens > 1 else None),
-        "request_s": ("request", "request_s", found.seconds("request") if found.mode == EAGER else None),
+        "request_s": ("request", "request_s", found.seconds("request") if found.of_its_mode else None),
     }
     for name, (title, attribute, measured) in totals.items():
         if measured is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 import planner
 from planner.base.errors import InputError
 from planner.base.files import check_target, write_text
-from planner.base.quantities import positive_number, shown
+from planner.base.quantities import positive_number
 from planner.cli.common import (
     CachedTokens,
     Force,
@@ -25,7 +24,6 @@ from planner.cli.common import (
     json_text,
     parse_counts,
     parse_seed,
-    parse_share,
     show_story,
 )
 from planner.cli.costs import (
@@ -51,6 +49,7 @@ from planner.cli.running import (
     progress_bar,
     watched,
 )
+from planner.cli.verifying import need_released, parse_tolerance, refuse_beside_measured, refuse_parts_of_a_pick
 from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
@@ -62,9 +61,6 @@ Seconds = Annotated[float, typer.Option(help=SECONDS_HELP)]
 Within = Annotated[str, typer.Option(help=WITHIN_HELP)]
 Retakes = Annotated[int, typer.Option(min=0, max=20, help=RETAKES_HELP)]
 MethodName = Annotated[str, typer.Option("--method", help="whole; slices (k and 2k decoder layers); auto.")]
-
-_ANY_TOLERANCE = 1e9
-_LARGEST_TOLERANCE = 2.0
 
 
 @app.command()
@@ -194,24 +190,18 @@ def verify(
     if junit is not None:
         check_target(Path(junit), force)
     positive_number(seconds, "--seconds")
-    allowed = None if tolerance is None else _tolerance(tolerance)
+    allowed = None if tolerance is None else parse_tolerance(tolerance)
     own = {"--image": image, "--knob": knob, "--query-tokens": query_tokens, "--generated-tokens": generated_tokens}
     if plan_file is None:
-        _need_released(model, own, {"--llm-config": llm_config, "--vision": vision, "--grid": grid})
+        need_released(model, own, {"--llm-config": llm_config, "--vision": vision, "--grid": grid})
     elif extra := [option for option, value in own.items() if value is not None]:
         raise InputError(f"{extra[0]} says what is verified without a plan: leave it out, or leave out {plan_file}")
     elif model is not None and weights != "random":
         raise InputError(f"--model {model} and --weights {weights}: with a plan, give one of them")
     if measured is not None:
-        said: dict[str, object] = {
-            "--model": plan_file and model,
-            "--grid": grid,
-            "--device": device,
-            "--weights": weights != "random",
-        }
-        said |= {"--method": method != "auto", "--mode": mode != "eager", "--seconds": seconds != 1, "--seed": seed}
-        if needless := [option for option, value in said.items() if value]:
-            raise InputError(f"--measured {measured}: it was measured already, so leave out {needless[0]}")
+        said: dict[str, object] = {"--model": plan_file and model, "--grid": grid, "--device": device, "--seed": seed}
+        said |= {"--weights": weights != "random", "--method": method != "auto", "--mode": mode != "eager"}
+        refuse_beside_measured(measured, said | {"--seconds": seconds != 1, "--within": within != "3%"})
     if grid is not None and (model is not None or weights != "random"):
         raise InputError("--grid builds each neighbour itself: leave out --model and --weights")
     with needs_torch("verify"):
@@ -232,7 +222,7 @@ def verify(
     else:
         picked = load_plan(plan_file)
         if picked.best.released is not None:
-            _refuse_parts_of_a_pick({"--llm-config": llm_config, "--vision": vision, "--grid": grid})
+            refuse_parts_of_a_pick({"--llm-config": llm_config, "--vision": vision, "--grid": grid})
         wanted = as_planned(picked, llm=llm_config, vision=vision, hardware=card, precision=precision)
         weights = model or weights
     if measured is None:
@@ -273,35 +263,6 @@ def verify(
         show_story(story_of(result))
     if code := exit_code(result):
         raise typer.Exit(code)
-
-
-def _need_released(model: str | None, own: Mapping[str, object], others: Mapping[str, object]) -> None:
-    """Raises InputError where neither a plan nor a released model with its request is given."""
-    if model is None:
-        raise InputError("name what to verify: a plan that plan -o wrote, or --model HUB_ID with --image WxH")
-    for option, value in own.items():
-        if value is None and option != "--knob":
-            raise InputError(f"{option} is missing: without a plan, say what a request of --model {model} is")
-    for option, value in others.items():
-        if value is not None:
-            raise InputError(f"{option} goes with a plan; a released model brings its own parts")
-
-
-def _refuse_parts_of_a_pick(others: Mapping[str, object]) -> None:
-    """Raises InputError where a plan's released model is given what chooses among parts."""
-    for option, value in others.items():
-        if value is not None:
-            raise InputError(f"{option} is for models made of parts; the plan's pick is a released one: leave it out")
-
-
-def _tolerance(text: str) -> float:
-    """A share of a time: ".15", "15%", or "any". Raises InputError for one that would let nearly anything pass."""
-    if text.strip().lower() == "any":
-        return _ANY_TOLERANCE
-    found = parse_share(text, "--tolerance", _LARGEST_TOLERANCE)
-    if not found:
-        raise InputError(f"--tolerance: expected a share above 0, got {shown(text)}")
-    return found
 
 
 def own_parts(image: str | None, visual_tokens: str | None, knob: list[str] | None) -> bool:

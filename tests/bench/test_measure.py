@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from planner.bench.expected import Expected
 from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings
 from planner.bench.meters import Gpu, TensorBytes
+from planner.bench.mode_stages import stages_of
 from planner.bench.slices import between, extrapolated, measure_by_slices, slice_layers, with_layers
 from planner.bench.stages import Stages
+from planner.bench.verify import judge
 from planner.costs.stages import Workload
 from planner.vlm.build import build_recipe
 from planner.vlm.recipe import make_recipe
@@ -50,7 +53,7 @@ def test_counts_are_the_predicted_ones(tmp_path: Path, order: str, request_: Wor
     assert found.model.params == wanted.params
     names = {"preprocess", "encoder", "compressor", "prefill", "decode_step", "ttft", "request"}
     names |= {"query_pass"} if order == "image-first" else set()
-    names |= {"tpot"} if request_.generated_tokens > 1 else set()
+    names |= {"tpot", "itl"} if request_.generated_tokens > 1 else set()
     assert set(found.samples) == names
     assert found.method.layers == 3 and not found.slices
 
@@ -79,7 +82,53 @@ def test_the_static_mode_runs_the_same_model(tmp_path: Path) -> None:
         static.tasks()["prefill"].before(1)
         torch.testing.assert_close(static.prefill(3), first, atol=0, rtol=0)  # the same inputs, the cache cleared
         found = measure(model, r, REQUEST, mode="static", **QUICK)
-    assert found.mode == "static" and "ttft" not in found.samples and "request" in found.samples
+    assert found.mode == "static" and {"ttft", "tpot", "request"} <= set(found.samples)
+
+
+@pytest.mark.parametrize("order", ["image-first", "text-first"])
+def test_a_static_request_is_that_of_its_stages_and_its_cache_has_room_for_the_answer(
+    tmp_path: Path, order: str
+) -> None:
+    """The same tokens as the model's own forward gives, by the parts that are timed; memory of the static cache."""
+    r = recipe(tmp_path, prompt_order=order)
+    model = build_recipe(r, {}, dtype="fp32")
+    answers = []
+    with torch.no_grad():
+        for mode in ("eager", "static"):
+            stages = stages_of(model, REQUEST, 2, mode=mode, seed=5)
+            called: list[str] = []
+            for name, part in list(stages._parts.items()):
+                stages._parts[name] = partial(_noted, called, name, part)
+            answer = []
+            for turn in (0, 0):  # the second time the cache is not new
+                cache = stages.begin(turn)
+                answer = [stages._token.clone()]
+                for _ in range(4):
+                    stages.go_on(cache, 1)
+                    answer.append(stages._token.clone())
+            answers.append(torch.cat(answer, 1))
+            if mode == "static":
+                assert {"encoder", "compressor", "prefill"} <= set(called)
+        if order == "image-first":  # text-first asks by a feature that was made before
+            assert torch.equal(*answers)
+        found = measure(model, r, REQUEST, mode="static", batch=2, **QUICK)
+    assert found.ttft_s == found.samples["ttft"].median_s and found.requests_per_second is not None
+    steps, times = REQUEST.generated_tokens - 1, found.samples
+    assert len(times["itl"].seconds) == steps * len(times["tpot"].seconds)
+    assert sum(times["itl"].seconds) == pytest.approx(steps * sum(times["tpot"].seconds))
+    assert times["request"].seconds[0] == pytest.approx(times["ttft"].seconds[0] + sum(times["itl"].seconds[:steps]))
+    verdict = judge(Expected(r, REQUEST, 2, "fp32", 1, None), found)
+    assert verdict.check("kv_cache_bytes").note == "room for the whole answer"
+    assert verdict.check("kv_cache_bytes").passed and verdict.passed
+    per_token = found.memory.kv_cache_bytes / (REQUEST.generated_tokens + stages.prompt_tokens)
+    eager = measure(model, r, REQUEST, batch=2, **QUICK)
+    assert found.memory.kv_cache_bytes - eager.memory.kv_cache_bytes == per_token * REQUEST.generated_tokens
+    assert judge(Expected(r, REQUEST, 2, "fp32", 1, None), eager).check("kv_cache_bytes").note == "after the prefill"
+
+
+def _noted(called: list[str], name: str, part: Any, *arguments: Any) -> Any:
+    called.append(name)
+    return part(*arguments)
 
 
 @pytest.mark.slow
@@ -88,6 +137,13 @@ def test_the_compiled_mode(tmp_path: Path) -> None:
     r = recipe(tmp_path)
     found = measure(build_recipe(r, {}, dtype="fp32"), r, REQUEST, mode="compile", **QUICK)
     assert set(found.samples) >= {"encoder", "compressor", "query_pass", "prefill", "decode_step"}
+
+
+def test_laps_are_timed_one_by_one() -> None:
+    naps = iter((0.002, 0.02, 0.002))
+    laps = Clock(torch.device("cpu")).laps(lambda: time.sleep(next(naps)), 3)
+    assert len(laps) == 3 and laps[1] == max(laps) >= 0.02 and min(laps) >= 0.002
+    assert Clock(torch.device("cpu")).laps(lambda: None, 0) == []
 
 
 def test_decode_steps_stay_at_their_mean_length(tmp_path: Path) -> None:
