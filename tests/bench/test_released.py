@@ -48,7 +48,7 @@ def test_counts_are_the_predicted_ones(hub_id: str, tmp_path: Path) -> None:
     assert found.memory.weights_bytes == wanted.memory(0).weights
     assert found.memory.kv_cache_bytes == wanted.memory(0).kv_cache
     assert found.model.params == wanted.params
-    timed = {"encoder", "compressor", "prefill", "decode_step", "ttft", "tpot", "request"}
+    timed = {"encoder", "compressor", "prefill", "decode_step", "ttft", "tpot", "itl", "request"}
     assert set(found.samples) == timed
 
 
