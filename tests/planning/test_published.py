@@ -156,6 +156,8 @@ def test_a_page_tells_the_plan(plan: Plan, tmp_path: Path) -> None:
     assert "redicted error" not in text
     assert "--task DocVQA --llms" in text  # the command that makes it again
     assert "These pairs of runs would tell most" in text
+    assert "vlm-planner plan --task DocVQA --law RUNS.csv" in text
+    assert "fit the law" not in text  # there is none to fit
     assert "vlm-planner next-run --task DocVQA " in text
     assert "given by hand" not in text
 

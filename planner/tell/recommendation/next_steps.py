@@ -75,6 +75,8 @@ def next_steps(plan: Plan, verified: bool) -> Section:
                  f"{best.predicts} from ", low, high,
                  ": far outside of it, the law does not speak for your models or tasks.")
         )  # fmt: skip
+    elif rests_on_published(plan.law):
+        items += [line("Train the pick and evaluate it on your tasks."), own_runs_line(plan)]
     else:
         items.append(line("Train the pick and evaluate it on your tasks, and fit the law with that run too."))
     blocks: list[Block] = [Bullets(tuple(items)), *_runs(plan)]
