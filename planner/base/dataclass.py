@@ -42,6 +42,8 @@ def _is_no_field(annotated: tuple[str, object]) -> bool:
 
 def _made(cls: Any, frozen: bool = False, eq: bool = True, repr: bool = True, kw_only: bool = False) -> Any:
     own = dict(cls.__dict__)
+    if not cls.__doc__:  # else the standard library would write the signature there, for which it reads types
+        cls.__doc__ = f"{cls.__name__}({', '.join(inspect.get_annotations(cls))})"
     if any(hasattr(base, "__dataclass_fields__") for base in cls.__mro__[1:]):
         # whether a class may inherit from its bases, and how it is frozen then, is the standard library's
         dataclasses.dataclass(repr=False, eq=False, frozen=frozen, kw_only=kw_only)(cls)

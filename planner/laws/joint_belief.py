@@ -11,7 +11,7 @@ Letters: K candidates, C cells, P = K + C points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,13 +145,21 @@ def joint_belief(
     else:
         parts = _parts(law, asked)
     shown_by = np.concatenate([np.arange(count), count + np.repeat(np.arange(cells), tasks)])
-    loadings = asked.effects[shown_by]
+    first, which = _distinct([row.tobytes() for row in asked.effects])
+    own = asked.effects[first]
+    shared = own @ own.T
+    where = which[shown_by]
     noise = np.where(np.arange(len(shown_by)) < count, 0.0, parts.noise if noise_sd is None else noise_sd**2)
     own_noise = float(np.sqrt(np.mean(noise[count:])))
     if questions is not None and noise_sd is None:
         noise[count:] += of_questions(parts.errors[count:], questions)
     rows = TailedBeliefs(
-        parts.errors, parts.law, parts.effects + loadings @ loadings.T, asked.tail or parts.tail, noise, law.level_known
+        parts.errors,
+        parts.law,
+        parts.effects + shared[where[:, None], where],
+        asked.tail or parts.tail,
+        noise,
+        law.level_known,
     )
     known, touched = measured_cells(law), asked.effects[count:].any(axis=1)
     names = zip(asked.llm_params[count:].tolist(), asked.visual_tokens[count:].tolist(), strict=True)
@@ -193,15 +201,26 @@ def _parts(law: Law, asked: Configurations) -> _Parts:
             noise=np.sum([w**2 * one.noise for w, one in tasks], axis=0),
             log_det_gain=np.sum([one.log_det_gain for _, one in tasks], axis=0),
         )
-    found = gaussian_belief(law, asked.llm_params, asked.visual_tokens, asked.llm)
+    columns = (one.tolist() for one in (asked.llm_params, asked.visual_tokens, asked.llm))
+    first, which = _distinct(list(zip(*columns, strict=True)))
+    found = gaussian_belief(law, asked.llm_params[first], asked.visual_tokens[first], asked.llm[first])
     return _Parts(
-        errors=found.errors,
-        law=found.loadings @ found.loadings.T,
-        effects=np.zeros((len(found.errors), len(found.errors))),
+        errors=found.errors[which],
+        law=(found.loadings @ found.loadings.T)[which[:, None], which],
+        effects=np.zeros((len(which), len(which))),
         tail=None,
-        noise=np.array(found.noise),
-        log_det_gain=found.log_det_gain,
+        noise=np.array(found.noise)[which],
+        log_det_gain=found.log_det_gain[which],
     )
+
+
+def _distinct(rows: Sequence[Hashable]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each distinct row stands first, and which of them each is: most cells are candidates too."""
+    place: dict[Hashable, int] = {}
+    which = np.array([place.setdefault(row, len(place)) for row in rows], np.intp)
+    first = np.zeros(len(place), np.intp)
+    first[which[::-1]] = np.arange(len(rows))[::-1]
+    return first, which
 
 
 def _published(law: EvidenceLaw, asked: Configurations, count: int) -> _Parts:

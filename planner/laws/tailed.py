@@ -33,7 +33,7 @@ _END_OF_TAIL, _STEP_IN_TAIL = 6.0, 0.04
 """Of arsinh y in them, with one: y reaches 200, as its step grows with it."""
 _STEP_OF_TAIL, _LEAST_WEIGHT = 0.5, 1e-6
 """Of ln chi^2: sums over it converge faster than any power of the step."""
-_AT_ONCE = 64
+_AT_ONCE = 16
 _FEW, _COARSE = 40, 3
 """Of more candidates, those are kept that are the least at some of every so many outcomes."""
 _ROUNDING = 1e-12
@@ -75,12 +75,15 @@ class TailedBeliefs:
             law, effects = self.law[where, where], self.effects[where, where]
             v = law[:, None] + s**2 * effects[:, None] + self.noise[where, None]
             y = np.sqrt(v @ share)[:, None] * z
-            log_density = -0.5 * (y[:, :, None] ** 2 / v[:, None] + np.log(v)[:, None])
-            density = np.exp(log_density - log_density.max(axis=2, keepdims=True)) * share
+            density = -0.5 * (y[:, :, None] ** 2 / v[:, None] + np.log(v)[:, None])  # its logarithm
+            largest = density.max(axis=2, keepdims=True)
+            density -= largest
+            np.exp(density, out=density)
+            density *= share
             density_of_y = density.sum(axis=2)
-            of_law = y * np.einsum("cys,cs->cy", density, 1 / v) / density_of_y
-            of_effects = y * np.einsum("cys,cs->cy", density, s**2 / v) / density_of_y
-            odds = density_of_y * np.exp(log_density.max(axis=2)) * width
+            of_law = _both_signs(y * np.einsum("cys,cs->cy", density, 1 / v) / density_of_y, -1)
+            of_effects = _both_signs(y * np.einsum("cys,cs->cy", density, s**2 / v) / density_of_y, -1)
+            odds = _both_signs(density_of_y * np.exp(largest[:, :, 0]) * width, 1)
             odds /= odds.sum(axis=1, keepdims=True)
             for i, one in enumerate(where.tolist()):
                 moves = np.stack([self.law[one, :count], self.effects[one, :count]])
@@ -159,12 +162,17 @@ class TailedBeliefs:
 
 @cache
 def _grid(tailed: bool) -> tuple[FloatArray, FloatArray]:
-    """Values of a standardised outcome, and how wide an interval each stands for."""
+    """Values of a standardised outcome from 0 on, and how wide an interval each stands for."""
     if not tailed:
-        z = np.arange(-_END, _END + _STEP / 2, _STEP)
+        z = np.arange(0.0, _END + _STEP / 2, _STEP)
         return z, np.full(len(z), _STEP)
-    u = np.arange(-_END_OF_TAIL, _END_OF_TAIL + _STEP_IN_TAIL / 2, _STEP_IN_TAIL)
+    u = np.arange(0.0, _END_OF_TAIL + _STEP_IN_TAIL / 2, _STEP_IN_TAIL)
     return np.sinh(u), np.cosh(u)
+
+
+def _both_signs(values: FloatArray, sign: int) -> FloatArray:
+    """Of outcomes below 0 too, where the values are those above times a sign: (C, Y) -> (C, 2 Y - 1)."""
+    return np.concatenate([sign * values[:, :0:-1], values], axis=1)
 
 
 def _drawn_sizes(tail: Tail, count: int, random: np.random.Generator) -> FloatArray:

@@ -159,6 +159,13 @@ def test_rare_classes_are_made_by_the_library() -> None:
         house.dataclass(frosen=True)(type("Thing", (), {}))
 
 
+def test_a_class_without_docstring_lists_its_own_fields() -> None:
+    assert house.dataclass(type("Thing", (), {"__annotations__": {"first": int, "second": str}})).__doc__ == (
+        "Thing(first, second)"
+    )
+    assert made(house.dataclass).__doc__ == "A thing."
+
+
 @house.dataclass(frozen=True)
 class Kept:
     """At module level, where pickles find it."""

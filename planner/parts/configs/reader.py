@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
 from planner.base.dataclass import dataclass
@@ -99,7 +98,7 @@ def named(found: AnyLlm, labels: Labels) -> AnyLlm:
     notes: tuple[str, ...] = ()
     if labels.nominal_params is None:
         notes = (f"{labels.name}: no size in its name, so its exact count of parameters enters the law",)
-    return replace(found, nominal_params=float(labels.nominal_params or found.params), notes=notes)
+    return found.sized(float(labels.nominal_params or found.params), notes)
 
 
 Flag: TypeAlias = "bool | str | Callable[[Values], bool]"

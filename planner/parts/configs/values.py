@@ -63,6 +63,9 @@ class Values(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         return self._all[self._fields.get(key, key)]
 
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._all.get(self._fields.get(key, key), default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._all)
 

@@ -43,6 +43,13 @@ class Llm(ABC):
     def params(self) -> int:
         """Exact count of distinct parameters, equal to that of the Hugging Face model."""
 
+    def sized(self, nominal_params: float, notes: tuple[str, ...]) -> Self:
+        """The same with another size in its name. What it is made of stays, so that a count once made is kept."""
+        found = replace(self, nominal_params=nominal_params, notes=notes)
+        if "params" in vars(self):
+            vars(found)["params"] = vars(self)["params"]
+        return found
+
     @property
     def active_params(self) -> int:
         """Those that a token passes: all but the experts that it is not routed to."""

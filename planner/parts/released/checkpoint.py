@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from planner.base.dataclass import dataclass
@@ -109,7 +109,7 @@ def read_checkpoint(
     llm = read_llm(name, config, hf_id=hub_id, source=source)
     nominal = nominal_params(name, llm.params)
     if nominal is not None:
-        llm = replace(llm, nominal_params=nominal, notes=())  # the one note is of a name without a size
+        llm = llm.sized(nominal, ())  # the one note is of a name without a size
     text = language_model(name, config)
     notes: tuple[str, ...] = ()
     encoder: Encoder

@@ -52,7 +52,7 @@ def find_checkpoint(model: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
     wanted = os.fspath(model).lower()
     for hub_id in (*released_ids(), *variant_ids()):
         if wanted in (hub_id.lower(), hub_id.lower().partition("/")[2]):
-            return _released(hub_id)
+            return read_released(hub_id)
     raise unknown_model("released model", model)
 
 
@@ -105,7 +105,8 @@ def published_files(model: Checkpoint) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _released(hub_id: str) -> Checkpoint:
+def read_released(hub_id: str) -> Checkpoint:
+    """One of `released_ids` or of `variant_ids`. Raises SpecError where something about it is not known."""
     config, preprocessor, processor, provenance = _files(hub_id)
     assert config is not None
     found = read_checkpoint(
@@ -183,7 +184,10 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _read_shipped(path: Traversable) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = json.loads(path.read_text("utf-8")) if path.is_file() else None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
     return found
 
 

@@ -14,7 +14,7 @@ from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, SpecError
 from planner.base.quantities import shown
 from planner.parts.released.checkpoint import Checkpoint
-from planner.parts.released.find import find_checkpoint, released_ids, unknown_model, variant_ids
+from planner.parts.released.find import find_checkpoint, read_released, released_ids, unknown_model, variant_ids
 
 ALL = "released"
 """Every model whose files are shipped."""
@@ -99,7 +99,7 @@ def _typed(entry: str | os.PathLike[str] | Checkpoint) -> str:
 def _read_or_refuse(hub_id: str) -> Checkpoint | str:
     """A released model, or why it is not known."""
     try:
-        return find_checkpoint(hub_id)
+        return read_released(hub_id)
     except SpecError as error:
         return str(error)
 
