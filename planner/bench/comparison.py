@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from planner.base.codec import encode
+from planner.base.dataclass import dataclass
 from planner.base.result import Result
 
 if TYPE_CHECKING:

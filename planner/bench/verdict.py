@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from planner.base.codec import encode
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.file_format import FileFormat
 from planner.base.quantities import format_percent, format_times

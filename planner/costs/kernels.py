@@ -22,10 +22,11 @@ input and an output value.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.costs.few_rows import by_rows, only_few, overlapping
 from planner.costs.rates import Rates

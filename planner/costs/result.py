@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.quantities import format_flops, format_seconds
 from planner.base.result import Result
 from planner.configuration import Model, ReleasedModel, Run

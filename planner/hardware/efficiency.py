@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
 
 from planner.base.codec import SPARSE, decode, encode
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.place import Place
 from planner.base.quantities import shown

@@ -20,12 +20,13 @@ Letters: P points, C cells, K candidates.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError, InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.laws.combined import MIX, CombinedLaw, Law

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.codec import SPARSE, codec_of
+from planner.base.dataclass import dataclass
 from planner.base.place import Place
 
 FloatArray = NDArray[np.float64]

@@ -10,12 +10,13 @@ need none. What became of each fold is in `folds`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError
 from planner.base.quantities import format_params, format_significant, format_tokens
 from planner.base.result import Result

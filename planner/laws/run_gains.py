@@ -6,12 +6,13 @@ Letters: K candidates, C cells, P points.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import whole_number
 from planner.laws.beliefs import Points, believe, fitted_law, run_data

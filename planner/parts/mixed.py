@@ -7,11 +7,11 @@ Letters: B decode steps over c tokens in all, P tokens of prompts in chunks of P
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.parts.walk import Number, Part, Pass
 
 

@@ -93,7 +93,10 @@ class PlanBelief:
         first, _ = distinct_rows(names, whole.visual_tokens, made_by)
         targets = _joined(whole.at(first), cells.targets)
         transfer = Transfer(targets, shipped_spreads(), plan.as_measured)
-        effects = transfer.effects([law], np.zeros(len(targets.family), np.intp))
+        names_of = targets.family, targets.compressor, targets.checkpoint, targets.hub_id
+        one, which = distinct_rows(*names_of, targets.llm_params, targets.visual_tokens)  # most cells are candidates
+        few = transfer.at(one).effects([law], np.zeros(len(one), np.intp))
+        effects = few.at(which)
         ways = made_by[first], np.broadcast_to(np.array(made_by[0]) if released else cells.targets.compressor,
                                                cells.llm.shape)  # fmt: skip
         asked = Configurations(

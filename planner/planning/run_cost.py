@@ -11,11 +11,10 @@ charged to none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.combined import Law
 from planner.laws.hierarchy.naming import trains
 from planner.planning.transfer.origin import UNCOMPRESSED, measured_with

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import partial
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.costs.request import ROOFLINE
 from planner.costs.stages import Workload

@@ -7,11 +7,12 @@ what one test reached, and a kernel whose data stay in a cache reaches more. The
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.base.quantities import format_factor
 from planner.bench.calibration.start import peaks_are_measured
 from planner.hardware import Hardware

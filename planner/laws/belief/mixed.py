@@ -9,11 +9,10 @@ go on smoothly from what it does with little of one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.belief.belief import Belief, Measured, Points
 
 FloatArray = NDArray[np.float64]

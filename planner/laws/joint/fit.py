@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import FitError, UnknownNameError
 from planner.base.result import Result
 from planner.laws.compare import aicc

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Self
 
 from planner.base.dataclass import dataclass
@@ -95,7 +96,7 @@ class Llm(ABC):
         """Weights of the matrices that take the run's precision: what a token is multiplied with, the head left out."""
         return int(self.quantised_params)
 
-    @property
+    @cached_property
     def quantised_params(self) -> Number:
         """The same, for columns over many models too; counted in the walk."""
         return stored_weights(self.walk(Pass(1.0, 1.0)), quantised=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import SpecError
 from planner.parts.llms.base import Llm
 from planner.parts.llms.block import uneven, uneven_attention

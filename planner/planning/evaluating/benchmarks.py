@@ -9,8 +9,8 @@ public evaluation code says of GQA testdev balanced, TextVQA validation and MME'
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.registry import Registry
 from planner.laws.combined import Law

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from planner.base.dataclass import dataclass
 from planner.laws.run_gains import Gains
 from planner.planning.distinct import distinct_rows
 from planner.planning.evaluating.believed import AsPlanned, WithOffsets

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from planner.base.dataclass import dataclass
 from planner.base.file_format import FileFormat
 from planner.base.files import read_json
 from planner.base.result import Result

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from planner.base.dataclass import dataclass
 from planner.bench.foreign import Difference, differences, refusal
 from planner.bench.verdict import Verdict
 from planner.planning.result import Plan
