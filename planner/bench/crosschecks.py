@@ -42,14 +42,14 @@ class Probe:
     """Of a copy beyond every cache."""
 
 
-def disagreements(samples: Mapping[str, Samples], probes: Sequence[Probe] = ()) -> dict[str, str]:
+def disagreements(samples: Mapping[str, Samples], probes: Sequence[Probe] = ()) -> dict[str, tuple[str, ...]]:
     """What contradicts itself within one measurement: name of the doubted time -> why, in words."""
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, ...]] = {}
     if "tpot" in samples and "decode_step" in samples:
         step, mean = _reach(samples["decode_step"]), _reach(samples["tpot"])
         if _differ(step, mean, AGREE, HOST_S["decode_step"]):
             slow = "decode_step" if step.median > mean.median else "tpot"
-            found[slow] = _told("decode step", step.median, "TPOT", mean.median)
+            found[slow] = (_told("decode step", step.median, "TPOT", mean.median),)
     stages = [_reach(samples[name]) for name in BEFORE_TOKEN if name in samples]
     if "ttft" in samples and stages:
         both = _Reach(*(sum(getattr(one, end) for one in stages) for end in ("low", "median", "high")))
@@ -57,13 +57,21 @@ def disagreements(samples: Mapping[str, Samples], probes: Sequence[Probe] = ()) 
         if _differ(both, whole, AGREE, HOST_S["ttft"]):
             longest = max(BEFORE_TOKEN, key=lambda name: samples[name].median_s if name in samples else 0.0)
             slow = "ttft" if whole.median > both.median else longest
-            found[slow] = _told("sum of the stages", both.median, "TTFT", whole.median)
+            found[slow] = (_told("sum of the stages", both.median, "TTFT", whole.median),)
     if len(probes) > 1:
         for name, title in (("matmul_s", "matrix product"), ("copy_s", "copy")):
             first, last = getattr(probes[0], name), getattr(probes[-1], name)
             if max(first, last) > (1 + AGREE_ACROSS) * min(first, last):
-                found[CEILINGS] = _told(f"one {title} before", first, "after all stages", last)
+                told = _told(f"one {title} before", first, "after all stages", last)
+                found[CEILINGS] = (*found.get(CEILINGS, ()), told)
     return found
+
+
+def joined_complaints(*several: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """What several say of each name, in their order; names of which nothing is said are left out."""
+    names = dict.fromkeys(name for one in several for name in one)
+    found = {name: tuple(text for one in several for text in one.get(name, ())) for name in names}
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def crosschecked(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:

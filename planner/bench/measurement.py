@@ -21,7 +21,7 @@ from planner.base.file_format import FileFormat
 from planner.base.quantities import format_seconds, shown
 from planner.base.result import Result
 from planner.base.stored import COUNT, Whole
-from planner.bench.crosschecks import BEFORE_TOKEN, Probe, disagreements
+from planner.bench.crosschecks import BEFORE_TOKEN, Probe, disagreements, joined_complaints
 from planner.bench.facts import SLICES as SLICES
 from planner.bench.facts import WHOLE as WHOLE
 from planner.bench.facts import Ceilings as Ceilings
@@ -119,11 +119,7 @@ class Measurement(Result):
         """Why its times may not be trusted, by name in TIMED or by what else is doubted. Not judged:
         preprocessing; single tokens, but as TPOT."""
         found = {name: one.complaints() for name, one in self.samples.items() if name not in _NOT_JUDGED}
-        for name, text in disagreements(self.samples, self.probes).items():
-            found[name] = (*found.get(name, ()), text)
-        for name, texts in self.doubts.items():
-            found[name] = (*found.get(name, ()), *texts)
-        return {name: texts for name, texts in found.items() if texts}
+        return joined_complaints(found, disagreements(self.samples, self.probes), self.doubts)
 
     @property
     def stable(self) -> bool:

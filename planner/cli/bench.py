@@ -24,6 +24,7 @@ from planner.cli.common import (
     json_text,
     parse_counts,
     parse_seed,
+    parse_share,
     show_story,
 )
 from planner.cli.costs import (
@@ -45,7 +46,6 @@ from planner.cli.running import (
     WITHIN_HELP,
     going_on,
     needs_torch,
-    parse_within,
     progress_bar,
     watched,
 )
@@ -113,7 +113,7 @@ def measure(
     how: dict[str, Any] = {"precision": precision, "device": device, "method": method, "mode": mode}
     how |= {
         "seconds": seconds,
-        "within": parse_within(within),
+        "within": parse_share(within, "--within", 1.0),
         "retakes": retakes,
         "seed": parse_seed(seed),
         "folder": None if output is None else Path(output),
@@ -232,7 +232,7 @@ def verify(
         "method": method,
         "mode": mode,
         "seconds": seconds,
-        "within": parse_within(within),
+        "within": parse_share(within, "--within", 1.0),
         "retakes": retakes,
         "tolerance": allowed,
         "seed": parse_seed(seed),

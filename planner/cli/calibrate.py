@@ -14,14 +14,23 @@ import typer
 from planner.base.errors import InputError, MeasurementError, PlannerError
 from planner.base.files import check_target
 from planner.base.quantities import positive_number
-from planner.cli.common import Force, Json, app, json_text, parse_counts, parse_names, parse_seed, show_story
+from planner.cli.common import (
+    Force,
+    Json,
+    app,
+    json_text,
+    parse_counts,
+    parse_names,
+    parse_seed,
+    parse_share,
+    show_story,
+)
 from planner.cli.running import (
     RETAKES_HELP,
     SECONDS_HELP,
     WITHIN_HELP,
     going_on,
     needs_torch,
-    parse_within,
     progress_bar,
     warn_of_load,
 )
@@ -117,7 +126,7 @@ def calibrate(
                 device=device,
                 mode=mode,
                 seconds=None if seconds is None else positive_number(seconds, "--seconds"),
-                within=parse_within(within),
+                within=parse_share(within, "--within", 1.0),
                 retakes=retakes,
                 seed=parse_seed(seed),
                 keep=folder,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from planner.base.errors import InputError
-from planner.base.quantities import format_percent, format_seconds, shown
+from planner.base.quantities import format_percent, format_seconds
 
 SECONDS_HELP = "Of sampling for each stage at most; seven samples are always taken."
 RETAKES_HELP = "Of an unstable measurement; the steadiest take is kept, and marked if it is unstable too."
@@ -35,18 +35,6 @@ def needs_torch(verb: str) -> Iterator[None]:
         raise InputError(f"{verb} needs torch and transformers: pip install 'vlm-planner[vlm]'{which}") from None
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def parse_within(text: str) -> float:
-    """A share of a median: ".03", "3%". Raises InputError."""
-    digits = text.strip().removesuffix("%")
-    try:
-        found = float(digits) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        found = -1.0
-    if not 0 < found < 1:
-        raise InputError(f"--within: expected a share above 0 and below 1, as .03 or 3%, got {shown(text)}")
-    return found
 
 
 def watched(progress: Progress, device: str | None) -> Progress:

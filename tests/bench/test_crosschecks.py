@@ -53,7 +53,7 @@ def test_a_decode_step_beside_its_tpot(step_s: float, tpot_s: float, noise: floa
 
 def test_words_of_a_disagreement() -> None:
     samples = {"decode_step": around(0.0958, 0.0), "tpot": around(0.0633, 0.0)}
-    assert disagreements(samples) == {"decode_step": "decode step 95.8 ms and TPOT 63.3 ms disagree by 51 %"}
+    assert disagreements(samples) == {"decode_step": ("decode step 95.8 ms and TPOT 63.3 ms disagree by 51 %",)}
 
 
 def test_stages_beside_their_sum() -> None:
@@ -61,7 +61,7 @@ def test_stages_beside_their_sum() -> None:
     stages["prefill"] = around(0.06, 0)
     assert not disagreements({**stages, "ttft": around(0.21, 0)})
     assert disagreements({**stages, "ttft": around(0.25, 0)}) == {
-        "ttft": "sum of the stages 200 ms and TTFT 250 ms disagree by 25 %"
+        "ttft": ("sum of the stages 200 ms and TTFT 250 ms disagree by 25 %",)
     }
     assert set(disagreements({**stages, "ttft": around(0.16, 0)})) == {"encoder"}, "the longest of its stages"
     assert not disagreements({"ttft": around(0.2)}), "nothing beside it"
@@ -70,7 +70,7 @@ def test_stages_beside_their_sum() -> None:
 def test_the_device_before_and_after() -> None:
     assert not disagreements({}, (FAST, replace(FAST, copy_s=1.14e-2)))
     slow = disagreements({}, (FAST, replace(FAST, copy_s=2e-2)))
-    assert slow == {CEILINGS: "one copy before 10 ms and after all stages 20 ms disagree by 100 %"}
+    assert slow == {CEILINGS: ("one copy before 10 ms and after all stages 20 ms disagree by 100 %",)}
     found = replace(made_up(), probes=(FAST, Probe(2e-3, 1e-2)))
     assert not found.stable and "times of the same work differ" in found.advice[0]
 

@@ -213,6 +213,7 @@ def test_inputs_never_hold_the_image_token_by_chance(tmp_path: Path) -> None:
         ({"mode": "fast"}, "no mode is called 'fast'"),
         ({"batch": 0}, "batch: expected a whole number of at least 1"),
         ({"seconds": 0}, "seconds: expected a number above 0"),
+        ({"within": 0}, "within: expected a share above 0 and below 1"),
     ],
 )
 def test_bad_input(tmp_path: Path, change: dict[str, Any], said: str) -> None:

@@ -135,6 +135,7 @@ def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: 
         (["verify", "PLAN", "--tolerance", "-1"], "--tolerance: expected a share up to 2"),
         (["verify", "PLAN", "--tolerance", "15"], "as .15 or 15%, got '15'"),
         (["verify", "PLAN", "--tolerance", "nan"], "--tolerance: expected"),
+        (["verify", "PLAN", "--within", "150%"], "--within: expected a share up to 1, as .15 or 15%, got '150%'"),
         (["verify", "PLAN", "--mode", "fast", "--device", "cpu"], "no mode is called 'fast'"),
         (["verify", "PLAN", "--method", "half", "--device", "cpu"], "method: expected auto, whole, slices"),
         (["verify", "PLAN", "--method", "slices", "--device", "cpu"], "expected slices of 4 and 8; measure it whole"),

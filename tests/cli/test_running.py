@@ -12,8 +12,8 @@ from cli.commands import PLAN, REQUEST
 from support import Run
 
 import planner
-from planner.base.errors import InputError, MeasurementError
-from planner.cli.running import going_on, parse_within, progress_bar
+from planner.base.errors import MeasurementError
+from planner.cli.running import going_on, progress_bar
 
 
 def test_an_interrupted_command_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +119,3 @@ def test_an_interrupted_run_says_what_is_kept_and_how_it_goes_on(
     )
     assert interrupted(None, "-o FOLDER").startswith("nothing is kept of what was measured: with -o FOLDER a run")
     assert interrupted(None) == "nothing is kept of what was measured\n"
-
-
-@pytest.mark.parametrize(("text", "share"), [("3%", 0.03), (".05", 0.05), (" 10 %", 0.1)])
-def test_how_near_a_median_is_to_be(text: str, share: float) -> None:
-    assert parse_within(text) == pytest.approx(share)
-
-
-@pytest.mark.parametrize("text", ["0", "100%", "-1", "near", "nan"])
-def test_what_is_no_share(text: str) -> None:
-    with pytest.raises(InputError, match=r"--within: expected a share above 0 and below 1, as \.03 or 3%, got"):
-        parse_within(text)
