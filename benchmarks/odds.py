@@ -4,7 +4,10 @@ Runs of four language models at seven token counts, as the shipped ones, are dra
 plans of six random budgets and requests are then asked for the pick, its interval and its odds, and compared with the
 truth. With BEFORE, a checkout of an earlier version, its plans of the same runs stand beside them.
 
-    python benchmarks/odds.py [--truths 200] [--before CHECKOUT]
+    python benchmarks/odds.py [--truths 200] [--before CHECKOUT] [--answers FOLDER]
+
+FOLDER keeps what each version plans, truth by truth, so that a run that was stopped goes on where it was; it has to be
+emptied of a version that changes.
 
 Constants: noise of a run .0037; budgets log-uniform from .8 to 20 TFLOPs, query of 20, 50 or 200 tokens, answer of 1,
 32 or 128; slopes in ln N uniform from .015 to .06, in ln T from .003 to .02; offsets of token counts sd .004, of
@@ -163,19 +166,28 @@ for line in sys.stdin:
 """
 
 
-def answers(checkout: Path, given: list[dict[str, Any]]) -> list[list[dict[str, Any] | None]]:
-    """What the version of a checkout plans for each task, in a process of its own."""
-    with tempfile.TemporaryDirectory() as empty:
-        done = subprocess.run(
+def answers(checkout: Path, given: list[dict[str, Any]], kept: Path) -> list[list[dict[str, Any] | None]]:
+    """What the version of a checkout plans for each task, in a process of its own.
+
+    Args:
+        checkout: whose `planner` plans.
+        given: the tasks.
+        kept: a file of the answers to the first of them, or none yet; it takes the others, one a line.
+    """
+    done = kept.read_text(encoding="utf-8").splitlines(keepends=True) if kept.exists() else []
+    done = [line for line in done if line.endswith("\n")]
+    kept.write_text("".join(done), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as empty, kept.open("a", encoding="utf-8") as output:
+        subprocess.run(
             [sys.executable, "-P", "-c", ANSWERS],
-            input="\n".join(map(json.dumps, given)),
-            capture_output=True,
+            input="\n".join(map(json.dumps, given[len(done) :])),
+            stdout=output,
             text=True,
             check=True,
             cwd=empty,
             env={**os.environ, "PYTHONPATH": str(checkout)},
         )
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
 
 
 def judged(count: int, seed: int, plans: list[list[dict[str, Any] | None]]) -> list[dict[str, Any]]:
@@ -208,6 +220,16 @@ def judged(count: int, seed: int, plans: list[list[dict[str, Any] | None]]) -> l
     return rows
 
 
+def clustered_error(rows: list[dict[str, Any]], values: list[float], mean: float | None = None) -> float:
+    """Standard error of the mean of a value of each plan: plans of one truth stand and fall together."""
+    mean = float(np.mean(values)) if mean is None else mean
+    clusters: dict[tuple[str, int], float] = {}
+    for row, value in zip(rows, values, strict=True):
+        key = row["truth"], row["place"]
+        clusters[key] = clusters.get(key, 0.0) + value - mean
+    return float(np.sqrt(np.sum(np.square(list(clusters.values())))) / len(values))
+
+
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Per truth, per bin of the odds, and in all."""
     by_truth, bins = {}, []
@@ -218,23 +240,20 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "plans": len(own),
             "pick_truly_best": float(np.mean([row["right"] for row in own])),
             "interval_covers": float(np.mean([row["covered"] for row in own])),
+            "standard_error_of_that": clustered_error(own, [float(row["covered"]) for row in own]),
             "mean_regret": float(np.mean([row["regret"] for row in own])),
             "98_or_more_right": f"{sum(top)}/{len(top)}",
         }
     for low, high in pairwise(BINS):
         own = [row for row in rows if low <= row["odds"] < high]
         if own:
-            clusters: dict[tuple[str, int], list[float]] = {}
-            for row in own:
-                clusters.setdefault((row["truth"], row["place"]), []).append(row["right"] - row["odds"])
-            sums = np.array([sum(one) for one in clusters.values()])
             bins.append(
                 {
                     "from": low,
                     "plans": len(own),
                     "stated": float(np.mean([row["odds"] for row in own])),
                     "right": float(np.mean([row["right"] for row in own])),
-                    "standard_error": float(np.sqrt(np.sum(sums**2)) / len(own)),
+                    "standard_error": clustered_error(own, [row["right"] - row["odds"] for row in own], mean=0.0),
                 }
             )
     return {
@@ -289,13 +308,17 @@ def main() -> None:
     parser.add_argument("--truths", type=int, default=200, help="of each kind")
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--answers", type=Path, help="a folder that keeps them; none are kept without")
     asked = parser.parse_args()
     versions = {"now": Path(__file__).resolve().parents[1]} | ({"before": asked.before} if asked.before else {})
     given = list(tasks(asked.truths, asked.seed))
     found: dict[str, Any] = {}
     rows = {}
     for name, checkout in versions.items():
-        rows[name] = judged(asked.truths, asked.seed, answers(checkout, given))
+        with tempfile.TemporaryDirectory() as passing:
+            folder = asked.answers or Path(passing)
+            folder.mkdir(exist_ok=True)
+            rows[name] = judged(asked.truths, asked.seed, answers(checkout, given, folder / f"{name}.jsonl"))
         found[name] = summary(rows[name])
         for truth, one in found[name]["by_truth"].items():
             say(f"{name}, {truth}: " + ", ".join(f"{key} {value}" for key, value in one.items()))
