@@ -44,7 +44,7 @@ def test_the_average_of_all_forms(reasoning: Runs) -> None:
     law = planner.fit_average(reasoning, name="mine")
     assert law.name == "mine"
     assert law.advice == (
-        "weighted mean of log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, additive 1 %, "
+        "weighted mean of log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, additive 2 %, "
         "saturating 1 %"
     )
 

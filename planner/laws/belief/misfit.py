@@ -18,10 +18,10 @@ LENGTHS = (1.2, 2.0)
 """Over which ln N and ln T a smooth misfit keeps its value: squared exponentials."""
 SMOOTH_SIZES = (0.0, 1.0, 3.0)
 """Of g and of h; p has half of the larger one."""
-LLM_SIZES = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""Of an LLM's own offset. PaliGemma 2's models lie .015 off a line in ln N (`benchmarks/model_offsets.py`), four times
-the noise of a mean over several tasks: the sizes reach as far again, as a few models tell their spread to a factor of
-three at best."""
+LLM_SIZES = (0.0, 1.0, 2.5, 6.0)
+"""Of an LLM's own offset. PaliGemma 2's models lie .012 to .017 off a line in ln N (`benchmarks/model_offsets.py`), which
+is 2.5 to 5 times the noise of a mean over several tasks. Sizes reach beyond: a few models hardly tell how far others lie.
+"""
 LEVEL_SIZES = (0.0, 1.0, 3.0)
 """Of a token count's own offset: a compressor is trained for each."""
 PRIOR_ODDS = (0.01, 0.01, 1.0, 0.06)
