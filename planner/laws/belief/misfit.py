@@ -19,15 +19,14 @@ LENGTHS = (1.2, 2.0)
 SMOOTH_SIZES = (0.0, 1.0, 3.0)
 """Of g and of h; p has half of the larger one."""
 LLM_SIZES = (0.0, 1.0, 2.5, 6.0)
-"""Of an LLM's own offset. PaliGemma 2's models lie .012 to .017 off a line in ln N (`benchmarks/model_offsets.py`), which
-is 2.5 to 5 times the noise of a mean over several tasks. Sizes reach beyond: a few models hardly tell how far others lie.
-"""
+"""Of an LLM's own offset. PaliGemma 2's models lie .012 to .017 off a line in ln N (`benchmarks/model_offsets.py`): 2.5
+to 5 times the noise of a mean over several tasks. The sizes reach beyond that, as few models hardly tell it."""
 LEVEL_SIZES = (0.0, 1.0, 3.0)
 """Of a token count's own offset: a compressor is trained for each."""
 PRIOR_ODDS = (0.01, 0.01, 1.0, 0.06)
 """Of each size above zero against none, for g, h, LLMs and token counts. Some form or other follows the bends of most
-laws. Models differ: no size of their offsets is preferred, nor that there are none (the published grids of three models
-and more speak for none in one series of eight, `benchmarks/model_offsets.py`)."""
+laws. Models differ: no size of their offsets is preferred, and least of all none, as on published grids of three models
+and more they are 1 to 2.5 times the noise (`benchmarks/offset_sizes.py`)."""
 
 _RANK_CUT = 1e-7  # of a smooth function's variance: what is left out cannot be seen
 
