@@ -397,7 +397,7 @@ def test_dictionary_is_json_and_holds_what_was_promised() -> None:
         "form": "auto",
         "status": "converged",
         "advice": (
-            "weighted mean of log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, additive 1 %, "
+            "weighted mean of log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, additive 2 %, "
             "saturating 1 %"
         ),
         "at_bound": [],

@@ -258,7 +258,7 @@ def test_the_caption_says_which_limit_keeps_better_ones_out_where_it_is_not_the_
 
 
 def test_the_page_says_which_forms_the_interval_rests_on() -> None:
-    shares = "log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, additive 1 %, saturating 1 %"
+    shares = "log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, additive 2 %, saturating 1 %"
     assert f"It rests on every form of the law that the runs allow ({shares})" in said("flops")
     alone = planner.plan(form="additive", budget="2 TFLOPs", **REQUEST)
     text = as_text(tell(alone), ".md")
