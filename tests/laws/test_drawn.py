@@ -85,7 +85,12 @@ def test_eight_runs_with_any_limit_stay_in_what_an_error_can_be(budget: planner.
     found = planner.next_run(planner.fit(FEW, "additive"), budget=budget, together=2, **asked)
     regret = found.ranked.expected_regret_now
     assert 0 < regret < 1
-    assert found.plan.best.expected_regret == pytest.approx(regret, rel=0.25, abs=2e-4)
+    doubt = found.plan.table.doubt
+    assert doubt.draws is not None
+    lost = doubt.draws[:, np.argmin(doubt.expected_regret)] - doubt.draws.min(axis=1)
+    of_draws = float(np.std(lost) / np.sqrt(len(lost)))  # the regrets are means of as many draws, of other seeds
+    assert of_draws < 0.2 * regret
+    assert found.plan.best.expected_regret == pytest.approx(regret, abs=3 * np.sqrt(2) * of_draws)
     assert all(0 <= run.expected_gain <= regret for run in found.ranked.runs)
     assert found.together is not None
     assert found.ranked.runs[0].expected_gain <= found.together.expected_gains[-1] <= regret

@@ -25,8 +25,8 @@ LEVEL_SIZES = (0.0, 1.0, 3.0)
 """Of a token count's own offset: a compressor is trained for each."""
 PRIOR_ODDS = (0.01, 0.01, 2 / 3, 0.06)
 """Of each size above zero against none, for g, h, LLMs and token counts. Some form or other follows the bends of most
-laws. Models differ: that they have offsets of some size stands two to one, as on published grids of three models and more
-they are 1 to 2.5 times the noise (`benchmarks/offset_sizes.py`), while those of the shipped laws show none."""
+laws. Models differ: that they have offsets of some size stands two to one, as on published grids of three models and
+more they are 1 to 2.5 times the noise (`benchmarks/offset_sizes.py`), while the runs of the shipped laws show none."""
 
 _RANK_CUT = 1e-7  # of a smooth function's variance: what is left out cannot be seen
 
