@@ -35,10 +35,10 @@ SHOWN = {
     "given law": "FittedLaw(log-linear, given)",
     "average": (
         "CombinedLaw('reasoning', average of log-linear 79 %, log-power 8 %, interaction 8 %, log-shifted 3 %, "
-        "additive 1 %, saturating 1 %)"
+        "additive 2 %, saturating 1 %)"
     ),
     "mix": "CombinedLaw(mix of reasoning 70 %, ocr 30 %)",
-    "plan": "Plan(Qwen1.5-4B with 64 visual tokens, error 0.5029, 1.66 TFLOPs (full count); 21 of 56 fit)",
+    "plan": "Plan(Qwen1.5-4B with 64 visual tokens, error 0.5028, 1.66 TFLOPs (full count); 21 of 56 fit)",
     "cost": "RequestCost(Qwen2.5-7B with 16 visual tokens, bf16 on l4, batch 1: 2.35 TFLOPs, TTFT 133 ms)",
     "cost without times": "RequestCost(Qwen2.5-7B with 16 visual tokens, bf16, batch 1: 2.35 TFLOPs)",
     "hardware": "Hardware('l4', 'NVIDIA L4 24 GB')",
@@ -53,7 +53,7 @@ SHOWN = {
     "calibration": "Calibration('l4', 'NVIDIA L4 24 GB', 1 shapes)",
     "joint": "JointFit(log-linear, 4 groups by llm share c0, c1; 28 runs, converged)",
     "holdout": "HoldOut(log-linear, 28 runs, 14 folds, 0 skipped)",
-    "next run": "NextMeasurement(14B with 4 visual tokens, expected gain 0.000753)",
+    "next run": "NextMeasurement(14B with 4 visual tokens, expected gain 0.000738)",
     "next evaluations": ("NextEvaluations(Qwen3-VL-2B-Instruct with 768 visual tokens, expected gain 0.000299)"),
     "optimum": "ContinuousOptimum(8.05B parameters with 12.1 visual tokens, predicted error 0.4897, score 51.0 %)",
 }
