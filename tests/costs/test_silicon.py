@@ -80,6 +80,19 @@ def test_what_it_never_has_data_for(options: dict[str, object], message: str) ->
         measured(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("card", "llm", "engine"),
+    [
+        ("a100-80gb", "Llama-3.1-8B", "vllm"),
+        ("a100-80gb", "Vicuna-7B-v1.5", "sglang"),
+        ("b200", "Vicuna-7B-v1.5", "vllm"),
+        ("arc-b60", "Qwen1.5-4B", "vllm"),
+    ],
+)
+def test_engine_whose_tables_measure_the_attention(card: str, llm: str, engine: str) -> None:
+    assert SYSTEMS[card].engine_of(llm_catalog()[llm]) == engine
+
+
 def test_source_of_kernels() -> None:
     assert source_of([("qkv_gemm", 1.0, "silicon"), ("attention", 1.0, "silicon")]) == "silicon"
     assert source_of([("qkv_gemm", 1.0, "silicon"), ("add_norm_1", 1.0, "empirical")]) == "silicon"
@@ -122,15 +135,15 @@ def test_stages_of_both_sides() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_8b_on_an_h100() -> None:
-    """Known answer of aiconfigurator 0.12.0 for Qwen3-8B, 66 tokens, batch 1: 8.5 ms with the kernels of SGLang."""
+    """Known answer of aiconfigurator 0.12.0 for Qwen3-8B, 66 tokens, batch 1: 8.5 ms with the kernels of vLLM."""
     assert measured(QWEN3).prefill.seconds == pytest.approx(8.5e-3, rel=0.03)
 
 
 @pytest.mark.usefixtures("package")
 def test_it_is_the_package_s_own_model() -> None:
-    """The same as asking it for the model by its hub id."""
+    """The same as asking it for the model by its hub id, with the kernels of vLLM for grouped queries."""
     sdk = pytest.importorskip("aiconfigurator_core.sdk")
-    handle = sdk.EngineHandle.compile("meta-llama/Meta-Llama-3.1-8B", "h100_sxm", "sglang")
+    handle = sdk.EngineHandle.compile("meta-llama/Meta-Llama-3.1-8B", "h100_sxm", "vllm")
     context_ms, generation_ms, _ = handle.run_static(batch_size=4, isl=66, osl=2)
     engine = Engine.of(LLAMA, "h100-sxm")
     assert sum(op[1] for op in engine.prefill(4, 66)) == pytest.approx(context_ms / 1e3, rel=1e-9)
