@@ -24,7 +24,7 @@ else:
         if cls is None:
             return lambda own: dataclass(own, **options)
         annotated = inspect.get_annotations(cls).items()
-        rare = options.keys() - _USUAL or _UNUSUAL & cls.__dict__.keys() or any(map(_is_no_field, annotated))
+        rare = options.keys() - _USUAL or _UNUSUAL & cls.__dict__.keys() or any(map(_is_odd, annotated))
         return dataclasses.dataclass(cls, **options) if rare else _made(cls, **options)
 
 
@@ -32,12 +32,11 @@ Values = Callable[[Any], tuple[Any, ...]]
 
 _USUAL = {"frozen", "eq", "repr", "kw_only"}
 _UNUSUAL = {"__setattr__", "__delattr__", "__slots__"}
-_NO_FIELDS = ("ClassVar", "InitVar", "KW_ONLY")
 
 
-def _is_no_field(annotated: tuple[str, object]) -> bool:
+def _is_odd(annotated: tuple[str, object]) -> bool:
     name, kind = annotated
-    return name == "self" or any(one in str(kind) for one in _NO_FIELDS)
+    return name == "self" or "InitVar" in str(kind)
 
 
 def _made(cls: Any, frozen: bool = False, eq: bool = True, repr: bool = True, kw_only: bool = False) -> Any:

@@ -8,7 +8,7 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import KW_ONLY, InitVar, field
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -43,6 +43,7 @@ def made(decorator: Decorator, **options: bool) -> Any:
         fourth: float = field(default=4.0, repr=False, compare=False, metadata={"unit": "s"})
         fifth: int = field(default=5, init=False)
         sixth: list[int] = field(default_factory=list, init=False, compare=False)
+        shared: ClassVar[int] = 8
 
         def __post_init__(self) -> None:
             self.sixth.append(self.first)
@@ -150,11 +151,16 @@ def test_what_a_class_defines_itself_is_kept() -> None:
 def test_rare_classes_are_made_by_the_library() -> None:
     @house.dataclass
     class Counted:
-        count: ClassVar[int] = 3
+        start: InitVar[int]
+        _: KW_ONLY
         own: int = 1
 
+        def __post_init__(self, start: int) -> None:
+            self.own += start
+
     assert [one.name for one in dataclasses.fields(Counted)] == ["own"]
-    assert str(inspect.signature(Counted)) == "(own: 'int' = 1) -> None"
+    assert str(inspect.signature(Counted)) == "(start: 'InitVar[int]', *, own: 'int' = 1) -> None"
+    assert Counted(3).own == 4
     with pytest.raises(TypeError, match="unexpected keyword argument 'frosen'"):
         house.dataclass(frosen=True)(type("Thing", (), {}))
 
