@@ -85,7 +85,9 @@ class Clocks:
         sums = {id(first): _Sums(first)}
         for kernel in kernels:
             rates = self._rates(kernel) if isinstance(kernel, Matmul) else first
-            sums.setdefault(id(rates), _Sums(rates)).add(kernel)
+            if id(rates) not in sums:
+                sums[id(rates)] = _Sums(rates)
+            sums[id(rates)].add(kernel)
         return summed([one.stage() for one in sums.values()])
 
     def _rates(self, product: Matmul) -> Rates:
