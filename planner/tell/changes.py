@@ -60,8 +60,8 @@ def _opening(found: MeasurementComparison, fail_above: float | None) -> Iterator
                 text = line(foreign(shape.title, "shape"), ": ", joined(named), ", with ", limit, " more allowed")
                 yield Paragraph(text, "bad", "failed")
         if above and not found.stable:
-            told = "times were unstable, so that nothing is proved: measure both sides again on an idle machine"
-            yield Paragraph(line(told), "warn")
+            doubt = "times were unstable, so that nothing is proved: measure both sides again on an idle machine"
+            yield Paragraph(line(doubt), "warn")
         if not above:
             yield Paragraph(line("nothing takes more than ", limit, " more beyond doubt"), "good")
     if found.unlike:

@@ -178,6 +178,7 @@ def test_what_was_not_stable_cannot_fail_the_gate(run: Run, tmp_path: Path) -> N
     before, after = saved(tmp_path, a=noisy(), b=replace(unstable, samples={**unstable.samples, "ttft": hit}))
     done = run("compare-measurements", before, after, "--fail-above", "5%")
     assert done.code == 3 and "advice: after: other programs use the cores" in done.out
+    assert "times were unstable, so that nothing is proved" in done.out
 
 
 def test_folders_are_compared_shape_by_shape(run: Run, tmp_path: Path) -> None:
