@@ -129,6 +129,7 @@ def main() -> None:
             "tpot_by_batch": by_batch(found),
             "noise": round(found.noise, 4),
             "parameters": parameters(found),
+            "trends": [asdict(one) for one in found.trends],
             "notes": list(found.notes),
         }
     write_result(NAME, result)

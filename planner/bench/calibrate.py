@@ -98,6 +98,7 @@ def calibrate(
         noise=found.noise,
         environment=taken.environment,
         notes=(*notes, *_warnings(taken, found)),
+        trends=found.trends,
     )
 
 
@@ -225,6 +226,7 @@ def _warnings(taken: Pool, found: Fit) -> list[str]:
     if at_bound:
         which = ", ".join(name.removesuffix("_s").replace("_", " ") for name in at_bound)
         notes.append(f"at a bound: {which}; the peaks of {found.scale.start.title} may not be those of this device")
+    notes += map(str, found.trends)
     if not found.identified.all():
         notes.append("what these shapes do not determine stays near its previous value, as far as they allow")
     return notes

@@ -20,7 +20,7 @@ from planner.base.errors import InputError, OutputExistsError
 from planner.bench.calibrate import calibrate
 from planner.bench.calibration.fit import fit
 from planner.bench.calibration.parameters import Scale
-from planner.bench.calibration.pool import QUANTITIES, pool
+from planner.bench.calibration.pool import BESIDE, DISTURBED, QUANTITIES, disturbance, pool
 from planner.bench.calibration.result import Calibration, record_path
 from planner.bench.calibration.shapes import ON_GPU, ROOM, Shape, plan_shapes
 from planner.bench.calibration.take import read_folder, take
@@ -531,3 +531,34 @@ def test_from_models_that_run(tmp_path: Path, run: Run, monkeypatch: pytest.Monk
     assert profile.efficiency.few_rows == {"fp32": known.few_rows}
     again = run("calibrate", "-o", tmp_path / "again.json", *options)
     assert again.json["calibration"]["shapes"] == content["calibration"]["shapes"]
+
+
+def test_what_was_disturbed_is_never_weighted_fully(card: Hardware) -> None:
+    """A third of the decode steps twice as slow because a core was waited for: said so, they hardly move the fit."""
+    quiet = made(card, noise=0.01, **FEW)
+
+    def slowed(waited: float | None) -> list[Measurement]:
+        found = []
+        for place, one in enumerate(quiet):
+            own = one.samples["decode_step"]
+            slow = replace(own, seconds=tuple(2 * value for value in own.seconds), waited=waited)
+            samples = {**one.samples, "decode_step": slow if place % 3 == 0 else own}
+            found.append(replace(one, samples=samples))
+        return found
+
+    known = calibrate(quiet).hardware.efficiency.matmul_bandwidth
+    said, kept_quiet = (calibrate(slowed(waited)).hardware.efficiency.matmul_bandwidth for waited in (0.5, None))
+    assert abs(said / known - 1) < 0.5 * abs(kept_quiet / known - 1)
+    assert said == pytest.approx(known, rel=0.1)
+
+
+def test_the_rest_of_a_disturbed_measurement_is_doubted_too(card: Hardware) -> None:
+    one = made(card, noise=0.0, llms=("Qwen2.5-0.5B",), visual_tokens=(1,), batches=(1,))[0]
+    assert {disturbance(one, stage) for stage in LATENCY_STAGES} == {0.0}
+    samples = {**one.samples, "prefill": replace(one.samples["prefill"], waited=0.5)}
+    shaken = replace(one, samples=samples)
+    assert not shaken.stable
+    assert disturbance(shaken, "prefill") == 1.0
+    assert disturbance(shaken, "decode_step") == BESIDE
+    spread = replace(one.samples["prefill"], seconds=(1.0, 1.0, 1.3, 1.6, 1.6))
+    assert disturbance(replace(one, samples={**one.samples, "prefill": spread}), "prefill") == spread.spread > DISTURBED

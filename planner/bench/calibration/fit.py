@@ -1,11 +1,13 @@
 """The fit: robust least squares of log(predicted / measured), with a weak prior toward the start.
 
-    minimise over x   sum rho(log(predicted(x) / measured) / s) + sum ((x - start) / w)^2
+    minimise over x   sum rho(log(predicted(x) / measured) / s_i) + sum ((x - start) / w)^2
 
 x are natural logarithms of shares and launch costs, rho is soft L1 (square up to about two s, linear beyond), s the
-robust standard deviation of the residuals, found in turns, w the width of the prior. The sum runs over all stages of
+robust standard deviation of the residuals, found in turns, w the width of the prior; s_i^2 = s^2 + u_i^2 with u_i the
+error of a time that was disturbed (`pool.disturbance`), 0 for the others. The sum runs over all stages of
 all measurements. Intervals are of 95 %, by Student's t: the wider one of two standard errors, that of the Jacobian
-(which takes every residual for independent) and that of the jackknife over shapes (which does not).
+(which takes every residual for independent) and that of the jackknife over shapes (which does not). Neither sees that
+the form of a prediction is wrong: where residuals have a trend, `trends` widens them.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from planner.base.dataclass import dataclass
 from planner.bench.calibration.parameters import FITTED, Scale
 from planner.bench.calibration.pool import Pool
+from planner.bench.calibration.trends import Linear, Trend, find_trends
 from planner.hardware import Hardware
 from planner.laws.student import two_sided_quantile
 
@@ -26,7 +29,7 @@ BoolArray = NDArray[np.bool_]
 
 LEVEL = 0.95
 IDENTIFIED_WITHIN = 2.0
-"""A number is identified if its interval ends within this factor on both sides."""
+"""A number is identified if its interval ends within this factor on both sides, and it follows no trend."""
 _BEND = 2.0  # in s, where the loss turns from square to linear
 _FIRST_NOISE = 0.15
 _LEAST_NOISE = 1e-4
@@ -51,6 +54,8 @@ class Fit:
     identified: BoolArray
     t: float
     """Student's factor of the intervals."""
+    trends: tuple[Trend, ...] = ()
+    """What the form of the predictions leaves over."""
 
     @property
     def ends(self) -> tuple[FloatArray, FloatArray]:
@@ -75,10 +80,10 @@ def fit(pool: Pool, start: Hardware) -> Fit:
     logs = problem.solve(logs)
     left_out = np.array([without(pool, scale, noise, logs, pool.shape_of == shape) for shape in range(pool.shapes)])
     by_jacobian, freedom = problem.standard_errors(logs)
-    errors = np.maximum(by_jacobian, _jackknife(left_out))
+    at_bound = scale.at_bound(logs)
+    trends, by_trend, follows = find_trends(pool, problem.linear(logs, ~at_bound))
+    errors = np.maximum(np.maximum(by_jacobian, _jackknife(left_out)), by_trend)
     t = two_sided_quantile(LEVEL, max(min(freedom, pool.shapes - 1), 1))
-    low, high = scale.bounds
-    at_bound = (logs <= low + 1e-6) | (logs >= high - 1e-6)
     return Fit(
         scale=scale,
         logs=logs,
@@ -86,8 +91,9 @@ def fit(pool: Pool, start: Hardware) -> Fit:
         left_out=left_out,
         errors=errors,
         at_bound=at_bound,
-        identified=t * errors < np.log(IDENTIFIED_WITHIN),
+        identified=(t * errors < np.log(IDENTIFIED_WITHIN)) & ~follows,
         t=t,
+        trends=trends,
     )
 
 
@@ -114,6 +120,7 @@ class _Problem:
         runs = pool.predict(scale.hardware(scale.centre)) > 0
         self._kept = np.isfinite(pool.measured) & runs & rows[:, None]
         self._target = np.log(pool.measured[self._kept])
+        self._sigma = np.hypot(noise, pool.disturbed[self._kept])
 
     def log_ratios(self, logs: FloatArray) -> FloatArray:
         """Of predicted over measured seconds."""
@@ -137,10 +144,10 @@ class _Problem:
         spread = np.diag(1 / scale.width)
 
         def residuals(x: FloatArray) -> FloatArray:
-            return np.concatenate([self.log_ratios(x) / self._noise, (x - scale.centre) / scale.width])
+            return np.concatenate([self.log_ratios(x) / self._sigma, (x - scale.centre) / scale.width])
 
         def jacobian(x: FloatArray) -> FloatArray:
-            return np.concatenate([self.slopes(x) / self._noise, spread])
+            return np.concatenate([self.slopes(x) / self._sigma[:, None], spread])
 
         def loss(squares: FloatArray) -> FloatArray:
             """Soft L1 for the data, squares for the prior: values and two derivatives."""
@@ -160,6 +167,9 @@ class _Problem:
     def noise(self, logs: FloatArray) -> float:
         """Robust standard deviation of the log ratios, for as many as the fit left free."""
         ratios = np.abs(self.log_ratios(logs))
+        quiet = self._pool.disturbed[self._kept] == 0
+        if 2 * np.count_nonzero(quiet) >= len(ratios):
+            ratios = ratios[quiet]
         free = max(len(ratios) - self._told(logs), 1.0)
         return max(1.4826 * float(np.median(ratios)) * math.sqrt(len(ratios) / free), _LEAST_NOISE)
 
@@ -170,9 +180,16 @@ class _Problem:
         freedom = max(int(len(self._target) - self._told(logs)), 1)
         return np.sqrt(np.diag(covariance)), freedom
 
+    def linear(self, logs: FloatArray, free: BoolArray) -> Linear:
+        """The fit near these logarithms, of which some are free."""
+        residuals, slopes = self.log_ratios(logs) / self._sigma, self.slopes(logs) / self._sigma[:, None]
+        weights = 1 / np.sqrt(1 + (residuals / _BEND) ** 2)
+        told, width = self._told(logs), self._scale.width
+        return Linear(self._kept, residuals, slopes, weights, width, self._noise, self._sigma, told, free)
+
     def _information(self, logs: FloatArray) -> FloatArray:
-        slopes = self.slopes(logs) / self._noise
-        weights = 1 / np.sqrt(1 + (self.log_ratios(logs) / self._noise / _BEND) ** 2)
+        slopes = self.slopes(logs) / self._sigma[:, None]
+        weights = 1 / np.sqrt(1 + (self.log_ratios(logs) / self._sigma / _BEND) ** 2)
         found: FloatArray = slopes.T @ (weights[:, None] * slopes)
         return found
 

@@ -76,6 +76,12 @@ class Scale:
         low, high = np.log([self._ends(name) for name in self.names]).T if self.names else np.zeros((2, 0))
         return low, high
 
+    def at_bound(self, logs: FloatArray) -> NDArray[np.bool_]:
+        """Which logarithms are at an end of what is allowed."""
+        low, high = self.bounds
+        found: NDArray[np.bool_] = (logs <= low + 1e-6) | (logs >= high - 1e-6)
+        return found
+
     def _ends(self, name: str) -> tuple[float, float]:
         if name == OVERLAP:
             return 1.0, _MOST_OVERLAP

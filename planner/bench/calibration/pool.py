@@ -32,6 +32,9 @@ FloatArray = NDArray[np.float64]
 TOTALS = ("ttft", "tpot")
 """Judged beside the stages."""
 QUANTITIES = (*LATENCY_STAGES, *TOTALS)
+DISTURBED, BESIDE = 0.15, 0.05
+"""Least relative errors of a stage that was disturbed, and of the others of its measurement."""
+_MOST_WAITED = 0.9
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Pool:
     """Measurement -> its shape; the same shape measured again has the same number."""
     measured: FloatArray = field(repr=False)
     """Seconds, (measurements, LATENCY_STAGES); NaN for what did not run."""
+    disturbed: FloatArray = field(repr=False)
+    """Relative error that each time has beside the noise, (measurements, LATENCY_STAGES): 0 where it may be trusted."""
     environment: Mapping[str, Any] = field(hash=False, repr=False)
     """Of the first, with the latest time of all."""
 
@@ -137,11 +142,27 @@ def pool(
         groups=tuple(groups),
         shape_of=np.array(shape_of),
         measured=np.array([[one.seconds(stage) or np.nan for stage in LATENCY_STAGES] for one in taken]),
+        disturbed=np.array([[disturbance(one, stage) for stage in LATENCY_STAGES] for one in taken]),
         environment={
             **taken[0].environment,
             "measured_at": max(str(one.environment.get("measured_at", "")) for one in taken),
         },
     )
+
+
+def disturbance(one: Measurement, stage: str) -> float:
+    """How far a stage's median may be off because something disturbed the measurement, relative; 0 where nothing did.
+
+    A stage that samples complain of: by what they spread, drift or waited, at least `DISTURBED`. The other stages of
+    the same measurement: at least `BESIDE`, for what disturbed one may have met the next.
+    """
+    if one.stable or stage not in one.samples:
+        return 0.0
+    if stage not in one.complaints:
+        return BESIDE
+    samples = one.samples[stage]
+    waited = min(samples.waited or 0.0, _MOST_WAITED)
+    return max(samples.spread, abs(samples.drift), waited / (1 - waited), DISTURBED)
 
 
 def shape_key(measurement: Measurement) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from planner.base.dataclass import dataclass
 from planner.base.file_format import FileFormat
 from planner.base.result import Result, above
 from planner.bench.calibration.pool import QUANTITIES
+from planner.bench.calibration.trends import Trend
 from planner.costs.stages import Workload
 from planner.hardware import HARDWARE_FILE, Hardware
 
@@ -106,6 +107,8 @@ class Calibration(Result):
     """Robust standard deviation of log(predicted / measured) over all stages."""
     environment: Mapping[str, Any] = field(hash=False)
     notes: tuple[str, ...] = ()
+    trends: tuple[Trend, ...] = field(default=(), metadata=SPARSE)
+    """Of stages whose predictions change, against what was measured, with batch, tokens or language model."""
 
     def errors(self, prediction: str, quantity: str) -> Errors | None:
         """Over all shapes; None where nothing can be compared."""
