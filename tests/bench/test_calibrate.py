@@ -22,7 +22,7 @@ from planner.bench.calibration.fit import fit
 from planner.bench.calibration.parameters import Scale
 from planner.bench.calibration.pool import BESIDE, DISTURBED, QUANTITIES, disturbance, pool
 from planner.bench.calibration.result import Calibration, record_path
-from planner.bench.calibration.shapes import ON_GPU, ROOM, Shape, plan_shapes
+from planner.bench.calibration.shapes import ON_CPU, ON_GPU, ROOM, More, Shape, plan_shapes
 from planner.bench.calibration.take import read_folder, take
 from planner.bench.measurement import Ceilings, Measurement
 from planner.configuration import Model
@@ -352,6 +352,39 @@ def test_shapes_that_fit_and_those_that_do_not() -> None:
             )
             room = ROOM * (80 if one is plan else 24) * 2**30
             assert (float(peak) <= room) == fits
+
+
+def test_small_batches_and_a_long_cache_stand_beside_the_combinations() -> None:
+    """Batches 1, 2, 3, 4, 8 by default, with the fewest tokens; and decode steps behind a long cache."""
+    for default in (ON_CPU, ON_GPU):
+        llms = find_llms("SmolLM2-135M,SmolLM2-360M")
+        like = Model.of("SmolLM2-135M", 1, vision=default.vision)
+        numbers = (default.visual_tokens, default.batches)
+        options: dict[str, Any] = {"workload": default.workload, "like": like}
+        plan = plan_shapes(None, llms, *numbers, **options, more=default.more)
+        plain = plan_shapes(None, llms, *numbers, **options)
+        assert set(plain.shapes) < set(plan.shapes)
+        for llm in llms:
+            own = [one for one in plan.shapes if one.llm == llm and one.visual_tokens == 1]
+            assert {1, 2, 3, 4, 8} <= {one.batch for one in own if not one.cached_tokens}
+            long = [one for one in own if one.cached_tokens]
+            assert [one.batch for one in long] == list(default.more.cached_batches)
+            assert all(one.workload(default.workload).cached_tokens >= 2000 for one in long)
+        assert len(plan.shapes) == len(set(plan.shapes))
+    assert str(plan.shapes[-1]).endswith("batch 8, behind 8192 tokens")
+
+
+def test_a_long_cache_is_measured_behind_its_tokens() -> None:
+    """Sweeps take what is cached with their request; shapes that differ in it are no sweep of one."""
+    asked: list[tuple[list[int], list[int], int]] = []
+
+    def sweep(llm: str, tokens: list[int], batches: list[int], load: Workload, **options: Any) -> list[Measurement]:
+        asked.append((tokens, batches, load.cached_tokens))
+        return []
+
+    plan = plan_shapes(None, find_llms("SmolLM2-135M"), (1, 4), (1, 4), more=More((2, 3), 2000, (1, 4)))
+    take(plan.shapes, Workload(50, 16, cached_tokens=5), sweep=sweep)
+    assert asked == [([1], [1, 2, 3, 4], 5), ([4], [1, 4], 5), ([1], [1, 4], 2005)]
 
 
 def test_shapes_that_cannot_be() -> None:

@@ -1,7 +1,8 @@
 """Which shapes to measure for a calibration: a few sizes of language model, visual tokens and batches that fit.
 
 Few tokens at batch 1 show launch costs, many tokens in large batches the matrix units, decode steps the memory's
-bandwidth, and a long cache in a large batch how fast it is read.
+bandwidth. Small batches one by one show how products grow with few rows, and decode steps behind a long cache how fast
+it is read: each alone, for a fit that sees one of them takes it for the other.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ _MAY_TAKE = 0.5
 
 
 @dataclass(frozen=True)
+class More:
+    """Shapes beside every combination of tokens and batches, with the fewest visual tokens."""
+
+    batches: tuple[int, ...] = ()
+    """Further ones, of few requests."""
+    cached_tokens: int = 0
+    """Text that is in the cache before the request comes, in shapes of a long cache."""
+    cached_batches: tuple[int, ...] = ()
+    """Of these shapes."""
+
+
+NO_MORE = More()
+
+
+@dataclass(frozen=True)
 class Defaults:
     """What is measured where nothing is said."""
 
@@ -39,11 +55,30 @@ class Defaults:
     precision: str
     seconds: float
     """Of sampling for each stage."""
+    more: More
 
 
-ON_GPU = Defaults((), (1, 36, 144, 576), (1, 8, 32), DEFAULT_VISION, Workload(50, 16), "bf16", 0.5)
-ON_CPU = Defaults(("SmolLM2-135M", "SmolLM2-360M"), (1, 49), (1, 4), "CLIP-ViT-B/32-224", Workload(32, 8), "fp32", 0.3)
-"""A few minutes on two cores."""
+ON_GPU = Defaults(
+    (),
+    (1, 36, 144, 576),
+    (1, 8, 32),
+    DEFAULT_VISION,
+    Workload(50, 16),
+    "bf16",
+    0.5,
+    More(batches=(2, 3, 4), cached_tokens=8192, cached_batches=(1, 8)),
+)
+ON_CPU = Defaults(
+    ("SmolLM2-135M", "SmolLM2-360M"),
+    (1, 49),
+    (1, 4),
+    "CLIP-ViT-B/32-224",
+    Workload(32, 8),
+    "fp32",
+    0.3,
+    More(batches=(2, 3, 8), cached_tokens=2000, cached_batches=(1, 4)),
+)
+"""Some minutes on two cores."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +87,12 @@ class Shape:
 
     model: Model
     batch: int
+    cached_tokens: int = 0
+    """In the cache before the request comes, beside those of the workload."""
+
+    def workload(self, request: Workload) -> Workload:
+        """A request behind what is cached."""
+        return replace(request, cached_tokens=request.cached_tokens + self.cached_tokens)
 
     @property
     def llm(self) -> Llm:
@@ -64,7 +105,8 @@ class Shape:
 
     def __str__(self) -> str:
         tokens = "1 visual token" if self.visual_tokens == 1 else f"{self.visual_tokens} visual tokens"
-        return f"{self.llm.name}, {tokens}, batch {self.batch}"
+        behind = f", behind {self.cached_tokens} tokens" if self.cached_tokens else ""
+        return f"{self.llm.name}, {tokens}, batch {self.batch}{behind}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +131,7 @@ def plan_shapes(
     workload: Workload = ON_GPU.workload,
     like: Model | None = None,
     run: Run = Run(),
+    more: More = NO_MORE,
 ) -> ShapePlan:
     """Every combination that fits.
 
@@ -100,6 +143,7 @@ def plan_shapes(
         workload: one request.
         like: its other parts and its prompt order are those of every shape; the usual ones by default.
         run: how each shape runs, but for its batch; without hardware.
+        more: shapes beside them.
 
     Raises:
         InputError: visual tokens that the compressor does not make of this tower's patches, or nothing that fits.
@@ -116,15 +160,18 @@ def plan_shapes(
     room = float("inf") if memory_bytes is None else ROOM * memory_bytes
     chosen = sorted(llms or _from_ladder(memory_bytes, run.precision), key=lambda llm: llm.params)
     shapes, left_out = [], []
+    fewest = min(visual_tokens)
     for llm in chosen:
-        for count in sorted(set(visual_tokens)):
-            for batch in sorted(set(batches)):
-                shape = Shape(replace(like, llm=llm, visual_tokens=count), batch)
-                needed = float(memory(shape.model, workload, replace(run, batch=batch)).at().peak)
-                if needed <= room:
-                    shapes.append(shape)
-                else:
-                    left_out.append((shape, needed))
+        own = [(count, batch, 0) for count in visual_tokens for batch in batches]
+        own += [(fewest, batch, 0) for batch in more.batches]
+        own += [(fewest, batch, more.cached_tokens) for batch in more.cached_batches]
+        for count, batch, cached in sorted(set(own), key=lambda one: (one[2], one[0], one[1])):
+            shape = Shape(replace(like, llm=llm, visual_tokens=count), batch, cached)
+            needed = float(memory(shape.model, shape.workload(workload), replace(run, batch=batch)).at().peak)
+            if needed <= room:
+                shapes.append(shape)
+            else:
+                left_out.append((shape, needed))
     if not shapes:
         least = min(needed for _, needed in left_out)
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
-from planner.bench.calibration.shapes import LADDER, ON_CPU, ON_GPU, Shape, plan_shapes
+from planner.bench.calibration.shapes import LADDER, NO_MORE, ON_CPU, ON_GPU, Shape, plan_shapes
 from planner.bench.course import Course, Progress, weights_of
 from planner.bench.measurement import Measurement
 from planner.bench.retakes import settled
@@ -55,17 +55,17 @@ def take(
     found: list[Measurement] = []
     sweeps = _sweeps(shapes)
     sizes = weights_of([shape.llm.params * shape.batch for shape in shapes])
-    ends = list(accumulate((len(tokens) * len(batches) for _, tokens, batches in sweeps), initial=0))
+    ends = list(accumulate((len(tokens) * len(batches) for _, tokens, batches, _ in sweeps), initial=0))
     course = Course(progress, [sum(sizes[start:end]) for start, end in pairwise(ends)])
 
     def swept(
-        model: Model, tokens: list[int], batches: list[int], told: Progress | None, **how: Any
+        model: Model, tokens: list[int], batches: list[int], cached: int, told: Progress | None, **how: Any
     ) -> Sequence[Measurement]:
         return sweep(
             (sources or {}).get(model.llm.name, model.llm.name),
             tokens,
             batches,
-            workload,
+            replace(workload, cached_tokens=workload.cached_tokens + cached),
             vision=model.tower,
             compressor=model.compressor,
             prompt_order=model.prompt_order,
@@ -75,30 +75,31 @@ def take(
             **{**options, **how},
         )
 
-    for leg, (model, tokens, batches) in enumerate(sweeps):
+    for leg, (model, tokens, batches, cached) in enumerate(sweeps):
         last = len(found) + len(tokens) * len(batches)
         told = course.leg(leg, f"shapes {len(found) + 1} to {last} of {len(shapes)}: ")
-        found += swept(model, tokens, batches, told, retakes=retakes)
+        found += swept(model, tokens, batches, cached, told, retakes=retakes)
         check_same_environment(found)  # before hours are spent on what is not pooled
 
     def again(place: int) -> Measurement:
         shape = shapes[place]
         told = course.leg(len(sweeps) - 1, f"shape {place + 1} of {len(shapes)} again: ")
-        (one,) = swept(shape.model, [shape.visual_tokens], [shape.batch], told, retakes=0, fresh=True)
+        asked = ([shape.visual_tokens], [shape.batch], shape.cached_tokens)
+        (one,) = swept(shape.model, *asked, told, retakes=0, fresh=True)
         return one
 
     return settled(found, again, retakes)
 
 
-def _sweeps(shapes: Sequence[Shape]) -> list[tuple[Model, list[int], list[int]]]:
-    """Shapes as sweeps: visual tokens of otherwise equal models that run with the same batches."""
-    found: list[tuple[Model, list[int], list[int]]] = []
-    for model, group in groupby(shapes, key=lambda shape: shape.model):
+def _sweeps(shapes: Sequence[Shape]) -> list[tuple[Model, list[int], list[int], int]]:
+    """Shapes as sweeps: visual tokens of otherwise equal models that run with the same batches behind as much."""
+    found: list[tuple[Model, list[int], list[int], int]] = []
+    for (model, cached), group in groupby(shapes, key=lambda shape: (shape.model, shape.cached_tokens)):
         batches, tokens = [shape.batch for shape in group], int(model.visual_tokens)
-        if found and replace(found[-1][0], visual_tokens=tokens) == model and found[-1][2] == batches:
+        if found and replace(found[-1][0], visual_tokens=tokens) == model and found[-1][2:] == (batches, cached):
             found[-1][1].append(tokens)
         else:
-            found.append((model, [tokens], batches))
+            found.append((model, [tokens], batches, cached))
     return found
 
 
@@ -129,7 +130,8 @@ def measure_device(
 
     Args:
         llms: language models.
-        visual_tokens, batches: every combination.
+        visual_tokens, batches: every combination; where neither they nor the request are given, more small batches and a
+            long cache beside the defaults.
         query_tokens, generated_tokens: of a request.
         vision: name of a tower, or the path of its config.json.
         compressor, prompt_order: as `make_recipe` takes them.
@@ -161,6 +163,7 @@ def measure_device(
         default.workload.generated_tokens if generated_tokens is None else generated_tokens,
     )
     made = squeeze.visual_tokens(spec)
+    asked = any(one is not None for one in (visual_tokens, batches, query_tokens, generated_tokens))
     plan = plan_shapes(
         free_bytes(place),
         llms or (find_llms(list(default.llms)) if default.llms else ()),
@@ -169,6 +172,7 @@ def measure_device(
         workload=workload,
         like=Model(find_llms(LADDER[0])[0], spec, squeeze, made[0], prompt_order),
         run=Run(precision=kind),
+        more=NO_MORE if asked else default.more,
     )
     ready()
     for note in plan.notes:
