@@ -130,8 +130,8 @@ def measure_device(
 
     Args:
         llms: language models.
-        visual_tokens, batches: every combination; where neither they nor the request are given, more small batches and a
-            long cache beside the defaults.
+        visual_tokens, batches: every combination; where neither they nor the request are given, more small batches and
+            a long cache beside the defaults.
         query_tokens, generated_tokens: of a request.
         vision: name of a tower, or the path of its config.json.
         compressor, prompt_order: as `make_recipe` takes them.
