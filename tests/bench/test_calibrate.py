@@ -573,9 +573,10 @@ def test_what_was_disturbed_is_never_weighted_fully(card: Hardware) -> None:
     def slowed(waited: float | None) -> list[Measurement]:
         found = []
         for place, one in enumerate(quiet):
-            own = one.samples["decode_step"]
-            slow = replace(own, seconds=tuple(2 * value for value in own.seconds), waited=waited)
-            samples = {**one.samples, "decode_step": slow if place % 3 == 0 else own}
+            samples = dict(one.samples)
+            for name in ("decode_step", "tpot") if place % 3 == 0 else ():
+                own = samples[name]
+                samples[name] = replace(own, seconds=tuple(2 * value for value in own.seconds), waited=waited)
             found.append(replace(one, samples=samples))
         return found
 
