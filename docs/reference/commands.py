@@ -24,7 +24,7 @@ def cli_reference() -> str:
         "",
         "Every verb with `--json` prints one JSON document on stdout and everything else on stderr. Exit codes: 0 "
         "done, 1 nothing fits the budget or verification failed, 2 bad input (one sentence on stderr), 3 it cannot be "
-        "measured here, 130 interrupted.",
+        "measured here or not steadily enough to be judged, 130 interrupted.",
         "",
         "| verb | what it does |",
         "|---|---|",

@@ -20,6 +20,7 @@ from planner.bench.calibration.parameters import OF_BANDWIDTH, OF_COMPUTE, OVERL
 from planner.bench.calibration.pool import Pool, circumstances, pool
 from planner.bench.calibration.result import Calibration, Parameter, ShapeTimes
 from planner.bench.calibration.start import start_of
+from planner.bench.crosschecks import crosschecked
 from planner.bench.measurement import Measurement
 from planner.costs.latency import LATENCY_STAGES
 from planner.hardware import Hardware
@@ -61,7 +62,7 @@ def calibrate(
         InputError: measurements of different environments, of models that are not known, or of fewer than two shapes.
         MeasurementError: more than half of them are unstable.
     """
-    taken = pool(measurements, llms, towers, map(find_checkpoint, models))
+    taken = pool(crosschecked(measurements), llms, towers, map(find_checkpoint, models))
     if not allow_unstable:
         _refuse_unstable(taken)
     if taken.shapes < FEWEST_SHAPES:

@@ -19,7 +19,7 @@ from planner.base.stored import POSITIVE
 from planner.bench.samples import Samples
 
 if TYPE_CHECKING:
-    from planner.bench.measurement import Measurement
+    from planner.bench.measurement import Ceilings, Measurement
 
 AGREE = 0.10
 """Between 95 % intervals of two medians of one measurement, seconds from each other: quiet ones keep within 9 %."""
@@ -90,6 +90,25 @@ def crosschecked(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]
                     why = f"{title} takes {format_seconds(found.median)}, in another shape {_short(found, fastest)}"
                     doubts[place][kind] = (*doubts[place].get(kind, ()), why)
     return tuple(replace(one, doubts=own) if own != one.doubts else one for one, own in zip(taken, doubts, strict=True))
+
+
+def ceilings_again(measurements: Iterable[Measurement], end: Ceilings) -> tuple[Measurement, ...]:
+    """The same, doubted where the device reaches more or less at the end of a run than it did at its start.
+
+    Args:
+        measurements: those that were kept from an earlier run have ceilings of their own and are compared too.
+        end: the ceilings, measured once more.
+    """
+    found = []
+    for one in measurements:
+        texts = []
+        for name, title in (("matmul_flops_per_s", "matrix rates"), ("copy_bytes_per_s", "copy rates")):
+            first, last = getattr(one.ceilings, name), getattr(end, name)
+            if max(first, last) > (1 + AGREE_ACROSS) * min(first, last):
+                off = format_percent(abs(first - last), min(first, last))
+                texts.append(f"{title} of the device at the start and at the end disagree by {off}")
+        found.append(replace(one, doubts={**one.doubts, CEILINGS: tuple(texts)}) if texts else one)
+    return tuple(found)
 
 
 @dataclass(frozen=True)

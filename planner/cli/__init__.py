@@ -2,7 +2,8 @@
 
 Only the module of the verb that is asked for is loaded; help loads them all.
 
-Exit codes: 0 done, 1 nothing fits the budget or verification failed, 2 bad input, 3 it could not be measured here,
+Exit codes: 0 done, 1 nothing fits the budget or verification failed, 2 bad input, 3 it could not be measured here, or
+not steadily enough to be judged,
 130 interrupted.
 """
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from bench.parts import made_up
 
-from planner.bench.crosschecks import CEILINGS, Probe, crosschecked, disagreements
+from planner.bench.crosschecks import CEILINGS, Probe, ceilings_again, crosschecked, disagreements
 from planner.bench.keeping import kept_or_taken
 from planner.bench.measurement import Measurement
 from planner.bench.probes import probe
@@ -89,6 +89,16 @@ def test_a_hog_that_came_and_went_shows_in_the_other_shapes() -> None:
     assert crosschecked(found) == found, "checked again it says the same"
     assert crosschecked([found[1]])[0].doubts == {}, "alone nothing contradicts it"
     assert Measurement.from_dict(found[1].to_dict()) == found[1]
+
+
+def test_ceilings_again_at_the_end() -> None:
+    """A run whose device got slower is doubted, all of it; what is checked across shapes leaves that doubt alone."""
+    start = made_up()
+    steady = ceilings_again([start], replace(start.ceilings, copy_bytes_per_s=0.9 * start.ceilings.copy_bytes_per_s))
+    assert steady == (start,)
+    (slow,) = ceilings_again([start], replace(start.ceilings, copy_bytes_per_s=0.5 * start.ceilings.copy_bytes_per_s))
+    assert slow.doubts == {CEILINGS: ("copy rates of the device at the start and at the end disagree by 100 %",)}
+    assert not slow.stable and crosschecked([slow]) == (slow,)
 
 
 def test_other_work_may_take_other_times() -> None:

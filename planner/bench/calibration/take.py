@@ -13,6 +13,7 @@ from planner.base.quantities import shown
 from planner.bench.calibration.pool import check_same_environment
 from planner.bench.calibration.shapes import LADDER, NO_MORE, ON_CPU, ON_GPU, Shape, plan_shapes
 from planner.bench.course import Course, Progress, weights_of
+from planner.bench.crosschecks import ceilings_again
 from planner.bench.measurement import Measurement
 from planner.bench.retakes import settled
 from planner.bench.samples import WITHIN
@@ -195,7 +196,7 @@ def measure_device(
         seed=seed,
         ceilings=measure_ceilings(place, DTYPES[kind], min(spent, 0.5), few_rows=True),
     )
-    return found, plan.notes
+    return ceilings_again(found, measure_ceilings(place, DTYPES[kind], min(spent, 0.5))), plan.notes
 
 
 def read_folder(folder: str | Path) -> tuple[Measurement, ...]:
