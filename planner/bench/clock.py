@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import torch
 
-from planner.bench.meters import Gpu
+from planner.bench.meters import ClockWatch, Gpu
 from planner.bench.samples import FEWEST, WITHIN, Samples
 from planner.bench.sensors import STALLED_LIMITS, WAITED_LIMIT, Reading, Sensors
 
@@ -111,11 +111,11 @@ class Sampling:
             most: samples, however much they differ.
             sensors: of the host.
         """
-        self._clock, self._seconds, self._gpu = clock, seconds, gpu
+        self._clock, self._seconds = clock, seconds
         self._within, self._most, self._sensors = within, most, sensors or Sensors()
         self.taken: list[float] = []
         self._hit: list[int] = []
-        self._throttled = gpu.clock_limits() if gpu else frozenset()
+        self._clocks = ClockWatch(gpu)
         self._start = self._sensors.read()
 
     def more(self) -> bool:
@@ -145,12 +145,11 @@ class Sampling:
         seen = self._sensors.read().since(self._start)
         if self._clock.on_gpu:  # other programs may use the cores that a GPU's host does not need
             seen = replace(seen, stalled_cpu=None, stalled_io=None, others_cores=None)
-        limits = self._gpu.clock_limits() | self._throttled if self._gpu else frozenset()
         return Samples(
             tuple(self.taken if seconds is None else seconds),
             calls,
             waited=seen.waited,
-            throttled=tuple(sorted(limits)),
+            throttled=self._clocks.limits(),
             host=replace(seen, waited=None),
             hit=tuple(self._hit),
         )
