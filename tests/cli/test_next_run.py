@@ -131,7 +131,7 @@ def test_evaluations_as_people_read_them(run: Run) -> None:
         "picked now: Qwen3-VL-30B-A3B-Instruct at max_pixels=524288 with 494 visual tokens",
         "extrapolates: llm_params 30B is above the largest measured, 7B",
         "assumes: other models lie off the law as published grids say; half-width of the pick's 95 % interval, in "
-        "points: the law 0.76, the family 11, the recipe 8.6, the compressor 4.9",
+        "points: the law 0.94, the family 11, the recipe 8.6, the compressor 4.9",
         "an evaluation: 900 questions of mmmu_val",
         "next evaluations by expected gain for the cost, the best value of each model's knob",
         "2 evaluations at once: ",

@@ -435,12 +435,12 @@ def test_parts_of_a_plan_have_a_repr_of_one_line() -> None:
         budget=Budget("2 TFLOPs", limits={"ttft": "100 ms"}), workload=Workload(50, 32), hardware="l40s", batch=[2]
     )
     assert repr(found.best) == (
-        "Candidate(Qwen1.5-4B with 64 visual tokens, bf16, batch 2, error 0.5029, 1.66 TFLOPs, "
+        "Candidate(Qwen1.5-4B with 64 visual tokens, bf16, batch 2, error 0.5028, 1.66 TFLOPs, "
         f"TTFT {format_seconds(found.best.quantities['ttft_s'])}, {format_bytes(float(found.best.memory.peak))} "
         "per device)"
     )
     assert repr(replace(found.best, latency=None, tensor_parallel=2)).startswith(
-        "Candidate(Qwen1.5-4B with 64 visual tokens, bf16, 2 GPUs, batch 2, error 0.5029, 1.66 TFLOPs, "
+        "Candidate(Qwen1.5-4B with 64 visual tokens, bf16, 2 GPUs, batch 2, error 0.5028, 1.66 TFLOPs, "
     )
     flops, ttft, *_ = found.limits
     assert repr(flops) == (
