@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,15 @@ from PIL import Image
 from planner.base.errors import InputError, MeasurementError, UnknownNameError
 from planner.base.quantities import shown, whole_number
 from planner.bench.ceilings import measure_ceilings
-from planner.bench.clock import Clock, Task, agreed, take
+from planner.bench.clock import Clock, Task, take
 from planner.bench.counting import count_flops, memory_of, shell_of
+from planner.bench.energy import WINDOW_S, energy_of
 from planner.bench.environment import environment
 from planner.bench.measurement import COMPILE, EAGER, MODES, STATIC, Ceilings, Energy, Measurement, Method, ModelFacts
 from planner.bench.meters import Gpu
 from planner.bench.mode_stages import stages_of
 from planner.bench.probes import probe
+from planner.bench.rapl import Rapl
 from planner.bench.requests import time_requests
 from planner.bench.runnable import Runnable, Subject
 from planner.bench.samples import WITHIN, Samples
@@ -31,7 +32,6 @@ from planner.vlm.build import DTYPES, Progress
 from planner.vlm.recipe import Recipe
 from planner.vlm.weights import byte_tokenizer
 
-_ENERGY_S = 1.0  # NVML's counter moves in steps of up to 100 ms
 _OTHER_PARTS = 6  # beside the stages: preprocessing, ceilings, FLOPs, memory, whole requests, energy
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -59,7 +59,8 @@ def measure(
         workload: one request.
         batch: requests that run together.
         mode: "eager"; "static" (static cache, the decode step as a CUDA graph on a GPU); "compile".
-        seconds: of sampling for each stage, at most, but for the fewest samples: seven.
+        seconds: of sampling for each stage, at most, but for the fewest samples: seven. Energy is taken five times as
+            long, 5 s at most, and is marked as not reliable below.
         within: sampling of a stage ends earlier where the 95 % interval of its median reaches so far at most, relative
             to it.
         seed: of the inputs.
@@ -173,7 +174,7 @@ def measured(
     samples |= time_requests(stages, clock, seconds, gpu, within)
     probes.append(probe(device, dtype))
     told("energy")
-    energy = _energy(stages, gpu, samples)
+    energy = _energy(stages, gpu, seconds)
     gc.collect()
     return Measurement(
         model=facts,
@@ -239,22 +240,15 @@ def _preprocess(model: PlannerVlmForConditionalGeneration, seconds: float) -> Sa
     return take(Task(prepare), Clock(torch.device("cpu")), seconds)
 
 
-def _energy(stages: Runnable, gpu: Gpu | None, samples: dict[str, Samples]) -> Energy:
-    """Requests one after the other until the counter has moved far enough."""
-    if gpu is None or gpu.energy_joules() is None:
-        return Energy(None, False, "this device has no energy counter that can be read")
+def _energy(stages: Runnable, gpu: Gpu | None, seconds: float) -> Energy:
+    """Of requests one after the other, by the counter of the GPU or of the host's processors."""
     if tensor_parallel() > 1:
         return Energy(None, False, "not measured where several devices share a model")
     steps = max(stages.workload.generated_tokens - 1, 0)
-    count = agreed(min(max(math.ceil(_ENERGY_S / max(samples["request"].median_s, 1e-6)), 1), 1000))
-    torch.cuda.synchronize(stages.device)
-    start, before = time.perf_counter(), gpu.energy_joules()
-    for turn in range(count):
+
+    def serve(turn: int) -> None:
         stages.go_on(stages.begin(turn), steps)
-    torch.cuda.synchronize(stages.device)
-    after, took = gpu.energy_joules(), time.perf_counter() - start
-    if before is None or after is None:
-        return Energy(None, False, "the energy counter could not be read")
-    joules = (after - before) / (count * stages.batch)
-    valid = took >= _ENERGY_S / 2
-    return Energy(joules, valid, f"{count} batches in {took:.2f} s, idle power of the card included")
+        if gpu is not None:
+            torch.cuda.synchronize(stages.device)
+
+    return energy_of(serve, gpu or Rapl(), stages.batch, WINDOW_S * min(seconds, 1.0))

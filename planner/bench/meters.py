@@ -89,8 +89,11 @@ class Gpu:
             self._handle = nvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
             self._nvml = nvml
 
+    counts = "idle power of the card included"
+    advice = "no energy counter of the GPU can be read: it takes the package nvidia-ml-py and a card from Volta on"
+
     def energy_joules(self) -> float | None:
-        """Since the driver was loaded."""
+        """Since the driver was loaded (nvmlDeviceGetTotalEnergyConsumption, millijoules)."""
         found = self._ask("nvmlDeviceGetTotalEnergyConsumption")
         return None if found is None else float(found) / 1e3
 

@@ -170,6 +170,8 @@ def _taken(one: Measurement) -> Iterator[Block]:
     if energy.joules is not None:
         joules = Value(f"{v.significant(energy.joules, '')} J", energy.joules, "energy of a request", "joules")
         yield Paragraph(line("energy of a request: ", joules, "" if energy.valid else " (not reliable)"))
+    elif energy.note:
+        yield Paragraph(line("energy of a request: ", foreign(energy.note, "why no energy is known")))
 
 
 def _shapes(found: Sequence[Measurement]) -> Table:
