@@ -30,6 +30,19 @@ class Clock:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.on_gpu = device.type == "cuda"
+        self._flushed: torch.Tensor | None = None
+
+    @property
+    def cache_bytes(self) -> int:
+        """Of the last cache of a GPU (cudaDeviceProp.l2CacheSize); 0 elsewhere."""
+        return int(torch.cuda.get_device_properties(self.device).L2_cache_size) if self.on_gpu else 0
+
+    def flush(self) -> None:
+        """Puts what a GPU's L2 held out of it: a buffer of its size is written, as NVBench and Triton's do_bench do
+        ahead of each cold run. `time` waits for it before it begins."""
+        if self._flushed is None:
+            self._flushed = torch.empty(self.cache_bytes, dtype=torch.int8, device=self.device)
+        self._flushed.zero_()
 
     def time(self, work: Callable[[], object]) -> float:
         """Seconds of one run, from an idle device to an idle device."""
@@ -77,6 +90,9 @@ class Task:
     """Not timed, ahead of a sample of so many calls: puts caches back to where they were."""
     bunches: bool = True
     """Whether short work may be done several times for one sample."""
+    cold: bool = False
+    """Whether its weights fit in a GPU's L2, where they are not when a request comes to it: flushed ahead of each
+    sample, not timed."""
 
 
 def agreed(count: int) -> int:
@@ -190,6 +206,8 @@ def take(
     sampling = Sampling(clock, seconds, gpu, within=within, sensors=sensors)
     while sampling.more():
         task.before(calls)
+        if task.cold:
+            clock.flush()
         first = turn
 
         def bunch(first: int = first) -> None:

@@ -62,7 +62,7 @@ class ReleasedStages:
         """The stages that this model runs, by name."""
         return {
             "encoder": Task(self.encoder, self._see),
-            "compressor": Task(self.compressor, self._see),
+            "compressor": Task(self.compressor, self._see, cold=True),
             "prefill": Task(self.prefill, self._before_prefill),
             "decode_step": Task(self.decode_step, self.rewind),
         }

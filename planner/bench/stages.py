@@ -84,7 +84,7 @@ class Stages:
 
     def tasks(self) -> dict[str, Task]:
         """The stages that this model runs, by name."""
-        found = {"encoder": Task(self.encoder), "compressor": Task(self.compressor)}
+        found = {"encoder": Task(self.encoder), "compressor": Task(self.compressor, cold=True)}
         if self.tokens.query_pass:
             found["query_pass"] = Task(self.query_pass)
         if self.prompt_tokens:

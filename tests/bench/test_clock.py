@@ -1,0 +1,49 @@
+"""What comes before a timed run, and what is timed of it."""
+
+import pytest
+import torch
+
+from planner.bench.clock import Clock, Task, take
+from planner.bench.samples import FEWEST
+
+HOST = torch.device("cpu")
+
+
+class Logged(Clock):
+    """Writes down what it does."""
+
+    def __init__(self):
+        super().__init__(HOST)
+        self.log = []
+
+    def flush(self):
+        super().flush()
+        self.log.append("flush")
+
+    def time(self, work):
+        self.log.append("time")
+        return super().time(work)
+
+
+@pytest.mark.parametrize("cold", [True, False])
+def test_the_cache_is_flushed_ahead_of_each_sample_and_outside_of_it(cold):
+    clock = Logged()
+    task = Task(
+        lambda turn: clock.log.append("work"), lambda calls: clock.log.append("before"), bunches=False, cold=cold
+    )
+    found = take(task, clock, 1e-9)
+    assert len(found.seconds) == FEWEST
+    sample = ["before", "flush", "time", "work"] if cold else ["before", "time", "work"]
+    assert clock.log[-FEWEST * len(sample) :] == FEWEST * sample
+    assert clock.log.count("flush") == FEWEST * cold
+
+
+def test_a_flush_writes_as_much_as_the_cache_holds(monkeypatch):
+    monkeypatch.setattr(Clock, "cache_bytes", 4096)
+    clock = Clock(HOST)
+    clock.flush()
+    clock.flush()
+    assert clock._flushed.nbytes == 4096 and not clock._flushed.any()
+    assert Clock(torch.device("cpu")).cache_bytes == 4096
+    monkeypatch.undo()
+    assert Clock(HOST).cache_bytes == 0
