@@ -17,6 +17,10 @@ from planner.bench.sensors import STALLED_LIMITS, WAITED_LIMIT, Reading, Sensors
 
 WARM_UPS = 2
 _GPU_WARM_UP_S = 0.2  # until its clocks are up
+_READY_CALLS = 3
+"""On a GPU, ahead of the warm-up, whose time they must not use up: the first compiles or captures, and what torch.compile
+makes in the mode "reduce-overhead" runs once, is recorded into a CUDA graph in the second call and replayed from the
+third on (PyTorch, "CUDAGraph Trees")."""
 MOST = 200
 _SETTLED_S = 0.2  # what disturbs comes and goes: few short samples agree with each other by chance
 BUNCH_S = 2e-3
@@ -191,6 +195,9 @@ def take(
     sensors: Sensors | None = None,
 ) -> Samples:
     """Samples of a task: at least seven, and on until their median is known `within` or the seconds are over."""
+    for turn in range(_READY_CALLS if clock.on_gpu else 0):
+        task.before(1)
+        clock.time(partial(task.work, turn))
     turn, start = 0, time.perf_counter()
     while turn < WARM_UPS or (clock.on_gpu and agreed(int(time.perf_counter() - start < _GPU_WARM_UP_S))):
         task.before(1)

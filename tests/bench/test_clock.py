@@ -1,5 +1,7 @@
 """What comes before a timed run, and what is timed of it."""
 
+import time
+
 import pytest
 import torch
 
@@ -47,3 +49,22 @@ def test_a_flush_writes_as_much_as_the_cache_holds(monkeypatch):
     assert Clock(torch.device("cpu")).cache_bytes == 4096
     monkeypatch.undo()
     assert Clock(HOST).cache_bytes == 0
+
+
+def test_the_warm_up_begins_when_all_is_compiled():
+    """The first call takes longer than the whole warm-up of a GPU."""
+
+    class Card(Logged):
+        def __init__(self):
+            super().__init__()
+            self.on_gpu = True
+
+        def time(self, work):
+            self.log.append("time")
+            start = time.perf_counter()
+            work()
+            return time.perf_counter() - start
+
+    clock = Card()
+    take(Task(lambda turn: time.sleep(0.3 if clock.log == ["time"] else 0.01), bunches=False), clock, 1e-9)
+    assert clock.log.count("time") - FEWEST >= 3 + 0.2 / 0.02
