@@ -18,8 +18,8 @@ from planner.bench.sensors import STALLED_LIMITS, WAITED_LIMIT, Reading, Sensors
 WARM_UPS = 2
 _GPU_WARM_UP_S = 0.2  # until its clocks are up
 _READY_CALLS = 3
-"""On a GPU, ahead of the warm-up, whose time they must not use up: the first compiles or captures, and what torch.compile
-makes in the mode "reduce-overhead" runs once, is recorded into a CUDA graph in the second call and replayed from the
+"""On a GPU, ahead of the warm-up, whose time they must not use up: the first compiles or captures, and what
+torch.compile makes in the mode "reduce-overhead" is recorded into a CUDA graph in the second call and replayed from the
 third on (PyTorch, "CUDAGraph Trees")."""
 MOST = 200
 _SETTLED_S = 0.2  # what disturbs comes and goes: few short samples agree with each other by chance

@@ -94,10 +94,11 @@ def memory_of(stages: Runnable, gpu: Gpu | None) -> MemoryUse:
         torch.cuda.synchronize(device)
         peak = torch.cuda.max_memory_allocated(device) - before + weights
         reserved = torch.cuda.max_memory_reserved(device)
+        given_back = reserved - torch.cuda.memory_reserved(device)
     else:
         with TensorBytes([*model.parameters(), *model.buffers(), *stages.inputs, *stages.caches.tensors]) as seen:
             kv_cache = _run_through(stages, steps)
-        peak, reserved = seen.peak + weights, None
+        peak, reserved, given_back = seen.peak + weights, None, 0
     kept = workload.generated_tokens if reserved_bytes else 0
     kv_cache = reserved_bytes or kv_cache
     return MemoryUse(
@@ -107,8 +108,22 @@ def memory_of(stages: Runnable, gpu: Gpu | None) -> MemoryUse:
         decode_read_bytes=_decode_read_bytes(stages, kv_cache, kept),
         generated_tokens=kept or steps,
         reserved_bytes=reserved,
-        driver_bytes=None if gpu is None else gpu.used_bytes(),
+        driver_bytes=None if gpu is None else driver_peak_bytes(gpu.used_bytes(), given_back),
     )
+
+
+def driver_peak_bytes(used_bytes: int | None, given_back_bytes: int) -> int | None:
+    """Bytes in use on the card at the peak of a request.
+
+    The driver is read after the peak (nvmlDeviceGetMemoryInfo), by when the allocator may have given memory back to it:
+    torch.cuda.max_memory_reserved, "the maximum GPU memory managed by the caching allocator" since
+    reset_peak_memory_stats, less torch.cuda.memory_reserved, its current value.
+
+    Args:
+        used_bytes: that the driver tells now; None where it does not.
+        given_back_bytes: by the allocator since its peak.
+    """
+    return None if used_bytes is None else used_bytes + given_back_bytes
 
 
 def _run_through(stages: Runnable, steps: int) -> int:

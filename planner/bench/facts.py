@@ -66,7 +66,7 @@ class MemoryUse:
     reserved_bytes: Annotated[int, COUNT] | None = None
     """Most that the allocator held."""
     driver_bytes: Annotated[int, COUNT] | None = None
-    """What the driver says is in use on the device, other programs included."""
+    """What the driver says is in use on the device at the peak, other programs included."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ import time
 import pytest
 import torch
 
+from planner.bench.ceilings import _reached_s
 from planner.bench.clock import Clock, Task, take
+from planner.bench.counting import driver_peak_bytes
 from planner.bench.samples import FEWEST
 
 HOST = torch.device("cpu")
@@ -68,3 +70,34 @@ def test_the_warm_up_begins_when_all_is_compiled():
     clock = Card()
     take(Task(lambda turn: time.sleep(0.3 if clock.log == ["time"] else 0.01), bunches=False), clock, 1e-9)
     assert clock.log.count("time") - FEWEST >= 3 + 0.2 / 0.02
+
+
+class Boosting(Clock):
+    """A card that takes 1 ms at first, and 1.25 ms once it has run for 0.5 s."""
+
+    def __init__(self):
+        super().__init__(HOST)
+        self.on_gpu, self.ran_s = True, 0.0
+
+    def laps(self, work, count):
+        found = []
+        for _ in range(count):
+            found.append(1e-3 if self.ran_s < 0.5 else 1.25e-3)
+            self.ran_s += found[-1]
+        return found
+
+    def time(self, work):
+        return self.laps(work, 1)[0]
+
+
+def test_ceilings_of_a_card_are_what_it_sustains():
+    clock = Boosting()
+    assert _reached_s(lambda: None, clock, 0.5) == 1.25e-3
+    assert 2.0 < clock.ran_s < 3.0
+    short = Boosting()
+    assert _reached_s(lambda: None, short, 0.05) == 1e-3  # what a burst shows
+
+
+def test_memory_of_the_driver_is_that_of_the_peak():
+    assert driver_peak_bytes(5_000, 300) == 5_300
+    assert driver_peak_bytes(None, 300) is None
