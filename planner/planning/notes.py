@@ -15,7 +15,7 @@ from planner.parts.catalog import family_of
 from planner.planning.candidate import Candidate
 from planner.planning.request import Budget
 from planner.planning.serving import unserved
-from planner.planning.transfer.known import nameless, not_known, unmeasured
+from planner.planning.transfer.known import beside_the_sequence, nameless, not_known, unmeasured
 from planner.planning.transfer.query_blind import query_blind
 from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
 from planner.planning.tried import Released
@@ -32,10 +32,7 @@ def extrapolations(law: Law, best: Candidate, released: Released | None = None) 
     if best.llm.active_params < best.llm.params:
         out.append(_all_experts(best))
     if best.released is not None and not best.released.seen.in_sequence:
-        out.append(
-            f"the image tokens of {best.released.checkpoint.name} are read by cross-attention and never enter the "
-            "language model's sequence, which is what the law's T counts"
-        )
+        out.append(beside_the_sequence(best.released.checkpoint.name))
     for quantity, nearest, ratio in law.outside(best.llm.nominal_params, best.visual_tokens):
         size = quantity == "llm_params"
         value, form = (best.llm.nominal_params, format_params) if size else (best.visual_tokens, format_tokens)

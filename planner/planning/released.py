@@ -35,6 +35,7 @@ from planner.planning.released_groups import Group, SideBySide
 from planner.planning.released_vision import ModelColumn, Vision
 from planner.planning.request import Load
 from planner.planning.space import in_order
+from planner.planning.transfer.known import beside_the_sequence
 from planner.planning.tried import Released, Tried
 
 SETUP = {"compressor": OwnConnector.name, "vision": "as released", "prompt_order": "image-first"}
@@ -113,22 +114,33 @@ class ReleasedAxes:
     ) -> ReleasedAxes:
         """Every model with every value of its knob.
 
+        A law counts tokens of the language model's sequence: a model that reads images by cross-attention has none
+        there, and where it was not asked for by its name, it is left out of what a law ranks.
+
         Raises:
-            InputError: an image that a model refuses which was asked for, or one that none takes.
+            InputError: an image that a model refuses which was asked for, one that none takes, or no model of which a
+                law says anything.
         """
         cells: list[Cell] = []
         taken: list[Checkpoint] = []
         refused = list(selection.refused)
         for checkpoint in selection.checkpoints:
+            named = checkpoint.name in selection.named
             try:
-                cells += cells_of(checkpoint, images, load)
-                taken.append(checkpoint)
+                own = tuple(cells_of(checkpoint, images, load))
             except InputError as error:
-                if checkpoint.name in selection.named:
+                if named:
                     raise
                 refused.append((checkpoint.hub_id or checkpoint.source, str(error)))
+                continue
+            if law is not None and not named and not all(cell.in_sequence for cell in own):
+                why = f"{beside_the_sequence(checkpoint.name)}; name it by its hub id, or rank by cost"
+                refused.append((checkpoint.hub_id or checkpoint.source, why))
+                continue
+            cells += own
+            taken.append(checkpoint)
         if not cells:
-            raise InputError(f"no released model takes such images: {refused[-1][1]}")
+            raise InputError(f"no released model is left: {refused[-1][1]}")
         left = Selection(tuple(taken), refused=tuple(refused), asked=selection.asked)
         return cls(left, images, law, own_dtype, tuple(cells), rank_by)
 

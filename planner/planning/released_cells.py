@@ -36,6 +36,11 @@ class Cell:
         checkpoint = self.checkpoint
         return {"model": checkpoint.name, "hub_id": checkpoint.hub_id or None, "knob": settings_text(self.turned)}
 
+    @property
+    def in_sequence(self) -> bool:
+        """Whether the tokens of every image stand in the language model's sequence, where a law counts them."""
+        return all(one.in_sequence for one in self.seen)
+
     def mean_tokens(self, mix: ImageMix) -> int:
         """Visual tokens per image, the mean of a mixture rounded up."""
         return rounded_up(mix.mean(one.visual_tokens for one in self.seen))

@@ -406,3 +406,18 @@ def test_a_pick_whose_images_cross_attention_reads_says_what_the_law_counts() ->
     )
     assert said in found.extrapolates and said in found.to_dict()["extrapolates"]
     assert not any("cross-attention" in one for one in plan().extrapolates)
+
+
+def test_a_law_ranks_no_model_whose_images_cross_attention_reads_unless_it_is_named() -> None:
+    """Its T would be thousands of tokens that the language model never sees: the largest T would lead."""
+    crossed, other = "meta-llama/Llama-3.2-11B-Vision-Instruct", "Qwen/Qwen2.5-VL-7B-Instruct"
+    among_all = planner.plan(models="released", image="1024x768", hardware="l4", budget=Budget(ttft="2 s"), **REQUEST)
+    assert among_all.tried.released is not None
+    refused = dict(among_all.tried.released.refused)
+    assert "read by cross-attention" in refused[crossed] and other not in refused
+    by_cost = planner.plan(
+        models="released", image="1024x768", hardware="l4", budget=Budget(ttft="2 s"), rank_by="cost", **REQUEST
+    )
+    assert by_cost.tried.released is not None and crossed not in dict(by_cost.tried.released.refused)
+    with pytest.raises(InputError, match=r"^no released model is left: the image tokens of Llama-3\.2-"):
+        planner.plan(models="llama-3.2", image="1024x768", hardware="l4", budget=Budget(ttft="9 s"), **REQUEST)

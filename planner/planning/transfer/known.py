@@ -25,6 +25,14 @@ def unmeasured(laws: Iterable[Law], released: Released | None) -> tuple[str, ...
     return tuple(one.name for one in found)
 
 
+def beside_the_sequence(name: str) -> str:
+    """Why no law says anything of a model whose images enter by cross-attention."""
+    return (
+        f"the image tokens of {name} are read by cross-attention and never enter the language model's sequence, which "
+        "is what the law's T counts"
+    )
+
+
 def nameless(laws: Iterable[Law]) -> bool:
     """Whether the runs of a law name no model, so that nobody can say whether others stand off them."""
     return any(not one.llms for law in laws for one in single_laws(law))
