@@ -81,8 +81,8 @@ def released_lines(plan: Plan) -> tuple[Line, ...]:
     if released.refused:
         count = v.count(len(released.refused), "released models that were left out")
         lines.append(
-            line("left out: ", count, f" model{'s' * (len(released.refused) != 1)} of which something is not known, that "
-                 "take no such image, or whose tokens no law counts")
+            line("left out: ", count, f" model{'s' * (len(released.refused) != 1)} of which something is not known, "
+                 "that take no such image, or whose tokens no law counts")
         )  # fmt: skip
     if released.beyond_context:
         names = [foreign(name, "released model", TEXT_MAX) for name, _ in released.beyond_context]
