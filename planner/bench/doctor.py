@@ -31,7 +31,8 @@ _EXTRAS = {
 
 
 def doctor() -> dict[str, Any]:
-    """What is installed, what each verb needs, and which device would be measured, as plain JSON types."""
+    """What is installed, what each verb needs, which device would be measured, and how to hold it still meanwhile
+    ("steady"), as plain JSON types."""
     uses = {use: {name: _version(name) for name in names} for use, names in _NEEDS.items()}
     content: dict[str, Any] = {
         "python": platform.python_version(),
@@ -47,6 +48,7 @@ def doctor() -> dict[str, Any]:
         "compiler": shutil.which("cc") or shutil.which("gcc"),
         "device": _device(),
     }
+    content["steady"] = (content["device"] or {}).pop("steady", [])
     if content["compiler"] is None:
         content["advice"].append("--mode compile: needs a C compiler, such as gcc")
     return content
@@ -68,17 +70,23 @@ def _device() -> dict[str, Any] | None:
     from planner.bench.devices import recognise
     from planner.bench.environment import environment
     from planner.bench.meters import Gpu
+    from planner.bench.rapl import Rapl
+    from planner.bench.steady import steady_advice
     from planner.vlm.build import default_device, free_bytes, read_device
 
     place = read_device(default_device())
     gpu = Gpu(place) if place.type == "cuda" else None
+    counter = gpu or Rapl()
     facts = environment(place, "bf16" if gpu else "fp32", "eager", gpu)
     card = recognise(facts)
     kept = ("device", "device_type", "driver", "cuda", "device_memory_bytes", "threads", "power_limit_w")
+    kept += ("power_limit_default_w", "sm_clock_max_mhz", "clocks_locked", "governor", "turbo")
     return {
         **{name: facts[name] for name in kept if name in facts},
         "devices": torch.cuda.device_count() if place.type == "cuda" else 1,
         "free_bytes": free_bytes(place),
         "catalogue": None if card is None else card.name,
-        "counters": gpu is not None and gpu.energy_joules() is not None,
+        "counters": counter.energy_joules() is not None,
+        "counters_advice": counter.advice,
+        "steady": list(steady_advice(facts)),
     }

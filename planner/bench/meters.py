@@ -144,7 +144,8 @@ class Gpu:
         return frozenset(found)
 
     def facts(self) -> dict[str, Any]:
-        """Driver, clocks, power limit."""
+        """Driver; clocks and the highest one; power limit and the one by default. Whether clocks are locked is None,
+        not known: NVML has nvmlDeviceSetGpuLockedClocks, and nothing that reads it."""
         if self._nvml is None:
             return {}
         nvml = self._nvml
@@ -153,12 +154,17 @@ class Gpu:
             driver = nvml.nvmlSystemGetDriverVersion()
         clock = self._ask("nvmlDeviceGetClockInfo", getattr(nvml, "NVML_CLOCK_SM", 1))
         memory_clock = self._ask("nvmlDeviceGetClockInfo", getattr(nvml, "NVML_CLOCK_MEM", 2))
+        highest = self._ask("nvmlDeviceGetMaxClockInfo", getattr(nvml, "NVML_CLOCK_SM", 1))
         limit = self._ask("nvmlDeviceGetEnforcedPowerLimit")
+        default = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
         return {
             "driver": driver.decode() if isinstance(driver, bytes) else driver,
             "sm_clock_mhz": clock,
             "memory_clock_mhz": memory_clock,
+            "sm_clock_max_mhz": highest,
+            "clocks_locked": None,
             "power_limit_w": None if limit is None else limit / 1e3,
+            "power_limit_default_w": None if default is None else default / 1e3,
         }
 
     def _field(self, name: str) -> int | None:

@@ -183,8 +183,9 @@ ADVICE = {
     "the median within": "samples differ: measure longer (--seconds), on an idle machine",
     "spreads over": "samples differ: measure longer (--seconds), on an idle machine",
     "disagree by": "times of the same work differ: something ran meanwhile; measure again when the machine is idle",
-    "second half": "times drift: let the device warm up, or cool down, and measure again",
-    "clocks were": "the device limits its clocks: see to its cooling and power limit; it will do the same in service",
+    "second half": "times drift: let the device warm up or cool down, or hold its clocks; vlm-planner doctor says how",
+    "clocks were": "the device limits its clocks, and will in service: see to its cooling and power limit, or lock "
+    "lower ones; vlm-planner doctor says how",
 }
 """Words of a complaint -> what to do about it."""
 

@@ -17,11 +17,16 @@ def doctor_story(content: Mapping[str, Any]) -> Document:
         kind="doctor",
         title="Installation",
         heading=line("vlm-planner ", version, ", Python ", python, ", ", system),
-        opening=(_packages(content["packages"]), *_device(content), *remarks("missing", content["advice"])),
+        opening=(_packages(content["packages"]), *_device(content), *_remarks(content)),
         sections=(),
         opening_title="What is installed",
         sources={"doctor": dict(content)},
     )
+
+
+def _remarks(content: Mapping[str, Any]) -> Iterator[Block]:
+    yield from remarks("missing", content["advice"])
+    yield from remarks("for steady times", content["steady"])
 
 
 def _packages(packages: Mapping[str, Mapping[str, str | None]]) -> Table:
@@ -47,5 +52,5 @@ def _device(content: Mapping[str, Any]) -> Iterator[Block]:
         line(sentence(card, "accelerator"), " in the catalogue") if card else line("not in the catalogue: calibrate it")
     )
     yield Paragraph(line("would be measured: ", joined(parts, ", "), "; ", known))
-    if device["device_type"] == "cuda" and not device["counters"]:
-        yield Paragraph(line("its energy counter cannot be read"))
+    if not device["counters"]:
+        yield Paragraph(line("energy not known: ", foreign(device["counters_advice"], "why no energy is known")))
