@@ -79,8 +79,10 @@ def _device() -> dict[str, Any] | None:
     counter = gpu or Rapl()
     facts = environment(place, "bf16" if gpu else "fp32", "eager", gpu)
     card = recognise(facts)
-    kept = ("device", "device_type", "driver", "cuda", "device_memory_bytes", "threads", "power_limit_w")
-    kept += ("power_limit_default_w", "sm_clock_max_mhz", "clocks_locked", "governor", "turbo")
+    kept = (
+        *("device", "device_type", "driver", "cuda", "device_memory_bytes", "threads", "power_limit_w"),
+        *("power_limit_default_w", "sm_clock_max_mhz", "clocks_locked", "governor", "turbo"),
+    )
     return {
         **{name: facts[name] for name in kept if name in facts},
         "devices": torch.cuda.device_count() if place.type == "cuda" else 1,

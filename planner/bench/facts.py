@@ -81,6 +81,17 @@ class Energy:
 
 
 @dataclass(frozen=True)
+class ProcessUse:
+    """What the process took on the host, beside the times and the memory of the device."""
+
+    peak_bytes: Annotated[int, COUNT] | None = None
+    """Most that was resident at once (RSS) until the measurement was done: Python, its libraries and whatever else ran
+    in the process included; None where the system does not tell."""
+    build_s: Annotated[float, NOT_NEGATIVE] | None = None
+    """Seconds in which the model was built, its weights drawn or loaded; None where that was not watched."""
+
+
+@dataclass(frozen=True)
 class Method:
     """Whether the whole model ran, or slices of it."""
 

@@ -18,10 +18,22 @@ from planner.bench.clock import Clock, Task, take
 from planner.bench.counting import count_flops, memory_of, shell_of
 from planner.bench.energy import WINDOW_S, energy_of
 from planner.bench.environment import environment
-from planner.bench.measurement import COMPILE, EAGER, MODES, STATIC, Ceilings, Energy, Measurement, Method, ModelFacts
+from planner.bench.measurement import (
+    COMPILE,
+    EAGER,
+    MODES,
+    STATIC,
+    Ceilings,
+    Energy,
+    Measurement,
+    Method,
+    ModelFacts,
+    ProcessUse,
+)
 from planner.bench.meters import Gpu
 from planner.bench.mode_stages import stages_of
 from planner.bench.probes import probe
+from planner.bench.process import peak_bytes
 from planner.bench.rapl import Rapl
 from planner.bench.requests import time_requests
 from planner.bench.runnable import Runnable, Subject
@@ -29,6 +41,7 @@ from planner.bench.samples import WITHIN, Samples
 from planner.costs.stages import Workload
 from planner.vlm import PlannerVlmForConditionalGeneration, PlannerVlmProcessor
 from planner.vlm.build import DTYPES, Progress
+from planner.vlm.build_time import build_seconds
 from planner.vlm.recipe import Recipe
 from planner.vlm.weights import byte_tokenizer
 
@@ -91,6 +104,7 @@ def measure(
                 counted=lambda: count_flops(shell_of(model), workload),
                 preprocess=lambda most: _preprocess(model, most),
                 notes=tuple(_notes(model, workload)),
+                build_s=build_seconds(model),
             )
             return measured(subject, workload, batch, mode, seconds, ceilings, progress, within)
     except torch.OutOfMemoryError:
@@ -190,6 +204,7 @@ def measured(
         environment=environment(device, facts.precision, mode, gpu),
         notes=tuple(notes),
         probes=tuple(probes),
+        process=ProcessUse(peak_bytes(), subject.build_s),
     )
 
 

@@ -29,6 +29,7 @@ from planner.bench.facts import Energy as Energy
 from planner.bench.facts import MemoryUse as MemoryUse
 from planner.bench.facts import Method as Method
 from planner.bench.facts import ModelFacts as ModelFacts
+from planner.bench.facts import ProcessUse as ProcessUse
 from planner.bench.samples import Samples, advice_for
 from planner.costs.stages import Workload
 
@@ -72,6 +73,8 @@ class Measurement(Result):
     """What contradicts other measurements of the device, in words, by what is doubted."""
     takes: Annotated[int, Whole(1)] = field(default=1, metadata=SPARSE)
     """How often it was measured, unstable before, until this one."""
+    process: ProcessUse | None = field(default=None, metadata=SPARSE)
+    """None of extrapolated models, which were never in memory, and in files that do not tell."""
 
     def seconds(self, name: str) -> float | None:
         """Median seconds of something in TIMED, None where it did not run."""

@@ -15,6 +15,7 @@ from planner.base.errors import InputError, MeasurementError
 from planner.base.quantities import shown
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.build import build_recipe, make_processor
+from planner.vlm.build_time import watched
 from planner.vlm.recipe import Recipe
 from planner.vlm.saving import save_model
 
@@ -53,6 +54,7 @@ def need_ranks(count: int) -> None:
         raise MeasurementError(f"the plan shares the LLM among {count} devices, here {there}: {start}{more}")
 
 
+@watched
 def build_shared(recipe: Recipe, precision: str, seed: int = 0) -> PlannerVlmForConditionalGeneration:
     """The model with random weights, the LLM sharded over all processes by its own tensor-parallel plan.
 

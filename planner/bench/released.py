@@ -31,6 +31,7 @@ from planner.make.released import build_released
 from planner.make.vision import leave_out_unused_layers
 from planner.parts.released import published_files
 from planner.vlm.build import DTYPES, Progress
+from planner.vlm.build_time import build_seconds
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -91,6 +92,7 @@ def measure_released(
         counted=lambda: counted_flops(ReleasedStages(model, released, maker, workload, 1, seed=seed)),
         preprocess=None,
         notes=_notes(released),
+        build_s=build_seconds(model),
     )
     try:
         with torch.no_grad():

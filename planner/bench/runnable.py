@@ -67,3 +67,5 @@ class Subject:
     """Times of the work on the host, sampled for so many seconds; None where it is not measured."""
     notes: tuple[str, ...] = ()
     """What a reader of the numbers should know of the model."""
+    build_s: float | None = None
+    """Seconds in which it was built; None where that was not watched."""

@@ -153,6 +153,7 @@ def extrapolated(small: Measurement, large: Measurement, layers: int) -> Measure
         flops=flops,
         memory=MemoryUse(**memory),
         energy=energy,
+        process=None,
         method=Method(SLICES, layers, (k, large.method.layers)),
         slices=(*(small.slices or (small,)), large),
         notes=(*small.notes, *_amplified(small, large, share)),

@@ -20,6 +20,7 @@ from planner.make.pixels import PIXEL_MAKERS
 from planner.make.vision import connector_modules
 from planner.parts.released import Checkpoint, find_checkpoint, published_files
 from planner.vlm.build import Progress, free_bytes, read_device, read_dtype
+from planner.vlm.build_time import watched
 from planner.vlm.materialise import seeded
 from planner.vlm.weights import PRETRAINED, RANDOM
 
@@ -47,6 +48,7 @@ def config_of(model: Checkpoint | ReleasedModel) -> PreTrainedConfig:
     return found
 
 
+@watched
 def build_released(
     model: str | os.PathLike[str] | Checkpoint | ReleasedModel,
     *,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from planner.base.errors import InputError
 from planner.bench.answers import answers_of
-from planner.bench.measurement import TIMED, WAITED_FOR, Measurement
+from planner.bench.measurement import TIMED, WAITED_FOR, Measurement, ProcessUse
 from planner.bench.samples import PERCENTILES, merged_advice
 from planner.tell import values as v
 from planner.tell.answers import answer_blocks
@@ -167,11 +167,24 @@ def _taken(one: Measurement) -> Iterator[Block]:
     weights, peak = v.size(memory.weights_bytes, "weights"), v.size(memory.peak_bytes, "peak memory")
     cache = v.size(memory.kv_cache_bytes, "KV cache after the prefill")
     yield Paragraph(line("memory: weights ", weights, ", KV cache ", cache, ", peak ", peak))
+    if one.process is not None:
+        yield from _process(one.process)
     if energy.joules is not None:
         joules = Value(f"{v.significant(energy.joules, '')} J", energy.joules, "energy of a request", "joules")
         yield Paragraph(line("energy of a request: ", joules, "" if energy.valid else " (not reliable)"))
     elif energy.note:
         yield Paragraph(line("energy of a request: ", foreign(energy.note, "why no energy is known")))
+
+
+def _process(process: ProcessUse) -> Iterator[Block]:
+    parts: list[Line] = []
+    if process.build_s is not None:
+        parts.append(line("model built in ", v.seconds(process.build_s, "building the model")))
+    if process.peak_bytes is not None:
+        peak = v.size(process.peak_bytes, "peak memory of the process on the host")
+        parts.append(line("peak memory of the process on the host ", peak))
+    if parts:
+        yield Paragraph(joined(parts, ", "))
 
 
 def _shapes(found: Sequence[Measurement]) -> Table:

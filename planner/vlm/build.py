@@ -16,6 +16,7 @@ from planner.base.quantities import format_bytes, shown
 from planner.parts.compressors import Compressor
 from planner.parts.llms import Llm
 from planner.parts.towers import Tower
+from planner.vlm.build_time import watched
 
 from .materialise import make_shell, materialise, seeded, tied_names, units
 from .modeling import PlannerVlmForConditionalGeneration
@@ -106,6 +107,7 @@ def fitted(recipe: Recipe, sources: dict[str, Source]) -> Recipe:
     return recipe
 
 
+@watched
 def build_recipe(
     recipe: Recipe,
     sources: dict[str, Source],
