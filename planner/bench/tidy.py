@@ -50,6 +50,8 @@ def _numbers(one: Measurement) -> Iterator[tuple[str, int | None, float]]:
         "peak_memory_bytes": one.memory.peak_bytes,
         "reserved_bytes": one.memory.reserved_bytes,
         "driver_bytes": one.memory.driver_bytes,
+        "process_peak_bytes": None if one.process is None else one.process.peak_bytes,
+        "build_s": None if one.process is None else one.process.build_s,
         "energy_joules": one.energy.joules,
         "matmul_flops_per_s": one.ceilings.matmul_flops_per_s,
         "copy_bytes_per_s": one.ceilings.copy_bytes_per_s,

@@ -9,6 +9,7 @@ from bench.parts import made_up
 
 from planner.bench import process
 from planner.bench.measurement import Measurement, ProcessUse
+from planner.bench.tidy import rows
 from planner.tell.measurement import measurement_story
 from planner.tell.render import as_text
 from planner.vlm.build_time import build_seconds, watched
@@ -53,3 +54,5 @@ def test_files_and_pages_hold_them() -> None:
     text = as_text(measurement_story(one), ".md")
     assert "model built in 12.5 s, peak memory of the process on the host 3 GiB" in text
     assert "process" not in made_up().to_dict()
+    assert {row["quantity"]: row["value"] for row in rows([one])}["build_s"] == 12.5
+    assert not {"build_s", "process_peak_bytes"} & {row["quantity"] for row in rows([made_up()])}
