@@ -18,6 +18,7 @@ from planner.parts.connectors import Connector, Mlp
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.deployment import Deployment
 from planner.planning.limits import LIMITS, RELAXED_BY, limits_of
+from planner.planning.pick_facts import weights_text
 from planner.planning.plan_laws import law_head, laws_of_file
 from planner.planning.plan_record import (
     CandidateRecord,
@@ -93,6 +94,9 @@ def record(plan: Plan) -> PlanRecord:
         inputs=_inputs(plan, one_law),
         made_with=plan.made_with or made_with(),
         notes=plan.notes,
+        weights=weights_text(plan),
+        warnings=plan.warnings,
+        published=plan.published,
         gain_over_next=plan.gain_over_next,
         earlier_sha256=plan.earlier_sha256,
         parts=Parts(

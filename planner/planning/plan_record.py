@@ -239,6 +239,12 @@ class PlanRecord:
     parts: Parts
     notes: tuple[str, ...] = field(default=(), metadata=SPARSE)
     """What was made of what was asked for, where that is not what it says."""
+    weights: str = field(default="", metadata=SPARSE)
+    """Repository, origin and licence of a released pick's weights."""
+    warnings: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    """What keeps a released pick from being served as it is."""
+    published: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    """Whether results of the released pick and of the next best are published on the tasks asked for."""
     gain_over_next: Margin | None = field(default=None, metadata=SPARSE)
     """By how much the pick is better than the next, where the law knows only by how much errors differ."""
     earlier_sha256: str = field(default="", metadata=SPARSE)

@@ -25,6 +25,7 @@ from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.deployment import Deployment
 from planner.planning.limits import LimitKind, find_limit
 from planner.planning.margin import Margin
+from planner.planning.pick_facts import published_on, warnings_of, weights_text
 from planner.planning.ranking import COST, ERROR
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
@@ -124,6 +125,16 @@ class Plan(Result):
         """By how much the pick is expected to be better than the next, where only differences of errors are known;
         None where errors are predicted, and where nothing else fits."""
         return self.runners_up[0].above_pick if self.runners_up else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What keeps a released pick from being served as it is: no engine that serves it, weights to fine-tune."""
+        return warnings_of(self)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Whether results of the released pick and of the next best are published on the tasks asked for."""
+        return published_on(self)
 
     @property
     def cost_kind(self) -> LimitKind:
@@ -246,7 +257,10 @@ class Plan(Result):
                 lines.append(f"{next_best}, {second.above_pick.points:.1f} points worse")
             else:
                 lines.append(f"{next_best}, {second.predicts} {format_fraction(second.error)}{scored}")
-        lines += [f"note: {text}" for text in self.notes]
+        if weights := weights_text(self):
+            lines.append(f"weights: {weights}")
+        lines += [f"warning: {text}" for text in self.warnings]
+        lines += [f"note: {text}" for text in (*self.notes, *self.published)]
         lines += [f"extrapolates: {text}" for text in self.extrapolates]
         lines += [f"assumes: {text}" for text in self.assumptions]
         return "\n".join(lines)

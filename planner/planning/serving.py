@@ -42,28 +42,38 @@ def serving_room(plan: Plan) -> Room | None:
 
 
 def unserved(best: Candidate, images: int, card: Hardware | None) -> tuple[str, ...]:
-    """What has to hold where no engine serves the pick in its precision, in a sentence; () where one does."""
-    model = best.released
-    if model is None:
+    """What has to hold where engines serve the pick, but not in its precision, in a sentence; else ()."""
+    if best.released is None or _titles(best, best.precision, images, True):
         return ()
-    from planner.engines import engine_commands
-
-    def titles(precision: str, served: bool) -> str:
-        """Of the engines that serve it, or do not."""
-        commands = engine_commands(model, replace(best.run(None), precision=precision), None, images)
-        return ", ".join(one.title for one in commands if (one.command is not None) == served)
-
-    if titles(best.precision, True):
-        return ()
-    checkpoint = model.checkpoint
+    checkpoint = best.released.checkpoint
     dtype = released_precision(card, checkpoint.dtype)
-    asked, own = titles(best.precision, False), titles(dtype, True)
+    asked, own = _titles(best, best.precision, images, False), _titles(best, dtype, images, True)
     if best.precision == dtype or not own:
-        return (f"an engine serves {checkpoint.name} as planned: {asked}, as known here, do not",)
+        return ()
     return (
         f"weights of {checkpoint.name} in {best.precision} can be found and served: {asked}, as known here, do not "
         f"make them from the released ones; in {dtype} {own} serve{'' if ',' in own else 's'} it",
     )
+
+
+def no_engine(best: Candidate, images: int, card: Hardware | None) -> tuple[str, ...]:
+    """That no engine serves the pick, neither in its precision nor in that of its files; () where one does."""
+    if best.released is None or _titles(best, best.precision, images, True):
+        return ()
+    checkpoint = best.released.checkpoint
+    if _titles(best, released_precision(card, checkpoint.dtype), images, True):
+        return ()
+    asked = _titles(best, best.precision, images, False)
+    return (f"no engine known here ({asked}) serves {checkpoint.name}: you need a server of your own",)
+
+
+def _titles(best: Candidate, precision: str, images: int, served: bool) -> str:
+    """Of the engines that serve a released model in a precision, or do not."""
+    from planner.engines import engine_commands
+
+    assert best.released is not None
+    commands = engine_commands(best.released, replace(best.run(None), precision=precision), None, images)
+    return ", ".join(one.title for one in commands if (one.command is not None) == served)
 
 
 def _held(plan: Plan) -> Held | None:

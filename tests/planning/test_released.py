@@ -305,7 +305,7 @@ def test_frame_names_each_model_its_knob_and_its_interval(tmp_path: Path) -> Non
         (
             "KamilaMila/FastVLM-7B",
             "bf16",
-            "an engine serves FastVLM-7B as planned: vLLM, SGLang, llama.cpp, as known here, do not",
+            "no engine known here (vLLM, SGLang, llama.cpp) serves FastVLM-7B: you need a server of your own",
         ),
     ],
 )
@@ -319,9 +319,10 @@ def test_a_plan_says_where_no_engine_serves_its_pick(model: str, precision: str,
         precision=precision,
         budget=planner.Budget(ttft_s=1.0),
     )
-    told = [one for one in found.assumptions if "as known here" in one]
+    told = [one for one in (*found.warnings, *found.assumptions) if "known here" in one]
     assert told == ([] if said is None else [said])
-    assert [one for one in found.to_dict()["assumptions"] if "as known here" in one] == told
+    content = found.to_dict()
+    assert [one for one in (*content.get("warnings", ()), *content["assumptions"]) if "known here" in one] == told
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ class Checkpoint:
     """How the matrices of its language model are stored; None: in its dtype."""
     licence: str | None = None
     """None where nobody read it."""
+    converted_from: str = ""
+    """Repository that others converted its weights from; "" where they are the publisher's, or nobody read it."""
+    pretrained: str = ""
+    """The paper that says its weights are to be fine-tuned on a task before use; "" where none was read to say so."""
     revision: str | None = None
     """Commit of the repository that the files are of; None where it is not known."""
     notes: tuple[str, ...] = ()

@@ -119,7 +119,13 @@ def read_released(hub_id: str) -> Checkpoint:
         source=hub_id,
         provenance=provenance,
     )
-    return replace(found, notes=(*found.notes, *_thinking(hub_id)))
+    weights = _weights()
+    return replace(
+        found,
+        notes=(*found.notes, *_thinking(hub_id)),
+        converted_from=weights["converted_from"].get(hub_id, ""),
+        pretrained=weights["pretrained"].get(hub_id, ""),
+    )
 
 
 def _thinking(hub_id: str) -> tuple[str, ...]:
@@ -130,6 +136,14 @@ def _thinking(hub_id: str) -> tuple[str, ...]:
     if hub_id in known["when_told"]:
         return ("it can think before it answers: where it does, generated tokens have to count that too",)
     return ()
+
+
+@cache
+def _weights() -> Mapping[str, Mapping[str, str]]:
+    found: Mapping[str, Mapping[str, str]] = json.loads(
+        (resources.files(__package__) / "weights.json").read_text("utf-8")
+    )
+    return found
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.limits import RELAXED_BY
 from planner.planning.nothing_fits import WIDE
+from planner.planning.pick_facts import weights_text
 from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
@@ -75,8 +76,7 @@ def released_lines(plan: Plan) -> tuple[Line, ...]:
     best, released = plan.best, plan.tried.released
     if best.released is None or released is None:
         return ()
-    checkpoint = best.released.checkpoint
-    where = line("weights: ", foreign(checkpoint.hub_id or checkpoint.source, "repository of the weights", _UNCUT))
+    where = line("weights: ", foreign(weights_text(plan), "repository and licence of the weights", _UNCUT))
     lines = [line(where, "; under " if plan.by_cost else "; best under ", asked(plan))]
     if released.refused:
         count = v.count(len(released.refused), "released models that were left out")

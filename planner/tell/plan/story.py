@@ -42,8 +42,10 @@ def plan_story(plan: Plan) -> Document:
 
 def _pick(plan: Plan) -> Iterator[Block]:
     """How it would run, its error, and where the law is used beyond what it was fitted to."""
+    for told in say.released_lines(plan):
+        yield Paragraph(told)
+    yield from warned(plan)
     for told in (
-        *say.released_lines(plan),
         say.way_line(plan),
         say.load_line(plan.load),
         say.prediction(plan.best),
@@ -63,9 +65,16 @@ def _pick(plan: Plan) -> Iterator[Block]:
     yield from cautions(plan)
 
 
+def warned(plan: Plan) -> Iterator[Paragraph]:
+    """What keeps the pick from being served as it is."""
+    for text in plan.warnings:
+        yield Paragraph(line(foreign(text, "warning", _UNCUT)), "warn", "warning")
+
+
 def cautions(plan: Plan) -> Iterator[Paragraph]:
     """Where the pick lies outside what the law was fitted to, and what has to hold for the law to speak of this use."""
-    for label, texts in (("note", plan.notes), ("extrapolates", plan.extrapolates), ("assumes", plan.assumptions)):
+    notes = (*plan.notes, *plan.published)
+    for label, texts in (("note", notes), ("extrapolates", plan.extrapolates), ("assumes", plan.assumptions)):
         for text in texts:
             yield Paragraph(line(foreign(text, label, _UNCUT)), "warn", label)
 

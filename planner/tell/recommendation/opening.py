@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from planner.costs.stages import Workload
 from planner.planning.candidate import Candidate
+from planner.planning.pick_facts import weights_text
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
 from planner.tell.plan.sentences import named, released_pick
+from planner.tell.plan.story import warned
 from planner.tell.published import gain_line, points
 from planner.tell.recommendation.judgement import Judgement
 from planner.tell.recommendation.limits_kept import banner, gpus_of
@@ -35,6 +37,7 @@ def opening(plan: Plan, judgement: Judgement | None) -> tuple[Block, ...]:
     return (
         Paragraph(_reason(plan)),
         Facts(tuple(_figures(plan)), large=True),
+        *warned(plan),
         *_states(plan, judgement),
         Facts(tuple(_configuration(plan))),
     )
@@ -133,7 +136,7 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
     """What is deployed, part by part."""
     best, deployment, load = plan.best, plan.deployment, plan.load
     found: list[tuple[str, Line]] = [
-        *_parts(best),
+        *_parts(plan),
         ("Precision", _precision(best)),
     ]
     if deployment.hardware is None:
@@ -162,8 +165,9 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
     ]
 
 
-def _parts(best: Candidate) -> list[tuple[str, Line]]:
+def _parts(plan: Plan) -> list[tuple[str, Line]]:
     """What is trained, part by part; or which weights are taken, with the knob."""
+    best = plan.best
     if best.released is None:
         return [
             ("Language model", (foreign(best.llm.name, "language model", NAME_MAX),)),
@@ -174,7 +178,7 @@ def _parts(best: Candidate) -> list[tuple[str, Line]]:
     checkpoint = best.released.checkpoint
     return [
         ("Model", (foreign(checkpoint.name, "model", NAME_MAX),)),
-        ("Weights", (foreign(checkpoint.hub_id or checkpoint.source, "repository of the weights", NAME_MAX),)),
+        ("Weights", (foreign(weights_text(plan), "repository and licence of the weights", 200),)),
         ("Knob", (foreign(best.knob or "as published", "knob", NAME_MAX),)),
         ("Image", (foreign(str(best.released.image), "size of the image", NAME_MAX),)),
     ]

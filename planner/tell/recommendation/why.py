@@ -42,7 +42,7 @@ def why(plan: Plan) -> Section:
     """The section."""
     if plan.by_cost:
         return Section("why", "Why this one", (Paragraph(capital(why_line(plan))), best_table(plan)))
-    notes = (Paragraph(line(foreign(text, "note", 400)), "warn", "note") for text in plan.notes)
+    notes = (Paragraph(line(foreign(text, "note", 400)), "warn", "note") for text in (*plan.notes, *plan.published))
     return Section("why", "Why this one", (*_law(plan.law), *notes, *_doubt(plan), *_tied(plan), *_beside(plan)))
 
 
