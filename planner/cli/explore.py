@@ -40,6 +40,11 @@ def explore(
         )
     from planner.explore.open import open_explorer
 
+    if mix is not None:
+        from planner.cli.mixes import say_shares
+
+        say_shares(mix)
+
     def started(address: str) -> None:
         if as_json:
             print(json_text({"address": address}), flush=True)

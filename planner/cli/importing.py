@@ -13,6 +13,7 @@ from planner.base.files import check_target, write_text
 from planner.base.suffix import has_suffix, wrong_suffix
 from planner.cli import result_options as options
 from planner.cli.common import Force, Json, app, json_text, show_story
+from planner.runs.recognise import is_run_table
 from planner.runs.results import results_skeleton
 
 
@@ -44,6 +45,7 @@ def import_(
         print(f"wrote {output}", file=sys.stderr)
         return
     if not results.names_cells:
+        _check_paths(paths)
         raise InputError(
             "--cell or --cells: no file says how many visual tokens a model has; give a pattern such as "
             r"--cell 'llava-(?P<llm>.+)-tp(?P<tokens>\d+)', or a map of models, which --list writes"
@@ -58,6 +60,18 @@ def import_(
     from planner.tell.imported import imported_story
 
     show_story(imported_story(found, report))
+
+
+def _check_paths(paths: list[str]) -> None:
+    """Refuse what no pattern of models would help: a path that is none, a table of runs. Raises InputError."""
+    for path in paths:
+        if not Path(path).exists():
+            raise InputError(f"cannot read {path}: no such file or folder; expected evaluation results")
+        if Path(path).is_file() and is_run_table(path):
+            raise InputError(
+                f"{path} is a table of runs already, with the visual tokens in a column: vlm-planner fit {path} reads "
+                "it as it is, without import"
+            )
 
 
 def _check_table(output: str, force: bool) -> None:

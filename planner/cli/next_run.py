@@ -27,8 +27,8 @@ from planner.cli.common import (
     show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
+from planner.cli.mixes import mix_of
 from planner.cli.running import progress_bar
-from planner.laws.shipped import load_mix
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
 from planner.planning.next_run import NextMeasurement
 
@@ -173,7 +173,7 @@ def next_run(
     with progress_bar() as show:
         show("ranking", 0, 1)
         found = planner.next_run(
-            law if mix is None else load_mix(mix, form),
+            law if mix is None else mix_of(mix, form),
             form=form,
             budget=planner.Budget(convention=convention, limits=limits),
             workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),

@@ -15,7 +15,7 @@ from planner.base.errors import InputError, UnknownNameError
 from planner.base.files import refuse_existing
 from planner.cli.common import Force, FormName, Json, app, json_text, parse_counts, parse_names
 from planner.cli.limits import given_limits, takes_limits
-from planner.laws.shipped import load_mix
+from planner.cli.mixes import mix_of
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
 FRONTIER = "frontier"
@@ -106,7 +106,7 @@ def plot(
             missing = ["--budget"] * (not limits) + [name for name in _REQUEST if name not in given]
             raise InputError(f"plot frontier needs what plan needs: give {', '.join(missing)} too")
         picked = planner.plan(
-            law if mix is None else load_mix(mix, form),
+            law if mix is None else mix_of(mix, form),
             form=form,
             budget=planner.Budget(convention="full" if convention is None else convention, limits=limits),
             query_tokens=query_tokens,

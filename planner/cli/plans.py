@@ -32,7 +32,7 @@ from planner.cli.common import (
     show_story,
 )
 from planner.cli.limits import NO_LIMIT, takes_limits
-from planner.laws.shipped import load_mix
+from planner.cli.mixes import mix_of
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
 
@@ -127,7 +127,7 @@ def plan(
     if not limits:
         raise InputError(NO_LIMIT)
     result = planner.plan(
-        _law(law) if mix is None else load_mix(mix, form),
+        _law(law) if mix is None else mix_of(mix, form),
         task=task,
         form=form,
         budget=planner.Budget(convention=convention, limits=limits),

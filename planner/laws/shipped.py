@@ -12,7 +12,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import shown
+from planner.base.quantities import format_percent, shown
 from planner.laws.averaging import averaged, mix
 from planner.laws.combined import AUTO, MIX, CombinedLaw, Law, read_law
 from planner.laws.fitted import FittedLaw
@@ -117,25 +117,23 @@ def load_mix(text: str, form: str | None = None) -> Law:
     evidence base, each with its share of the workload. "law:NAME" and "task:NAME" say which is meant.
 
     Raises:
-        InputError: a text of another shape, shares that are not above 0, or a name that is both a law's and a task's.
+        InputError: a text of another shape, shares that are not above 0, a name that comes twice, or one that is both a
+            law's and a task's.
         UnknownNameError: a name that is neither.
     """
     shares: dict[str, tuple[Law, float]] = {}
     tasks: dict[str, float] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, equals, share = (piece.strip() for piece in part.rpartition("="))
-        try:
-            number = float(share)
-        except ValueError:
-            number = math.nan
-        if not (equals and name and math.isfinite(number) and number > 0) or name in shares or name in tasks:
-            raise InputError(_MIX_EXPECTED.format(shown(text)))
-        if task := _task_meant(name):
+    seen: set[str] = set()
+    for name, number in _named_shares(text):
+        task = _task_meant(name)
+        one = task or name.removeprefix(_LAW)
+        if one in seen:
+            raise InputError(f"{_MIX_EXPECTED.format(shown(text))}: {one} is named twice; give it one share")
+        seen.add(one)
+        if task:
             tasks[task] = number
         else:
-            shares[name] = (_found(name.removeprefix(_LAW), form), number)
-    if not shares and not tasks:
-        raise InputError(_MIX_EXPECTED.format(shown(text)))
+            shares[name] = (_found(one, form), number)
     if not tasks:
         return mix(shares)
     if form is not None:
@@ -144,6 +142,39 @@ def load_mix(text: str, form: str | None = None) -> Law:
     return mix({**shares, published.name: (published, sum(tasks.values()))}) if shares else published
 
 
+def mix_note(text: str) -> str:
+    """That the shares of a mix do not sum to 1 or 100, with the shares that are used; "" where they do.
+
+    Raises:
+        InputError: a text of another shape, or shares that are not above 0.
+    """
+    named = _named_shares(text)
+    total = math.fsum(share for _, share in named)
+    if any(math.isclose(total, whole, rel_tol=_SAME) for whole in (1.0, 100.0)):
+        return ""
+    used = ", ".join(f"{name} {format_percent(share, total)}" for name, share in named)
+    return f"the shares of --mix sum to {total:.4g}, neither 1 nor 100: taken as {used}"
+
+
+def _named_shares(text: str) -> list[tuple[str, float]]:
+    """Each name of a mix with its share, as typed. Raises InputError."""
+    named = []
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, equals, share = (piece.strip() for piece in part.rpartition("="))
+        try:
+            number = float(share)
+        except ValueError:
+            number = math.nan
+        if not (equals and name and math.isfinite(number) and number > 0):
+            raise InputError(_MIX_EXPECTED.format(shown(text)))
+        named.append((name, number))
+    if not named:
+        raise InputError(_MIX_EXPECTED.format(shown(text)))
+    return named
+
+
+_SAME = 1e-6
+"""Relative: what rounding may leave between a sum of shares and 1."""
 _LAW, _TASK = "law:", "task:"
 _MIX_EXPECTED = "--mix: expected NAME=SHARE,NAME=SHARE such as reasoning=0.7,ocr=0.3 or docvqa=0.5,gqa=0.5, got {}"
 

@@ -163,7 +163,7 @@ def gain_text(plan: Plan) -> str:
 def law_title(law: Law) -> str:
     """A law in a few words: "law reasoning, all forms, 28 runs", "law ocr, additive, 27 runs, at a bound: D"."""
     if isinstance(law, EvidenceLaw):
-        own = f" and {len(law.own)} runs of your own" if law.own else ""
+        own = f" and {len(law.own)} {'run' if len(law.own) == 1 else 'runs'} of your own" if law.own else ""
         return f"published results of {law.name}, {len(law.rows)} rows{own}"
     all_forms = law.form == AUTO
     parts = [f"law {law.name}" if law.name else "law", "all forms" if all_forms else law.form]

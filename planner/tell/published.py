@@ -38,7 +38,8 @@ def published_line(law: Law) -> Line:
     if not isinstance(law, EvidenceLaw):
         return ()
     rows = law.rows
-    own = line(" and ", v.count(len(law.own), "runs of one's own"), " runs of your own") if law.own else ()
+    runs = " run" if len(law.own) == 1 else " runs"
+    own = line(" and ", v.count(len(law.own), "runs of one's own"), f"{runs} of your own") if law.own else ()
     count = len(set(rows.study.tolist()))
     listed = joined([Code(evidence_command(one)) for one in law.mix], " and ")
     return line(

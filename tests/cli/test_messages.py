@@ -138,3 +138,21 @@ def test_a_command_that_cannot_be_read_ends_with_2(run: Run, command: list[str],
     assert done.out == ""
     assert done.err.startswith(complaint)
     assert done.err.count("\n") == 1
+
+
+def test_import_says_what_needs_none(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "t.md"
+    table.write_text("| LLM | Params | Tokens | error |\n|---|---|---|---|\n| Qwen1.5-4B | 4e9 | 16 | 0.5 |\n")
+    assert f"{table} is a table of runs already" in run("import", str(table)).complaint
+    assert run("import", str(tmp_path / "nope.json")).complaint.endswith(
+        "nope.json: no such file or folder; expected evaluation results"
+    )
+    scores = tmp_path / "scores.md"
+    scores.write_text("| model | DocVQA |\n|---|---|\n| llava-7b-tp16 | 50 |\n")
+    assert run("import", str(scores)).complaint.startswith("--cell or --cells:")
+
+
+def test_a_plan_says_what_shares_it_takes(run: Run) -> None:
+    note = "note: the shares of --mix sum to 4, neither 1 nor 100: taken as reasoning 75 %, ocr 25 %"
+    assert note in run(*PLAN, "--mix", "reasoning=3,ocr=1").err
+    assert "shares" not in run(*PLAN, "--mix", "reasoning=75,ocr=25").err

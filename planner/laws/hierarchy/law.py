@@ -232,7 +232,7 @@ class EvidenceLaw(Result):
         return pd.DataFrame(vars(self.rows))
 
     def __repr__(self) -> str:
-        own = f", {len(self.own)} runs of one's own" if self.own else ""
+        own = f", {len(self.own)} {'run' if len(self.own) == 1 else 'runs'} of one's own" if self.own else ""
         return f"EvidenceLaw({self.name}{own})"
 
     def to_dict(self) -> dict[str, Any]:

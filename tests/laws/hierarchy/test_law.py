@@ -13,8 +13,11 @@ from planner.laws.combined import CombinedLaw, law_from_dict, read_law
 from planner.laws.hierarchy.belief import error_draws
 from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
 from planner.laws.hierarchy.naming import family_of, is_measured, series_of
-from planner.laws.shipped import load_mix
+from planner.laws.shipped import load_mix, mix_note
 from planner.laws.uncertainty import Asked, uncertainty
+from planner.planning.words import law_title
+from planner.tell.document import plain
+from planner.tell.published import published_line
 
 
 def resolution_before_size(task: str) -> float:
@@ -101,6 +104,29 @@ def test_mixes_name_laws_and_tasks() -> None:
         load_mix("docvq=1")
     with pytest.raises(InputError, match="--form additive: tasks of the evidence have no form"):
         load_mix("docvqa=1", "additive")
+
+
+@pytest.mark.parametrize(
+    ("mix", "name"),
+    [("docvqa=.5,docvqa=.5", "DocVQA"), ("docvqa=.5,task:DocVQA=.5", "DocVQA"), ("ocr=1,law:ocr=2", "ocr")],
+)
+def test_a_mix_names_each_once(mix: str, name: str) -> None:
+    with pytest.raises(InputError, match=f": {name} is named twice; give it one share"):
+        load_mix(mix)
+
+
+def test_shares_that_are_no_whole_are_said() -> None:
+    said = "the shares of --mix sum to 0.9, neither 1 nor 100: taken as docvqa 56 %, gqa 44 %"
+    assert mix_note("docvqa=.5,gqa=.4") == said
+    for whole in ("docvqa=.5,gqa=.5", "docvqa=70, gqa=30", "docvqa=.1,gqa=.2,textvqa=.7"):
+        assert mix_note(whole) == ""
+
+
+def test_one_run_of_ones_own() -> None:
+    one = evidence_law("docvqa", (OwnCell("A-7B", 7e9, 64.0, "", "DocVQA", 0.4, 0.01),))
+    assert law_title(one).endswith(" rows and 1 run of your own")
+    assert "1 run of one's own" in repr(one)
+    assert "1 run of your own" in plain(published_line(one))
 
 
 def test_a_name_that_is_both_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
