@@ -19,7 +19,7 @@ from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
 from planner.parts.catalog import compressor_catalog, llm_catalog
 from planner.planning.deployment import BATCHES_TRIED
 from planner.planning.limits import LIMITS, LimitKind
-from planner.planning.published import kept_note, law_on_task
+from planner.planning.published import law_on_task, own_notes
 
 MIX = "mix"
 """The law that weighs visual reasoning and reading."""
@@ -73,7 +73,7 @@ def make_offer(law: str | None = None, *, task: str | None = None, mix: str | No
         laws=laws,
         law=law or DEFAULT_LAW if own is None else OWN,
         own_words=() if own is None else own[1],
-        own_notes=() if own is None or task is None else kept_note(own[0], task, law),
+        own_notes=() if own is None or task is None else own_notes(own[0], task, law),
         llms=tuple(dict.fromkeys(spec.family for spec in llm_catalog().values())),
         hardware=tuple(hardware_catalog()),
         compressors=tuple(compressor_catalog()),

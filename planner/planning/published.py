@@ -7,7 +7,7 @@ models and numbers of visual tokens, and most of their cells. Fewer runs give th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from planner.laws.combined import AVERAGE, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
 from planner.laws.hierarchy.naming import series_of
-from planner.laws.hierarchy.tasks import task_named
+from planner.laws.hierarchy.tasks import EvidenceTask, task_of_runs
 from planner.planning.choices import LawLike, law_of
+from planner.planning.own_names import catalogued
 from planner.runs import Runs, read_runs
+from planner.runs.tasks import task_names
 
 LEVELS_MIN, SHARE_MIN = 3, 0.75
 """Language models and numbers of visual tokens of a complete grid, and the share of their cells that it has."""
@@ -35,7 +37,7 @@ def law_on_task(law: LawLike | Mapping[str, LawLike], task: str | Mapping[str, f
 
     Raises:
         UnknownNameError: the evidence holds no such task, and it is no class.
-        InputError: a law without runs, or runs that cannot be reckoned with.
+        InputError: a law without runs, or runs that cannot be reckoned with: those of another task, above all.
     """
     published = evidence_law(task)
     if law is None:
@@ -47,28 +49,38 @@ def law_on_task(law: LawLike | Mapping[str, LawLike], task: str | Mapping[str, f
     if len(published.mix) > 1:
         raise InputError("task: runs of one's own are of one task; name that one, or leave out law=")
     runs = _own_runs(law)
-    if isinstance(runs, Runs):
-        return evidence_law(task, _cells_of_runs(runs, published))
-    if _is_complete(runs):
-        return law_of(law, form)  # `kept_note` says so
-    return evidence_law(task, _cells_of_law(runs, published))
+    asked = published.mix[0].asked
+    if isinstance(runs, FittedLaw):
+        _check_tasks(runs, asked)
+        return law_of(law, form) if _is_complete(runs) else evidence_law(task, _cells_of_law(runs, published))
+    runs = _of_task(runs, asked)
+    grid = _complete_grid(runs)
+    return evidence_law(task, _cells_of_runs(runs, published)) if grid is None else law_of(grid, form)
 
 
-def kept_note(law: Law, published: str | Mapping[str, float], name: LawLike | Mapping[str, LawLike]) -> tuple[str, ...]:
-    """That runs of one's own keep their law though published results of a task were asked for; () where they do not.
+def own_notes(law: Law, published: str | Mapping[str, float], name: LawLike | Mapping[str, LawLike]) -> tuple[str, ...]:
+    """How runs of one's own stand to the task that was asked for, where that needs saying.
 
     Args:
         law: that the plan rests on.
         published: the task that was asked for.
         name: what was given as one's own.
     """
-    if isinstance(law, EvidenceLaw):
+    if name is None or isinstance(name, Mapping):
         return ()
-    whose = os.fspath(name) if isinstance(name, str | os.PathLike) else law.name or "the law that was given"
-    return (
-        f"the runs of {whose} are a complete grid and keep their own law; published results of "
-        f"{evidence_law(published).name} are left out",
-    )
+    whose = os.fspath(name) if isinstance(name, str | os.PathLike) else name.name or "the law that was given"
+    asked, runs, notes = evidence_law(published), _own_runs(name), []
+    named = task_names(runs) if isinstance(runs, Runs) else runs.tasks
+    if not named:
+        notes.append(f"the runs of {whose} name no task and are taken as those of {asked.name}")
+    elif isinstance(runs, Runs) and (without := sum(not one for one in runs.task or ())):
+        notes.append(f"runs of {whose} that name no task are left out: {without} of {len(runs.task or ())}")
+    if not isinstance(law, EvidenceLaw):
+        notes.append(
+            f"the runs of {whose} are a complete grid and keep their own law; published results of {asked.name} are "
+            "left out"
+        )
+    return tuple(notes)
 
 
 def _own_runs(law: LawLike) -> Runs | FittedLaw:
@@ -102,20 +114,79 @@ def _cells_of_law(law: FittedLaw, published: EvidenceLaw) -> tuple[OwnCell, ...]
     )
 
 
+def _check_tasks(law: FittedLaw, asked: EvidenceTask) -> None:
+    """Raise InputError for a law of another task, or of several together."""
+    if not all(_is_asked(name, asked) for name in law.tasks):
+        raise _of_another(f"the law {law.name}" if law.name else "the law", law.tasks, asked)
+
+
+def _of_task(runs: Runs, asked: EvidenceTask) -> Runs:
+    """The runs of the task, or all where none names a task. Raises InputError where they are of others alone."""
+    names = task_names(runs)
+    if not names:
+        return runs
+    own = [name for name in names if _is_asked(name, asked)]
+    if not own and len(names) > 1:
+        listed = ", ".join(sorted(names))
+        raise InputError(f"task: the runs are of {listed}, none of them is {asked.name}; name one of them, or a class")
+    if not own:
+        raise _of_another("the runs", names, asked)
+    if len(own) > 1:
+        raise InputError(
+            f"task: the runs are of several tasks that {asked.name} stands for ({', '.join(own)}); give runs of one"
+        )
+    return runs if len(names) == 1 and all(runs.task or ()) else runs.select(task=own[0])
+
+
+def _of_another(what: str, names: Sequence[str], asked: EvidenceTask) -> InputError:
+    verb = "is" if what.startswith("the law") else "are"
+    return InputError(
+        f"task: expected runs of {asked.name}, {what} {verb} of {', '.join(names)}; give runs of {asked.name}, ask for "
+        "the task that they are of, or leave out law="
+    )
+
+
+def _is_asked(name: str, asked: EvidenceTask) -> bool:
+    """Whether what runs call their task is the task asked for; of a class, one of it or one that nobody has measured.
+
+    A mean over tasks ("gqa+pope") is of a class where each of them is.
+    """
+    found = task_of_runs(name)
+    if asked.measured:
+        return found is not None and found.name == asked.name
+    if found is None:
+        parts = [part for one in name.split("+") if (part := task_of_runs(one)) is not None]
+        return all(part.task_class == asked.task_class for part in parts)
+    return found.task_class == asked.task_class
+
+
+def _complete_grid(runs: Runs) -> FittedLaw | None:
+    """The law of a table that is a complete grid with one compressor; None of any other."""
+    cells = set(zip(runs.llm_params, runs.visual_tokens, strict=True))
+    sizes, tokens = ({cell[i] for cell in cells if cell[1] > 0} for i in (0, 1))
+    ways = len(set(runs.compressor or ("",)))
+    if ways > 1 or min(len(sizes), len(tokens)) < LEVELS_MIN or len(cells) < SHARE_MIN * len(sizes) * len(tokens):
+        return None
+    from planner.laws.fit import fit  # few runs do not pay for its import
+
+    return fit(runs)
+
+
 def _cells_of_runs(runs: Runs, published: EvidenceLaw) -> tuple[OwnCell, ...]:
-    """Runs of a table. Raises InputError for runs of several tasks, none of which is the one asked for."""
     frame = runs.to_frame()
     task = published.mix[0].task
-    if "task" in frame and frame["task"].nunique() > 1:
-        own = frame["task"].map(lambda name: getattr(task_named(name), "name", None)) == task
-        if not own.any():
-            names = ", ".join(sorted(map(str, frame["task"].unique())))
-            raise InputError(f"task: the runs are of {names}, none of them is {task}; name one of them, or a class")
-        frame = frame[own]
     way = frame["compressor"].fillna("") if "compressor" in frame else [""] * len(frame)
     se = frame["error_se"] if "error_se" in frame else [np.nan] * len(frame)
     columns = (frame["llm"], frame["llm_params"], frame["visual_tokens"], way, frame["error"], se)
     return tuple(
-        OwnCell(str(llm), float(n), float(t), str(own_way), task, float(error), None if np.isnan(s) else float(s))
+        OwnCell(
+            catalogued(str(llm)),
+            float(n),
+            float(t),
+            str(own_way),
+            task,
+            float(error),
+            None if np.isnan(s) else float(s),
+        )
         for llm, n, t, own_way, error, s in zip(*columns, strict=True)
     )

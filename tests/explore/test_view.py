@@ -248,6 +248,6 @@ def test_by_published_results_the_page_says_gains_and_the_command_that_does_the_
 
 
 def test_a_kept_law_is_noted_on_the_page() -> None:
-    offer = make_offer("ocr", task="docvqa")
+    offer = make_offer("ocr", task="ocr mean")
     view = view_of(replace(fresh_state(offer), llms=("Qwen2.5",)), offer)
     assert any("keep their own law" in fact for fact in view.facts)

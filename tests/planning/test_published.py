@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import planner
 from planner.base.errors import InputError
 from planner.laws.combined import CombinedLaw
 from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.hierarchy.tasks import task_of_runs
+from planner.planning.published import law_on_task, own_notes
 from planner.planning.result import Plan
 
 ASKED: dict[str, Any] = {"budget": "8 TFLOPs", "query_tokens": 50, "generated_tokens": 32, "llms": "qwen2.5"}
@@ -107,6 +110,44 @@ def test_own_runs_of_another_task_are_refused(tmp_path: Path) -> None:
         planner.plan(own_runs(tmp_path, rows), task="docvqa", **ASKED)
 
 
+@pytest.mark.parametrize("name", ["gqa", "DocVQA_VAL+MMBench_DEV_EN", "our_questions"])
+def test_runs_of_one_other_task_are_refused(tmp_path: Path, name: str) -> None:
+    path = own_runs(tmp_path, f"A-1B,1e9,64,0.41,{name},quecc\nA-7B,7e9,64,0.47,{name},quecc\n")
+    with pytest.raises(InputError, match=rf"expected runs of DocVQA, the runs are of {re.escape(name)}; give runs"):
+        law_on_task(path, "docvqa", None)
+
+
+def test_a_law_of_another_task_is_refused() -> None:
+    with pytest.raises(InputError, match="expected runs of DocVQA, the law reasoning is of visual-reasoning"):
+        law_on_task("reasoning", "docvqa", None)
+
+
+def test_names_of_the_task_and_of_models_are_known_however_spelt(tmp_path: Path) -> None:
+    path = own_runs(tmp_path, "qwen2-7b,7e9,64,0.41,docvqa_val,quecc\nQwen2_5 7b,7e9,64,0.47,docvqa_val,quecc\n")
+    law = law_on_task(path, "DocVQA", None)
+    assert isinstance(law, EvidenceLaw)
+    assert [one.llm for one in law.own] == ["Qwen2-7B", "Qwen2.5-7B"]
+    assert own_notes(law, "docvqa", path) == ()
+    assert [task.name for one in ("MMBench_DEV_EN", "TextVQA_VAL") if (task := task_of_runs(one))] == ["MMB", "TextVQA"]
+
+
+def test_runs_that_name_no_task_count_as_the_task_and_it_is_said(tmp_path: Path) -> None:
+    path = own_runs(tmp_path, "Qwen2-7B,7e9,64,0.41,,quecc\nQwen2-7B,7e9,16,0.37,,quecc\n")
+    law = law_on_task(path, "docvqa", None)
+    assert own_notes(law, "docvqa", path) == (f"the runs of {path} name no task and are taken as those of DocVQA",)
+
+
+def test_a_complete_grid_in_a_table_keeps_its_own_law(tmp_path: Path) -> None:
+    cells = [(n, t) for n in (0.5, 1.5, 7) for t in (16, 64, 256)]
+    rows = [f"Qwen2-{n}B,{n}e9,{t},{0.4 + 0.02 * n + 0.0004 * t},docvqa,quecc\n" for n, t in cells]
+    path = own_runs(tmp_path, "".join(rows))
+    law = law_on_task(path, "docvqa", None)
+    assert not isinstance(law, EvidenceLaw)
+    assert law.n_runs == 9
+    (note,) = own_notes(law, "docvqa", path)
+    assert "keep their own law" in note
+
+
 def test_a_complete_grid_keeps_its_own_law() -> None:
     found = planner.plan("reasoning", task="general", **ASKED)
     assert found.law.name == "reasoning"
@@ -135,9 +176,10 @@ def test_released_models_are_their_own_rows_where_there_are_some() -> None:
 
 
 def test_that_a_complete_grid_keeps_its_law_is_in_the_file_and_is_told(tmp_path: Path) -> None:
-    asked = {"task": "docvqa", "budget": "8 TFLOPs", "llms": "qwen2.5", "query_tokens": 50, "generated_tokens": 32}
+    asked = {"task": "ocr mean", "budget": "8 TFLOPs", "llms": "qwen2.5", "query_tokens": 50, "generated_tokens": 32}
     kept = planner.plan("ocr", **asked)
-    note = "the runs of ocr are a complete grid and keep their own law; published results of DocVQA are left out"
+    note = "the runs of ocr are a complete grid and keep their own law; "
+    note += "published results of text reading (mean) are left out"
     assert kept.notes == (note,)
     again = planner.load_plan(kept.save(tmp_path / "plan.json"))
     assert again == kept

@@ -6,6 +6,7 @@ find_task("text")        a task of reading that nobody has measured
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from planner.base.dataclass import dataclass
@@ -32,6 +33,15 @@ _ALSO_CALLED = {
     "reasoningmean": "visual reasoning (mean)",
     "ocrmean": "text reading (mean)",
 }
+
+_RUNS_ALSO_CALL = {
+    "ocrlikemean": "text reading (mean)",
+    "visualreasoningmeanofthepapersbenchmarks": "visual reasoning (mean)",
+}
+"""Tasks of the shipped laws."""
+
+_SPLITS = ("val", "validation", "test", "testdev", "dev", "mini", "testmini", "balanced", "en")
+"""What evaluation tools write behind a benchmark's name."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,16 @@ def task_named(name: object) -> EvidenceTask | None:
         return EvidenceTask(plain, plain, measured=False)
     own = _by_plain_name().get(plain) or _ALSO_CALLED.get(plain)
     return None if own is None else EvidenceTask(own, task_classes()[own], measured=True)
+
+
+def task_of_runs(name: str) -> EvidenceTask | None:
+    """As `task_named`, also as evaluation tools write it, with its split: "docvqa_val", "MMBench_DEV_EN"."""
+    words = re.split(r"[_\s-]+", name.strip())
+    found = task_named(name) or task_named(_RUNS_ALSO_CALL.get(_plain(name)))
+    while found is None and len(words) > 1 and words[-1].lower() in _SPLITS:
+        words.pop()
+        found = task_named("_".join(words))
+    return found
 
 
 @cache
