@@ -142,7 +142,7 @@ def _of_another(what: str, names: Sequence[str], asked: EvidenceTask) -> InputEr
     verb = "is" if what.startswith("the law") else "are"
     return InputError(
         f"task: expected runs of {asked.name}, {what} {verb} of {', '.join(names)}; give runs of {asked.name}, ask for "
-        "the task that they are of, or leave out law="
+        "the task that they are of, or leave them out"
     )
 
 
