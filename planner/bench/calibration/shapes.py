@@ -75,7 +75,7 @@ ON_CPU = Defaults(
     "CLIP-ViT-B/32-224",
     Workload(32, 8),
     "fp32",
-    0.3,
+    1.0,
     More(batches=(2, 3, 8), cached_tokens=2000, cached_batches=(1, 4)),
 )
 """Some minutes on two cores."""
