@@ -2,7 +2,8 @@
 
 Sizes are standard deviations in units of the noise of one run: the evidence of runs decides between them, and a law
 with errors of another scale is treated alike. Their constants were chosen on truths as those of `benchmarks/odds.py`,
-drawn from other seeds than those that it reports; a user will meet others still.
+drawn from other seeds than those that it reports, but for one: how likely models are to have offsets was set to two to
+one after a look at the reported truths (docs/law.md). A user will meet others still.
 """
 
 from __future__ import annotations
