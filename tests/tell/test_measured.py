@@ -115,8 +115,9 @@ def test_a_profile_calibrated_here_is_not_called_one_of_others() -> None:
         return as_text(tell(picked), ".md")
 
     card = find_hardware("h100-sxm")
-    assert "fitted to kernel times of this card, which others measured; perfect" in times(card)
-    own = replace(card, efficiency=replace(card.efficiency, origin="fitted to 9 shapes of X on Y (bf16, eager)"))
+    assert "fitted to kernel times of this card, which others measured, with SGLang" in times(card)
+    origin = "fitted to 9 shapes of X on Y (bf16, eager)"
+    own = replace(card, efficiency=replace(card.efficiency, origin=origin, framework="", multi_head=None))
     told = times(own)
     assert "which others measured" not in told
     assert (
