@@ -6,10 +6,11 @@ import re
 from functools import cache
 
 from planner.parts.catalog import llm_catalog
+from planner.parts.released.find import released_ids
 
 
 def catalogued(name: str) -> str:
-    """The catalogue's name of a language model, whatever its case and separators; another name as it is."""
+    """The catalogue's name of a language model or a released model, whatever its case and separators; another name as it is."""
     return _by_plain_name(tuple(llm_catalog())).get(plain_name(name), name)
 
 
@@ -22,4 +23,9 @@ def plain_name(name: str) -> str:
 def _by_plain_name(names: tuple[str, ...]) -> dict[str, str]:
     """By name, and by the address on the Hugging Face Hub."""
     known = llm_catalog()
-    return {**{plain_name(known[one].hf_id): one for one in names}, **{plain_name(one): one for one in names}}
+    released = {plain_name(way): one.rpartition("/")[2] for one in released_ids() for way in (one, one.split("/")[-1])}
+    return {
+        **released,
+        **{plain_name(known[one].hf_id): one for one in names},
+        **{plain_name(one): one for one in names},
+    }

@@ -14,6 +14,7 @@ from planner.base.errors import InputError
 from planner.laws.combined import CombinedLaw
 from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.hierarchy.tasks import task_of_runs
+from planner.planning.own_names import catalogued
 from planner.planning.published import law_on_task, own_notes
 from planner.planning.result import Plan
 
@@ -129,6 +130,12 @@ def test_names_of_the_task_and_of_models_are_known_however_spelt(tmp_path: Path)
     assert [one.llm for one in law.own] == ["Qwen2-7B", "Qwen2.5-7B"]
     assert own_notes(law, "docvqa", path) == ()
     assert [task.name for one in ("MMBench_DEV_EN", "TextVQA_VAL") if (task := task_of_runs(one))] == ["MMB", "TextVQA"]
+
+
+@pytest.mark.parametrize("name", ["qwen2_5-vl-7b-instruct", "qwen/qwen2.5-VL-7B-Instruct", "Qwen2.5-VL-7B-Instruct"])
+def test_released_models_are_known_however_spelt(name: str) -> None:
+    assert catalogued(name) == "Qwen2.5-VL-7B-Instruct"
+    assert catalogued("our-own-7b") == "our-own-7b"
 
 
 def test_runs_that_name_no_task_count_as_the_task_and_it_is_said(tmp_path: Path) -> None:
