@@ -10,7 +10,7 @@ from planner.parts.released.find import released_ids
 
 
 def catalogued(name: str) -> str:
-    """The catalogue's name of a language model or a released model, whatever its case and separators; another name as it is."""
+    """The catalogue's name of a language or released model, whatever its case and separators; another name as it is."""
     return _by_plain_name(tuple(llm_catalog())).get(plain_name(name), name)
 
 
