@@ -20,3 +20,10 @@ def distinct_rows(*columns: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.
     smallest = np.min_scalar_type(int(np.prod(sizes)))  # 16 bits are sorted by counting
     _, first, which = np.unique(keys.astype(smallest), return_index=True, return_inverse=True)
     return first, which
+
+
+def behind_its_own(kind: NDArray[np.intp], first: int, following: NDArray[np.intp]) -> int | None:
+    """The first of the rows that follow one that is of another kind than it, where rows of its own kind come before;
+    None where they do not, and where all are of its kind."""
+    others = np.flatnonzero(kind[following] != kind[first])
+    return int(following[others[0]]) if len(others) and others[0] > 0 else None

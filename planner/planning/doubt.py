@@ -25,6 +25,7 @@ from planner.planning.margin import Margin
 from planner.planning.table import CandidateTable
 from planner.planning.transfer.effects import Effects
 from planner.planning.transfer.transfer import COMPRESSOR, Transfer
+from planner.runs.table import ERROR
 
 FloatArray = NDArray[np.float64]
 
@@ -129,6 +130,8 @@ class Doubt:
             odds, regret, low, high, half = _alike((owner, n, t, error, kind), odds, regret, low, high, half)
             if len(n) > 1:
                 odds = np.minimum(odds, 1 - 1 / DRAWS)  # draws tell no more
+        bounded = np.array([law.predicts == ERROR for law in laws])[owner]
+        low, high = np.where(bounded, possible(low, error), low), np.where(bounded, possible(high, error), high)
         return cls(point_of_row, low, high, odds, regret, tied, half, effects, draws)
 
     def led_by_the_pick(self, ranking: NDArray[np.intp], errors: FloatArray) -> tuple[int, NDArray[np.intp]]:
@@ -246,6 +249,12 @@ def _joint(drawn: Sequence[tuple[NDArray[np.intp], FloatArray | None]], points: 
         whole = np.empty((DRAWS, points)) if whole is None else whole
         whole[:, mine] = draws
     return whole
+
+
+def possible(end: FloatArray, error: FloatArray) -> FloatArray:
+    """An end of an interval, no farther than an error can be: 0 to 1, or the predicted error itself where a law says
+    one outside."""
+    return np.clip(end, np.minimum(error, 0.0), np.maximum(error, 1.0))
 
 
 def lower_end(middle: FloatArray, low: FloatArray, half: FloatArray) -> FloatArray:

@@ -98,6 +98,7 @@ def record(plan: Plan) -> PlanRecord:
         warnings=plan.warnings,
         published=plan.published,
         gain_over_next=plan.gain_over_next,
+        next_other_model=None if plan.next_other_model is None else plan.next_other_model.record(),
         earlier_sha256=plan.earlier_sha256,
         parts=Parts(
             llms={one.name: one for one in tried.llms} if tried.released is None else {},
@@ -222,6 +223,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "tied": several(found.tied),
         "frontier": several(found.frontier),
         "next_up": maybe(found.next_up),
+        "next_other_model": maybe(found.next_other_model),
         "best_of_each": several(found.best_of_each),
         "limits": tuple(
             SlackOfPick(limits[name], one.used, one.keeps_better_out, maybe(one.relaxed))

@@ -247,6 +247,8 @@ class PlanRecord:
     """Whether results of the released pick and of the next best are published on the tasks asked for."""
     gain_over_next: Margin | None = field(default=None, metadata=SPARSE)
     """By how much the pick is better than the next, where the law knows only by how much errors differ."""
+    next_other_model: CandidateRecord | None = field(default=None, metadata=SPARSE)
+    """The next best of another released model, where the next best is the pick's own and only differences are known."""
     earlier_sha256: str = field(default="", metadata=SPARSE)
     """Hash of the file of an earlier version that this one was made of: verdicts may name the plan by it."""
     law_files: Mapping[str, Annotated[Law, LAW_PART]] = field(default_factory=dict, metadata=SPARSE)

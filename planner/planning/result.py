@@ -33,11 +33,13 @@ from planner.planning.tried import Tried
 from planner.planning.words import (
     binding_text,
     cost_order_text,
+    expected_worse,
     gain_text,
     law_title,
     load_text,
     parts_text,
     price_text,
+    tenths,
     tied_text,
     way_to_run,
 )
@@ -89,6 +91,9 @@ class Plan(Result):
     """Where the pick lies outside what the law was fitted to."""
     assumptions: tuple[str, ...] = ()
     """What has to hold for the law to speak of this use."""
+    next_other_model: Candidate | None = None
+    """The next best of another released model, where only differences of errors are known and the next best is the
+    pick's own model with another knob or precision; else None."""
     notes: tuple[str, ...] = ()
     """What was made of what was asked for, where that is not what it says: such as a law that was kept."""
     as_measured: tuple[str, ...] = ()
@@ -254,7 +259,8 @@ class Plan(Result):
             if self.by_cost:
                 lines.append(f"next: {second}, {kind.title} {kind.show(second.quantities[kind.column])}")
             elif second.above_pick is not None:
-                lines.append(f"{next_best}, {second.above_pick.points:.1f} points worse")
+                gap = second.above_pick.points
+                lines.append(f"{next_best}, {tenths(abs(gap))} points {'better' if expected_worse(self) else 'worse'}")
             else:
                 lines.append(f"{next_best}, {second.predicts} {format_fraction(second.error)}{scored}")
         if weights := weights_text(self):

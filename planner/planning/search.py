@@ -33,6 +33,7 @@ from planner.planning.blocks import Space, candidate_at
 from planner.planning.candidate import Candidate, SlackOfPick
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import Deployment, as_deployment, some
+from planner.planning.distinct import behind_its_own
 from planner.planning.doubt import Doubt
 from planner.planning.frontier import frontier
 from planner.planning.limits import all_met, computed_columns, limits_of, slacks
@@ -243,10 +244,12 @@ def plan_among(
     next_up = candidate(int(better[np.lexsort((errors[better], along[better]))[0]])) if len(better) else None
     tied = distinct[np.isin(distinct, doubt.tied_rows())]
     tied = tied[np.lexsort((errors[tied], costs[tied]))]
+    following = doubt.next_best(distinct)
+    other = None if level_known or tried.released is None else behind_its_own(table.llm_index, best_row, following)
     chosen_law = laws[best.compressor.name]
     return Plan(
         best=best,
-        runners_up=tuple(candidate(int(row)) for row in doubt.next_best(distinct)[:RUNNERS_UP]),
+        runners_up=tuple(candidate(int(row)) for row in following[:RUNNERS_UP]),
         tied=Lazily(len(tied), lambda k: candidate(int(tied[k])), holds=lambda one: _among(tied, row_of.get(id(one)))),
         frontier=tuple(candidate(row) for row in frontier(np.flatnonzero(fits), along, errors, best_row)),
         next_up=next_up,
@@ -273,6 +276,7 @@ def plan_among(
         ),
         speed_limit_tokens=speed_limit(best, deployment, load),
         extrapolates=extrapolations(chosen_law, best, tried.released),
+        next_other_model=None if other is None else candidate(other),
         assumptions=assumptions(chosen_law, best, budget, load.tail, best.run(deployment.hardware), as_measured),
         as_measured=as_measured,
         notes=notes,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planner.base.quantities import format_flops, format_percent
+from planner.base.quantities import format_flops, format_percent, format_probability
 from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.law import EvidenceLaw
@@ -16,13 +16,19 @@ from planner.planning.limits import show_price
 from planner.planning.request import Load
 from planner.planning.transfer.origin import measured_with
 from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
+from planner.runs.table import ERROR
 
 if TYPE_CHECKING:
-    from planner.planning.candidate import SlackOfPick
+    from planner.planning.candidate import Candidate, SlackOfPick
+    from planner.planning.margin import Margin
     from planner.planning.result import Plan
 
 
 _BEYOND = "next is beyond"
+USABLE_TIE = 0.05
+"""Where little is known, a tie reaches tens of points. Five points of the error are what the largest step between two
+sizes of language model brings in the shipped laws: whoever gives up more for fewer FLOPs takes another class of model,
+and is not to be told that it is a tie."""
 
 
 def way_to_run(plan: Plan) -> str:
@@ -89,6 +95,8 @@ def tied_text(plan: Plan) -> str:
     else:
         other = "" if cheapest.compressor.name == plan.best.compressor.name else f" ({cheapest.compressor.name})"
         ending = f"the cheapest is {cheapest}{other} at {format_flops(cheapest.total_flops)}"
+        if much_worse(cheapest, plan.best):
+            ending += f", expected {tenths(100 * (cheapest.error - plan.best.error))} points worse"
     told = "are statistically tied with the best at 95 %"
     if rules_nothing_out(plan):
         return f"all {len(plan.tied)} that fit {told}: none can be ruled out; {ending}"
@@ -111,7 +119,9 @@ def parts_text(plan: Plan) -> str:
         FAMILY: f" (measured on {families})",
     }
     listed = [f"the {axis} {in_points(half)}{beside.get(axis, '')}" for axis, half in parts.items()]
-    return f"of its half-width of {in_points(math.hypot(*parts.values()))} points: {', '.join(listed)}; squares add up"
+    cut = ", cut to what an error can be" if plan.best.interval and {0.0, 1.0} & set(plan.best.interval) else ""
+    whole = in_points(math.hypot(*parts.values()))
+    return f"of its half-width of {whole} points{cut}: {', '.join(listed)}; squares add up"
 
 
 def in_points(error: float) -> str:
@@ -156,8 +166,38 @@ def gain_text(plan: Plan) -> str:
     gain = plan.gain_over_next
     if gain is None:
         return "nothing else fits"
-    between = "" if gain.interval is None else f", 95 % interval {gain.interval[0]:.1f} to {gain.interval[1]:.1f}"
-    return f"gain over the next best {gain.points:.1f} points{between}"
+    next_best, other = plan.runners_up[0], plan.next_other_model
+    if expected_worse(plan):
+        known = (one.probability_best for one in (plan.best, next_best))
+        odds = [format_probability(one) for one in known if one is not None]  # the pick was chosen by them
+        better = f"but likelier to be the best ({odds[0]} against {odds[1]})"
+        return f"expected {tenths(-gain.points)} points worse than {next_best}, {better}"
+    told = f"gain over the next best {_gain_words(gain)}"
+    if other is None or other.above_pick is None:
+        return told
+    return f"{told}; over the next other model, {other}, {_gain_words(other.above_pick)}"
+
+
+def _gain_words(gain: Margin) -> str:
+    between = "" if gain.interval is None else f", 95 % interval {' to '.join(map(tenths, gain.interval))}"
+    return f"{tenths(gain.points)} points{between}"
+
+
+def tenths(points: float) -> str:
+    """Points to a tenth: "1.4"; what rounds to nought has no sign."""
+    return f"{round(points, 1) + 0.0:.1f}"
+
+
+def expected_worse(plan: Plan) -> bool:
+    """Whether the next best has the lower expected error, where only differences are known: of those whose errors are
+    hardly larger than the least, the pick is the most probable one."""
+    gain = plan.gain_over_next
+    return gain is not None and round(gain.points, 1) < 0
+
+
+def much_worse(candidate: Candidate, best: Candidate) -> bool:
+    """Whether a tied candidate is expected to be so much worse than the pick that nobody can use the tie."""
+    return best.predicts == ERROR and candidate.error - best.error > USABLE_TIE
 
 
 def law_title(law: Law) -> str:

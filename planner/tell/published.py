@@ -9,8 +9,9 @@ from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
 from planner.planning.candidate import Candidate
 from planner.planning.margin import Margin
 from planner.planning.result import Plan
+from planner.planning.words import expected_worse, tenths
 from planner.tell import values as v
-from planner.tell.document import Block, Code, Line, Paragraph, Table, Value, foreign, joined, line, sentence
+from planner.tell.document import TEXT_MAX, Block, Code, Line, Paragraph, Table, Value, foreign, joined, line, sentence
 
 
 def published_blocks(law: EvidenceLaw) -> tuple[Block, ...]:
@@ -74,11 +75,32 @@ def own_runs_line(plan: Plan) -> Line:
 
 
 def gain_line(plan: Plan) -> Line:
-    """By how much the pick is better than the next; () where errors are predicted or nothing else fits."""
+    """By how much the pick is better than the next, and than the next other model where the next is the pick's own
+    with another knob; that it is likelier to be the best where it is not expected to be better; () where errors
+    are predicted or nothing else fits."""
     gain = plan.gain_over_next
     if gain is None:
         return ()
-    return line("gain over the next best: ", points(gain.points, "gain over the next best"), _between(gain))
+    if expected_worse(plan):
+        worse = points(-gain.points, "expected distance of the pick's error from that of the next best")
+        odds = joined([_best(one) for one in (plan.best, plan.runners_up[0])], " against ")
+        return line("expected ", worse, " worse than ", _called(plan.runners_up[0]),
+                    ", but likelier to be the best (", odds, ")")  # fmt: skip
+    told = line("gain over the next best: ", points(gain.points, "gain over the next best"), _between(gain))
+    other = plan.next_other_model
+    if other is None or other.above_pick is None:
+        return told
+    over = points(other.above_pick.points, "gain over the next other model")
+    return line(told, "; over the next other model, ", _called(other), ": ", over, _between(other.above_pick))
+
+
+def _called(candidate: Candidate) -> Value:
+    return foreign(str(candidate), "candidate", TEXT_MAX)
+
+
+def _best(candidate: Candidate) -> Value:
+    assert candidate.probability_best is not None  # the pick was chosen by it
+    return v.odds(candidate.probability_best, f"probability that {candidate} is the best")
 
 
 def margin_words(candidate: Candidate) -> Line:
@@ -108,7 +130,7 @@ def margin_interval(candidate: Candidate) -> Line:
 
 def points(value: float, what: str) -> Value:
     """Percentage points."""
-    return Value(f"{value:.1f} points", value, what, "percentage points of error")
+    return Value(f"{tenths(value)} points", value, what, "percentage points of error")
 
 
 def rests_on_published(law: Law) -> bool:
@@ -119,7 +141,7 @@ def rests_on_published(law: Law) -> bool:
 
 
 def _bare(value: float, what: str) -> Value:
-    return Value(f"{value:.1f}", value, what, "percentage points of error")
+    return Value(tenths(value), value, what, "percentage points of error")
 
 
 def _between(margin: Margin) -> Line:

@@ -229,3 +229,60 @@ def test_draws_and_means_agree(plan: Plan) -> None:
     means = table.doubt.draws.mean(axis=0)[table.doubt.point_of_row[rows]]
     errors = table.predicted_error[rows]
     assert means - means.min() == pytest.approx(errors - errors.min(), abs=0.02)
+
+
+# ---- plans that must not contradict themselves -------------------------------------------------------------------
+
+RELEASED: dict[str, Any] = {"models": "released", "image": "1024x768", "query_tokens": 120, "generated_tokens": 50}
+
+
+@pytest.fixture(scope="module")
+def likeliest() -> Plan:
+    """Its pick has not the least expected error."""
+    return planner.plan(task="docvqa", budget=planner.Budget(ttft="1 s"), hardware="l4", **RELEASED)
+
+
+def test_a_pick_that_is_expected_to_be_worse_is_said_to_be_likelier(likeliest: Plan) -> None:
+    gain, second = likeliest.gain_over_next, likeliest.runners_up[0]
+    assert gain is not None and gain.points < -0.05
+    assert likeliest.best.probability_best is not None and second.probability_best is not None
+    assert likeliest.best.probability_best > second.probability_best
+    told = str(likeliest)
+    assert f"expected {-gain.points:.1f} points worse than {second}, but likelier to be the best (" in told
+    assert f"next best: {second}, {-gain.points:.1f} points better" in told
+    assert f"{gain.points:.1f} points" not in told
+    assert likeliest.to_dict()["gain_over_next"]["points"] == gain.points
+
+
+def test_no_looser_limit_buys_what_fits_already(likeliest: Plan) -> None:
+    table = likeliest.table
+    least = float(table.predicted_error[table.fits].min())
+    assert least < 0  # the pick has not the least error
+    for one in likeliest.limits:
+        assert one.relaxed is None or one.relaxed.error < least
+        others = [other for other in likeliest.limits if other is not one]
+        kept = np.all([other.limit.met(table.quantities) for other in others], axis=0)
+        assert one.keeps_better_out == bool((kept & (table.predicted_error < least)).any())
+    memory = next(one for one in likeliest.limits if one.limit.column == "peak_memory_bytes")
+    assert memory.used > 0.9 and not memory.binds
+
+
+def test_the_next_other_model_stands_beside_another_knob_of_the_pick(tmp_path: Path) -> None:
+    found = planner.plan(task="docvqa", budget=planner.Budget(ttft="135 ms"), hardware="l4", **RELEASED)
+    other = found.next_other_model
+    assert found.runners_up[0].llm.name == found.best.llm.name
+    assert other is not None and other.above_pick is not None and other.above_pick.interval is not None
+    assert other == next(one for one in found.runners_up if one.llm.name != found.best.llm.name)
+    assert f"; over the next other model, {other}, {other.above_pick.points:.1f} points" in str(found)
+    assert found.to_dict()["next_other_model"]["above_pick"]["points"] == other.above_pick.points
+    assert planner.load_plan(found.save(tmp_path / "plan.json")) == found
+
+
+def test_intervals_end_at_what_an_error_can_be(tmp_path: Path) -> None:
+    rows = "Qwen2.5-1.5B,1.5e9,64,0.86,docvqa,quecc\nQwen2.5-7B,7e9,64,0.9,docvqa,quecc\n"
+    found = planner.plan(own_runs(tmp_path, rows), task="docvqa", **ASKED)
+    ends = [one.interval for one in (found.best, *found.runners_up)]
+    assert all(one is not None and 0 <= one[0] < one[1] <= 1 for one in ends)
+    assert found.best.interval is not None and found.best.interval[0] == 0 < found.best.error
+    low = found.to_frame()["error_low"].dropna()
+    assert (low >= np.minimum(0, found.to_frame()["predicted_error"][low.index])).all()

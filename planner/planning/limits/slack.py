@@ -150,11 +150,16 @@ def binds(used: float, keeps_better_out: bool, near: bool) -> bool:
 def slacks(
     limits: Sequence[Limit], quantities: Mapping[str, FloatArray], errors: FloatArray, possible: BoolArray, best: int
 ) -> tuple[Slack, ...]:
-    """For each limit, all others kept: does it keep a better one out, and what does relaxing it by 10 % buy?"""
+    """For each limit, all others kept: does it keep a better one out, and what does relaxing it by 10 % buy?
+
+    Better is what has a smaller error than all that fits: the pick may be another than the least of these, and no
+    looser limit buys what fits already.
+    """
     found = []
+    least = errors[all_met(limits, quantities) & possible].min()
     for limit in limits:
         others = all_met([other for other in limits if other is not limit], quantities) & possible
-        better = others & (errors < errors[best])
+        better = others & (errors < least)
         relaxed = np.flatnonzero(better & limit.relaxed().met(quantities))
         row = int(relaxed[np.argmin(errors[relaxed])]) if len(relaxed) else None
         used = limit.share(float(quantities[limit.column][best]))

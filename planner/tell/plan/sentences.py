@@ -26,7 +26,7 @@ from planner.tell.document import TEXT_MAX, Inline, Line, Value, foreign, joined
 from planner.tell.memory import memory_line
 from planner.tell.published import margin_words, points
 
-_NO_GAP = 5e-5  # errors are shown to four digits
+NO_GAP = 5e-5  # errors are shown to four digits
 _EQUAL = 1e-12  # what rounding of sums may leave between equal errors
 _UNCUT = 10_000
 _NAMES_MAX = 3
@@ -188,7 +188,7 @@ def why_line(plan: Plan) -> Line:
     fitting = v.count(plan.fitting_count, "candidates that keep every limit")
     alone = plan.fitting_count == 1
     gap = 0.0 if plan.by_cost or not plan.runners_up else plan.runners_up[0].error - best.error
-    chosen = "likeliest to be best" if gap < -_NO_GAP else least
+    chosen = "likeliest to be best" if gap < -NO_GAP else least
     parts = [line("why: alone fits, of ", tried) if alone else line(f"why: {chosen} of the ", fitting,
                                                                     " that fit, of ", tried, " tried")]  # fmt: skip
     if plan.runners_up:
@@ -204,7 +204,7 @@ def why_line(plan: Plan) -> Line:
         far = line(apart, " worse") if gap > 0 else line(apart, " better, which is too little to tell")
         near = f"equal in {best.predicts}" if gap <= _EQUAL else "less than 0.0001 worse"
         parts.append(line("next: ", named(second), _compressor(second, best), ", ",
-                          far if abs(gap) > _NO_GAP else near))  # fmt: skip
+                          far if abs(gap) > NO_GAP else near))  # fmt: skip
     if best.probability_best is not None:
         parts.append(line("probability of being best: ", v.odds(best.probability_best, "probability of being best")))
     return _semicolons(parts)
@@ -234,7 +234,7 @@ def binding_line(plan: Plan) -> Line:
     if told := binding_text(plan.limits):
         return line(foreign(told, "which limit holds the pick", _UNCUT))
     table = plan.all_candidates
-    if table is None or table.predicted_error.min() < plan.best.error:
+    if table is None or table.predicted_error.min() < table.predicted_error[table.fits].min():
         return line("binds: no limit alone", "" if table is None else ", several together")
     return line("binds: nothing, no better candidate was tried")
 

@@ -13,7 +13,7 @@ from planner.planning.result import Plan
 from planner.planning.words import limit_words
 from planner.tell import values as v
 from planner.tell.document import Line, Table, Value, foreign, line
-from planner.tell.published import margin_cell, margin_interval
+from planner.tell.published import margin_cell, margin_interval, rests_on_published
 from planner.tell.stages import stage_table
 
 NAME_MAX = 60
@@ -106,10 +106,18 @@ def candidate_table(
         tuple(zip(*columns.values(), strict=True)),
         words=_WORDS,
         marked=marked,
-        spare=(*_SPARE, limit.title),
+        spare=_spare(plan, limit),
         names="model" if released else "LLM",
         beneath="knob" if released else "",
     )
+
+
+def _spare(plan: Plan, limit: Limit) -> tuple[str, ...]:
+    """Columns that a narrow table leaves out, the first first. Where published results rank, the differences say little
+    without their intervals and odds; a released model has its name and knob, one to be trained needs its tokens."""
+    if plan.by_cost or not rests_on_published(plan.law):
+        return (*_SPARE, limit.title)
+    return ("score", *(("tokens",) if plan.tried.released else ()), limit.title, "precision", "best", "95 % interval")
 
 
 def _knob(one: Candidate) -> Value:
@@ -117,7 +125,8 @@ def _knob(one: Candidate) -> Value:
 
 
 def _ends(low: float, high: float) -> Line:
-    return line(v.error(low, "lower end of the interval"), "-", v.error(high, "upper end of the interval"))
+    between = " to " if low < 0 else "-"
+    return line(v.error(low, "lower end of the interval"), between, v.error(high, "upper end of the interval"))
 
 
 def _in_column(limit: Limit, candidate: Candidate) -> Value:

@@ -9,9 +9,10 @@ from planner.planning.candidate import Candidate
 from planner.planning.pick_facts import weights_text
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
+from planner.planning.words import expected_worse
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
-from planner.tell.plan.sentences import named, released_pick
+from planner.tell.plan.sentences import NO_GAP, named, released_pick
 from planner.tell.plan.story import warned
 from planner.tell.published import gain_line, points
 from planner.tell.recommendation.judgement import Judgement
@@ -60,8 +61,9 @@ def _reason(plan: Plan) -> Line:
         )  # fmt: skip
     if not plan.level_known:
         return line(
-            "Of the ", fitting, " configurations that keep ", under, ", it is expected to be the best by published "
-            "results: ", gain_line(plan), ". ", compared, " were compared in all.",
+            "Of the ", fitting, " configurations that keep ", under, ", it is ",
+            "the likeliest" if expected_worse(plan) else "expected", " to be the best by published results: ",
+            gain_line(plan), ". ", compared, " were compared in all.",
         )  # fmt: skip
     error = v.predicted(best.error, best.predicts, strong=True)
     sure = (
@@ -71,9 +73,17 @@ def _reason(plan: Plan) -> Line:
     )
     scored = () if best.score is None else line(", a score of ", v.score(best.error))
     return line(
-        "Of the ", fitting, " configurations that keep ", under, ", it has the lowest predicted ", best.predicts, ", ",
+        "Of the ", fitting, " configurations that keep ", under, ", ", _chosen(plan), ", ",
         error, sure, scored, ". ", compared, " were compared in all.",
     )  # fmt: skip
+
+
+def _chosen(plan: Plan) -> str:
+    """ "it has the lowest predicted error", unless one that is less likely to be the best has a slightly lower one."""
+    best = plan.best
+    if plan.runners_up and plan.runners_up[0].error < best.error - NO_GAP:
+        return f"it is the likeliest to be the best of those with hardly more than the lowest predicted {best.predicts}"
+    return f"it has the lowest predicted {best.predicts}"
 
 
 def _what(best: Candidate) -> str:
@@ -84,8 +94,10 @@ def _figures(plan: Plan) -> list[tuple[str, Line]]:
     best = plan.best
     found: list[tuple[str, Line]] = []
     if plan.gain_over_next is not None:
-        gain = points(plan.gain_over_next.points, "gain over the next best")
-        found.append(("Gain over the next best", (replace(gain, strong=True),)))
+        worse = expected_worse(plan)
+        gain = points(abs(plan.gain_over_next.points), "distance from the next best")
+        title = "Expected error above that of the next best" if worse else "Gain over the next best"
+        found.append((title, (replace(gain, strong=True),)))
     elif not plan.by_cost and plan.level_known:
         found.append((_what(best), (v.predicted(best.error, best.predicts, strong=True),)))
     if best.score is not None:

@@ -10,9 +10,10 @@ from planner.laws.fitted import FittedLaw
 from planner.laws.forms import get_form
 from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.runs_belief import can_be_believed
+from planner.planning.candidate import Candidate
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
-from planner.planning.words import parts_text, rules_nothing_out
+from planner.planning.words import much_worse, parts_text, rules_nothing_out
 from planner.tell import values as v
 from planner.tell.document import (
     Block,
@@ -31,7 +32,7 @@ from planner.tell.parameters import known_intervals, not_identified, parameter_t
 from planner.tell.plan.forms import LeftOut, shares_line
 from planner.tell.plan.sentences import named, why_line
 from planner.tell.plan.tables import best_table, candidate_table, each_table
-from planner.tell.published import level_line, published_blocks, published_line
+from planner.tell.published import level_line, points, published_blocks, published_line
 from planner.tell.recommendation.wording import capital
 
 _CHEAPER_MAX = 6  # rows of what is tied and cheaper
@@ -211,10 +212,7 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
     text = line(
         v.count(len(tied), "candidates tied with the pick"),
         f" other configuration{plural} {are} statistically tied with it at ", v.level(),
-        ". The cheapest, ", named(first),
-        ", takes ", saved, f" fewer FLOPs, and its {best.predicts} is expected to be higher by ",
-        v.told(first.error - best.error, "of the cheapest above that of the pick", best.predicts),
-        ": take it if FLOPs matter more to you than that.",
+        ". The cheapest, ", named(first), ", takes ", saved, " fewer FLOPs", *_worse(first, best),
     )  # fmt: skip
     if rules_nothing_out(plan):
         text = line("Nothing that fits can be ruled out. ", text)
@@ -222,6 +220,19 @@ def _tied(plan: Plan) -> tuple[Block, ...]:
     of = line(" (", number, " of ", v.count(len(cheaper), "candidates tied and cheaper"), ")")
     caption = line("Tied with the pick and cheaper", of if len(cheaper) > _CHEAPER_MAX else ())
     return Paragraph(text, "warn"), candidate_table(caption, cheaper[:_CHEAPER_MAX], plan)
+
+
+def _worse(first: Candidate, best: Candidate) -> Line:
+    """By how much the cheapest of the tied is expected to be worse, and what follows."""
+    above = "of the cheapest above that of the pick"
+    if much_worse(first, best):
+        apart = points(100 * (first.error - best.error), f"expected error {above}")
+        return line(": it cannot be ruled out, but is expected to be ", apart, " worse.")
+    return line(
+        f", and its {best.predicts} is expected to be higher by ",
+        v.told(first.error - best.error, above, best.predicts),
+        ": take it if FLOPs matter more to you than that.",
+    )  # fmt: skip
 
 
 def _beside(plan: Plan) -> Iterator[Table]:
