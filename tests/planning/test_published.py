@@ -239,7 +239,7 @@ RELEASED: dict[str, Any] = {"models": "released", "image": "1024x768", "query_to
 @pytest.fixture(scope="module")
 def likeliest() -> Plan:
     """Its pick has not the least expected error."""
-    return planner.plan(task="docvqa", budget=planner.Budget(ttft="1 s"), hardware="l4", **RELEASED)
+    return planner.plan(task="chartqa", budget=planner.Budget(ttft="2 s"), hardware="l4", **RELEASED)
 
 
 def test_a_pick_that_is_expected_to_be_worse_is_said_to_be_likelier(likeliest: Plan) -> None:
@@ -263,8 +263,7 @@ def test_no_looser_limit_buys_what_fits_already(likeliest: Plan) -> None:
         others = [other for other in likeliest.limits if other is not one]
         kept = np.all([other.limit.met(table.quantities) for other in others], axis=0)
         assert one.keeps_better_out == bool((kept & (table.predicted_error < least)).any())
-    memory = next(one for one in likeliest.limits if one.limit.column == "peak_memory_bytes")
-    assert memory.used > 0.9 and not memory.binds
+    assert not all(one.keeps_better_out for one in likeliest.limits)  # though some that fit have a lower error
 
 
 def test_the_next_other_model_stands_beside_another_knob_of_the_pick(tmp_path: Path) -> None:
