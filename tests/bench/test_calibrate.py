@@ -534,6 +534,7 @@ def test_unstable_measurements_are_refused(card: Hardware, tmp_path: Path, run: 
     assert run("calibrate", "-o", tmp_path / "my.json", "--from", tmp_path, "--allow-unstable").code == 0
 
 
+@pytest.mark.slow
 def test_from_models_that_run(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny models are built, measured and fitted; nothing is asserted of the times but that they are there."""
     pytest.importorskip("torch")

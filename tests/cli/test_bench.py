@@ -63,6 +63,7 @@ def test_verify_passes_what_is_as_planned(run: Run, plan_file: str, tmp_path: Pa
     assert again.code == 2 and "already exists" in again.err
 
 
+@pytest.mark.slow
 def test_a_built_plan_is_verified_without_further_options(run: Run, plan_file: str, tmp_path: Path) -> None:
     """build takes the plan's precision: an fp32 plan is not built in bf16."""
     model = str(tmp_path / "model")
@@ -83,6 +84,7 @@ def test_verify_fails_with_exit_code_1(run: Run, plan_file: str, tmp_path: Path,
     assert "visual_tokens" in failed and "params" in failed and content["passed"] is False
 
 
+@pytest.mark.slow
 def test_verify_a_grid(run: Run, plan_file: str, tmp_path: Path) -> None:
     cells = tmp_path / "cells"
     done = run("verify", plan_file, "--grid", str(cells), *QUICK, *LOOSE)
@@ -92,6 +94,7 @@ def test_verify_a_grid(run: Run, plan_file: str, tmp_path: Path) -> None:
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_a_busy_machine_is_said_before_anything_is_measured(
     run: Run, plan_file: str, parts: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +113,7 @@ def test_a_busy_machine_is_said_before_anything_is_measured(
     assert run("measure", "--visual-tokens", "4", *model).err.startswith(said)
 
 
+@pytest.mark.slow
 def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: Path) -> None:
     model = ["--llm-config", parts["llm"], "--vision", parts["vision"], *TOKENS, *QUICK]
     one = run("measure", "--visual-tokens", "4", *model)
@@ -164,6 +168,7 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert said in done.complaint
 
 
+@pytest.mark.slow
 def test_build_verify_calibrate_replan(run: Run, plan_file: str, tmp_path: Path, parts: dict[str, str]) -> None:
     """The whole loop with a tiny model: the calibrated profile predicts this host better than its bare peaks do."""
     before = run("verify", plan_file, *QUICK, *LOOSE, "--json").json
@@ -185,6 +190,7 @@ def test_build_verify_calibrate_replan(run: Run, plan_file: str, tmp_path: Path,
     assert off(after) < off(before)
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_no_finished_measurement(tmp_path: Path, parts: dict[str, str]) -> None:
     folder = tmp_path / "measured"
     command = [sys.executable, "-m", "planner.cli", "measure", "--visual-tokens", "1,4", "--batch", "1,2"]

@@ -87,6 +87,7 @@ def test_its_flops_are_those_of_its_walk() -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.slow
 def test_saved_and_loaded_it_answers_the_same(device: str, tmp_path: Path) -> None:
     model = made(tmp_path, device=device)
     folder = save_model(model, make_processor(model), tmp_path / "vlm")
