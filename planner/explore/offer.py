@@ -19,7 +19,7 @@ from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix, shipped_names
 from planner.parts.catalog import compressor_catalog, llm_catalog
 from planner.planning.deployment import BATCHES_TRIED
 from planner.planning.limits import LIMITS, LimitKind
-from planner.planning.published import law_on_task, own_notes
+from planner.planning.published import law_on_task
 
 MIX = "mix"
 """The law that weighs visual reasoning and reading."""
@@ -73,7 +73,7 @@ def make_offer(law: str | None = None, *, task: str | None = None, mix: str | No
         laws=laws,
         law=law or DEFAULT_LAW if own is None else OWN,
         own_words=() if own is None else own[1],
-        own_notes=() if own is None or task is None else own_notes(own[0], task, law),
+        own_notes=() if own is None else own[2],
         llms=tuple(dict.fromkeys(spec.family for spec in llm_catalog().values())),
         hardware=tuple(hardware_catalog()),
         compressors=tuple(compressor_catalog()),
@@ -86,18 +86,19 @@ def make_offer(law: str | None = None, *, task: str | None = None, mix: str | No
 
 def _own(
     law: str | None, task: str | None, mix: str | None, shipped: Sequence[str]
-) -> tuple[Law, tuple[str, ...]] | None:
-    """The law that is none of the shipped ones, and the options that name it; None where there is none."""
+) -> tuple[Law, tuple[str, ...], tuple[str, ...]] | None:
+    """The law that is none of the shipped ones, the options that name it, and its notes; None where there is none."""
     if mix is not None:
         if law is not None or task is not None:
             raise InputError("mix: a mix names its laws and tasks itself; leave out law= and task=")
-        return load_mix(mix), ("--mix", mix)
+        return load_mix(mix), ("--mix", mix), ()
     if task is not None:
         words = ("--task", task) if law is None else ("--task", task, "--law", law)
-        return law_on_task(law, task, None), words
+        found, notes = law_on_task(law, task, None)
+        return found, words, notes
     if law is None or law in shipped:
         return None
-    return load_law(law), ("--law", law)
+    return load_law(law), ("--law", law), ()
 
 
 def mix_text(ocr_percent: int) -> str:

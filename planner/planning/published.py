@@ -27,13 +27,18 @@ LEVELS_MIN, SHARE_MIN = 3, 0.75
 """Language models and numbers of visual tokens of a complete grid, and the share of their cells that it has."""
 
 
-def law_on_task(law: LawLike | Mapping[str, LawLike], task: str | Mapping[str, float], form: str | None) -> Law:
+def law_on_task(
+    law: LawLike | Mapping[str, LawLike], task: str | Mapping[str, float], form: str | None
+) -> tuple[Law, tuple[str, ...]]:
     """The law of a task or of a mix of tasks, by published results and runs of one's own.
 
     Args:
         law: one's own law or CSV of runs; None: published results alone.
         task: a name, or names with their shares of the workload.
         form: one form alone; of a complete grid only.
+
+    Returns:
+        The law, and how runs of one's own stand to the task, in sentences, where that needs saying.
 
     Raises:
         UnknownNameError: the evidence holds no such task, and it is no class.
@@ -43,42 +48,42 @@ def law_on_task(law: LawLike | Mapping[str, LawLike], task: str | Mapping[str, f
     if law is None:
         if form is not None:
             raise InputError(f"form={form!r}: published results of a task have no form; leave out form=")
-        return published
+        return published, ()
     if isinstance(law, Mapping):
         raise InputError("task: published results know all compressors; give one law, not one for each compressor")
     if len(published.mix) > 1:
         raise InputError("task: runs of one's own are of one task; name that one, or leave out law=")
-    runs = _own_runs(law)
-    asked = published.mix[0].asked
+    runs, asked = _own_runs(law), published.mix[0].asked
+    whose = os.fspath(law) if isinstance(law, str | os.PathLike) else law.name or "the law that was given"
+    found: Law
     if isinstance(runs, FittedLaw):
         _check_tasks(runs, asked)
-        return law_of(law, form) if _is_complete(runs) else evidence_law(task, _cells_of_law(runs, published))
-    runs = _of_task(runs, asked)
-    grid = _complete_grid(runs)
-    return evidence_law(task, _cells_of_runs(runs, published)) if grid is None else law_of(grid, form)
+        found = law_of(law, form) if _is_complete(runs) else evidence_law(task, _cells_of_law(runs, published))
+    else:
+        own = _of_task(runs, asked)
+        grid = _complete_grid(own)
+        found = evidence_law(task, _cells_of_runs(own, published)) if grid is None else law_of(grid, form)
+    return found, _notes(found, published.name, runs, whose)
 
 
-def own_notes(law: Law, published: str | Mapping[str, float], name: LawLike | Mapping[str, LawLike]) -> tuple[str, ...]:
+def _notes(law: Law, asked: str, runs: Runs | FittedLaw, whose: str) -> tuple[str, ...]:
     """How runs of one's own stand to the task that was asked for, where that needs saying.
 
     Args:
         law: that the plan rests on.
-        published: the task that was asked for.
-        name: what was given as one's own.
+        asked: name of the task.
+        runs: one's own.
+        whose: how they are named: "runs.csv".
     """
-    if name is None or isinstance(name, Mapping):
-        return ()
-    whose = os.fspath(name) if isinstance(name, str | os.PathLike) else name.name or "the law that was given"
-    asked, runs, notes = evidence_law(published), _own_runs(name), []
+    notes = []
     named = task_names(runs) if isinstance(runs, Runs) else runs.tasks
     if not named:
-        notes.append(f"the runs of {whose} name no task and are taken as those of {asked.name}")
+        notes.append(f"the runs of {whose} name no task and are taken as those of {asked}")
     elif isinstance(runs, Runs) and (without := sum(not one for one in runs.task or ())):
         notes.append(f"runs of {whose} that name no task are left out: {without} of {len(runs.task or ())}")
     if not isinstance(law, EvidenceLaw):
         notes.append(
-            f"the runs of {whose} are a complete grid and keep their own law; published results of {asked.name} are "
-            "left out"
+            f"the runs of {whose} are a complete grid and keep their own law; published results of {asked} are left out"
         )
     return tuple(notes)
 
@@ -97,8 +102,12 @@ def _own_runs(law: LawLike) -> Runs | FittedLaw:
 
 
 def _is_complete(law: FittedLaw) -> bool:
-    sizes, tokens = law.llm_params_levels, law.visual_tokens_levels
-    return min(len(sizes), len(tokens)) >= LEVELS_MIN and law.n_runs >= SHARE_MIN * len(sizes) * len(tokens)
+    return _is_grid(len(law.llm_params_levels), len(law.visual_tokens_levels), law.n_runs)
+
+
+def _is_grid(sizes: int, tokens: int, cells: int) -> bool:
+    """Whether so many cells are a complete grid of so many sizes and numbers of visual tokens."""
+    return min(sizes, tokens) >= LEVELS_MIN and cells >= SHARE_MIN * sizes * tokens
 
 
 def _cells_of_law(law: FittedLaw, published: EvidenceLaw) -> tuple[OwnCell, ...]:
@@ -165,7 +174,7 @@ def _complete_grid(runs: Runs) -> FittedLaw | None:
     cells = set(zip(runs.llm_params, runs.visual_tokens, strict=True))
     sizes, tokens = ({cell[i] for cell in cells if cell[1] > 0} for i in (0, 1))
     ways = len(set(runs.compressor or ("",)))
-    if ways > 1 or min(len(sizes), len(tokens)) < LEVELS_MIN or len(cells) < SHARE_MIN * len(sizes) * len(tokens):
+    if ways > 1 or not _is_grid(len(sizes), len(tokens), len(cells)):
         return None
     from planner.laws.fit import fit  # few runs do not pay for its import
 

@@ -160,10 +160,9 @@ def plan(
     ranking = as_ranking(rank_by, models, given)
     notes: tuple[str, ...] = ()
     if task is not None:
-        from planner.planning.published import law_on_task, own_notes  # only plans on published results pay for them
+        from planner.planning.published import law_on_task  # only plans on published results pay for its import
 
-        given_law, law = law, law_on_task(law, task, form)
-        notes = own_notes(law, task, given_law)
+        law, notes = law_on_task(law, task, form)
     released = None
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import

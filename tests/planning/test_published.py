@@ -15,7 +15,7 @@ from planner.laws.combined import CombinedLaw
 from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.hierarchy.tasks import task_of_runs
 from planner.planning.own_names import catalogued
-from planner.planning.published import law_on_task, own_notes
+from planner.planning.published import law_on_task
 from planner.planning.result import Plan
 
 ASKED: dict[str, Any] = {"budget": "8 TFLOPs", "query_tokens": 50, "generated_tokens": 32, "llms": "qwen2.5"}
@@ -125,10 +125,10 @@ def test_a_law_of_another_task_is_refused() -> None:
 
 def test_names_of_the_task_and_of_models_are_known_however_spelt(tmp_path: Path) -> None:
     path = own_runs(tmp_path, "qwen2-7b,7e9,64,0.41,docvqa_val,quecc\nQwen2_5 7b,7e9,64,0.47,docvqa_val,quecc\n")
-    law = law_on_task(path, "DocVQA", None)
+    law, notes = law_on_task(path, "DocVQA", None)
     assert isinstance(law, EvidenceLaw)
     assert [one.llm for one in law.own] == ["Qwen2-7B", "Qwen2.5-7B"]
-    assert own_notes(law, "docvqa", path) == ()
+    assert notes == ()
     assert [task.name for one in ("MMBench_DEV_EN", "TextVQA_VAL") if (task := task_of_runs(one))] == ["MMB", "TextVQA"]
 
 
@@ -140,18 +140,18 @@ def test_released_models_are_known_however_spelt(name: str) -> None:
 
 def test_runs_that_name_no_task_count_as_the_task_and_it_is_said(tmp_path: Path) -> None:
     path = own_runs(tmp_path, "Qwen2-7B,7e9,64,0.41,,quecc\nQwen2-7B,7e9,16,0.37,,quecc\n")
-    law = law_on_task(path, "docvqa", None)
-    assert own_notes(law, "docvqa", path) == (f"the runs of {path} name no task and are taken as those of DocVQA",)
+    _, notes = law_on_task(path, "docvqa", None)
+    assert notes == (f"the runs of {path} name no task and are taken as those of DocVQA",)
 
 
 def test_a_complete_grid_in_a_table_keeps_its_own_law(tmp_path: Path) -> None:
     cells = [(n, t) for n in (0.5, 1.5, 7) for t in (16, 64, 256)]
     rows = [f"Qwen2-{n}B,{n}e9,{t},{0.4 + 0.02 * n + 0.0004 * t},docvqa,quecc\n" for n, t in cells]
     path = own_runs(tmp_path, "".join(rows))
-    law = law_on_task(path, "docvqa", None)
+    law, notes = law_on_task(path, "docvqa", None)
     assert not isinstance(law, EvidenceLaw)
     assert law.n_runs == 9
-    (note,) = own_notes(law, "docvqa", path)
+    (note,) = notes
     assert "keep their own law" in note
 
 
