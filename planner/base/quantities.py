@@ -258,6 +258,11 @@ def format_times(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 9.995 else format_factor(ratio)
 
 
+def counted(count: int, what: str) -> str:
+    """ "1 run", "2 runs": what takes an s where it is not one."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def shown(value: Any) -> str:
     """A foreign value as an error shows it: quoted, on one line, cut where it is long."""
     try:

@@ -13,7 +13,7 @@ import typer
 
 from planner.base.errors import InputError, MeasurementError, PlannerError
 from planner.base.files import check_target
-from planner.base.quantities import positive_number
+from planner.base.quantities import counted, positive_number
 from planner.cli.common import (
     Force,
     Json,
@@ -165,8 +165,7 @@ def _tell_kept(folder: Path) -> None:
         found = read_folder(folder)
         dates = sorted(str(one.environment.get("measured_at", "unknown"))[:10] for one in found)
         when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-        count = f"{len(found)} {'measurement' if len(found) == 1 else 'measurements'}"
-        print(f"going on with {count} in {folder}, taken {when}", file=sys.stderr)
+        print(f"going on with {counted(len(found), 'measurement')} in {folder}, taken {when}", file=sys.stderr)
 
 
 def _remove(folder: Path) -> None:

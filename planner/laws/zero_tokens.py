@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.errors import FitError
+from planner.base.quantities import counted
 from planner.laws.forms import FORMS, Form, get_form
 
 if TYPE_CHECKING:
@@ -64,4 +65,4 @@ def _check_some_left(zero: NDArray[np.bool_], what: str) -> None:
 
 
 def _counted(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'} without visual tokens (T = 0)"
+    return f"{counted(count, 'run')} without visual tokens (T = 0)"

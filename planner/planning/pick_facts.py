@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.base.quantities import counted
 from planner.laws.combined import CombinedLaw, Law
 from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
 from planner.planning.serving import no_engine
@@ -70,16 +71,12 @@ def _results(law: EvidenceLaw, asked: TaskShare, name: str) -> str:
     count, elsewhere = int(np.sum(of_model & on_task)), int(np.sum(of_model & ~on_task))
     own = sum(one.llm.rpartition("/")[2].lower() == name.lower() and one.task == asked.task for one in law.own)
     if count:
-        beside = f", and {_counted(own, 'run')} of your own" if own else ""
-        return f"{_counted(count, 'published result')} of {name} on {where}{beside}"
-    known = [f"{_counted(own, 'run')} of your own"] if own else []
-    known += [f"{_counted(elsewhere, 'result')} of it on other tasks"] if elsewhere else []
+        beside = f", and {counted(own, 'run')} of your own" if own else ""
+        return f"{counted(count, 'published result')} of {name} on {where}{beside}"
+    known = [f"{counted(own, 'run')} of your own"] if own else []
+    known += [f"{counted(elsewhere, 'result')} of it on other tasks"] if elsewhere else []
     origin = f"{', '.join(known)}, and from " if known else ""
     return (
         f"no published result of {name} on {where} is in the evidence: it is predicted from {origin}size, tokens and "
         "class"
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from planner.base.quantities import format_flops, format_percent, format_probability
+from planner.base.quantities import counted, format_flops, format_percent, format_probability
 from planner.laws.combined import AUTO, Law
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.law import EvidenceLaw
@@ -203,7 +203,7 @@ def much_worse(candidate: Candidate, best: Candidate) -> bool:
 def law_title(law: Law) -> str:
     """A law in a few words: "law reasoning, all forms, 28 runs", "law ocr, additive, 27 runs, at a bound: D"."""
     if isinstance(law, EvidenceLaw):
-        own = f" and {len(law.own)} {'run' if len(law.own) == 1 else 'runs'} of your own" if law.own else ""
+        own = f" and {counted(len(law.own), 'run')} of your own" if law.own else ""
         return f"published results of {law.name}, {len(law.rows)} rows{own}"
     all_forms = law.form == AUTO
     parts = [f"law {law.name}" if law.name else "law", "all forms" if all_forms else law.form]
