@@ -11,7 +11,7 @@ import torch
 from planner.bench.clock import Clock
 from planner.bench.few_rows import measure_few_rows
 from planner.bench.measurement import Ceilings
-from planner.vlm.build import free_bytes
+from planner.bench.place import room_bytes
 
 _SIDES = {"cuda": (4096, 8192), "cpu": (1024, 2048)}
 _MOVED_BYTES = {"cuda": 2**30, "cpu": 2**28}
@@ -46,7 +46,7 @@ def measure_ceilings(
             torch.mm(left, right, out=out)
 
         rate = max(rate, 2 * side**3 / _reached_s(multiply, clock, seconds / len(_SIDES[kind])))
-    moved = min(_MOVED_BYTES[kind], (free_bytes(device) or 8 * _MOVED_BYTES[kind]) // 8)  # a model is there too
+    moved = room_bytes(device, _MOVED_BYTES[kind])
     source = torch.ones(moved // 4, device=device)
     target = torch.empty_like(source)
     copied = 2 * moved / _reached_s(lambda: target.copy_(source), clock, seconds)

@@ -40,10 +40,14 @@ def unlike(calibrated: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 
 def _said(value: object) -> str:
-    """A value of a file, without what a terminal would obey: "2.13.0", "on"."""
+    """ "2.13.0", "on"."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return harmless(value, f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def harmless(value: object, text: str) -> str:
+    """What is said of a value of a file, `text`, unless that has what a terminal would obey, or is long or empty."""
     return text if text.isprintable() and 0 < len(text) <= _TEXT_MAX else shown(value)
 
 

@@ -75,10 +75,8 @@ def memory_of(stages: Runnable, gpu: Gpu | None) -> MemoryUse:
     steps = min(workload.generated_tokens, MEMORY_STEPS)
     stages.encoder(0)  # makes the inputs, which are not counted
     reserved_bytes = 0
-    if stages.mode == EAGER:
-        stages.caches.at(
-            "request", stages.tokens.cached, 0
-        )  # nor is text that was there before, but for its copy in use
+    if stages.mode == EAGER:  # nor is text that was there before counted, but for its copy in use
+        stages.caches.at("request", stages.tokens.cached, 0)
     else:
         longest = int(stages.tokens.cached) + stages.prompt_tokens + workload.generated_tokens
         reserved_bytes = static_bytes(stages.begin(0), longest)

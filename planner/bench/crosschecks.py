@@ -61,7 +61,7 @@ def disagreements(samples: Mapping[str, Samples], probes: Sequence[Probe] = ()) 
     if len(probes) > 1:
         for name, title in (("matmul_s", "matrix product"), ("copy_s", "copy")):
             first, last = getattr(probes[0], name), getattr(probes[-1], name)
-            if max(first, last) > (1 + AGREE_ACROSS) * min(first, last):
+            if _moved(first, last):
                 told = _told(f"one {title} before", first, "after all stages", last)
                 found[CEILINGS] = (*found.get(CEILINGS, ()), told)
     return found
@@ -104,7 +104,7 @@ def ceilings_again(measurements: Iterable[Measurement], end: Ceilings) -> tuple[
         texts = []
         for name, title in (("matmul_flops_per_s", "matrix rates"), ("copy_bytes_per_s", "copy rates")):
             first, last = getattr(one.ceilings, name), getattr(end, name)
-            if max(first, last) > (1 + AGREE_ACROSS) * min(first, last):
+            if _moved(first, last):
                 off = format_percent(abs(first - last), min(first, last))
                 texts.append(f"{title} of the device at the start and at the end disagree by {off}")
         found.append(replace(one, doubts={**one.doubts, CEILINGS: tuple(texts)}) if texts else one)
@@ -130,6 +130,11 @@ def _differ(one: _Reach, other: _Reach, limit: float, slack_s: float) -> bool:
     """Whether the interval of the longer one begins beyond the end of the shorter one's by more than the limit."""
     slow, fast = (one, other) if one.median > other.median else (other, one)
     return slow.low - slack_s > (1 + limit) * fast.high
+
+
+def _moved(first: float, last: float) -> bool:
+    """Whether what a device reaches is not what it was."""
+    return max(first, last) > (1 + AGREE_ACROSS) * min(first, last)
 
 
 def _told(one: str, one_s: float, other: str, other_s: float) -> str:

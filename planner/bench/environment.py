@@ -50,7 +50,7 @@ def _memory_bytes(device: torch.device) -> int:
     """All that the driver reports, or that the host has."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     return int(psutil.virtual_memory().total)
 

@@ -11,8 +11,8 @@ from functools import partial
 import torch
 
 from planner.bench.clock import Clock
+from planner.bench.place import room_bytes
 from planner.hardware.few_rows import FewRows
-from planner.vlm.build import free_bytes
 
 ROWS = {
     "cuda": (1, 2, 3, 4, 6, 8, 16, 32, 48, 64, 96, 128, 192, 256),
@@ -41,7 +41,7 @@ def measure_few_rows(device: torch.device, dtype: torch.dtype, seconds: float = 
     kind = "cuda" if device.type == "cuda" else "cpu"
     rows = ROWS[kind]
     layer = sum(k * n for k, n in LAYERS[kind]) * dtype.itemsize
-    room = min(_READ_BYTES[kind], (free_bytes(device) or 8 * _READ_BYTES[kind]) // 8)  # a model is there too
+    room = room_bytes(device, _READ_BYTES[kind])
     weights = [
         torch.randn(n, k, device=device, dtype=dtype)
         for _ in range(max(math.ceil(room / layer), 1))

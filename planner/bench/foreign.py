@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
-from planner.base.quantities import shown
+from planner.bench.conditions import harmless
 from planner.bench.devices import is_device, recognise
 from planner.bench.measurement import Measurement
 from planner.configuration import Model, Run
@@ -19,7 +19,6 @@ THREADS = "threads"
 """Entry of an environment, and of the conditions under which a profile was calibrated."""
 _TITLES = {"llm": "LLM", "vision": "vision tower"}
 _NAMED_MAX = 3
-_TEXT_MAX = 60
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,4 @@ def refusal(origin: str, unlike: Sequence[Difference], advice: str) -> InputErro
 
 
 def _text(value: object) -> str:
-    """A value of a file, without what a terminal would obey."""
-    text = str(value)
-    return text if text.isprintable() and 0 < len(text) <= _TEXT_MAX else shown(value)
+    return harmless(value, str(value))

@@ -8,7 +8,7 @@ import torch
 
 from planner.base.errors import InputError
 from planner.bench.ranks import local_device
-from planner.vlm.build import default_device, read_device
+from planner.vlm.build import default_device, free_bytes, read_device
 
 
 def free_memory() -> None:
@@ -16,6 +16,12 @@ def free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def room_bytes(device: torch.device, most: int) -> int:
+    """What a test may take of a device's memory where a model is there too: an eighth of what is free, at most so
+    much."""
+    return min(most, (free_bytes(device) or 8 * most) // 8)
 
 
 def measurable_device(device: str | torch.device | None) -> torch.device:

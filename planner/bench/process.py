@@ -24,7 +24,7 @@ def peak_bytes(status: Path = _STATUS) -> int | None:
         resource: Any = importlib.import_module("resource")
         unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
         return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
     return None if peak is None else int(peak)

@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from planner.bench.sysfs import read_text, read_whole
 
 _POWERCAP = Path("/sys/class/powercap")
 
@@ -28,7 +29,7 @@ class _Zone:
     def joules(self) -> float | None:
         """Since it was made. Right as long as it is read once in each round of the counter, at 300 W a quarter of an
         hour; None where it cannot be read, or went back by no round."""
-        now_uj = _number(self.folder / "energy_uj")
+        now_uj = read_whole(self.folder / "energy_uj")
         if now_uj is None or self.last_uj is None:
             return None
         step = now_uj - self.last_uj
@@ -67,15 +68,7 @@ class Rapl:
 
 def _zone(folder: Path) -> _Zone | None:
     """Of a package, or of the memory beside it; None of what is a part of one, or holds them all."""
-    name = ""
-    with contextlib.suppress(OSError, ValueError):
-        name = (folder / "name").read_text(encoding="ascii").strip()
+    name = read_text(folder / "name") or ""
     if not name.startswith(("package", "dram")):
         return None
-    return _Zone(folder, name, _number(folder / "max_energy_range_uj"), _number(folder / "energy_uj"))
-
-
-def _number(file: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int(file.read_text(encoding="ascii"))
-    return None
+    return _Zone(folder, name, read_whole(folder / "max_energy_range_uj"), read_whole(folder / "energy_uj"))

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from planner.base.codec import SPARSE
 from planner.base.quantities import format_percent
@@ -82,13 +82,13 @@ class Disturbance:
     @classmethod
     def worst(cls, *seen: Disturbance | None) -> Disturbance:
         """Of several, each number where it was largest."""
-        found: dict[str, float] = {}
+        found: dict[str, Any] = {}
         for one in seen:
             for name in (*cls.NAMES, "cores"):
                 value = getattr(one, name, None)
                 if value is not None:
                     found[name] = max(value, found.get(name, 0))
-        return cls(**found)  # type: ignore[arg-type]
+        return cls(**found)
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -203,7 +203,7 @@ class Sensors:
             user, nice, system, _, _, irq, softirq, steal = map(int, lines[0].split()[1:9])
             return (user + nice + system + irq + softirq) / _TICKS_PER_S, steal / _TICKS_PER_S, max(cores, 1)
         with contextlib.suppress(Exception):  # whatever psutil lacks on this system
-            import psutil  # type: ignore[import-untyped]
+            import psutil
 
             times = psutil.cpu_times()
             busy = sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "interrupt"))
