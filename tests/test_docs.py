@@ -74,6 +74,7 @@ def test_the_reference_is_that_of_the_code() -> None:
     assert done.returncode == 0, done.stderr  # it names the command to run
 
 
+@pytest.mark.slow
 def test_a_stale_reference_is_noticed(tmp_path: Path) -> None:
     script = Path(shutil.copy(DOCS / "make_reference.py", tmp_path))
     shutil.copytree(DOCS / "reference", tmp_path / "reference")

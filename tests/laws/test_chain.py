@@ -32,6 +32,7 @@ def test_a_form_without_exponents_needs_no_chain(reasoning: Runs) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_the_chain_of_another_form_agrees_with_its_draws_and_its_profile(capsys: pytest.CaptureFixture[str]) -> None:
     """So well determined that posterior and profile are one Gaussian; 100 short chains tell them to a tenth."""
     FORMS.register(SHIFTED)

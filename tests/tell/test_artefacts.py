@@ -276,6 +276,7 @@ def test_the_client_posts_the_rows_of_the_prompt(folder: Path) -> None:
     torch.testing.assert_close(rows, model.to_prompt_embeds(inputs)[0].detach())
 
 
+@pytest.mark.slow
 def test_a_real_verdict_of_the_plan_stands_on_its_page(tiny_plan: planner.Plan, folder: Path) -> None:
     from planner.bench.expected import expected
     from planner.bench.verify import verify
