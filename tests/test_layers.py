@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = ("base",)
 LAW_SIDE = ("runs", "laws")
-COST_SIDE = ("parts", "counting", "hardware", "configuration", "costs", "engines")
+COST_SIDE = ("parts", "counting", "hardware", "configuration", "costs", "traffic", "engines")
 TRUNK = ("planning", "vlm", "make", "bench", "tell", "explore", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
@@ -197,7 +197,8 @@ def test_order_of_rooms() -> None:
     assert MAY_IMPORT["laws"] == {"base", "runs"}
     assert MAY_IMPORT["costs"] == {"base", "parts", "counting", "hardware", "configuration"}
     assert MAY_IMPORT["planning"] == {"base", *LAW_SIDE, *COST_SIDE}
-    assert MAY_IMPORT["engines"] == {"base", "parts", "counting", "hardware", "configuration", "costs"}
+    assert MAY_IMPORT["traffic"] == {"base", "parts", "counting", "hardware", "configuration", "costs"}
+    assert MAY_IMPORT["engines"] == {*MAY_IMPORT["traffic"], "traffic"}
     assert MAY_IMPORT["cli"] == set(MAY_IMPORT) - {"cli"}
 
 
