@@ -136,7 +136,7 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
     llm, images = model.llm, workload.images if model.has_images else 0
     tokens = passes(model, workload).tokens
     v = np.asarray(model.visual_tokens, float)
-    weights = _llm_bytes(model, run.precision) / devices + wide * (model.tower.params_run + model.beside_params)
+    weights = weights_of(model, run)
     before, after_prefill, at_end = _held(llm.caches(devices), tokens, kv_bytes(run))
     encoder = wide * images * model.tower.activation_values(model.compressor.feature_layers)
     beside = model.connector.activation_values(v, model.tower.hidden_size, llm.hidden_size)
@@ -174,6 +174,12 @@ def memory(model: Model, workload: Workload, run: Run) -> Memory:
         peak_stage=full(peak_stage),
         peak_kv_cache=full(b * at_peak),
     )
+
+
+def weights_of(model: Model, run: Run, *, vision: bool = True) -> Number:
+    """Bytes of the weights on one device: its share of the language model, and with `vision` tower and compressor."""
+    found = _llm_bytes(model, run.precision) / np.asarray(run.tensor_parallel, float)
+    return found + wide_bytes(run.precision) * (model.tower.params_run + model.beside_params) if vision else found
 
 
 def _llm_bytes(model: Model, precision: str) -> Number:
