@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from planner.base.dataclass import dataclass
 from planner.engines.base import Asked, Held, share, tight
 from planner.engines.hub import HubEngine, Spellings, both_edges, longest_edge, plain
+from planner.traffic.cache_room import MEMORY_SHARE
 
 _PIXELS: Spellings = {"max_pixels": plain, "min_pixels": plain}
 _SPLIT: Spellings = {"longest_edge": longest_edge, "do_image_splitting": plain}
@@ -47,8 +48,8 @@ ARCHITECTURES: Mapping[str, Spellings] = {
 }
 """Architectures of our catalogue that its registry lists, each with the knobs that it reads."""
 
-UTILISATION = 0.92
-"""What it takes by itself (gpu_memory_utilization in vllm/config/cache.py)."""
+UTILISATION = MEMORY_SHARE
+"""What it takes by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

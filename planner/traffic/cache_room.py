@@ -104,7 +104,8 @@ def check_encoder_room(model: Model, run: Run, share: float) -> None:
     assert run.hardware is not None
     wide = wide_bytes(run.precision)
     usable = min(share * run.hardware.memory_bytes, run.hardware.memory_bytes - CONTEXT_BYTES)
-    needed = weights_of(model, run, vision=True) - weights_of(model, run, vision=False) + wide * _image_values(model)
+    vision = float(weights_of(model, run)) - float(weights_of(model, run, vision=False))
+    needed = vision + wide * _image_values(model)
     if needed > usable:
         raise NothingFitsError(
             f"the encoder of {model} takes {format_bytes(needed)}, and a server may take {format_bytes(usable)} of "

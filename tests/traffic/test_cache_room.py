@@ -33,8 +33,8 @@ def by_steps(model: Model, run: Run, context: int, generated: int, beside: float
     for step in range(generated):
         now, values = context + step, 0.0
         for cache in model.llm.caches(float(run.tensor_parallel)):
-            values += cache.values_per_token * min(now, float(cache.window))
-            values += cache.constant_values + cache.values_per_image_token * beside
+            values += float(cache.values_per_token) * min(now, float(cache.window))
+            values += float(cache.constant_values) + float(cache.values_per_image_token) * beside
         held.append(values * kv_bytes(run))
         tokens.append(now)
     return float(np.mean(held)), float(np.mean(tokens))
@@ -101,8 +101,8 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
     with pytest.raises(NothingFitsError) as told:
         room(Model.of("Qwen3-32B", 0), Run.of("l4"), sequences(500, 100))
     assert str(told.value) == (
-        "Qwen3-32B in bf16 does not fit: its weights take 61 GiB of the 20.7 GiB that a server may take of NVIDIA L4 24 "
-        "GB; choose hardware with more memory, more GPUs that share the model, or fewer bits"
+        "Qwen3-32B in bf16 does not fit: its weights take 61 GiB of the 20.7 GiB that a server may take of NVIDIA L4 "
+        "24 GB; choose hardware with more memory, more GPUs that share the model, or fewer bits"
     )
     with pytest.raises(NothingFitsError, match=r"Qwen3-8B in bf16 has no room for a request: weights take .* KV cache"):
         room(Model.of("Qwen3-8B", 0), Run.of("l4"), sequences(100_000, 100))
