@@ -19,7 +19,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from planner.traffic.scheduler import Scheduler
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, NothingFitsError
@@ -29,6 +28,7 @@ from planner.costs.memory import CONTEXT_BYTES, kv_bytes, weights_of
 from planner.hardware.precision import wide_bytes
 from planner.parts.llms import Llm
 from planner.parts.walk import Cache
+from planner.traffic.scheduler import Scheduler
 
 MEMORY_SHARE = 0.92
 """What vLLM takes by itself: the default of gpu_memory_utilization (vllm/config/cache.py of vLLM 0.33.0; once .9)."""

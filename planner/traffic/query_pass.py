@@ -9,12 +9,12 @@ logits. It runs on all GPUs that share the language model.
 from __future__ import annotations
 
 import numpy as np
-from planner.traffic.iteration_time import FloatArray, IterationTime, Number
 
 from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.seconds import Clocks
 from planner.parts.walk import Pass
+from planner.traffic.iteration_time import FloatArray, IterationTime, Number
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,6 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from planner.traffic.replica import Replica
-from planner.traffic.requests import Requests
-from planner.traffic.scheduler import Scheduler
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
@@ -26,6 +23,9 @@ from planner.costs.iteration import Iterations
 from planner.costs.stages import StageTokens, Workload, passes
 from planner.traffic.cache_room import MEMORY_SHARE, CacheRoom, Sequences, cache_room, check_encoder_room
 from planner.traffic.query_pass import BehindQueries, QueryPass
+from planner.traffic.replica import Replica
+from planner.traffic.requests import Requests
+from planner.traffic.scheduler import Scheduler
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planner.traffic.scheduler import Scheduler
 
 import planner
 from planner.base.errors import InputError, NothingFitsError
@@ -15,6 +14,7 @@ from planner.costs.memory import CONTEXT_BYTES, kv_bytes, memory
 from planner.costs.stages import Workload
 from planner.parts.released import released_ids
 from planner.traffic.cache_room import MEMORY_SHARE, CacheRoom, Sequences, cache_room, check_encoder_room
+from planner.traffic.scheduler import Scheduler
 
 SMALL = Scheduler(max_num_seqs=8, max_num_batched_tokens=512)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planner.traffic.scheduler import Scheduler
 
 import planner
 from planner.base.errors import InputError
@@ -16,6 +15,7 @@ from planner.costs.iteration import Iterations
 from planner.costs.latency import latency
 from planner.costs.stages import Workload
 from planner.hardware.host_costs import HostCosts
+from planner.traffic.scheduler import Scheduler
 from planner.traffic.service import Service
 
 H100 = planner.find_hardware("h100-sxm")
