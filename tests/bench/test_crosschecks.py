@@ -91,6 +91,14 @@ def test_a_hog_that_came_and_went_shows_in_the_other_shapes() -> None:
     assert Measurement.from_dict(found[1].to_dict()) == found[1]
 
 
+def test_one_fast_copy_is_no_evidence_against_all_others() -> None:
+    """Memory in large pages copies twice as fast: the usual copy is right, what takes longer than that is doubted."""
+    fast, slow = Probe(1e-3, 5e-3), Probe(1e-3, 2e-2)
+    taken = [replace(made_up(), probes=(one, one)) for one in (FAST, FAST, fast, FAST, slow)]
+    assert [sorted(one.doubts) for one in crosschecked(taken)] == [[], [], [], [], ["copy rate"]]
+    assert [sorted(one.doubts) for one in crosschecked(taken[2:4])] == [[], ["copy rate"]], "of two nothing is usual"
+
+
 def test_ceilings_again_at_the_end() -> None:
     """A run whose device got slower is doubted, all of it; what is checked across shapes leaves that doubt alone."""
     start = made_up()
