@@ -75,17 +75,15 @@ class Requests:
     @classmethod
     def fixed(cls, prompt_tokens: int, generated_tokens: int, *, cached_tokens: int = 0, images: int = 0) -> Requests:
         """All alike."""
-        columns = (np.array([one]) for one in (prompt_tokens, generated_tokens, cached_tokens, images))
-        return cls(*columns, np.ones(1))
+        return cls.of_rows(prompt_tokens, generated_tokens, cached_tokens, images)
 
     @classmethod
     def of_rows(cls, prompt_tokens: Any, generated_tokens: Any, cached_tokens: Any = 0, images: Any = 0) -> Requests:
         """Every row as often as the others; numbers stand for all rows."""
-        columns = np.broadcast_arrays(*map(np.atleast_1d, (prompt_tokens, generated_tokens, cached_tokens, images)))
-        rows = columns[0].size
-        if rows == 0:
+        s, g, c, i = np.broadcast_arrays(*map(np.atleast_1d, (prompt_tokens, generated_tokens, cached_tokens, images)))
+        if s.size == 0:
             raise InputError("requests: expected at least one, got none")
-        return cls(*columns, np.full(rows, 1.0 / rows))
+        return cls(s, g, c, i, np.full(s.size, 1.0 / s.size))
 
     @classmethod
     def spread(
@@ -144,7 +142,13 @@ class Requests:
             context = float(w @ (decodes * before + decodes * (decodes + 1) / 2)) / steps
         else:
             context = float(w @ before)
-        return Means(*(float(w @ getattr(self, name)) for name in _COLUMNS), context)
+        return Means(
+            prompt_tokens=float(w @ self.prompt_tokens),
+            generated_tokens=float(w @ self.generated_tokens),
+            cached_tokens=float(w @ self.cached_tokens),
+            images=float(w @ self.images),
+            context_tokens=context,
+        )
 
     def draw(self, generator: np.random.Generator, count: int) -> IntArray:
         """Rows of so many requests, each drawn with its weight. Shape (count,)."""
@@ -174,8 +178,8 @@ def _mixed(parts: list[tuple[Any, Requests]]) -> Requests:
     """Shares of several distributions; rows that nobody has are left out."""
     weights = np.concatenate([share * one.weights for share, one in parts])
     there = weights > 0
-    columns = (np.concatenate([getattr(one, name) for _, one in parts])[there] for name in _COLUMNS)
-    return Requests(*columns, weights[there] / weights[there].sum())
+    columns = {name: np.concatenate([getattr(one, name) for _, one in parts])[there] for name in _COLUMNS}
+    return Requests(**columns, weights=weights[there] / weights[there].sum())
 
 
 def _lognormal(mean: float, cv: float, what: str) -> tuple[IntArray, FloatArray]:
@@ -193,7 +197,7 @@ def _lognormal(mean: float, cv: float, what: str) -> tuple[IntArray, FloatArray]
     shares = np.diff(below)
     lengths = np.maximum(np.rint(mean * np.diff(partial) / shares), 1).astype(np.int64)
     found, which = np.unique(lengths, return_inverse=True)
-    return found, np.bincount(which, weights=shares)
+    return found, np.bincount(which, weights=shares).astype(float)
 
 
 def _normal(z: float) -> float:

@@ -1,0 +1,94 @@
+"""Seconds of prompts without decode steps beside them, with one logit.
+
+    X(P, pairs, n) = F(P) + a + b P + P A(r) + e n d          r = pairs / P,   d = r - (P / n + 1) / 2
+
+F by rows of products; A straight pieces of the time of attention per token, by the r tokens that it attends to; e reads
+what stands before a chunk. That is so where no attention has a window; where numbers drawn at random say otherwise,
+each (P, pairs, n) is asked for once. Letters: P tokens of n prompts, d tokens before a chunk in the mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.traffic.iteration_time import FloatArray, IterationTime
+from planner.traffic.pieces import Pieces, TooManyPieces, nodes
+from planner.traffic.probes import RELATIVE_ERROR, near, prompts_drawn
+
+_PROBES = 32
+_ROUNDING = 0.5
+"""Tokens before a chunk; less are the rounding of unlike prompts that are taken as equal."""
+
+
+class Alone:
+    """Prompts alone, of one iteration time."""
+
+    def __init__(self, iteration: IterationTime, rows: FloatArray, tokens: int, longest: int) -> None:
+        """`rows`: F at 0, 1, ... up to `tokens`, but for a constant and a multiple of the rows."""
+        self._iteration = iteration
+        self._rows: list[float] = rows.tolist()
+        self._known: dict[tuple[int, float, int], float] = {}
+        self._pieces: Pieces | None = None
+        if tokens < 2:
+            return
+        self._constant, self._row, self._read = 0.0, 0.0, self._read_of(max(longest, 4))
+        try:
+            self._pieces = self._attention(float(tokens), float(longest))
+        except TooManyPieces:
+            return
+        self._fit(tokens)
+        if not self._agrees(tokens, longest):
+            self._pieces = None
+
+    def seconds(self, tokens: int, pairs: float, prompts: int) -> float:
+        """Of so many tokens of so many prompts, and pairs of one of them and one that it attends to."""
+        if self._pieces is not None:
+            return self._formula(tokens, pairs, prompts)
+        key = (tokens, pairs, prompts)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = float(self._ask(float(tokens), pairs, float(prompts)))
+        return found
+
+    def _ask(self, tokens: FloatArray | float, pairs: FloatArray | float, prompts: FloatArray | float) -> FloatArray:
+        return self._iteration.seconds(0.0, 0.0, tokens, pairs, 1.0, prompts=prompts)
+
+    def _formula(self, tokens: int, pairs: float, prompts: int) -> float:
+        assert self._pieces is not None
+        seen = pairs / tokens
+        before = seen - (tokens / prompts + 1) / 2
+        read = self._read * prompts * before if before > _ROUNDING else 0.0
+        return self._rows[tokens] + self._constant + self._row * tokens + tokens * self._pieces.at(seen) + read
+
+    def _read_of(self, seen: int) -> float:
+        """e: two prompts of one token read more before them than one of two that attends to as many."""
+        one, two = (float(self._ask(2.0, 2.0 * seen, n)) for n in (1.0, 2.0))
+        return (two - one) / (2 * (seen - 1.0) - (seen - 1.5))
+
+    def _attention(self, tokens: float, longest: float) -> Pieces:
+        """A, of an iteration full of prompts of one token."""
+
+        def asked(seen: FloatArray) -> FloatArray:
+            found = self._ask(tokens, tokens * seen, tokens) - self._read * tokens * (seen - 1)
+            return np.broadcast_to(found, seen.shape)[None]
+
+        x = nodes(asked, 2.0, max(longest, 3.0), RELATIVE_ERROR / 4)  # from where there is something before each token
+        y = asked(x)[0]
+        return Pieces(x.tolist(), ((y - y[0]) / tokens).tolist())
+
+    def _fit(self, tokens: int) -> None:
+        """a and b, from what the formula misses without them."""
+        first, last = self._missed(1, 1.0, 1), self._missed(tokens, float(tokens), tokens)
+        self._row = (last - first) / (tokens - 1)
+        self._constant = first - self._row
+
+    def _missed(self, *given: float) -> float:
+        tokens, pairs, prompts = given
+        return float(self._ask(*given)) - self._formula(int(tokens), pairs, int(prompts))
+
+    def _agrees(self, tokens: int, longest: int) -> bool:
+        random = np.random.default_rng(1)
+        drawn = [prompts_drawn(random, tokens, longest) for _ in range(_PROBES)]
+        p, pairs, n = np.array(drawn, float).T
+        asked = np.broadcast_to(self._ask(p, pairs, n), p.shape)
+        return all(near(self._formula(*one), other) for one, other in zip(drawn, asked.tolist(), strict=True))

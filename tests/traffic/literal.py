@@ -1,0 +1,142 @@
+"""The scheduler written out: one object per sequence, one iteration after the other, every block counted.
+
+Follows `Scheduler.schedule` of vLLM's v1: sequences that run take their tokens in the order in which they were let in
+and throw out the last where no block is left; then those that wait are let in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class Sequence:
+    comes_s: float
+    prompt: int
+    answer: int
+    cached: int = 0
+    images: int = 0
+    computed: int = 0
+    """Behind the cached tokens."""
+    generated: int = 0
+    blocks: int = 0
+    preemptions: int = 0
+    first_s: float = np.inf
+    end_s: float = np.inf
+    encoded: int = 0
+
+    @property
+    def known(self) -> int:
+        """Tokens that can be computed: prompt and generated ones."""
+        return self.prompt + self.generated
+
+
+@dataclass
+class Iteration:
+    start_s: float
+    seconds: float
+    decodes: int
+    prefill: int
+
+
+@dataclass
+class Literal:
+    """An engine."""
+
+    iteration: Any
+    seats: int
+    budget: int
+    chunked: bool = True
+    blocks: float = np.inf
+    block: int = 16
+    encoders: int = 1
+    iterations: list[Iteration] = field(default_factory=list)
+
+    def run(self, sequences: list[Sequence]) -> list[Sequence]:
+        coming, waiting, running, now = sorted(sequences, key=lambda one: one.comes_s), [], [], 0.0
+        while coming or waiting or running:
+            while coming and coming[0].comes_s <= now:
+                waiting.append(coming.pop(0))
+            if not waiting and not running:
+                now = coming[0].comes_s
+                continue
+            now = self.step(now, waiting, running)
+        return sequences
+
+    def step(self, now: float, waiting: list[Sequence], running: list[Sequence]) -> float:
+        free = self.blocks - sum(one.blocks for one in running)
+        budget, scheduled, thrown = self.budget, [], False
+        index = 0
+        while index < len(running) and budget > 0:
+            one = running[index]
+            tokens = min(one.known - one.computed, budget)
+            new = max(0, -(-(one.cached + one.computed + tokens) // self.block) - one.blocks)
+            while new > free:
+                last = running.pop()
+                free += last.blocks
+                last.blocks = last.computed = 0
+                last.preemptions += 1
+                waiting.insert(0, last)
+                thrown = True
+                if last is one:
+                    break
+            else:
+                one.blocks, free = one.blocks + new, free - new
+                scheduled.append((one, tokens))
+                budget -= tokens
+                index += 1
+                continue
+            break
+        while waiting and not thrown and budget > 0 and len(running) < self.seats:
+            one = waiting[0]
+            tokens = one.known
+            if tokens > budget and not self.chunked:
+                break
+            whole = -(-(one.cached + one.known) // self.block)
+            if whole > free:
+                break
+            tokens = min(tokens, budget)
+            one.blocks, free = whole, free - whole
+            running.append(waiting.pop(0))
+            scheduled.append((one, tokens))
+            budget -= tokens
+        seconds = self.seconds(scheduled)
+        decodes = sum(1 for one, tokens in scheduled if self.decodes(one))
+        self.iterations.append(Iteration(now, seconds, decodes, sum(tokens for _, tokens in scheduled) - decodes))
+        now += seconds
+        for one, tokens in scheduled:
+            one.computed += tokens
+            if one.computed == one.known:
+                one.generated += 1
+                one.first_s = min(one.first_s, now)
+                if one.generated == one.answer:
+                    one.end_s = now
+                    running.remove(one)
+        return now
+
+    @staticmethod
+    def decodes(one: Sequence) -> bool:
+        return one.generated > 0 and one.known - one.computed == 1
+
+    def seconds(self, scheduled: list[tuple[Sequence, int]]) -> float:
+        steps = [one for one, _ in scheduled if self.decodes(one)]
+        chunks = [(one, tokens) for one, tokens in scheduled if not self.decodes(one)]
+        ends = sum(1 for one, tokens in chunks if one.computed + tokens == one.known)
+        images = 0
+        for one, tokens in chunks:
+            done = one.computed
+            images += sum(1 for j in range(one.images) if done <= j * one.known / one.images < done + tokens)
+        return float(
+            self.iteration.seconds(
+                float(len(steps)),
+                float(sum(one.cached + one.known for one in steps)),
+                float(sum(tokens for _, tokens in chunks)),
+                sum(n * (one.cached + one.computed + (n + 1) / 2) for one, n in chunks),
+                float(len(steps) + ends),
+                prompts=float(len(chunks)),
+                images=float(-(-images // self.encoders)),
+            )
+        )
