@@ -1,0 +1,107 @@
+"""The time to the first token of a request that comes at any time: drawn from the chains of the backlog.
+
+It waits for the rest of the iteration in which it comes, for the full iterations of what is in front, and for the
+iteration in which its own prompt ends, which others may fill. Points are spread evenly (R-sequence), not at random.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+
+from planner.traffic.backlog import Backlog, Sizes
+from planner.traffic.iteration_time import FloatArray
+
+POINTS = 1024
+"""Beside each n."""
+_DIMENSIONS = 5
+_MANY = 20.0
+_ARRIVALS_MAX = 60
+_AT = np.concatenate([[1e-6], np.linspace(0.0, 1.0, 513)[1:-1], [1 - 1e-6]])
+NORMAL = (_AT, np.array([NormalDist().inv_cdf(one) for one in _AT.tolist()]))
+"""Chances and the values of a normal distribution that are below with them."""
+
+
+def spread_points(count: int, dimensions: int) -> FloatArray:
+    """Points in the unit cube that fill it evenly (M. Roberts, the R-sequence). Shape (dimensions, count)."""
+    root = 2.0
+    for _ in range(30):
+        root = (1 + root) ** (1 / (dimensions + 1))
+    powers = root ** -np.arange(1.0, dimensions + 1)
+    return np.asarray((0.5 + powers[:, None] * np.arange(1, count + 1)) % 1.0)
+
+
+def first_token_s(backlog: Backlog, sizes: Sizes, points: int = POINTS) -> FloatArray:
+    """Seconds from the arrival to the end of the iteration in which the prompt ends. Shape (K, points), each as likely
+    as the others beside its n."""
+    at, within, before, behind, own = spread_points(points, _DIMENSIONS)
+    generator = np.random.default_rng(0)
+    k = np.arange(len(backlog.n))[:, None]
+    idle = (backlog.n == 0)[:, None] & (np.arange(backlog.states) == 0)
+    lasting = backlog.share * np.where(idle, 1.0 / backlog.rate, backlog.seconds)
+    edges = np.cumsum(lasting, axis=1)
+    edges = edges / edges[:, -1:]
+    state = np.stack([np.searchsorted(row, at) for row in edges])
+    state = np.minimum(state, backlog.states - 1)
+    waits = ~idle[k, state]
+    now = backlog.seconds[k, state] * waits
+    taken = backlog.taken[k, state]
+    ahead = poisson(backlog.rate * now * within, before)
+    size = _own(sizes, own) * backlog.units
+    front = (state - taken) * waits + backlog.units * _sum_of_sizes(ahead, sizes, generator)
+    full = backlog.full[:, None]
+    total = front + size
+    before_last = np.maximum(np.ceil(total / full - 1e-9) - 1, 0.0)
+    full_s = backlog.times_s[:, -1:]
+    others = backlog.rate * (now * (1 - within) + before_last * full_s)
+    follow = backlog.units * _sum_of_sizes(poisson(others, behind), sizes, generator)
+    last = np.minimum(total - before_last * full + follow, full)
+    return np.asarray(now * (1 - within) + before_last * full_s + _time(backlog, last))
+
+
+def _own(sizes: Sizes, at: FloatArray) -> FloatArray:
+    edges = np.cumsum(sizes.weights)
+    return sizes.of_mean[np.minimum(np.searchsorted(edges / edges[-1], at), sizes.weights.size - 1)]
+
+
+def poisson(mean: FloatArray, at: FloatArray) -> FloatArray:
+    """Counts at these points of their distributions; many are as good as normal."""
+    few = np.minimum(mean, _MANY)
+    found, chance = np.zeros_like(few), np.exp(-few)
+    below = chance.copy()
+    for count in range(1, _ARRIVALS_MAX):
+        more = below < at
+        if not more.any():
+            break
+        found += more
+        chance = chance * few / count
+        below += chance
+    many = mean > _MANY
+    if many.any():
+        z = np.interp(np.broadcast_to(at, mean.shape)[many], *NORMAL)
+        m = mean[many]
+        found[many] = np.maximum(np.rint(m + np.sqrt(m) * z + (z * z - 1) / 6), 0.0)
+    return found
+
+
+def _sum_of_sizes(count: FloatArray, sizes: Sizes, generator: np.random.Generator) -> FloatArray:
+    """Of so many requests, by the mean."""
+    if sizes.of_mean.size == 1:
+        return count
+    found = np.zeros_like(count)
+    for turn in range(int(count.max())):
+        there = count > turn
+        found[there] += sizes.of_mean[generator.choice(sizes.of_mean.size, int(there.sum()), p=sizes.weights)]
+    return found
+
+
+def _time(backlog: Backlog, units: FloatArray) -> FloatArray:
+    """Of an iteration that takes so many units, which need not be whole."""
+    last = backlog.times_s.shape[1] - 1
+    low = np.clip(np.floor(units).astype(np.int64), 1, last)
+    high = np.minimum(low + 1, last)
+    k = np.arange(len(backlog.n))[:, None]
+    return np.asarray(
+        backlog.times_s[k, low] + np.maximum(units - low, 0.0) * (backlog.times_s[k, high] - backlog.times_s[k, low])
+    )
