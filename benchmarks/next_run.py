@@ -1,7 +1,7 @@
 """Plan, measure, plan again: how fast does the regret of the pick fall, by what chooses the next run?
 
-    python benchmarks/next_run.py                  40 paths of each scenario, about ten minutes on two cores
-    python benchmarks/next_run.py --paths 6        fewer
+    python benchmarks/next_run.py                  40 paths of each scenario, the better part of an hour on two cores
+    python benchmarks/next_run.py --paths 8        fewer
     python benchmarks/next_run.py --plot           only draw docs/pictures/next_run.png from the recorded results
 
 A path starts from nine noisy runs. In each step a law is fitted, a policy chooses a cell out of 35 (0.5B to 14B, 1 to
@@ -12,7 +12,8 @@ measured again.
 
 Truths: the three forms as fitted to the published reasoning and OCR runs, and planted laws: their exponents times
 2^U(-1, 1), the terms unchanged at the centre of the published runs. Noise: Gaussian, of the size that the form leaves
-in the published runs. Fitted forms: "additive", as a user does who does not know the truth, and the true form.
+in the published runs. Fitted: "auto", the average of all forms, as plans do where no form is named, and the true form
+alone.
 Candidates: all language models of the catalogue with QueCC, text-first, that fit a budget. Two settings:
 
     contested   the first runs are the cheapest: 0.5B, 1B, 1.8B with 1, 4, 16 tokens. The budget is one of the ten, of
@@ -44,9 +45,10 @@ from numpy.typing import NDArray
 from tied_set import BUDGETS_FLOPS, candidates
 
 import planner
+from planner.laws.averaging import fit_average
+from planner.laws.combined import AUTO, Law
 from planner.laws.design import next_runs
 from planner.laws.fitted import FittedLaw
-from planner.laws.forms import FORMS
 from planner.runs import Runs
 
 FloatArray = NDArray[np.float64]
@@ -54,6 +56,7 @@ FloatArray = NDArray[np.float64]
 PATHS, STEPS, WORKERS = 40, 10, 2
 POLICIES = ("regret", "d-optimal", "random")
 TRUTHS = ("reasoning", "ocr", "planted")
+FORMS = ("additive", "multiplicative", "log-linear")
 RIVALS = ("d-optimal", "random")
 CELLS = tuple(product((0.5e9, 1.8e9, 4e9, 7e9, 14e9), (1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0)))
 FINE_BUDGETS_FLOPS = np.geomspace(0.7e12, 60e12, 40)
@@ -97,8 +100,8 @@ class Scenario:
 SCENARIOS = tuple(
     Scenario(truth, form, fitted)
     for truth in TRUTHS
-    for form in FORMS.names()
-    for fitted in dict.fromkeys(("additive", form))
+    for form in FORMS
+    for fitted in (AUTO, form)
 )
 
 
@@ -154,15 +157,15 @@ def follow(task: tuple[int, int, int]) -> FloatArray:
     return regrets
 
 
-def _fitted(points: list[tuple[float, float]], shifts: FloatArray, truth: FittedLaw, form: str) -> FittedLaw:
+def _fitted(points: list[tuple[float, float]], shifts: FloatArray, truth: FittedLaw, form: str) -> Law:
     n, t = np.array(points).T
     errors = np.asarray(truth.predict(n, t)) + shifts
-    return planner.fit(Runs(llm=tuple(f"{size:g}" for size in n), llm_params=n, visual_tokens=t, error=errors), form)
+    runs = Runs(llm=tuple(f"{size:g}" for size in n), llm_params=n, visual_tokens=t, error=errors)
+    return fit_average(runs) if form == AUTO else planner.fit(runs, form)
 
 
-def _next_cell(law: FittedLaw, choice: tuple[FloatArray, FloatArray], criterion: str) -> int:
-    forms = "all" if criterion == "regret" else "own"  # "d-optimal" looks at the law's own form alone: save the fits
-    best = next_runs(law, choice, tuple(np.array(CELLS).T), criterion=criterion, forms=forms).runs[0]
+def _next_cell(law: Law, choice: tuple[FloatArray, FloatArray], criterion: str) -> int:
+    best = next_runs(law, choice, tuple(np.array(CELLS).T), criterion=criterion, forms="own").runs[0]
     return CELLS.index((best.llm_params, best.visual_tokens))
 
 
@@ -235,7 +238,7 @@ def call_seconds() -> float:
     took = []
     for seed in range(21):
         shifts = 0.003 * np.random.default_rng(seed).standard_normal(9)
-        law = _fitted(list(SETTINGS[0].start), shifts, truth, "additive")
+        law = _fitted(list(SETTINGS[0].start), shifts, truth, AUTO)
         start = time.perf_counter()
         next_runs(law, (sizes[fits], tokens[fits]), tuple(np.array(CELLS).T))
         took.append(time.perf_counter() - start)

@@ -38,6 +38,7 @@ Truth = Callable[[FloatArray, FloatArray, list[str]], FloatArray]
 
 SIZES, TOKENS = (0.5, 1.8, 4.0, 7.0), (1, 4, 16, 36, 64, 144, 576)
 NOISE, PLANS = 0.0037, 6
+REPORTED_SEED = 1
 FORMS_BEFORE = ("additive", "log-linear")
 """Kinds of truth that are forms of 0.1.0."""
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0001)
@@ -307,7 +308,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--truths", type=int, default=200, help="of each kind")
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=REPORTED_SEED, help="another one has results of its own")
     parser.add_argument("--answers", type=Path, help="a folder that keeps them; none are kept without")
     asked = parser.parse_args()
     versions = {"now": Path(__file__).resolve().parents[1]} | ({"before": asked.before} if asked.before else {})
@@ -326,11 +327,14 @@ def main() -> None:
             say(f"{name}, odds: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
     compared = {"paired": paired(rows["now"], rows["before"])} if "before" in rows else {}
     say(str(compared))
-    draw(dict(reversed(found.items())), Path(__file__).resolve().parents[1] / "docs" / "pictures" / "odds.png")
+    reported = asked.seed == REPORTED_SEED
+    if reported:
+        draw(dict(reversed(found.items())), Path(__file__).resolve().parents[1] / "docs" / "pictures" / "odds.png")
     write_result(
-        "odds",
+        "odds" if reported else f"odds_seed_{asked.seed}",
         {
             "environment": environment(("numpy", "scipy")),
+            "seed": asked.seed,
             "truths": asked.truths,
             "plans_a_truth": PLANS,
             "noise": NOISE,

@@ -1,6 +1,6 @@
 """The pictures of the recommendation page in docs/pictures: `python docs/make_recommendation_pictures.py`.
 
-Needs Chromium with its driver, selenium, pdftoppm (poppler-utils) and pillow. The page is that of a plan on an L40S, as
+Needs Chromium with its driver, selenium, pypdfium2 and pillow. The page is that of a plan on an L40S, as
 the shipped law gives it.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -28,6 +28,7 @@ FLAGS = (
 )  # fmt: skip
 LAPTOP, PHONE = (1280, 800), (390, 844)
 GAP = 24
+DPI = 60
 
 
 def make_plan() -> planner.Plan:
@@ -70,15 +71,14 @@ def beside(pictures: list[Image.Image]) -> Image.Image:
     return row
 
 
-def printed(browser: Any, page: str, folder: Path) -> Image.Image:
-    """All sheets of paper, side by side."""
+def printed(browser: Any, page: str) -> Image.Image:
+    """All sheets of paper, side by side: the browser's own PDF, drawn by the library with which it shows PDFs."""
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     browser.get(page)
     paper = {"printBackground": True, "preferCSSPageSize": True, "paperWidth": 8.27, "paperHeight": 11.69}
     content = browser.execute_cdp_cmd("Page.printToPDF", paper)
-    (folder / "page.pdf").write_bytes(base64.b64decode(content["data"]))
-    subprocess.run(["pdftoppm", "-r", "60", "-png", folder / "page.pdf", folder / "sheet"], check=True)
-    return beside([Image.open(file).convert("RGB") for file in sorted(folder.glob("sheet*.png"))])
+    sheets = pypdfium2.PdfDocument(base64.b64decode(content["data"]))
+    return beside([sheet.render(scale=DPI / 72).to_pil().convert("RGB") for sheet in sheets])
 
 
 def keep(picture: Image.Image, name: str) -> None:
@@ -99,7 +99,7 @@ def main() -> None:
             keep(look(browser, page, LAPTOP, "light"), "laptop")
             keep(look(browser, page, LAPTOP, "dark", at="#pictures"), "dark")
             keep(look(browser, page, PHONE, "light", screens=4), "phone")
-            keep(printed(browser, page, folder), "print")
+            keep(printed(browser, page), "print")
         finally:
             browser.quit()
 

@@ -61,6 +61,9 @@ def _released(as_json: bool) -> None:
                     for knob in one.rule.knobs()
                 },
                 "licence": one.licence,
+                "licence_source": one.licence_source,
+                "converted_from": one.converted_from,
+                "pretrained": one.pretrained,
                 "revision": one.revision,
                 "notes": list(one.notes),
             }

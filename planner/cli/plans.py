@@ -104,7 +104,7 @@ def plan(
     rank_by: Annotated[
         str,
         typer.Option(
-            help="error, as the law predicts it; with --models a cost alone, without a law: cost (the first limit of "
+            help="error: what the law predicts, also where that is a loss; with --models a cost alone, without a law: cost (the first limit of "
             "this list), or the name of one, as price."
         ),
     ] = "error",

@@ -147,7 +147,7 @@ def hold_out(
         lost: dict[str, list[str]] = {}  # reason -> levels that cannot be held out
         for training, left in plan:
             try:
-                check_levels(by_level.take(training), shape, shape.param_names)
+                check_levels(by_level.take(training), shape, shape.param_names, left=True)
                 trained = fit_beside(law, table.take(training), weights)
             except FitError as error:
                 lost.setdefault(str(error), []).extend(one.llm or text(one.level) for one in left)

@@ -24,8 +24,15 @@ def needed_levels(form: Form, free: Collection[str]) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def check_levels(runs: Runs, form: Form, free: Collection[str]) -> None:
-    """Raises FitError where the runs have too few levels of N or T, or are fewer than the free parameters."""
+def check_levels(runs: Runs, form: Form, free: Collection[str], left: bool = False) -> None:
+    """Raises FitError where the runs have too few levels of N or T, or are fewer than the free parameters.
+
+    Args:
+        runs: to be fitted.
+        form: of the law.
+        free: parameters that the runs have to determine.
+        left: whether they are what a hold-out trains on, so that the error does not take them for all runs.
+    """
     for letter, column, needed in zip(
         "NT", (runs.llm_params, runs.visual_tokens), needed_levels(form, free), strict=True
     ):
@@ -48,11 +55,13 @@ def check_levels(runs: Runs, form: Form, free: Collection[str]) -> None:
                 alone = " or ".join(one.name for one in forms_for(1))
                 fewer = f"fit a form of the tokens alone ({alone}), or borrow the effect of N of another law"
             raise FitError(
-                f"too few {size}: the {form.name} form needs {needed} levels to tell {why}, the runs have {levels}; "
+                f"too few {size}: the {form.name} form needs {needed} levels to tell {why}, "
+                f"the runs{' left to train on' if left else ''} have {levels}; "
                 f"measure more{fix}, or {fewer}"
             )
     if len(runs) < len(free):
         raise FitError(
-            f"too few runs: the {form.name} form has {len(free)} free parameters, the table has {len(runs)} runs; "
+            f"too few runs: the {form.name} form has {len(free)} free parameters, "
+            f"{'those left to train on are' if left else 'the table has'} {len(runs)}{'' if left else ' runs'}; "
             "measure more"
         )

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.student_tail import Tail
+from planner.laws.steady_root import steady_root
 
 FloatArray = NDArray[np.float64]
 
@@ -136,7 +137,7 @@ class TailedBeliefs:
         """Expected true error of the pick above that of the best of the first `count` rows, by samples."""
         random = np.random.default_rng(seed)
         half = [
-            random.standard_normal((_REGRET_SAMPLES // 2, count)) @ _root(one[:count, :count]).T
+            random.standard_normal((_REGRET_SAMPLES // 2, count)) @ steady_root(one[:count, :count]).T
             for one in (self.law, self.effects)
         ]
         g, e = (np.concatenate([one, -one]) for one in half)
@@ -177,10 +178,4 @@ def _both_signs(values: FloatArray, sign: int) -> FloatArray:
 
 def _drawn_sizes(tail: Tail, count: int, random: np.random.Generator) -> FloatArray:
     found: FloatArray = tail.scale * np.sqrt(tail.dof / random.chisquare(tail.dof, count))
-    return found
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    values, vectors = np.linalg.eigh(covariance)
-    found: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
     return found

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def weights_text(plan: Plan) -> str:
-    """ "KamilaMila/FastVLM-7B, converted from apple/FastVLM-7B; licence not known here"; "" of a training."""
+    """ "KamilaMila/FastVLM-7B, converted from apple/FastVLM-7B; licence apple-amlr"; "" of a training."""
     if plan.best.released is None:
         return ""
     checkpoint = plan.best.released.checkpoint

@@ -105,5 +105,5 @@ def _released(one: Checkpoint) -> tuple[Line, ...]:
         line(v.params(one.active_params, "parameters that a token passes")),
         () if context is None else line(v.tokens(context, "tokens of the longest sequence")),
         line(foreign(knob.name, "knob"), ": ", values),
-        () if one.licence is None else line(foreign(one.licence, "licence")),
+        ("not known",) if one.licence is None else line(foreign(one.licence, "licence")),
     )

@@ -127,6 +127,13 @@ def _numbers(rows: Sequence[FormEvidence]) -> Iterator[Block]:
     if faces:
         names = joined([foreign(face, "simpler variant") for face in faces], " or ")
         yield Paragraph(line("of a form and its row with ", names, ", only the better one is weighted"))
+    if any(row.weight for row in rows[1:]):
+        yield Paragraph(
+            line(
+                "weights by AICc, which takes each form as it is; the average of plans and of --form auto weighs forms "
+                "together with their misfit, so that its weights differ"
+            )
+        )
     weighting = rows[0].law.weighting
     if weighting != "equal":
         mean = Value("1", 1.0, "mean weight")

@@ -119,6 +119,7 @@ def _evidence(joint: JointFit) -> Paragraph:
 
 
 def _weights(law: CombinedLaw) -> Table:
+    """Of an average how likely each form is, its misfit taken into account; of a mix the shares that were asked for."""
     rows = tuple(
         (
             line(foreign(one.form if law.form == AUTO else one.name or one.form, "member")),
@@ -126,7 +127,8 @@ def _weights(law: CombinedLaw) -> Table:
         )
         for one, weight in zip(law.members, law.weights, strict=True)
     )
-    return Table(line("a weighted mean of"), ("law", "weight"), rows)
+    by = ", by how likely each form is with its misfit (compare weighs by AICc)" if law.form == AUTO else ""
+    return Table(line("a weighted mean of", by), ("law", "weight"), rows)
 
 
 def _blocks(law: FittedLaw, intervals: Mapping[str, Interval] | None) -> Iterator[Block]:

@@ -37,6 +37,9 @@ def test_released_models_are_listed_with_their_knobs(run: Run) -> None:
     assert (own["family"], own["context_tokens"], own["dtype"]) == ("qwen3-vl", 262_144, "bf16")
     assert own["params"] == find_checkpoint(own["hub_id"]).params_by_part()
     assert next(iter(own["knobs"])) == "max_pixels"
+    assert own["licence"] == "apache-2.0" and "Qwen3-VL-8B-Instruct" in own["licence_source"]
+    assert models["llava-hf/llava-1.5-7b-hf"]["converted_from"] == "liuhaotian/llava-v1.5-7b"
+    assert models["google/paligemma2-3b-pt-224"]["pretrained"] == "arXiv 2412.03555" and own["pretrained"] == ""
     told = run("catalog", "--released").out
     assert "max_pixels: " in told
     refused = run("catalog", "--released", "--llms", "qwen2.5")

@@ -290,7 +290,7 @@ def test_splits_that_the_form_does_not_allow_are_said() -> None:
 
 def test_runs_that_allow_no_split_are_refused() -> None:
     cells = [(n, t) for n in SIZES[:3] for t in TOKENS[:3]]
-    with pytest.raises(FitError, match=r"nothing can be held out.*needs 3 levels .* the runs have 2"):
+    with pytest.raises(FitError, match=r"nothing can be held out.*needs 3 levels .* the runs left to train on have 2"):
         hold_out(planted("additive", cells))
     with pytest.raises(FitError, match="too few LLM sizes"):
         hold_out(planted("additive", [(7.0, t) for t in TOKENS]))

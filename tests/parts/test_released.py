@@ -64,7 +64,8 @@ def test_the_beginning_of_an_id_says_what_is_meant(name: str, said: str) -> None
 def test_a_licence_that_nobody_read_is_left_empty() -> None:
     licences = {hub_id: find_checkpoint(hub_id).licence for hub_id in released_ids()}
     assert licences["zai-org/GLM-4.5V"] == "mit"
-    assert licences["Qwen/Qwen3-VL-8B-Instruct"] is None
+    assert licences["Qwen/Qwen2.5-VL-3B-Instruct"] == "qwen-research"
+    assert licences["OpenGVLab/InternVL3-78B-hf"] is None
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "{", ""])

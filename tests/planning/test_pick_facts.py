@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 import planner
 from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
-from planner.parts.released import find_checkpoint, released_ids
+from planner.parts.released import find_checkpoint, released_ids, variant_ids
 from planner.planning.pick_facts import weights_text
 
 FAST, QWEN, PALI, SMOL = (
@@ -71,7 +73,7 @@ def test_evaluations_of_ones_own() -> None:
 
 
 def test_the_weights() -> None:
-    assert weights_text(plan(FAST)) == f"{FAST}, converted from apple/FastVLM-7B; licence not known here"
+    assert weights_text(plan(FAST)) == f"{FAST}, converted from apple/FastVLM-7B; licence apple-amlr"
     assert weights_text(plan(SMOL)) == f"{SMOL}; licence apache-2.0"
     warned = "the weights of paligemma2-3b-pt-896 are pretrained ones: fine-tune them on your task first"
     pali = plan(PALI)
@@ -82,7 +84,10 @@ def test_the_weights() -> None:
 
 
 def test_what_is_known_of_weights_has_its_source() -> None:
-    for one in map(find_checkpoint, released_ids()):
+    origins = json.loads((resources.files("planner.parts.released") / "weights.json").read_text())["converted_from"]
+    assert {hub_id for hub_id in released_ids() if hub_id.lower().endswith("-hf")} < set(origins) <= set(released_ids())
+    for one in map(find_checkpoint, (*released_ids(), *variant_ids())):
+        assert (one.licence is None) == (one.licence_source == "")
         if one.converted_from:
-            assert one.converted_from in one.provenance["config_provenance"] and one.converted_from != one.hub_id
+            assert origins[one.hub_id]["from"] == one.converted_from != one.hub_id and origins[one.hub_id]["source"]
         assert one.pretrained.startswith("arXiv ") == (one.pretrained != "")

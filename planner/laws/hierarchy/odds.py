@@ -14,6 +14,7 @@ import numpy as np
 from planner.laws.hierarchy.cells import FloatArray
 from planner.laws.hierarchy.own_runs import Mixture
 from planner.laws.hierarchy.student_tail import Tail
+from planner.laws.steady_root import steady_root
 
 DRAWS = 4000
 """By default."""
@@ -31,9 +32,7 @@ def draws(errors: Mixture, tail: Tail, count: int = DRAWS, seed: int = 0) -> Flo
     found = np.empty_like(normal)
     for which, gaussian in enumerate(errors.parts):
         chosen = part == which
-        values, vectors = np.linalg.eigh(gaussian.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        found[chosen] = gaussian.mean + spread[chosen, None] * (normal[chosen] @ root.T)
+        found[chosen] = gaussian.mean + spread[chosen, None] * (normal[chosen] @ steady_root(gaussian.covariance).T)
     return found
 
 

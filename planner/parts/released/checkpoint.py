@@ -44,8 +44,10 @@ class Checkpoint:
     """How the matrices of its language model are stored; None: in its dtype."""
     licence: str | None = None
     """None where nobody read it."""
+    licence_source: str = ""
+    """Where the licence was read; "" where it was not."""
     converted_from: str = ""
-    """Repository that others converted its weights from; "" where they are the publisher's, or nobody read it."""
+    """Repository whose weights these are, in another format; "" where they are no conversion, or nobody read it."""
     pretrained: str = ""
     """The paper that says its weights are to be fine-tuned on a task before use; "" where none was read to say so."""
     revision: str | None = None

@@ -109,13 +109,14 @@ def read_released(hub_id: str) -> Checkpoint:
     """One of `released_ids` or of `variant_ids`. Raises SpecError where something about it is not known."""
     config, preprocessor, processor, provenance = _files(hub_id)
     assert config is not None
+    licence = _licences().get(hub_id, {})
     found = read_checkpoint(
         hub_id.partition("/")[2],
         config,
         preprocessor,
         processor,
         hub_id=hub_id,
-        licence=_licences().get(hub_id),
+        licence=licence.get("licence"),
         source=hub_id,
         provenance=provenance,
     )
@@ -123,7 +124,8 @@ def read_released(hub_id: str) -> Checkpoint:
     return replace(
         found,
         notes=(*found.notes, *_thinking(hub_id)),
-        converted_from=weights["converted_from"].get(hub_id, ""),
+        licence_source=licence.get("source", ""),
+        converted_from=weights["converted_from"].get(hub_id, {}).get("from", ""),
         pretrained=weights["pretrained"].get(hub_id, ""),
     )
 
@@ -139,8 +141,8 @@ def _thinking(hub_id: str) -> tuple[str, ...]:
 
 
 @cache
-def _weights() -> Mapping[str, Mapping[str, str]]:
-    found: Mapping[str, Mapping[str, str]] = json.loads(
+def _weights() -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = json.loads(
         (resources.files(__package__) / "weights.json").read_text("utf-8")
     )
     return found
@@ -206,8 +208,9 @@ def _read_shipped(path: Traversable) -> dict[str, Any] | None:
 
 
 @cache
-def _licences() -> Mapping[str, str]:
-    found: Mapping[str, str] = json.loads((resources.files(__package__) / "licences.json").read_text("utf-8"))
+def _licences() -> Mapping[str, Mapping[str, str]]:
+    content = json.loads((resources.files(__package__) / "licences.json").read_text("utf-8"))
+    found: Mapping[str, Mapping[str, str]] = content["licences"]
     return found
 
 

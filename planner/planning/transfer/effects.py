@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
 from planner.laws.profile.base import LEVEL
+from planner.laws.steady_root import steady_root
 from planner.laws.student import two_sided_quantile
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ FloatArray = NDArray[np.float64]
 
 _NORMAL_95 = 1.959963984540054
 _MANY = 200  # effects: fewer are drawn one by one in less time than they are combined
-_JITTER = 1e-12  # of the mean variance: rounding cannot make a variance negative
-_KNOWN = 1e-9  # of its variance: all that is left of a candidate whose error follows from others
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,16 +104,9 @@ class Effects:
 
 
 def _combined(loadings: FloatArray) -> FloatArray:
-    """R with R R^T = L L^T, lower triangular, as many columns as L has rank: (P, K) -> (P, rank).
-
-    Of a column of Cholesky's root whose candidate is known from those before it rounding alone is left, which differs
-    from machine to machine: such columns are left out.
-    """
-    covariance = loadings @ loadings.T
-    variance = np.diag(covariance).copy()
-    covariance[np.diag_indices(len(loadings))] += _JITTER * variance.mean()
-    root = np.linalg.cholesky(covariance)
-    new: FloatArray = root[:, np.diag(root) ** 2 > _KNOWN * variance].astype(float, copy=False)
+    """R with R R^T = L L^T, as many columns as L has rank: (P, K) -> (P, rank)."""
+    root = steady_root(loadings @ loadings.T)
+    new: FloatArray = root[:, np.diag(root) != 0]
     return new
 
 
