@@ -97,12 +97,7 @@ class Scenario:
         return f"{self.truth} {self.form}, fitted {self.fitted}"
 
 
-SCENARIOS = tuple(
-    Scenario(truth, form, fitted)
-    for truth in TRUTHS
-    for form in FORMS
-    for fitted in (AUTO, form)
-)
+SCENARIOS = tuple(Scenario(truth, form, fitted) for truth in TRUTHS for form in FORMS for fitted in (AUTO, form))
 
 
 def draw_truth(scenario: Scenario, path: int, random: np.random.Generator) -> tuple[FittedLaw, float]:

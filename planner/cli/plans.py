@@ -104,8 +104,8 @@ def plan(
     rank_by: Annotated[
         str,
         typer.Option(
-            help="error: what the law predicts, also where that is a loss; with --models a cost alone, without a law: cost (the first limit of "
-            "this list), or the name of one, as price."
+            help="error: what the law predicts, also where that is a loss; with --models a cost alone, without a law: "
+            "cost (the first limit of this list), or the name of one, as price."
         ),
     ] = "error",
     frontier: Annotated[bool, typer.Option("--frontier", help="List the frontier too, beside its picture.")] = False,

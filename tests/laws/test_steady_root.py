@@ -50,9 +50,12 @@ def test_nothing_uncertain_has_no_root_and_no_covariance_is_an_error() -> None:
 PLANS = """
 import json, planner
 asked = dict(query_tokens=50, generated_tokens=32)
-plans = [planner.plan(task="docvqa", budget="20TFLOPs", **asked), planner.plan(
-    task="docvqa", models="released", image="1024x768", hardware="h100-sxm", budget=planner.Budget(ttft_s=0.2), **asked)]
-print(json.dumps([one.to_dict() for one in plans]))
+trained = planner.plan(task="docvqa", budget="20TFLOPs", **asked)
+fast = planner.Budget(ttft_s=0.2)
+released = planner.plan(
+    task="docvqa", models="released", image="1024x768", hardware="h100-sxm", budget=fast, **asked
+)
+print(json.dumps([trained.to_dict(), released.to_dict()]))
 """
 HASHES = frozenset({"sha256"})
 
@@ -60,14 +63,15 @@ HASHES = frozenset({"sha256"})
 def test_a_plan_on_a_task_does_not_depend_on_the_number_of_threads() -> None:
     """All of it but the rounding of the last digits, which products of matrices have of their own."""
 
-    def told(threads: int) -> list[dict[str, Any]]:
+    def planned(threads: int) -> list[dict[str, Any]]:
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         environment = {**os.environ, **dict.fromkeys(names, str(threads))}
-        done = subprocess.run([sys.executable, "-c", PLANS], env=environment, capture_output=True, text=True, check=True)
+        told = [sys.executable, "-c", PLANS]
+        done = subprocess.run(told, env=environment, capture_output=True, text=True, check=True)
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
 
-    one, two = told(1), told(2)
+    one, two = planned(1), planned(2)
     assert one[0]["best"]["probability_best"] is not None
     assert_same(one, two)
 
