@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +20,7 @@ from planner.base.quantities import shown
 
 BYTES_MAX = 2**28
 """The largest file that is read whole, 256 MiB: nothing that we write comes near it."""
+_LINE_MAX = 2**20
 _PART = ".part"
 _PATH_MAX = 200  # characters of a path that a message repeats
 _NAME_MAX = 255  # bytes of a file's name, on all file systems that matter
@@ -52,6 +53,25 @@ def read_text(
         return read_bytes(path, expected, kind, bytes_max).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise kind(f"{_path_text(path)} is not UTF-8 text; expected {expected}") from None
+
+
+def read_lines(path: str | os.PathLike[str], expected: str, kind: type[InputError] = InputError) -> Iterator[str]:
+    """The lines of a regular file of UTF-8 text, one by one, however many there are, each with its end; a byte order
+    mark is left out. Raises `kind`, as `read_bytes`."""
+    name, number = _path_text(path), 0
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise kind(f"cannot read {name}: it is no regular file; expected {expected}")
+            while line := file.readline(_LINE_MAX + 1):
+                number += 1
+                if len(line) > _LINE_MAX:
+                    raise kind(f"cannot read {name}: line {number} is longer than 1 MiB; expected {expected}")
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        raise kind(f"{name}, line {number}: it is not UTF-8 text; expected {expected}") from None
+    except OSError as error:
+        raise kind(f"cannot read {name}: {_reason(error)}; expected {expected}") from None
 
 
 def read_json(
