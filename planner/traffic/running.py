@@ -26,6 +26,8 @@ _GRID = 33
 _NO_TIME_S = 1e-12
 _SHARE_MAX = 0.9
 """Of the time that goes to prompts, as far as it makes sequences come in bursts."""
+_STAYS = 0.5
+"""Share of a request's life for which a sequence that comes in it stays."""
 _OTHERS_MAX = 0.15
 """Of n: sequences of the same burst, at most; a burst does not exceed those that run."""
 
@@ -136,10 +138,10 @@ def running(batch: Batch, answers: Answers, backlog: Backlog, seats: int) -> Run
     chance = product_form(rate, answers.mean, tau, uneven)
     joined = chance[:-1] / max(chance[:-1].sum(), 1e-300)
     tpot = np.stack([met(sums[:, i] / one)[1:] for i, one in enumerate(answers.decodes)]) @ joined
-    spread = _deviation(answers, tau[1:], joined)
+    spread, slope = _deviation(answers, tau[1:], joined)
     variance = met(backlog.variance[some])[1:]
     stalls, stall_s, base = _stalls(
-        answers, tpot, step[1:] @ joined, met(backlog.mean_s[some])[1:] @ joined, variance @ joined
+        answers, tpot, step[1:] @ joined, met(backlog.mean_s[some])[1:] @ joined, variance @ joined, slope
     )
     return Running(chance, tau, _weights(chance, n), tpot, base, spread, stalls, stall_s)
 
@@ -150,22 +152,28 @@ def _weights(chance: FloatArray, n: FloatArray) -> FloatArray:
     return np.array([chance @ np.interp(every, n, row) for row in np.eye(n.size)])
 
 
-def _deviation(answers: Answers, tau: FloatArray, joined: FloatArray) -> FloatArray:
-    """Of a request's mean iteration by the sequences beside it."""
-    mean = float(joined @ tau)
-    return np.asarray(np.sqrt(float(joined @ (tau - mean) ** 2) * answers.beside()))
+def _deviation(answers: Answers, tau: FloatArray, joined: FloatArray) -> tuple[FloatArray, float]:
+    """Of a request's mean iteration by the sequences beside it, those left out that come in its life; and by how much a
+    sequence lengthens iterations."""
+    n = np.arange(1, tau.size + 1)
+    off, beside = tau - joined @ tau, n - joined @ n
+    slope = float(joined @ (off * beside)) / max(float(joined @ beside**2), 1e-12)
+    others = np.maximum(answers.beside() - _STAYS**2, 0.0)
+    return np.sqrt(float(joined @ off**2) * others), max(slope, 0.0)
 
 
 def _stalls(
-    answers: Answers, tpot: FloatArray, step: float, mean: float, variance: float
+    answers: Answers, tpot: FloatArray, step: float, mean: float, variance: float, slope: float
 ) -> tuple[tuple[FloatArray, ...], FloatArray, FloatArray]:
     """Prompts that stall a request: those that come in its life, and in the stalls of those. Their number is the whole
-    progeny of a branching process (generalized Poisson, Consul and Jain 1973): a first ones, u further of each."""
+    progeny of a branching process (generalized Poisson, Consul and Jain 1973): a first ones, u further of each. Each
+    then runs beside the request, for half of its life on average."""
     share = max(1.0 - step / mean, 1e-9)
     each = max(variance * (1.0 - share) ** 2 / (share * mean), 1e-12)
     jump = each / answers.decodes
     count = np.maximum(tpot - step, 0.0) / jump
     tables = tuple(_progeny(float(one) * (1.0 - share), share) for one in count)
+    jump = jump + _STAYS * slope
     return tables, jump, tpot - count * jump
 
 
