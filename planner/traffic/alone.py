@@ -1,21 +1,24 @@
 """Seconds of prompts without decode steps beside them, with one logit.
 
-    X(P, pairs, n) = F(P) + a + b P + P A(r) + e n d          r = pairs / P,   d = r - (P / n + 1) / 2
+    X(P, pairs, n) = F(P) + a + b P + P A(r) + e n d + P S(n / P)          r = pairs / P,   d = r - (P / n + 1) / 2
 
 F by rows of products; A straight pieces of the time of attention per token, by the r tokens that it attends to; e reads
-what stands before a chunk. That is so where no attention has a window; where numbers drawn at random say otherwise,
-each (P, pairs, n) is asked for once. Letters: P tokens of n prompts, d tokens before a chunk in the mean.
+what stands before a chunk; S straight pieces of the time of recurrent layers per token, which write their state once
+for each sequence. That is so where no attention has a window; where numbers drawn at random say
+otherwise, each (P, pairs, n) is asked for once. Letters: P tokens of n prompts, d tokens before a chunk in the mean.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from planner.traffic.iteration_time import FloatArray, IterationTime
+from planner.traffic.iteration_time import FloatArray, IntArray, IterationTime
 from planner.traffic.pieces import Pieces, TooManyPieces, nodes
 from planner.traffic.probes import RELATIVE_ERROR, near, prompts_drawn
 
 _PROBES = 32
+_FORESEEN = 4
+"""Prompts of one iteration that are asked for together with others."""
 _ROUNDING = 0.5
 """Tokens before a chunk; less are the rounding of unlike prompts that are taken as equal."""
 
@@ -29,16 +32,20 @@ class Alone:
         self._rows: list[float] = rows.tolist()
         self._known: dict[tuple[int, float, int], float] = {}
         self._pieces: Pieces | None = None
+        self._states: Pieces | None = None
+        self._most = min(tokens, longest)
         if tokens < 2:
             return
         self._constant, self._row, self._read = 0.0, 0.0, self._read_of(max(longest, 4))
         try:
             self._pieces = self._attention(float(tokens), float(longest))
+            self._states = self._recurrence(self._most)
         except TooManyPieces:
+            self._pieces = None
             return
         self._fit(tokens)
         if not self._agrees(tokens, longest):
-            self._pieces = None
+            self._pieces = self._states = None
 
     def seconds(self, tokens: int, pairs: float, prompts: int) -> float:
         """Of so many tokens of so many prompts, and pairs of one of them and one that it attends to."""
@@ -50,6 +57,37 @@ class Alone:
             found = self._known[key] = float(self._ask(float(tokens), pairs, float(prompts)))
         return found
 
+    def foresee(self, sizes: IntArray, cached: IntArray) -> None:
+        """Ask, in one go, for the whole prompts that may share an iteration: those that come one after the other.
+
+        Args:
+            sizes: tokens of each prompt, in the order in which they come; shape (requests,).
+            cached: in front of each.
+        """
+        if self._pieces is not None:
+            return
+        pairs = sizes * (cached + (sizes + 1) / 2)
+        tokens, seen = np.zeros(sizes.size + 1, np.int64), np.zeros(sizes.size + 1)
+        for n in range(1, min(_FORESEEN, sizes.size) + 1):
+            tokens, seen = tokens[:-1] + sizes[n - 1 :], seen[:-1] + pairs[n - 1 :]
+            fits = tokens < len(self._rows) - 1
+            keys = list({(p, r, n) for p, r in zip(tokens[fits].tolist(), seen[fits].tolist(), strict=True)})
+            if keys:
+                p, r, _ = np.array(keys, float).T
+                found = np.broadcast_to(self._ask(p, r, float(n)), p.shape)
+                self._known.update(zip(keys, found.tolist(), strict=True))
+
+    def joined_s(self, decodes: int, tokens: int, prompts: int) -> float:
+        """What recurrent layers take for prompts and decode steps together, above what they take for each alone."""
+        if self._states is None:
+            return 0.0
+        return self._state(decodes + tokens, decodes + prompts) - self._state(tokens, prompts)
+
+    def _state(self, rows: int, updates: int) -> float:
+        """Of recurrent layers, but for a multiple of the rows."""
+        assert self._states is not None
+        return rows * self._states.at(updates / rows * self._most)
+
     def _ask(self, tokens: FloatArray | float, pairs: FloatArray | float, prompts: FloatArray | float) -> FloatArray:
         return self._iteration.seconds(0.0, 0.0, tokens, pairs, 1.0, prompts=prompts)
 
@@ -58,12 +96,16 @@ class Alone:
         seen = pairs / tokens
         before = seen - (tokens / prompts + 1) / 2
         read = self._read * prompts * before if before > _ROUNDING else 0.0
-        return self._rows[tokens] + self._constant + self._row * tokens + tokens * self._pieces.at(seen) + read
+        found = self._rows[tokens] + self._constant + self._row * tokens + tokens * self._pieces.at(seen) + read
+        return found if self._states is None else found + self._state(tokens, prompts)
 
     def _read_of(self, seen: int) -> float:
-        """e: two prompts of one token read more before them than one of two that attends to as many."""
-        one, two = (float(self._ask(2.0, 2.0 * seen, n)) for n in (1.0, 2.0))
-        return (two - one) / (2 * (seen - 1.0) - (seen - 1.5))
+        """e: two prompts of one token read more before them than one of two that attends to as many; what else they
+        differ in does not grow with that."""
+        far, near_by = (
+            float(self._ask(2.0, 2.0 * r, 2.0)) - float(self._ask(2.0, 2.0 * r, 1.0)) for r in (float(seen), 3.0)
+        )
+        return (far - near_by) / (seen - 3.0)
 
     def _attention(self, tokens: float, longest: float) -> Pieces:
         """A, of an iteration full of prompts of one token."""
@@ -75,6 +117,22 @@ class Alone:
         x = nodes(asked, 2.0, max(longest, 3.0), RELATIVE_ERROR / 4)  # from where there is something before each token
         y = asked(x)[0]
         return Pieces(x.tolist(), ((y - y[0]) / tokens).tolist())
+
+    def _recurrence(self, tokens: int) -> Pieces | None:
+        """S by n, of so many tokens with one token before each prompt or more; None where there are no recurrent
+        layers."""
+        seen = (tokens + 1) / 2 + 1
+
+        def asked(prompts: FloatArray) -> FloatArray:
+            read = self._read * prompts * (seen - (tokens / prompts + 1) / 2)
+            return np.broadcast_to(self._ask(float(tokens), tokens * seen, prompts) - read, prompts.shape)[None]
+
+        ends = asked(np.array([1.0, tokens]))[0]
+        if near(ends[0], ends[1]):
+            return None
+        x = nodes(asked, 1.0, float(tokens), RELATIVE_ERROR / 4)
+        y = asked(x)[0]
+        return Pieces(x.tolist(), ((y - y[-1]) / tokens).tolist())
 
     def _fit(self, tokens: int) -> None:
         """a and b, from what the formula misses without them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from planner.traffic.iteration_time import FloatArray, IterationTime
+from planner.traffic.iteration_time import FloatArray, IntArray, IterationTime
 
 _AT_ONCE = 2048
 """Decode steps that are asked for in one call."""
@@ -62,6 +62,9 @@ class Direct:
                 return done + reached + 1, float(ends[reached])
             done, total = done + steps, float(ends[-1])
         return done, total
+
+    def foresee(self, sizes: IntArray, cached: IntArray) -> None:
+        """Nothing is asked for ahead."""
 
     def _steps(self, decodes: int, context: FloatArray) -> FloatArray:
         return np.broadcast_to(

@@ -66,6 +66,7 @@ def simulate(
     longest = int(np.max(requests.cached_tokens + requests.prompt_tokens + requests.generated_tokens))
     images = 0 if not room.encoders else int(requests.images.max())
     times = times_of(replica.iteration, room.sequences, room.tokens, longest, images)
+    times.foresee(requests.prompt_tokens[rows], requests.cached_tokens[rows])
     first, last = _kept(comes_s.size)
     marks = (first, last)
     course = run(work, room, times, think_s=replica.request_s, marks=marks, leap=leap)

@@ -2,11 +2,12 @@
 
     t = D(B, c / B)                                                                          decode steps alone
     t = D(B, c / B) + F(B + P) - F(B) - F(P) + X(P, pairs, n) + H(h) - H(B) + E(i) + K       prompts beside them
+        + (B + P) S((B + n) / (B + P)) - P S(n / P)
     t = X(P, pairs, n) + H(h) - H(1) + E(i)                                                  prompts alone
 
     D    straight pieces in the mean context, for each B
     F    by rows of products, H by rows of the output head, E by images: each number asked for once
-    X    prompts alone with one logit (`planner.traffic.alone`)
+    X    prompts alone with one logit, and S, of recurrent layers per token (`planner.traffic.alone`)
     K    what is saved where prompts and decode steps share launches
 
 The forms are not taken on trust: numbers drawn at random are compared with direct calls, and where one differs by more
@@ -22,7 +23,7 @@ import numpy as np
 
 from planner.traffic.alone import Alone
 from planner.traffic.direct import Direct
-from planner.traffic.iteration_time import FloatArray, IterationTime
+from planner.traffic.iteration_time import FloatArray, IntArray, IterationTime
 from planner.traffic.pieces import Pieces, TooManyPieces, nodes
 from planner.traffic.probes import RELATIVE_ERROR, Probes, near
 
@@ -49,6 +50,8 @@ class Times(Protocol):
     def decode_s(self, decodes: int, context_tokens: int) -> float: ...
 
     def until(self, decodes: int, context_tokens: int, count: int, limit_s: float) -> tuple[int, float]: ...
+
+    def foresee(self, sizes: IntArray, cached: IntArray) -> None: ...
 
 
 def times_of(iteration: IterationTime, sequences: int, tokens: int, context_tokens: int, images: int = 0) -> Times:
@@ -96,6 +99,10 @@ class _Table:
             return False
         return all(near(self.decode_s(*one), asked) for one, asked in zip(probes.steps, steps, strict=True))
 
+    def foresee(self, sizes: IntArray, cached: IntArray) -> None:
+        """As `Alone.foresee`."""
+        self._alone.foresee(sizes, cached)
+
     # ---- what the loop asks for --------------------------------------------------------------------------------------
 
     def mixed_s(
@@ -116,8 +123,8 @@ class _Table:
             return found + self._heads[heads] - self._heads[1]
         rows = self._rows
         shared = rows[decodes + prefill_tokens] - rows[decodes] - rows[prefill_tokens]
-        logits = self._heads[heads] - self._heads[decodes]
-        return found + self._step(decodes).at(context_tokens / decodes) + shared + logits + self._joined_s
+        shared += self._heads[heads] - self._heads[decodes] + self._alone.joined_s(decodes, prefill_tokens, prompts)
+        return found + self._step(decodes).at(context_tokens / decodes) + shared + self._joined_s
 
     def decode_s(self, decodes: int, context_tokens: int) -> float:
         """Seconds of an iteration of decode steps alone."""
