@@ -91,6 +91,8 @@ if TYPE_CHECKING:
     from planner.parts.released import find_checkpoint as find_checkpoint
     from planner.parts.released import released_ids as released_ids
     from planner.planning.candidate import Candidate as Candidate
+    from planner.planning.capacity import capacity as capacity
+    from planner.planning.capacity_result import Capacity as Capacity
     from planner.planning.continuous import ContinuousOptimum as ContinuousOptimum
     from planner.planning.limits import LimitKind as LimitKind
     from planner.planning.load_plan import load_plan as load_plan
@@ -124,6 +126,7 @@ __all__ = [
     "Budget",
     "Calibration",
     "Candidate",
+    "Capacity",
     "Checkpoint",
     "CombinedLaw",
     "ContinuousOptimum",
@@ -157,6 +160,7 @@ __all__ = [
     "build",
     "build_released",
     "calibrate",
+    "capacity",
     "compare",
     "compare_measurements",
     "cost",
@@ -218,6 +222,7 @@ _WHERE = {
     "Budget": "planner.planning.request",
     "Calibration": "planner.bench.calibration.result",
     "Candidate": "planner.planning.candidate",
+    "Capacity": "planner.planning.capacity_result",
     "CombinedLaw": "planner.laws.combined",
     "ContinuousOptimum": "planner.planning.continuous",
     "Evidence": "planner.laws.hierarchy.listing",
@@ -248,6 +253,7 @@ _WHERE = {
     "build": "planner.vlm.build",
     "build_released": "planner.make.released",
     "calibrate": "planner.bench.calibrate",
+    "capacity": "planner.planning.capacity",
     "compare": "planner.laws.compare",
     "compare_measurements": "planner.bench.comparing",
     "cost": "planner.costs.request:request_cost",

@@ -35,6 +35,7 @@ VERBS = {
     "verify": "bench",
     "compare-measurements": "measurements",
     "calibrate": "calibrate",
+    "capacity": "capacity",
     "catalog": "catalog",
     "cost": "costs",
     "convention": "costs",

@@ -57,7 +57,7 @@ Model_ = Annotated[
 Vision = Annotated[str, typer.Option(help="Vision tower.")]
 Compressor = Annotated[str, typer.Option(help="quecc, tokenpacker, average-pool or none.")]
 PromptOrder = Annotated[str, typer.Option(help="image-first, or text-first (query pass free).")]
-Images = Annotated[int, typer.Option(help="Images per request.")]
+Images = Annotated[int, typer.Option(help="Images per request; 0: text alone.")]
 
 
 @app.command()
@@ -115,7 +115,7 @@ def cost(
         "prompt_order": prompt_order,
     }
     name = one_name(model, llm_config)
-    if _is_released(name, image, visual_tokens, knob, load):
+    if is_released(name, image, visual_tokens, knob, load):
         refuse_parts(parts)
         found = released_cost(
             name, image, load, knobs=parse_knobs(knob), count_with=count_with, convention=convention, **runs
@@ -134,7 +134,7 @@ def cost(
     show_story(cost_story(found))
 
 
-def _is_released(
+def is_released(
     name: str, image: str | None, visual_tokens: int | None, knob: list[str] | None, load: planner.Workload
 ) -> bool:
     """Whether a model comes with its own vision side. Raises InputError for options that exclude each other."""
@@ -189,8 +189,8 @@ def parse_knobs(given: list[str] | None) -> dict[str, object]:
 
 @app.command()
 def convention(
-    visual_tokens: VisualTokens,
     query_tokens: QueryTokens,
+    visual_tokens: Annotated[int | None, typer.Option(help="Visual tokens per image; of text alone none.")] = None,
     generated_tokens: GeneratedTokens = 0,
     llm: OneLlm = None,
     llm_config: LlmConfig = None,
@@ -203,9 +203,13 @@ def convention(
     as_json: Json = False,
 ) -> None:
     """The same request in every way of counting FLOPs; converts a printed number."""
+    load = planner.Workload(query_tokens, generated_tokens, images=images)
+    if visual_tokens is None and load.images:
+        raise InputError("--visual-tokens is missing: say how many an image becomes, or --images 0 for text alone")
+    visual_tokens = visual_tokens or 0
     spec = _one(llm, llm_config)
     model = Model(spec, find_vision(vision), find_compressor(compressor), visual_tokens, prompt_order)
-    same = counts(model, planner.Workload(query_tokens, generated_tokens, images=images))
+    same = counts(model, load)
     value = None if printed is None else parse_flops(printed, "--printed")
     converted = None if value is None else {name: convert(value, counted, name, same) for name in same}
     if as_json:

@@ -34,13 +34,13 @@ def takes_limits(verb: Callable[..., None], of: str = "") -> Callable[..., None]
         for kind, text, option in typed:
             if kind.name in limits:
                 raise InputError(f"{option}: this limit is given twice; leave one out")
-            limits[kind.name] = _read(kind, text, option)
+            limits[kind.name] = read_limit(kind, text, option)
         return limits
 
     return with_options(verb, PARAMETER, _options(kinds, of), gathered)
 
 
-def _read(kind: LimitKind, text: str, option: str) -> float:
+def read_limit(kind: LimitKind, text: str, option: str) -> float:
     """A limit that was typed. Raises QuantityError, which names the limits that have the unit that came."""
     try:
         return kind.read_typed(text, option)

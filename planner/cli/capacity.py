@@ -1,0 +1,144 @@
+"""The verb on the load that a server carries: capacity."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+import planner
+from planner.base.errors import InputError
+from planner.cli.common import (
+    CachedTokens,
+    Connector,
+    GeneratedTokens,
+    Json,
+    QueryTokens,
+    SystemTokens,
+    app,
+    json_text,
+    parse_seed,
+    parse_share,
+    show_story,
+)
+from planner.cli.costs import (
+    Compressor,
+    Image,
+    Knobs,
+    LlmConfig,
+    MaybeVisualTokens,
+    Model_,
+    PromptOrder,
+    Vision,
+    is_released,
+    one_name,
+    parse_knobs,
+    refuse_parts,
+)
+from planner.cli.limits import read_limit
+from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
+from planner.planning.limits import LIMITS
+from planner.traffic.cache_room import MEMORY_SHARE
+
+Seats = Annotated[int | None, typer.Option(help="Sequences that run at once; default: vLLM's for the card.")]
+Budget = Annotated[int | None, typer.Option(help="Tokens of an iteration; default: vLLM's for the card.")]
+
+
+@app.command()
+def capacity(
+    query_tokens: QueryTokens,
+    generated_tokens: GeneratedTokens,
+    hardware: Annotated[str, typer.Option(help="Card or profile (.json).")],
+    model: Model_ = None,
+    image: Image = None,
+    knob: Knobs = None,
+    visual_tokens: MaybeVisualTokens = None,
+    llm_config: LlmConfig = None,
+    images: Annotated[int, typer.Option(help="Images per request; 0: text alone.")] = 1,
+    cached_tokens: CachedTokens = 0,
+    system_tokens: SystemTokens = 0,
+    ttft: Annotated[str | None, typer.Option(help="Time to first token, at most: 200ms.")] = None,
+    tpot: Annotated[str | None, typer.Option(help="Time per output token, at most: 30ms.")] = None,
+    latency: Annotated[str | None, typer.Option(help="Time of a whole request, at most: 5s.")] = None,
+    percentile: Annotated[float, typer.Option(help="Of requests that keep each limit.")] = 95.0,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(help="Instead of limits: so many users, each of whom waits for an answer before asking again."),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of the LLM; default: bf16, or a released model's own; on a T4 fp16.")
+    ] = None,
+    kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
+    tensor_parallel: Annotated[int, typer.Option(help="GPUs that share the LLM.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="continuous: requests join at every step; static: batches one after the other.")
+    ] = "continuous",
+    max_num_seqs: Seats = None,
+    max_num_batched_tokens: Budget = None,
+    chunked_prefill: Annotated[bool, typer.Option(help="Whether a prompt may take several iterations.")] = True,
+    encoder: Annotated[str, typer.Option(help="Of images: in-process, or apart on a GPU of its own.")] = "in-process",
+    encoder_data_parallel: Annotated[
+        bool, typer.Option("--encoder-data-parallel", help="Deal images out to the GPUs that share the LLM.")
+    ] = False,
+    gpu_memory_utilization: Annotated[
+        float, typer.Option(help="Share of the memory that the engine takes; default: vLLM's.")
+    ] = MEMORY_SHARE,
+    prefix_cache: Annotated[
+        str, typer.Option(help="Share of requests whose system tokens are in the prefix cache, as 90%.")
+    ] = "0",
+    image_cache: Annotated[str, typer.Option(help="Share of images that were encoded before, as 20%.")] = "0",
+    vision: Vision = DEFAULT_VISION,
+    compressor: Compressor = DEFAULT_COMPRESSOR,
+    connector: Connector = DEFAULT_CONNECTOR,
+    prompt_order: PromptOrder = "image-first",
+    seed: Annotated[int, typer.Option(help="Of the requests that are drawn.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """The most requests per second that one server carries within limits on percentiles, and how it runs then."""
+    load = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
+    typed = [(LIMITS.find(name), text) for name, text in (("ttft_s", ttft), ("tpot_s", tpot), ("request_s", latency))]
+    limits = {kind.name: read_limit(kind, text, kind.option) for kind, text in typed if text is not None}
+    if not limits and concurrency is None:
+        raise InputError("what is to hold? give --ttft, --tpot or --latency, or --concurrency for a closed loop")
+    if limits and concurrency is not None:
+        raise InputError("--concurrency: a closed loop has no limits; leave out --ttft, --tpot and --latency")
+    parts: dict[str, Any] = {
+        "vision": vision,
+        "compressor": compressor,
+        "connector": connector,
+        "prompt_order": prompt_order,
+    }
+    name = one_name(model, llm_config)
+    if is_released(name, image, visual_tokens, knob, load):
+        refuse_parts(parts)
+        parts = {"image": image, "knobs": parse_knobs(knob)}
+    else:
+        parts |= {"visual_tokens": visual_tokens or 0}
+    found = planner.capacity(
+        name,
+        hardware,
+        budget=planner.Budget(limits=limits) if limits else None,
+        concurrency=concurrency,
+        percentile=percentile,
+        workload=load,
+        precision=precision,
+        kv_precision=kv_precision,
+        tensor_parallel=tensor_parallel,
+        scheduler=scheduler,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        chunked_prefill=chunked_prefill,
+        encoder=encoder,
+        encoder_data_parallel=encoder_data_parallel,
+        memory_share=gpu_memory_utilization,
+        prefix_cache_share=parse_share(prefix_cache, "--prefix-cache", 1.0),
+        image_cache_share=parse_share(image_cache, "--image-cache", 1.0),
+        seed=parse_seed(seed),
+        **parts,
+    )
+    if as_json:
+        print(json_text(found.to_dict()))
+        return
+    from planner.tell.capacity import capacity_story
+
+    show_story(capacity_story(found))
