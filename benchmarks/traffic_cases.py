@@ -5,8 +5,8 @@
 1. Two H100, 30 requests per second, 120-token question, 200-token answer, TTFT within 150 ms at p95; each GPU serves
    half of the requests. Of two configurations: what batches one after the other promise, the queue that they really
    have (a server that takes whoever waits, up to a batch, when the last batch is done), and continuous batching.
-2. Qwen3-8B in bf16 on one H100, 849 tokens in and 200 out: a public planner for vLLM 0.24 gives 29.5 requests per second
-   at a TTFT of 116 ms and a TPOT of 29.4 ms. Its rate is that of a closed loop at a batch, so it is compared with our
+2. Qwen3-8B in bf16 on one H100, 849 tokens in and 200 out: a public planner for vLLM 0.24 gives 29.5 requests per
+   second at a TTFT of 116 ms and a TPOT of 29.4 ms. Its rate is that of a closed loop at a batch, so it is compared with our
    closed loop of as many users: rate x (TTFT + (G - 1) TPOT), Little's law. Percentiles of requests at random stand
    beside, as another thing.
 3. A decode step that the same planner publishes, of Qwen3-0.6B on an A100.
@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 from environment import environment, say, write_result
-from planner.traffic.events import simulate
 
 import planner
 from planner.configuration import Model, Run
 from planner.costs.latency import latency
 from planner.costs.stages import Workload
 from planner.traffic.arrivals import Closed, Poisson
+from planner.traffic.events import simulate
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.service import Service
 
@@ -70,6 +70,7 @@ def queue_of_batches(model: Model, run: Run, most: int, rate: float) -> dict[str
 
 def in_batches(model: Model, run: Run) -> dict[str, Any]:
     """As if nobody waited, and what waiting makes of it."""
+    assert run.hardware is not None
     found = planner.capacity(
         model, run.hardware, budget=planner.Budget(ttft_s=TTFT_S), workload=QUESTION, precision=run.precision,
         scheduler="static",

@@ -11,14 +11,11 @@ from planner.base.quantities import format_significant, whole_number
 from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.planning.capacity_result import Capacity, LoadPoint, Times
-from planner.traffic.arrivals import Arrivals, Closed, Poisson
+from planner.planning.highest_rate import highest_rate, saturated_rate, tried
+from planner.traffic.arrivals import Closed
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
-from planner.traffic.levels import EVENTS
-from planner.traffic.levels import capacity as stable_rate
-from planner.traffic.limits import Limits
 from planner.traffic.outcome import Outcome
-from planner.traffic.rate import largest_rate
 from planner.traffic.service import Service
 from planner.traffic.static import cannot_keep, static_batch
 
@@ -43,24 +40,23 @@ def carried(
     Raises:
         NothingFitsError: one request alone breaks a limit.
     """
-    replica, requests = service.replica, service.requests
     if concurrency is not None:
         users = whole_number(concurrency, "concurrency", 1)
-        found, bound, others = _run(service, Closed(users), seed), "concurrency", []
+        found = simulate(service.replica, service.requests, Closed(users), seed=seed)
+        bound, others = "concurrency", []
+        stable = max(saturated_rate(service, seed), found.requests_per_second)
     else:
-        _check_alone(service, limits, percentile)
-        largest = largest_rate(replica, requests, Limits(**limits), percentile, level=EVENTS.name)
-        rate, bound = largest.requests_per_second, largest.bound
-        if not rate:
+        low, high = highest_rate(service, limits, percentile, seed, _check_alone(service, limits, percentile))
+        if low is None:
             raise NothingFitsError(
                 f"the limits hold for {percentile:g} % of the requests at no load above "
-                f"{format_significant(largest.unstable_above / 1000)} requests per second: allow more time, or choose "
-                "faster hardware, more GPUs that share the model, or a smaller model"
+                f"{format_significant(high.rate)} requests per second: allow more time, or choose faster hardware, "
+                "more GPUs that share the model, or a smaller model"
             )
-        found = _run(service, Poisson(rate), seed)
-        others = [_run(service, Poisson(share * rate), seed) for share in OTHER_LOADS]
-    served = [one.requests_per_second for one in others if not one.stable]
-    stable = served[0] if served else stable_rate(replica, requests)[0]
+        found, bound = low.outcome, high.which
+        others = [tried(service, share * low.rate, limits, percentile, seed).outcome for share in OTHER_LOADS]
+        unstable = next((one for one in others if not one.stable), None)
+        stable = max(saturated_rate(service, seed) if unstable is None else unstable.requests_per_second, low.rate)
     return Capacity(
         model=service.model,
         run=service.run,
@@ -69,28 +65,25 @@ def carried(
         limits=limits,
         percentile=percentile,
         bound=bound,
-        level=EVENTS.name,
+        level=Outcome.level,
         at=_point(found, stable, percentile),
         others=tuple(_point(one, stable, percentile) for one in others),
         unstable_above=stable,
         gpus=service.gpus,
-        kv_tokens=replica.kv_tokens,
+        kv_tokens=service.replica.kv_tokens,
         notes=service.notes,
     )
 
 
-def _run(service: Service, arrivals: Arrivals, seed: int) -> Outcome:
-    return simulate(service.replica, service.requests, arrivals, seed=seed)
-
-
-def _check_alone(service: Service, limits: Mapping[str, float], percentile: float) -> None:
-    """Raises NothingFitsError where one request after the other breaks a limit."""
+def _check_alone(service: Service, limits: Mapping[str, float], percentile: float) -> float:
+    """Requests per second of one after the other. Raises NothingFitsError where these break a limit."""
     alone = simulate(service.replica, service.requests, Closed(1), count=_ALONE)
     found = _point(alone, 1.0, percentile)
     for name, most in limits.items():
         times: Times | None = getattr(found, name)
         if times is not None and times.asked > most:
             raise NothingFitsError(cannot_keep(name, times.asked, most))
+    return found.requests_per_second
 
 
 def _point(found: Outcome, stable: float, percentile: float) -> LoadPoint:

@@ -11,20 +11,20 @@ from support import Run
 
 import planner
 
-SMALL = ("capacity", "Qwen3-0.6B", "--hardware", "l4", "--query-tokens", 200, "--generated-tokens", 20)
+SMALL = ("capacity", "Qwen3-1.7B", "--hardware", "l4", "--query-tokens", 200, "--generated-tokens", 20)
 TEXT = (*SMALL, "--images", 0)
 
 
 def test_it_is_what_python_says(run: Run) -> None:
     content = run(
-        "capacity", "Qwen3-0.6B", "--hardware", "l4", "--query-tokens", 50, "--generated-tokens", 20, "--visual-tokens",
+        "capacity", "Qwen3-1.7B", "--hardware", "l4", "--query-tokens", 50, "--generated-tokens", 20, "--visual-tokens",
         36, "--compressor", "average-pool", "--images", 2, "--system-tokens", 100, "--cached-tokens", 10,
         "--ttft", "200ms", "--latency", "2s", "--percentile", 90, "--tensor-parallel", 2, "--precision", "fp8",
         "--kv-precision", "fp8", "--max-num-seqs", 64, "--max-num-batched-tokens", 1024, "--encoder-data-parallel",
         "--gpu-memory-utilization", 0.5, "--prefix-cache", "90%", "--image-cache", "20%", "--seed", 3, "--json",
     ).json  # fmt: skip
     expected = planner.capacity(
-        "Qwen3-0.6B",
+        "Qwen3-1.7B",
         "l4",
         budget=planner.Budget(ttft="200 ms", latency="2 s"),
         percentile=90.0,
@@ -58,7 +58,7 @@ def test_it_fits_80_columns_and_says_what_ends_the_rate(run: Run) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        ("Qwen3-0.6B",),
+        ("Qwen3-1.7B",),
         ("HuggingFaceTB/SmolVLM-256M-Instruct",),
         ("HuggingFaceTB/SmolVLM-256M-Instruct", "--encoder", "apart", "--no-chunked-prefill"),
     ],

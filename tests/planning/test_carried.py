@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planner.traffic.events import simulate
 
 import planner
 from planner.base.errors import InputError, NothingFitsError, UnknownNameError
@@ -16,12 +15,13 @@ from planner.configuration import Model, ReleasedModel, Run
 from planner.costs.stages import Workload
 from planner.planning.capacity_result import Capacity
 from planner.traffic.arrivals import Poisson
+from planner.traffic.events import simulate
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.service import Service
 from planner.traffic.static import static_batch
 
 LOAD = Workload(300, 40, images=0)
-LIMITS = planner.Budget(ttft="150 ms", tpot="30 ms")
+LIMITS = planner.Budget(ttft="400 ms", tpot="90 ms")
 PROMISED = {"max_requests_per_second", "ttft_s", "tpot_s", "concurrency", "batch", "utilisation", "bound"}
 BESIDE = {"mean_ttft_s", "mean_tpot_s", "gpus_per_replica", "percentile", "level", "scheduler"}
 
@@ -43,14 +43,14 @@ def test_limits_hold_at_the_rate_and_not_above_it() -> None:
     times = {}
     for factor in (0.97, 1.0, 1.06):
         run = simulate(one.replica, one.requests, Poisson(factor * found.requests_per_second))
-        times[factor] = (run.ttft(95).value / 0.150, run.tpot(95).value / 0.030)
+        times[factor] = (run.ttft(95).value / 0.400, run.tpot(95).value / 0.090)
     assert max(times[0.97]) < 1
     assert max(times[1.0]) <= 1
     assert max(times[1.06]) > 1
     assert found.bound == ("ttft", "tpot")[int(np.argmax(times[1.06]))]
     content = found.to_dict()
-    assert content["ttft_s"] == pytest.approx(times[1.0][0] * 0.150)
-    assert content["tpot_s"] == pytest.approx(times[1.0][1] * 0.030)
+    assert content["ttft_s"] == pytest.approx(times[1.0][0] * 0.400)
+    assert content["tpot_s"] == pytest.approx(times[1.0][1] * 0.090)
 
 
 def test_it_promises_its_json() -> None:
@@ -68,8 +68,10 @@ def test_it_promises_its_json() -> None:
     ]
     assert content["loads"][1]["ttft_s"]["p95"] < content["ttft_s"]
     assert content["loads"][2]["ttft_s"] is None  # twice the load is more than it can serve
+    assert content["max_requests_per_second"] < content["unstable_above"]
 
 
+@pytest.mark.slow
 def test_a_stricter_percentile_and_shorter_times_carry_less() -> None:
     most = carried().requests_per_second
     assert carried(percentile=50.0).requests_per_second > most
@@ -98,7 +100,7 @@ def test_a_closed_loop_has_as_many_requests_on_their_way_as_users() -> None:
 
 def test_static_batches_are_beside_it() -> None:
     found = carried(scheduler="static")
-    best = static_batch(Model.of("Qwen3-1.7B", 0), LOAD, Run.of("l4"), {"ttft_s": 0.150, "tpot_s": 0.030})
+    best = static_batch(Model.of("Qwen3-1.7B", 0), LOAD, Run.of("l4"), {"ttft_s": 0.400, "tpot_s": 0.090})
     assert found.to_dict() | {"scheduler": "static", "level": "static"} == found.to_dict()
     assert found.requests_per_second == best.requests_per_second
     assert found.at.batch == best.batch
