@@ -19,6 +19,7 @@ VERBS = {
     "ask": "ask",
     "build": "build",
     "calibrate": "calibrate",
+    "capacity": "capacity",
     "catalog": "llm_catalog",
     "compare": "compare",
     "compare-measurements": "compare_measurements",
