@@ -6,9 +6,9 @@
    half of the requests. Of two configurations: what batches one after the other promise, the queue that they really
    have (a server that takes whoever waits, up to a batch, when the last batch is done), and continuous batching.
 2. Qwen3-8B in bf16 on one H100, 849 tokens in and 200 out: a public planner for vLLM 0.24 gives 29.5 requests per
-   second at a TTFT of 116 ms and a TPOT of 29.4 ms. Its rate is that of a closed loop at a batch, so it is compared with our
-   closed loop of as many users: rate x (TTFT + (G - 1) TPOT), Little's law. Percentiles of requests at random stand
-   beside, as another thing.
+   second at a TTFT of 116 ms and a TPOT of 29.4 ms. Its rate is that of a closed loop at a batch, so it is compared
+   with our closed loop of as many users: rate x (TTFT + (G - 1) TPOT), Little's law. Percentiles of requests at random
+   stand beside, as another thing.
 3. A decode step that the same planner publishes, of Qwen3-0.6B on an A100.
 
 Kernel times are those of the shipped profiles, host costs are not calibrated: nothing here was fitted to these cases.
@@ -50,6 +50,8 @@ def rounded(values: Any) -> Any:
     """Four digits, however deep."""
     if isinstance(values, dict):
         return {name: rounded(value) for name, value in values.items()}
+    if isinstance(values, list):
+        return [rounded(value) for value in values]
     return float(f"{values:.4g}") if isinstance(values, float) and math.isfinite(values) else values
 
 
@@ -69,16 +71,33 @@ def queue_of_batches(model: Model, run: Run, most: int, rate: float) -> dict[str
 
 
 def in_batches(model: Model, run: Run) -> dict[str, Any]:
-    """As if nobody waited, and what waiting makes of it."""
+    """As if nobody waited, and what waiting makes of it: of the batch that serves the most within the limit, and of the
+    smallest that serves half of the rate, which is what a plan for that rate takes."""
     assert run.hardware is not None
+    budget, each = planner.Budget(ttft_s=TTFT_S), RATE / GPUS
     found = planner.capacity(
-        model, run.hardware, budget=planner.Budget(ttft_s=TTFT_S), workload=QUESTION, precision=run.precision,
-        scheduler="static",
-    )  # fmt: skip
-    batch, each = int(found.at.batch or 0), RATE / GPUS
-    promised = {"batch": batch, "requests_per_second": found.requests_per_second, "ttft_s": found.to_dict()["ttft_s"]}
-    queue = None if found.requests_per_second <= each else queue_of_batches(model, run, batch, each)
-    return {**promised, "gpus": math.ceil(RATE / found.requests_per_second), "queue_at_half_the_rate": queue}
+        model, run.hardware, budget=budget, workload=QUESTION, precision=run.precision, scheduler="static"
+    )
+    most = int(found.at.batch or 0)
+    whole = latency(model, QUESTION, Run(run.hardware, run.precision, batch=np.arange(1.0, most + 1)))
+    rates = np.broadcast_to(np.asarray(whole.throughput_requests_per_s), most)
+    ttft = np.broadcast_to(np.asarray(whole.ttft_s), most)
+    enough = [batch for batch in range(1, most + 1) if rates[batch - 1] > each]
+    queues = [
+        {
+            "batch": batch,
+            "requests_per_second": float(rates[batch - 1]),
+            "ttft_without_a_queue_s": float(ttft[batch - 1]),
+            **queue_of_batches(model, run, batch, each),
+        }
+        for batch in dict.fromkeys((min(enough), most) if enough else ())
+    ]
+    return {
+        "batch": most,
+        "requests_per_second": found.requests_per_second,
+        "gpus": math.ceil(RATE / found.requests_per_second),
+        "queues_at_half_the_rate": queues,
+    }
 
 
 def continuous(model: Model, run: Run) -> dict[str, Any]:
