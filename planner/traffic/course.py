@@ -84,6 +84,6 @@ class Course:
     """When its first token was there."""
     end_s: list[float]
     marks: list[Totals]
-    """When as many had come as was asked for, and at the end."""
+    """When the requests that were asked for had come, and at the end."""
     steps: list[Step]
     """Those asked for."""

@@ -19,7 +19,6 @@ from planner.traffic.loop import run
 from planner.traffic.outcome import Outcome
 from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
-from planner.traffic.times import times_of
 
 REQUESTS = 16_000
 """That are simulated by default."""
@@ -64,11 +63,10 @@ def simulate(
     work = Work(comes_s.tolist(), *(column[rows].tolist() for column in columns))
     room = _room(replica)
     longest = int(np.max(requests.cached_tokens + requests.prompt_tokens + requests.generated_tokens))
-    images = 0 if not room.encoders else int(requests.images.max())
-    times = times_of(replica.iteration, room.sequences, room.tokens, longest, images)
+    times = replica.times(longest, int(requests.images.max()) if room.encoders else 0)
     times.foresee(requests.prompt_tokens[rows], requests.cached_tokens[rows])
     first, last = _kept(comes_s.size)
-    marks = (first, last)
+    marks = (first, last - 1)
     course = run(work, room, times, think_s=replica.request_s, marks=marks, leap=leap)
     if timeline_s > 0:
         start = course.marks[0].time_s

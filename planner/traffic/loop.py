@@ -40,7 +40,7 @@ def run(
         room: what bounds an iteration.
         times: of iterations.
         think_s: from the end of a request until the next comes that waits for one to end.
-        marks: numbers of requests, sorted; the totals are kept when so many have come.
+        marks: requests, sorted; the totals are kept when each has come.
         recorded_s: from when until when each iteration is kept.
         leap: whether iterations of decode steps alone are leapt over; else they are run one by one.
     """
@@ -78,10 +78,10 @@ def run(
     t, it, decodes, context, used = 0.0, 0, 0, 0, 0
     cut, done = -1, 0  # the prompt that is under way, and how much of it is computed
     busy = running_s = waiting_s = 0.0
-    preemptions = prefilled = stepped = encoded = entered = 0
+    preemptions = prefilled = stepped = encoded = 0
     kept_marks: list[Totals] = []
     steps: list[Step] = []
-    next_mark = marks[0] if marks else count + 1
+    marked = 0
     record_from, record_to = recorded_s
 
     while True:
@@ -89,10 +89,9 @@ def run(
             enter, i = heappop(coming)
             waiting.append(i)
             waiting_s += t - enter
-            entered += 1
-        while entered >= next_mark:
+        while marked < len(marks) and comes[marks[marked]] <= t:
             kept_marks.append(Totals(t, busy, running_s, waiting_s, preemptions, prefilled, stepped, encoded, it))
-            next_mark = marks[len(kept_marks)] if len(kept_marks) < len(marks) else count + 1
+            marked += 1
 
         thrown = False
         if bounded and decodes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.traffic.iteration_time import IterationTime
 from planner.traffic.scheduler import Scheduler
+from planner.traffic.times import Times, times_of
 
 
 @dataclass(frozen=True)
@@ -43,3 +45,20 @@ class Replica:
         """Whole blocks of the KV cache."""
         blocks = self.kv_tokens / self.scheduler.block_tokens
         return blocks if math.isinf(blocks) else math.floor(blocks)
+
+    def times(self, context_tokens: int, images: int) -> Times:
+        """Seconds of its iterations as a loop over them asks for them; tables are made once.
+
+        Args:
+            context_tokens: of the longest sequence.
+            images: of a request at most, that are encoded in iterations.
+        """
+        key = (context_tokens, images)
+        if key not in self._times:
+            seats, tokens = self.scheduler.max_num_seqs, self.scheduler.max_num_batched_tokens
+            self._times[key] = times_of(self.iteration, seats, tokens, context_tokens, images)
+        return self._times[key]
+
+    @cached_property
+    def _times(self) -> dict[tuple[int, int], Times]:
+        return {}
