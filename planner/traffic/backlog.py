@@ -20,10 +20,14 @@ from planner.traffic.requests import Requests
 
 _FULL = 12
 """Units at least of an iteration that is full of prompts, where prompts are cut."""
-_STATES_MAX = 384
+_STATES_MAX = 256
+_STEPS = 32
+"""From iteration to iteration that are looked at one by one."""
+_SETTLED = 1e-4
+"""Of the mean, where the iterations ahead do not depend on the state any more."""
 _SIZES = 12
 """Of prompts, at most."""
-_TAIL = 10.0
+_TAIL = 8.0
 """Exponents of e that the states reach into the tail of the backlog."""
 
 
@@ -124,18 +128,23 @@ class Backlog:
         w = np.arange(self.states)
         weights = self.share * (before[w] - before[w - self.taken])
         weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-        return self._next(weights)
+        return np.asarray((weights[:, None, :] @ self.moves)[:, 0, :])
 
-    def life_s(self, longest: int) -> FloatArray:
-        """Mean seconds of each iteration after that in which a prompt ends. Shape (K, at most longest): what follows
-        the last takes the mean of an iteration."""
-        state, found = self.after, []
-        for _ in range(longest):
-            found.append((state * self.seconds).sum(axis=1))
-            if np.all(np.abs(found[-1] - self.mean_s) < 1e-4 * self.mean_s):
+    @cached_property
+    def ahead(self) -> FloatArray:
+        """Mean seconds of the iteration so many steps after each state, 0 first; what follows the last takes the mean
+        of an iteration. Shape (K, at most `_STEPS`, W)."""
+        found = [self.seconds]
+        for _ in range(_STEPS - 1):
+            off = self.share * (found[-1] - self.mean_s[:, None]) ** 2
+            if np.all(off.sum(axis=1) < _SETTLED**2 * self.mean_s**2):
                 break
-            state = self._next(state)
+            found.append((self.moves @ found[-1][..., None])[..., 0])
         return np.stack(found, axis=1)
+
+    def life_s(self) -> FloatArray:
+        """Mean seconds of each iteration after that in which a prompt ends. Shape (K, steps)."""
+        return np.asarray((self.ahead @ self.after[..., None])[..., 0])
 
     @cached_property
     def variance(self) -> FloatArray:
@@ -152,9 +161,6 @@ class Backlog:
         """I - P and a matrix of rank one, by which it has an inverse."""
         w = self.states
         return np.eye(w) - self.moves + 1.0 / w
-
-    def _next(self, state: FloatArray) -> FloatArray:
-        return np.asarray((state[:, None, :] @ self.moves)[:, 0, :])
 
 
 def backlog(batch: Batch, sizes: Sizes, rate: float, n: FloatArray) -> Backlog:
@@ -185,7 +191,7 @@ def _reach(middle: Beside, rate: float, room: FloatArray, sizes: Sizes) -> float
     mean = rate * middle.step_s / (1 - u)
     deviation = np.sqrt(mean * sizes.square / (1 - u * u))
     largest = sizes.of_mean.max()
-    free = mean + 7 * deviation + 4 * largest
+    free = mean + 5 * deviation + 3 * largest
     full_s = middle.step_s + middle.prompt_s * room
     gap = np.maximum(room - rate * full_s, 0.03 * room)
     decay = 2 * gap / np.maximum(rate * full_s * sizes.square, 1e-9)

@@ -26,7 +26,10 @@ MOST_UTILISED = 0.9
 """Of the capacity; nearer to it only events answer."""
 MOST_FULL = 0.01
 """Chance that all seats are taken; beyond it requests wait for seats, which only events see."""
-_NODES = 8
+MOST_PROMPTS = 0.75
+"""Share of the time that goes to prompts; beyond it a burst of prompts lasts as long as an answer."""
+_NODES = 7
+_BURSTS_MAX = 0.7
 _TAIL_CHANCE = 1e-4
 """Of the sequences that run, beyond which no chain is solved."""
 
@@ -112,8 +115,8 @@ def _solved(
 ) -> tuple[Sizes, Backlog, Running]:
     """Chains beside those n that occur, which a closed form finds first."""
     every = np.arange(seats + 1.0)
-    guess = batch.beside(every, lam, batch.alone(every), batch.encode_s(1.0)).tau_s
-    chance = product_form(lam, answers.mean, guess)
+    guess = batch.beside(every, lam, batch.alone(every), batch.encode_s(1.0))
+    chance = product_form(lam, answers.mean, guess.tau_s, 1.0 / (1.0 - np.minimum(guess.load, _BURSTS_MAX)) ** 2)
     sizes = Sizes.of(batch, requests, float(chance @ every))
     for _ in range(2):
         nodes = _nodes(chance) if answers.share else np.zeros(1)
@@ -138,9 +141,12 @@ def _nodes(chance: FloatArray) -> FloatArray:
 def _not_here(replica: Replica, batch: Batch, requests: Requests, found: Running, seats: int) -> str:
     """Why only events answer; "" where this level does."""
     n = np.arange(found.chance.size)
-    full = float(found.chance[-1]) if seats == replica.scheduler.max_num_seqs else 0.0
+    filled = seats == replica.scheduler.max_num_seqs < n.size
+    full = float(found.chance[-1]) if filled else 0.0
     if full > MOST_FULL:
         return f"all {seats} seats (max_num_seqs) are taken {full:.0%} of the time"
+    if found.prompts_share > MOST_PROMPTS:
+        return f"prompts take {found.prompts_share:.0%} of the time, so that sequences come in bursts"
     means = requests.means
     tokens = n * (means.context_tokens + replica.scheduler.block_tokens / 2) + means.prompt_tokens + means.cached_tokens
     short = float(found.chance[tokens > replica.kv_tokens].sum())

@@ -98,16 +98,15 @@ class EventsLevel(Level):
 
     def at(self, replica: Replica, requests: Requests, rate: float, percentile: float | str) -> At:
         found = simulate(replica, requests, Poisson(rate))
-        means = {"ttft": found.mean_ttft, "tpot": found.mean_tpot, "latency": found.mean_latency}
-        times = means
-        if percentile != MEAN:
-            q = float(percentile)
-            times = {"ttft": found.ttft(q), "tpot": found.tpot(q), "latency": found.latency(q)}
-        if requests.generated_tokens.max() == 1:
-            del times["tpot"]
-            means.pop("tpot", None)
-        values, mean = ({name: one.value for name, one in some.items()} for some in (times, means))
-        return At(self.name, rate, found.stable, values, mean, found.running)
+        mean = percentile == MEAN
+        q = 50.0 if mean else float(percentile)
+        means = {"ttft": found.mean_ttft, "latency": found.mean_latency}
+        times = means if mean else {"ttft": found.ttft(q), "latency": found.latency(q)}
+        if requests.generated_tokens.max() > 1:
+            means = means | {"tpot": found.mean_tpot}
+            times = times | {"tpot": found.mean_tpot if mean else found.tpot(q)}
+        values, averages = ({name: one.value for name, one in some.items()} for some in (times, means))
+        return At(self.name, rate, found.stable, values, averages, found.running)
 
 
 STEADY, CHAIN, EVENTS = SteadyLevel(), ChainLevel(), EventsLevel()

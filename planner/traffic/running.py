@@ -20,8 +20,6 @@ from planner.traffic.requests import Requests
 
 _ANSWERS = 8
 """Lengths of answers, at most."""
-_LIFE = 48
-"""Iterations after a burst that are looked at one by one."""
 _GRID = 33
 _NO_TIME_S = 1e-12
 _SHARE_MAX = 0.9
@@ -84,6 +82,8 @@ class Running:
     """Chance that so many prompts or fewer stall a request in its life, of 0, 1, ...; by length of the answer."""
     stall_s: FloatArray
     """By which each lengthens the mean of its tokens. Shape (classes,)."""
+    prompts_share: float
+    """u: of the time that a request's iterations take, spent on prompts."""
 
     @property
     def mean(self) -> float:
@@ -109,9 +109,9 @@ def running(batch: Batch, answers: Answers, backlog: Backlog, seats: int) -> Run
     n, rate = backlog.n, backlog.rate
     if not answers.share:
         none = np.zeros(1)
-        return Running(np.ones(1), none, np.ones(1), none, none, none, (np.ones(1),), none)
+        return Running(np.ones(1), none, np.ones(1), none, none, none, (np.ones(1),), none, 0.0)
     some = n > 0
-    life = backlog.life_s(_LIFE)[some]
+    life = backlog.life_s()[some]
     total = np.cumsum(np.concatenate([np.zeros((life.shape[0], 1)), life], axis=1), axis=1)
     looked = np.minimum(answers.decodes, life.shape[1])
     sums = np.stack([np.interp(looked, np.arange(total.shape[1]), row) for row in total])
@@ -143,7 +143,7 @@ def running(batch: Batch, answers: Answers, backlog: Backlog, seats: int) -> Run
     stalls, stall_s, base = _stalls(
         answers, tpot, step[1:] @ joined, met(backlog.mean_s[some])[1:] @ joined, variance @ joined, slope
     )
-    return Running(chance, tau, _weights(chance, n), tpot, base, spread, stalls, stall_s)
+    return Running(chance, tau, _weights(chance, n), tpot, base, spread, stalls, stall_s, float(share[1:] @ joined))
 
 
 def _weights(chance: FloatArray, n: FloatArray) -> FloatArray:
@@ -169,7 +169,7 @@ def _stalls(
     progeny of a branching process (generalized Poisson, Consul and Jain 1973): a first ones, u further of each. Each
     then runs beside the request, for half of its life on average."""
     share = max(1.0 - step / mean, 1e-9)
-    each = max(variance * (1.0 - share) ** 2 / (share * mean), 1e-12)
+    each = max(variance * (1.0 - share) ** 2 / (share * mean), _NO_TIME_S)
     jump = each / answers.decodes
     count = np.maximum(tpot - step, 0.0) / jump
     tables = tuple(_progeny(float(one) * (1.0 - share), share) for one in count)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from traffic.line import Line
 
 from planner.base.errors import InputError
+from planner.traffic.arrivals import Poisson
 from planner.traffic.chain import Chain, chain
+from planner.traffic.events import simulate
 from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
 from planner.traffic.running import Answers, product_form
@@ -129,6 +132,13 @@ def test_where_only_events_answer_it_says_why(scheduler: Scheduler, kv: float, l
     assert found.ttft_s is None and found.tpot_s is None and found.latency_s is None
 
 
+def test_where_prompts_take_most_of_the_time_only_events_answer() -> None:
+    requests = Requests.fixed(3000, 4)
+    capacity = at(CARD, requests, 1e-3).capacity
+    assert at(CARD, requests, 0.2 * capacity).ttft_s is not None
+    assert at(CARD, requests, 0.85 * capacity).events_only.startswith("prompts take ")
+
+
 def test_a_prompt_that_the_engine_refuses_is_an_error() -> None:
     whole = Scheduler(max_num_seqs=64, max_num_batched_tokens=512, chunked_prefill=False)
     with pytest.raises(InputError, match="prompts of 900 tokens: expected at most max_num_batched_tokens, 512"):
@@ -137,3 +147,42 @@ def test_a_prompt_that_the_engine_refuses_is_an_error() -> None:
 
 def test_sequences_beside_one_of_the_same_length_vary_by_two_thirds() -> None:
     assert Answers.of(Requests.fixed(10, 101)).beside() == pytest.approx([2 / 3], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("server", "requests", "rate"),
+    [
+        (Replica(CARD, WIDE, math.inf), Requests.fixed(900, 100), 12.0),
+        (Replica(CARD, WIDE, math.inf), Requests.spread(900, 100, prompt_cv=0.7, generated_cv=0.7), 10.0),
+        (Replica(CARD, WIDE, math.inf), Requests.fixed(200, 400, cached_tokens=1500), 12.0),
+        (
+            Replica(CARD, Scheduler(max_num_batched_tokens=512, max_num_seqs=256), math.inf),
+            Requests.fixed(1500, 60),
+            8.0,
+        ),
+        (Replica(replace(CARD, image_s=0.02), WIDE, math.inf), Requests.fixed(700, 60, images=1), 10.0),
+        (
+            Replica(CARD, replace(WIDE, encoder="apart"), math.inf, encode_apart_s=0.04),
+            Requests.fixed(700, 60, images=1),
+            10.0,
+        ),
+    ],
+)
+def test_it_agrees_with_events(server: Replica, requests: Requests, rate: float) -> None:
+    seen = simulate(server, requests, Poisson(rate), count=12000)
+    found = chain(server, requests, rate)
+    assert found.ttft_s and found.tpot_s and found.latency_s
+    assert found.tpot_s.mean == pytest.approx(seen.mean_tpot.value, rel=0.03)
+    assert found.ttft_s.mean == pytest.approx(seen.mean_ttft.value, rel=0.05)
+    assert found.ttft_s.percentile(95) == pytest.approx(seen.ttft(95).value, rel=0.1)  # which scatters by 3 %
+    assert found.tpot_s.percentile(95) == pytest.approx(seen.tpot(95).value, rel=0.08)
+    assert found.latency_s.percentile(95) == pytest.approx(seen.latency(95).value, rel=0.08)
+
+
+@pytest.mark.parametrize("requests", [Requests.fixed(900, 100), Requests.spread(900, 100, prompt_cv=0.7)])
+def test_more_load_never_shortens_anything(requests: Requests) -> None:
+    found = [at(CARD, requests, rate) for rate in np.geomspace(0.5, 24.0, 12)]
+    for name in ("ttft_s", "tpot_s", "latency_s"):
+        times = [getattr(one, name) for one in found]
+        for shown in ([one.mean for one in times], [one.percentile(95) for one in times]):
+            assert np.all(np.diff(shown) > -0.002 * np.array(shown[1:])), name

@@ -62,6 +62,13 @@ def test_levels_agree() -> None:
     assert rates[0] == pytest.approx(rates[2], rel=0.15)
 
 
+@pytest.mark.parametrize("level", ["steady", "chain", "events"])
+def test_answers_of_one_token_have_no_time_per_token(level: str) -> None:
+    found = largest_rate(SERVER, Requests.fixed(900, 1), Limits(ttft_s=0.1, tpot_s=1e-6), level=level)
+    assert found.at is not None and found.at.times_s.keys() == {"ttft", "latency"}
+    assert found.bound == "ttft" and found.requests_per_second
+
+
 def test_what_one_request_alone_breaks_is_carried_at_no_rate() -> None:
     found = largest_rate(SERVER, REQUESTS, Limits(ttft_s=1e-3))
     assert found.requests_per_second == 0.0 and found.bound == "ttft" and found.at is None
