@@ -13,7 +13,7 @@ from planner.base.quantities import format_params, parse_params
 from planner.runs.benchmarks import is_average, is_benchmark
 from planner.runs.clean import as_float, has_spread, is_percent, number_text, plain_name
 from planner.runs.full_marks import fractions
-from planner.runs.headers import VALUES, header_of, mapped
+from planner.runs.headers import FAMILIES, VALUES, header_of, mapped
 from planner.runs.importers.sheet import Sheet
 from planner.runs.table import ERROR, LOSS, OPTIONAL_NUMBERS, REQUIRED
 
@@ -90,6 +90,8 @@ def arranged(
         drop_relative(table, [metric])
         if kind == ERROR:
             _scaled(table, metric, found.units.get(metric, ""), scale or {}, sheet.origin)
+    if "llm" in found.columns and header_of(found.columns["llm"]).key in FAMILIES:
+        _name_family(table)
     _name_sizes(table)
     return Sheet(table.columns, sheet.origin, table.rows, sheet.decimal_comma), tuple(table.notes)
 
@@ -105,6 +107,20 @@ def _parameters(cells: list[Any], unit: str) -> list[Any]:
             text = f"{text}{unit}"
         out.append(text)
     return out
+
+
+def _name_family(table: RawTable) -> None:
+    """Names of families with the sizes beside them: "Qwen2" of 7B is Qwen2-7B."""
+    names, sizes = table.columns["llm"], table.columns.get("llm_params")
+    if not sizes:
+        return
+    named = [
+        f"{name}-{_named(size)}" if name and _named(size) and str(_named(size)).lower() not in str(name).lower() else name
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    if named != names:
+        table.columns["llm"] = named
+        table.notes.append("language models are named by their family and their size")
 
 
 def _name_sizes(table: RawTable) -> None:

@@ -174,6 +174,22 @@ def test_rows_of_shares_and_averages_are_no_runs(tmp_path: Path) -> None:
     assert runs.error.tolist() == pytest.approx([0.381, 0.424, 1 - 1862 / 2800, 1 - 1690 / 2800, 0.418, 0.445])
 
 
+def test_families_with_their_sizes_name_models(tmp_path: Path) -> None:
+    """Two families have a model of 7B: without its size each would be one model of all sizes, and 7B measured twice."""
+    header = "family,params,visual_tokens,score"
+    file = tmp_path / "runs.csv"
+    file.write_text(rows("Qwen2,{n}B,{t},{score:.9f}\nVicuna,{n}B,{t},{other:.9f}", header).replace("Qwen2,7.0B", "Qwen2,7B"))
+    runs = planner.read_runs(file)
+    assert runs.llm[:2] == ("Qwen2-0.5B", "Vicuna-0.5B") and len(set(runs.llm)) == 2 * len(SIZES)
+    assert "language models are named by their family and their size" in runs.remarks
+    by_family = planner.fit_joint(runs, "additive", by="family")
+    assert [set(one.llms) for one in by_family.laws.values()] == [
+        {f"{family}-{size:g}B" for size in SIZES} for family in ("Qwen2", "Vicuna")
+    ]
+    file.write_text("family,model,params,visual_tokens,score\nQwen2,mine,7B,64,0.6\n")
+    assert planner.read_runs(file).llm == ("mine",)
+
+
 def test_names_are_kept_as_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     path.write_text("llm,llm_params,visual_tokens,error\nme__llava_$7b,7B,1,0.3\n**bold**,8B,4,0.2\n")
