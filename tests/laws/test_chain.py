@@ -15,7 +15,7 @@ from planner.runs import Runs
 
 
 @pytest.mark.filterwarnings("ignore")  # emcee and lmfit remark on their own chain
-@pytest.mark.parametrize("form", ["additive", "multiplicative"])
+@pytest.mark.parametrize("form", ["additive", pytest.param("multiplicative", marks=pytest.mark.slow)])
 def test_emcee_agrees_with_the_exact_draws(reasoning: Runs, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     law = planner.fit(reasoning, form)
     walked, exact = chain_posterior(law, steps=700, burn=200).params, posterior(law, 5000).params

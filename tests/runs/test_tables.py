@@ -178,7 +178,9 @@ def test_families_with_their_sizes_name_models(tmp_path: Path) -> None:
     """Two families have a model of 7B: without its size each would be one model of all sizes, and 7B measured twice."""
     header = "family,params,visual_tokens,score"
     file = tmp_path / "runs.csv"
-    file.write_text(rows("Qwen2,{n}B,{t},{score:.9f}\nVicuna,{n}B,{t},{other:.9f}", header).replace("Qwen2,7.0B", "Qwen2,7B"))
+    file.write_text(
+        rows("Qwen2,{n}B,{t},{score:.9f}\nVicuna,{n}B,{t},{other:.9f}", header).replace("Qwen2,7.0B", "Qwen2,7B")
+    )
     runs = planner.read_runs(file)
     assert runs.llm[:2] == ("Qwen2-0.5B", "Vicuna-0.5B") and len(set(runs.llm)) == 2 * len(SIZES)
     assert "language models are named by their family and their size" in runs.remarks

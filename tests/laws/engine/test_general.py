@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from planner.laws.bootstrap import bootstrap
 from planner.laws.compare import compare
 from planner.laws.engine.descent import descend_from_many
 from planner.laws.engine.tokens import BudgetLine, by_search
+from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS, Parameter, Variant, get_form
 from planner.laws.intervals import RefitProfiler, profiler
 from planner.laws.posterior import posterior
@@ -46,9 +48,23 @@ def runs(request: pytest.FixtureRequest) -> Runs:
     return found
 
 
+@pytest.fixture(scope="module")
+def both(runs: Runs) -> Callable[[str], tuple[FittedLaw, FittedLaw]]:
+    """The fits of a form, exact and general, each made once."""
+
+    @cache
+    def fits(form: str) -> tuple[FittedLaw, FittedLaw]:
+        return planner.fit(runs, form), planner.fit(runs, f"general-{form}")
+
+    return fits
+
+
+Fits = Callable[[str], tuple[FittedLaw, FittedLaw]]
+
+
 @pytest.mark.parametrize("form", BUILT_IN)
-def test_the_optimum_is_the_exact_one(runs: Runs, form: str) -> None:
-    exact, general = planner.fit(runs, form), planner.fit(runs, f"general-{form}")
+def test_the_optimum_is_the_exact_one(both: Fits, form: str) -> None:
+    exact, general = both(form)
     assert general.rss == pytest.approx(exact.rss, rel=1e-10)
     assert general.params == pytest.approx(exact.params, rel=1e-5)
     assert (general.status, general.at_bound, general.advice) == (exact.status, exact.at_bound, exact.advice)
@@ -68,9 +84,9 @@ def test_no_planted_optimum_is_missed(form: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("form", BUILT_IN)
-def test_profile_intervals_are_the_exact_ones(runs: Runs, form: str) -> None:
+def test_profile_intervals_are_the_exact_ones(both: Fits, form: str) -> None:
     """Of parameters to four digits; the exact engine's many predictions are 1 % narrower at worst than a zoom finds."""
-    exact, general = (profiler(planner.fit(runs, name)) for name in (form, f"general-{form}"))
+    exact, general = map(profiler, both(form))
     assert isinstance(general, RefitProfiler)
     ends = general.parameters()
     for name, interval in exact.parameters().items():
@@ -86,21 +102,18 @@ def test_profile_intervals_are_the_exact_ones(runs: Runs, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", BUILT_IN)
-@pytest.mark.parametrize("flops", [1e11, 5e11, 2e12])
-def test_the_best_tokens_and_their_interval_are_the_exact_ones(runs: Runs, form: str, flops: float) -> None:
-    exact, general = (
-        planner.optimum(planner.fit(runs, name), budget=flops, query_tokens=50, generated_tokens=0)
-        for name in (form, f"general-{form}")
-    )
+@pytest.mark.parametrize("flops", [pytest.param(1e11, marks=pytest.mark.slow), 5e11, 2e12])
+def test_the_best_tokens_and_their_interval_are_the_exact_ones(both: Fits, form: str, flops: float) -> None:
+    exact, general = (planner.optimum(law, budget=flops, query_tokens=50, generated_tokens=0) for law in both(form))
     assert general.visual_tokens == pytest.approx(exact.visual_tokens, rel=1e-7)
     assert general.limit == exact.limit
     assert general.visual_tokens_interval == pytest.approx(exact.visual_tokens_interval, rel=1e-4)
 
 
 @pytest.mark.parametrize("form", BUILT_IN)
-def test_draws_are_those_of_the_exact_posterior(runs: Runs, form: str) -> None:
+def test_draws_are_those_of_the_exact_posterior(both: Fits, form: str) -> None:
     """To what 4000 draws tell, and the priors of the coefficients, which are centred in one engine only."""
-    exact, general = (posterior(planner.fit(runs, name), 4000).predict(N, T) for name in (form, f"general-{form}"))
+    exact, general = (posterior(law, 4000).predict(N, T) for law in both(form))
     assert general.std(axis=0) / exact.std(axis=0) == pytest.approx(1.0, abs=0.1)
     assert np.abs(general.mean(axis=0) - exact.mean(axis=0)).max() == pytest.approx(0.0, abs=0.005)
     assert (np.abs(general.mean(axis=0) - exact.mean(axis=0)) / exact.std(axis=0)).max() < 0.15

@@ -132,7 +132,7 @@ def test_an_end_is_where_the_fit_with_it_held_is_barely_acceptable(shifted: Join
         assert problem.solve({}).rss == pytest.approx(level, rel=1e-5)
 
 
-@pytest.mark.parametrize("form", BUILT_IN)
+@pytest.mark.parametrize("form", ["additive", "log-linear", pytest.param("multiplicative", marks=pytest.mark.slow)])
 def test_the_general_way_gives_what_the_exact_one_gives(form: str) -> None:
     params, other, shared = BUILT_IN[form]
     runs = table(form, {"full": params, "single": params | other}, 3e-3, {"single": (7.0,)})
