@@ -17,7 +17,9 @@ FAMILIES = ("family", "llm_family", "model_family")
 """Headers of the names of families, which with the sizes beside them name language models."""
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "llm": ("llm", "language_model", "llm_name", "backbone", "base_llm", "lm", "model", "model_name", "name", *FAMILIES),
+    "llm": (
+        "llm", "language_model", "llm_name", "backbone", "base_llm", "lm", "model", "model_name", "name", *FAMILIES,
+    ),
     "llm_params": (
         "llm_params", "params", "parameters", "n_params", "num_params", "llm_size", "model_size", "size",
         "n_parameters", "llm_parameters", "parameter_count", "n",

@@ -114,10 +114,10 @@ def _name_family(table: RawTable) -> None:
     names, sizes = table.columns["llm"], table.columns.get("llm_params")
     if not sizes:
         return
-    named = [
-        f"{name}-{_named(size)}" if name and _named(size) and str(_named(size)).lower() not in str(name).lower() else name
-        for name, size in zip(names, sizes, strict=True)
-    ]
+    named = []
+    for name, size in zip(names, sizes, strict=True):
+        said = str(_named(size) or "")
+        named.append(f"{name}-{said}" if name and said and said.lower() not in str(name).lower() else name)
     if named != names:
         table.columns["llm"] = named
         table.notes.append("language models are named by their family and their size")
