@@ -26,7 +26,8 @@ class Sequence:
     preemptions: int = 0
     first_s: float = np.inf
     end_s: float = np.inf
-    encoded: int = 0
+    decoding: bool = False
+    """Whether all of its prompt, and what it had generated before it was thrown out, is computed."""
 
     @property
     def known(self) -> int:
@@ -78,6 +79,7 @@ class Literal:
                 last = running.pop()
                 free += last.blocks
                 last.blocks = last.computed = 0
+                last.decoding = False
                 last.preemptions += 1
                 waiting.insert(0, last)
                 thrown = True
@@ -104,12 +106,13 @@ class Literal:
             scheduled.append((one, tokens))
             budget -= tokens
         seconds = self.seconds(scheduled)
-        decodes = sum(1 for one, tokens in scheduled if self.decodes(one))
+        decodes = sum(one.decoding for one, _ in scheduled)
         self.iterations.append(Iteration(now, seconds, decodes, sum(tokens for _, tokens in scheduled) - decodes))
         now += seconds
         for one, tokens in scheduled:
             one.computed += tokens
             if one.computed == one.known:
+                one.decoding = True
                 one.generated += 1
                 one.first_s = min(one.first_s, now)
                 if one.generated == one.answer:
@@ -117,13 +120,9 @@ class Literal:
                     running.remove(one)
         return now
 
-    @staticmethod
-    def decodes(one: Sequence) -> bool:
-        return one.generated > 0 and one.known - one.computed == 1
-
     def seconds(self, scheduled: list[tuple[Sequence, int]]) -> float:
-        steps = [one for one, _ in scheduled if self.decodes(one)]
-        chunks = [(one, tokens) for one, tokens in scheduled if not self.decodes(one)]
+        steps = [one for one, _ in scheduled if one.decoding]
+        chunks = [(one, tokens) for one, tokens in scheduled if not one.decoding]
         ends = sum(1 for one, tokens in chunks if one.computed + tokens == one.known)
         images = 0
         for one, tokens in chunks:

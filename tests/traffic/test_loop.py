@@ -10,6 +10,7 @@ from traffic.literal import Literal, Sequence
 from traffic.planted import Curved, Linear
 
 from planner.traffic.course import Course, Room, Work
+from planner.traffic.direct import Direct
 from planner.traffic.loop import run
 from planner.traffic.times import times_of
 
@@ -82,6 +83,39 @@ def test_as_the_scheduler_written_out(name: str) -> None:
     assert total.preemptions == sum(one.preemptions for one in sequences)
     assert total.prefill_tokens == sum(one.prefill for one in literal.iterations)
     assert total.decode_steps == sum(one.decodes for one in literal.iterations)
+
+
+def test_small_engines_drawn_at_random_are_the_scheduler_written_out() -> None:
+    """Few tokens, blocks and seats: prompts are cut, thrown out and computed again in all combinations."""
+    random, preempted = np.random.default_rng(11), 0
+    for _ in range(60):
+        count, cached = int(random.integers(1, 20)), int(random.integers(0, 10)) * int(random.integers(0, 2))
+        prompts, answers = random.integers(1, 40, count), random.integers(1, 30, count)
+        images = random.integers(0, 4, count) * int(random.integers(0, 2))
+        chunked, block = bool(random.random() < 0.7), int(random.choice([1, 2, 16]))
+        longest = int(np.max(prompts + answers))
+        least = -(-(cached + longest) // block)
+        budget = int(random.integers(1, 60)) if chunked else longest + int(random.integers(0, 20))
+        room = Room(
+            sequences=int(random.integers(1, min(budget, 12) + 1)),
+            tokens=budget,
+            chunked=chunked,
+            blocks=float(least + random.integers(0, 3 * least)),
+            block_tokens=block,
+            encoders=int(random.integers(1, 3)),
+            encode_apart_s=0.0,
+        )
+        times = np.cumsum(random.exponential(0.01, count)).tolist()
+        work = Work(times, prompts.tolist(), answers.tolist(), [cached] * count, images.tolist())
+        setting = Setting(room, 0.0, (0, 0), (0, 0))
+        sequences, literal = written_out(setting, work)
+        for leap in (True, False):
+            course = run(work, room, Direct(ENGINE), leap=leap)
+            assert course.first_s == pytest.approx([one.first_s for one in sequences], rel=1e-9)
+            assert course.end_s == pytest.approx([one.end_s for one in sequences], rel=1e-9)
+            assert course.marks[-1].iterations == len(literal.iterations)
+        preempted += course.marks[-1].preemptions > 0
+    assert preempted >= 10
 
 
 def test_settings_meet_what_they_are_named_for() -> None:
