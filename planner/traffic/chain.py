@@ -140,6 +140,8 @@ def _nodes(chance: FloatArray) -> FloatArray:
 
 def _not_here(replica: Replica, batch: Batch, requests: Requests, found: Running, seats: int) -> str:
     """Why only events answer; "" where this level does."""
+    if replica.scheduler.async_scheduling:
+        return "iterations are filled while others run (async_scheduling)"
     n = np.arange(found.chance.size)
     filled = seats == replica.scheduler.max_num_seqs < n.size
     full = float(found.chance[-1]) if filled else 0.0

@@ -23,6 +23,8 @@ class Room:
     """GPUs that an iteration's images are dealt out to; 0: a process in front of the engine encodes them."""
     encode_apart_s: float
     """Of that process, for an image."""
+    ahead: bool = False
+    """Whether an iteration is filled while the one before it runs."""
 
 
 @dataclass(frozen=True)

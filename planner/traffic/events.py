@@ -107,6 +107,7 @@ def _room(replica: Replica) -> Room:
         block_tokens=scheduler.block_tokens,
         encoders=0 if scheduler.encoder_is_apart else encoders,
         encode_apart_s=replica.encode_apart_s,
+        ahead=scheduler.async_scheduling,
     )
 
 

@@ -6,12 +6,15 @@ of it finds room in the KV cache, and computed as far as the iteration's tokens 
 its next token, the newest is thrown out: it comes back before all that wait, and its prompt and what it has generated
 are computed again, its images too. An iteration in which that happens lets nobody in.
 
+Where scheduling runs ahead, an iteration is filled when the one before it begins: with requests that have come by then,
+and with the seats and blocks of sequences that have ended by then.
+
 Iterations of decode steps alone are leapt over up to the next end of a sequence, the next arrival that could be let in,
 or the end of the KV cache: what changes in between is known.
 
-As `vllm/v1/core/sched/scheduler.py` of vLLM 0.32 without its options for adapters, speculative decoding, priorities and
-transferred caches. Its bound on encoded tokens of an iteration is that on all tokens, which the images of prompts that
-fit reach only with the last of them: it is left out.
+As `vllm/v1/core/sched/scheduler.py` and `EngineCore.step_with_batch_queue` of vLLM 0.32 without options for adapters,
+speculative decoding, priorities and transferred caches. Its bound on encoded tokens of an iteration is that on all
+tokens, which the images of prompts that fit reach only with the last of them: it is left out.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ def run(
         leap: whether iterations of decode steps alone are leapt over; else they are run one by one.
     """
     seats, budget, chunked, blocks, block = room.sequences, room.tokens, room.chunked, room.blocks, room.block_tokens
+    ahead = room.ahead
     size, cached, images = list(work.prompt_tokens), work.cached_tokens, work.images
     left = list(work.generated_tokens)
     count, bounded = len(size), blocks < INFINITY
@@ -76,6 +80,8 @@ def run(
     end_keys: list[int] = []
     phase = [0] * block  # how many sequences need a new block in iterations of that remainder
     t, it, decodes, context, used = 0.0, 0, 0, 0, 0
+    seen = 0.0  # until when arrivals are known
+    gone = gone_blocks = 0  # sequences that have ended, and their blocks, which are not known to be free
     cut, done = -1, 0  # the prompt that is under way, and how much of it is computed
     busy = running_s = waiting_s = 0.0
     preemptions = prefilled = stepped = encoded = 0
@@ -85,7 +91,7 @@ def run(
     record_from, record_to = recorded_s
 
     while True:
-        while coming and coming[0][0] <= t:
+        while coming and coming[0][0] <= seen:
             enter, i = heappop(coming)
             waiting.append(i)
             waiting_s += t - enter
@@ -131,7 +137,7 @@ def run(
                 ended.append(cut)
                 cut = -1
         if waiting and not thrown:
-            while waiting and free > 0 and decodes + prompts < seats:
+            while waiting and free > 0 and decodes + prompts + gone < seats:
                 i = waiting[0]
                 whole = size[i]
                 if whole > free and not chunked:
@@ -169,7 +175,7 @@ def run(
         elif decodes:
             jump = end_keys[0] - it + 1
             limit = INFINITY
-            if thrown or not leap or record_from <= t < record_to:
+            if thrown or not leap or (gone and waiting) or record_from <= t < record_to:
                 jump = 1
             elif not waiting and coming:
                 limit = coming[0][0] - t
@@ -181,15 +187,23 @@ def run(
             if bounded and jump > 1:
                 cycles, rest = divmod(jump - 1, block)
                 used += cycles * decodes + sum(phase[(it + j) % block] for j in range(1, rest + 1))
+        elif gone:
+            used, gone, gone_blocks, seen = used - gone_blocks, 0, 0, t
+            continue
         elif coming:
-            t = coming[0][0]
+            t = seen = max(t, coming[0][0])
             continue
         else:
             break
 
         if record_from <= t < record_to:
             steps.append(Step(t, seconds, jump, decodes, tokens, prompts, pictures, len(waiting)))
+        if ahead:
+            used, gone, gone_blocks = used - gone_blocks, 0, 0
+            seen = t if jump == 1 else t + seconds - times.decode_s(decodes, context + (jump - 1) * decodes)
         t += seconds
+        if not ahead:
+            seen = t
         busy += seconds
         running_s += seconds * (decodes + (prompts or cut >= 0))
         waiting_s += seconds * len(waiting)
@@ -205,8 +219,9 @@ def run(
                 stay[i] = 0
                 decodes -= 1
                 context -= kept[i] + it - since[i]
+                gone += 1
                 if bounded:
-                    used -= -(-(kept[i] + last - since[i]) // block)
+                    gone_blocks -= -(kept[i] + last - since[i]) // block
                     phase[(since[i] + 1 - kept[i]) % block] -= 1
                 end[i] = t
                 if later:
@@ -217,8 +232,9 @@ def run(
             tokens_now = cached[i] + size[i]
             if left[i] == 1:
                 stay[i] = 0
+                gone += 1
                 if bounded:
-                    used -= -(-tokens_now // block)
+                    gone_blocks -= -tokens_now // block
                 end[i] = t
                 if later:
                     come(later.popleft(), t + think_s)
@@ -234,6 +250,8 @@ def run(
             else:
                 ends[key] = [(i, stay[i])]
                 heappush(end_keys, key)
+        if gone and not ahead:
+            used, gone, gone_blocks = used - gone_blocks, 0, 0
 
     kept_marks.append(Totals(t, busy, running_s, waiting_s, preemptions, prefilled, stepped, encoded, it))
     return Course(comes, enters, first, end, kept_marks, steps)

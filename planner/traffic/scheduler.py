@@ -35,11 +35,14 @@ class Scheduler:
     """Whether the images of an iteration are dealt out to the GPUs that share the model; else each encodes them all."""
     block_tokens: int = 16
     """Tokens of one block of the KV cache."""
+    async_scheduling: bool = False
+    """Whether an iteration is filled while the one before it runs, as vLLM does on GPUs unless it is told not to
+    (`--no-async-scheduling`): the host's work costs no time, and who comes waits for one more iteration."""
 
     def __post_init__(self) -> None:
         for name in ("max_num_seqs", "max_num_batched_tokens", "block_tokens"):
             object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
-        for name in ("chunked_prefill", "encoder_data_parallel"):
+        for name in ("chunked_prefill", "encoder_data_parallel", "async_scheduling"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name}: expected True or False, got {shown(getattr(self, name))}")
         if self.encoder not in ENCODERS:

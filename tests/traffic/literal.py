@@ -54,21 +54,33 @@ class Literal:
     blocks: float = np.inf
     block: int = 16
     encoders: int = 1
+    ahead: bool = False
+    """Whether an iteration is filled when the one before it begins."""
     iterations: list[Iteration] = field(default_factory=list)
 
     def run(self, sequences: list[Sequence]) -> list[Sequence]:
-        coming, waiting, running, now = sorted(sequences, key=lambda one: one.comes_s), [], [], 0.0
+        coming, waiting, running = sorted(sequences, key=lambda one: one.comes_s), [], []
+        now, known, just_ended = 0.0, 0.0, []
         while coming or waiting or running:
-            while coming and coming[0].comes_s <= now:
+            while coming and coming[0].comes_s <= known:
                 waiting.append(coming.pop(0))
-            if not waiting and not running:
-                now = coming[0].comes_s
-                continue
-            now = self.step(now, waiting, running)
+            held = just_ended if self.ahead else []
+            scheduled = self.schedule(waiting, running, held)
+            if scheduled:
+                begin = now
+                now, just_ended = self.execute(now, scheduled, running)
+                known = begin if self.ahead else now
+            elif held:
+                known, just_ended = now, []
+            else:
+                now = known = max(now, coming[0].comes_s)
         return sequences
 
-    def step(self, now: float, waiting: list[Sequence], running: list[Sequence]) -> float:
-        free = self.blocks - sum(one.blocks for one in running)
+    def schedule(
+        self, waiting: list[Sequence], running: list[Sequence], held: list[Sequence]
+    ) -> list[tuple[Sequence, int]]:
+        """What an iteration computes; `held` have ended, and are not known to have."""
+        free = self.blocks - sum(one.blocks for one in (*running, *held))
         budget, scheduled, thrown = self.budget, [], False
         index = 0
         while index < len(running) and budget > 0:
@@ -92,7 +104,7 @@ class Literal:
                 index += 1
                 continue
             break
-        while waiting and not thrown and budget > 0 and len(running) < self.seats:
+        while waiting and not thrown and budget > 0 and len(running) + len(held) < self.seats:
             one = waiting[0]
             tokens = one.known
             if tokens > budget and not self.chunked:
@@ -105,6 +117,13 @@ class Literal:
             running.append(waiting.pop(0))
             scheduled.append((one, tokens))
             budget -= tokens
+        return scheduled
+
+    def execute(
+        self, now: float, scheduled: list[tuple[Sequence, int]], running: list[Sequence]
+    ) -> tuple[float, list[Sequence]]:
+        """When it is done, and which sequences it ends."""
+        ended = []
         seconds = self.seconds(scheduled)
         decodes = sum(one.decoding for one, _ in scheduled)
         self.iterations.append(Iteration(now, seconds, decodes, sum(tokens for _, tokens in scheduled) - decodes))
@@ -118,7 +137,8 @@ class Literal:
                 if one.generated == one.answer:
                     one.end_s = now
                     running.remove(one)
-        return now
+                    ended.append(one)
+        return now, ended
 
     def seconds(self, scheduled: list[tuple[Sequence, int]]) -> float:
         steps = [one for one, _ in scheduled if one.decoding]

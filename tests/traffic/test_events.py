@@ -11,6 +11,7 @@ from traffic.planted import Curved, Linear
 
 from planner.base.errors import InputError
 from planner.traffic.arrivals import Closed, Log, Poisson
+from planner.traffic.chain import chain
 from planner.traffic.estimates import mean, percentile
 from planner.traffic.events import simulate
 from planner.traffic.outcome import Outcome
@@ -106,6 +107,15 @@ def test_the_host_is_in_the_first_token_and_in_no_iteration() -> None:
     assert slow.ttft_s == pytest.approx(plain.ttft_s + 0.25)
     assert slow.latency_s == pytest.approx(plain.latency_s + 0.25)
     assert slow.tpot_s == pytest.approx(plain.tpot_s)
+
+
+def test_scheduling_ahead_is_seen_by_events_alone() -> None:
+    ahead = replace(ENGINE, scheduler=replace(ENGINE.scheduler, async_scheduling=True))
+    requests = Requests.fixed(300, 20)
+    plain, found = (simulate(one, requests, Poisson(15.0), count=2000) for one in (ENGINE, ahead))
+    step = float(plain.tpot_s.mean())
+    assert found.ttft_s.mean() - plain.ttft_s.mean() == pytest.approx(step * plain.utilisation, rel=0.3)
+    assert chain(ahead, requests, 15.0).events_only == "iterations are filled while others run (async_scheduling)"
 
 
 def test_a_replica_makes_its_tables_once() -> None:

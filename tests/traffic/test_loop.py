@@ -50,6 +50,9 @@ SETTINGS = {
     "images dealt out": Setting(replace(FREE, encoders=2), 8.0, (100, 400), (5, 30), images=3),
     "images computed again": Setting(replace(FREE, blocks=40), 10.0, (100, 200), (20, 120), images=2),
     "cached": Setting(FREE, 20.0, (5, 30), (1, 60), cached=700),
+    "ahead": Setting(replace(FREE, ahead=True), 20.0, (50, 300), (1, 60)),
+    "ahead, few seats": Setting(replace(FREE, ahead=True, sequences=4), 9.0, (50, 300), (1, 40)),
+    "ahead, little KV": Setting(replace(FREE, ahead=True, blocks=60), 14.0, (20, 200), (20, 120)),
 }
 
 
@@ -64,7 +67,8 @@ def ran(setting: Setting, work: Work, *, leap: bool = True, engine: Linear = ENG
 
 def written_out(setting: Setting, work: Work, engine: Linear = ENGINE) -> tuple[list[Sequence], Literal]:
     room = setting.room
-    literal = Literal(engine, room.sequences, room.tokens, room.chunked, room.blocks, room.block_tokens, room.encoders)
+    bounds = (room.sequences, room.tokens, room.chunked, room.blocks, room.block_tokens, room.encoders, room.ahead)
+    literal = Literal(engine, *bounds)
     columns = (work.comes_s, work.prompt_tokens, work.generated_tokens, work.cached_tokens, work.images)
     return literal.run([Sequence(*one) for one in zip(*columns, strict=True)]), literal
 
@@ -104,6 +108,7 @@ def test_small_engines_drawn_at_random_are_the_scheduler_written_out() -> None:
             block_tokens=block,
             encoders=int(random.integers(1, 3)),
             encode_apart_s=0.0,
+            ahead=bool(random.random() < 0.5),
         )
         times = np.cumsum(random.exponential(0.01, count)).tolist()
         work = Work(times, prompts.tolist(), answers.tolist(), [cached] * count, images.tolist())
@@ -125,6 +130,7 @@ def test_settings_meet_what_they_are_named_for() -> None:
         "very little KV",
         "blocks of one",
         "images computed again",
+        "ahead, little KV",
     }
 
 
@@ -186,6 +192,22 @@ def test_an_encoder_apart_is_a_queue_in_front() -> None:
     assert course.enters_s == [2.0, 0.5, 6.0]
     assert course.end_s == pytest.approx([2.25, 0.75, 6.25])
     assert course.marks[-1].images == 0
+
+
+@pytest.mark.parametrize(("ahead", "first"), [(False, 4.0), (True, 5.0)])
+def test_scheduling_ahead_costs_an_iteration(ahead: bool, first: float) -> None:
+    """Iterations of a second: who comes during one joins the next, or the next but one; so with a seat that is free."""
+    times = times_of(Linear(step_s=1.0), 64, 512, 20)
+    work = Work([0.0, 2.5], [10, 10], [10, 3], [0, 0], [0, 0])
+    assert run(work, replace(FREE, ahead=ahead), times).first_s == pytest.approx([1.0, first])
+    work = Work([0.0, 0.0, 1.5], [10] * 3, [10, 3, 3], [0] * 3, [0] * 3)
+    assert run(work, replace(FREE, ahead=ahead, sequences=2), times).first_s == pytest.approx([1.0, 1.0, first])
+
+
+def test_scheduling_ahead_costs_nothing_where_the_engine_idles() -> None:
+    work = Work([0.0, 20.5], [10, 10], [10, 3], [0, 0], [0, 0])
+    found = run(work, replace(FREE, ahead=True), times_of(Linear(step_s=1.0), 64, 512, 20))
+    assert found.first_s == pytest.approx([1.0, 21.5])
 
 
 def test_the_next_comes_when_one_ends() -> None:

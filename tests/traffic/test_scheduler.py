@@ -45,6 +45,7 @@ def test_short_sequences_lower_the_tokens_of_an_iteration() -> None:
         ),
         ({"encoder": "appart"}, "no place of the encoder is called 'appart'; did you mean 'apart'?"),
         ({"chunked_prefill": 1}, "chunked_prefill: expected True or False, got 1"),
+        ({"async_scheduling": None}, "async_scheduling: expected True or False, got None"),
         (
             {"encoder": "apart", "encoder_data_parallel": True},
             "encoder_data_parallel: an encoder that stands apart does not run on the model's GPUs; leave it out or use "
