@@ -110,6 +110,14 @@ def parse_share(text: str, option: str, most: float = 100.0) -> float:
     return found
 
 
+def parse_times(text: str, option: str = "--scale") -> float:
+    """A factor: "2x" or "2". Raises InputError."""
+    try:
+        return float(text.strip().lower().removesuffix("x"))
+    except ValueError:
+        raise InputError(f"{option}: expected a factor such as 2x, got {shown(text)}") from None
+
+
 def check_output(what: str, output: str, force: bool) -> None:
     """Refuse, before any work, a JSON file that could not be written in the end. Raises InputError."""
     check_json_name(what, output)

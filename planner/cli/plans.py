@@ -28,6 +28,7 @@ from planner.cli.common import (
     make_console,
     parse_counts,
     parse_names,
+    parse_times,
     request_of,
     show_story,
 )
@@ -56,7 +57,18 @@ def plan(
     ] = None,
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
     tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",
-    batch: Annotated[str | None, typer.Option(help="Requests that run together, as 1,8,32.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Requests of a static batch, as 1,8,32.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="continuous, the default under a load, or static: batches one after the other."),
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Load as users, each waiting for the last answer; else --requests-per-second.")
+    ] = None,
+    percentile: Annotated[
+        float | None, typer.Option(help="Of requests that keep the limits of time under a load, 50 to 99; default: 95.")
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="Plan for so many times the load too: 2x.")] = None,
     latency_source: Annotated[str, typer.Option(help="roofline, or silicon (aiconfigurator).")] = "roofline",
     law: Annotated[
         str | None, typer.Option(help="Shipped law or law file, or one a compressor: quecc=LAW,none=LAW.")
@@ -148,6 +160,10 @@ def plan(
         gpus=gpus,
         price_per_hour=price_per_hour,
         latency_source=latency_source,
+        scheduler=scheduler,
+        concurrency=concurrency,
+        percentile=percentile,
+        scale=None if scale is None else parse_times(scale),
         rank_by=rank_by,
         as_measured=as_measured,
     )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
+from planner.configuration import Model, Run
 from planner.costs.flops import Flops
 from planner.costs.latency import Latency
 from planner.costs.memory import Memory
@@ -23,6 +24,7 @@ from planner.parts.llms import Llm
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.distinct import distinct_rows
+from planner.planning.request import Load
 from planner.planning.table import CandidateTable
 from planner.runs.table import ERROR
 
@@ -162,13 +164,32 @@ def _quantity(name: str, block: Block) -> FloatArray:
 
 
 def quantities_of(
-    costs: Costs, deployment: Deployment, devices: FloatArray, shape: tuple[int, ...]
+    costs: Costs,
+    deployment: Deployment,
+    run: Run,
+    load: Load,
+    groups: Sequence[tuple[Sequence[int], Model]],
+    shape: tuple[int, int, int, int],
 ) -> dict[str, FloatArray]:
-    """What limits look at, by name; each of the whole shape."""
+    """What limits look at, by name; each of the whole shape.
+
+    Args:
+        costs: of the candidates.
+        deployment: the ways to run.
+        run: precision and GPUs of them.
+        load: what is served.
+        groups: positions of language models, and the column of models that they make, with a mean request's tokens.
+        shape: of the block.
+    """
     counted, held, timed, served = costs
+    devices = np.asarray(run.tensor_parallel, float)
     quantities = {"total_flops": counted.total, "peak_memory_bytes": held.peak}
     card = deployment.hardware
-    if card is not None and timed is not None and served is not None:
+    if deployment.traffic is not None and served is not None:
+        from planner.planning.under_load.columns import under_load  # only who has a load pays for its import
+
+        quantities |= under_load(groups, held, served, run, load, deployment, shape)
+    elif card is not None and timed is not None and served is not None:
         rate = np.asarray(served.throughput_requests_per_s)
         replicas = 1.0 if deployment.gpus is None else np.floor(deployment.gpus / devices)
         quantities |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from planner.hardware import Hardware, default_precision, find_hardware
 from planner.hardware.precision import check_precisions
 from planner.planning.limits import LimitKind
 from planner.planning.request import Budget
+from planner.planning.under_load.asked import Traffic, as_traffic
 
 BATCHES_TRIED = (1, 2, 4, 8, 16, 32, 64)
 PRICE_PER_HOUR_MAX = 1e12
@@ -32,13 +34,27 @@ class Deployment:
     tensor_parallel: tuple[int, ...]
     """GPUs that share one model."""
     batches: tuple[int, ...]
-    """Requests that run together."""
+    """Requests that run together; (1,) under a load, from which the batch follows."""
     gpus: int | None
-    """GPUs in all, as many replicas as they hold; None: one replica."""
+    """GPUs in all, as many replicas as they hold; None: one replica, or as many as carry the load."""
     price_per_hour: float | None
     """Of one GPU, in any currency."""
     latency_source: str = ROOFLINE
     """Where times come from: "roofline" or "silicon"."""
+    traffic: Traffic | None = None
+    """The load of an engine that batches continuously; None: static batches, one after the other."""
+
+    @property
+    def gpus_follow(self) -> bool:
+        """Whether all candidates get the fewest GPUs with which one of them carries the load."""
+        return self.traffic is not None and self.gpus is None and not self.traffic.priced
+
+    def on(self, gpus: int | None) -> Deployment:
+        """The same on so many GPUs, as far as a model is shared by no more."""
+        if gpus is None:
+            return self
+        devices = tuple(count for count in self.tensor_parallel if count <= gpus)
+        return replace(self, gpus=gpus, tensor_parallel=devices)
 
     def replicas(self, tensor_parallel: int) -> int:
         """Copies of a model that so many GPUs share one of; what is left over idles."""
@@ -64,13 +80,18 @@ def as_deployment(
     gpus: int | None,
     price_per_hour: float | None,
     latency_source: str = ROOFLINE,
+    *,
+    scheduler: str | None = None,
+    percentile: float | None = None,
+    concurrency: int | None = None,
+    scale: float | None = None,
 ) -> Deployment:
     """A Deployment from what a user may pass.
 
     Raises:
         InputError: a limit without what it needs, as hardware or a price per hour; more GPUs for one model than there
-            are, or GPUs in all without hardware.
-        UnknownNameError: no such hardware or precision.
+            are, or GPUs in all without hardware; what contradicts the load (`planner.planning.under_load.asked`).
+        UnknownNameError: no such hardware, precision or scheduler.
     """
     check_latency_source(latency_source)
     card = None if hardware is None else find_hardware(hardware)
@@ -82,8 +103,18 @@ def as_deployment(
         check_precisions(one, kv_precision)
     devices = tuple(whole_number(count, "tensor_parallel", 1) for count in some(tensor_parallel, "tensor_parallel"))
     batches = () if batch is None else tuple(whole_number(count, "batch", 1) for count in some(batch, "batch"))
+    traffic = as_traffic(
+        budget,
+        scheduler,
+        percentile,
+        concurrency,
+        scale,
+        hardware=card is not None,
+        batch=bool(batches),
+        latency_source=latency_source,
+    )
     if not batches:
-        batches = default_batches(kind for kind, _ in budget.kinds())
+        batches = (1,) if traffic is not None else default_batches(kind for kind, _ in budget.kinds())
     total = None if gpus is None else whole_number(gpus, "gpus", 1)
     if total is not None and min(devices) > total:
         raise InputError(f"tensor_parallel: {min(devices)} GPUs for one model, but gpus={total}")
@@ -111,6 +142,7 @@ def as_deployment(
         gpus=total,
         price_per_hour=price,
         latency_source=latency_source,
+        traffic=traffic,
     )
 
 

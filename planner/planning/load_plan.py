@@ -10,10 +10,10 @@ from planner.base.errors import InputError
 from planner.base.file_format import file_name
 from planner.base.files import read_json
 from planner.base.quantities import shown
+from planner.planning.among import plan_among
 from planner.planning.choices import admissible
 from planner.planning.plan_file import PLAN_FILE
 from planner.planning.result import Plan
-from planner.planning.search import plan_among
 from planner.planning.space import Axes
 
 PlanLike: TypeAlias = "Plan | Mapping[str, Any] | str | os.PathLike[str]"

@@ -31,6 +31,7 @@ from planner.planning.limits import binds
 from planner.planning.margin import Margin
 from planner.planning.ranking import ERROR as BY_ERROR
 from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
+from planner.planning.under_load.asked import PERCENTILE, SCHEDULERS, STATIC
 from planner.runs.table import ERROR, KINDS
 
 FloatArray = NDArray[np.float64]
@@ -185,6 +186,14 @@ class Inputs:
     """None where parts to build from were compared."""
     rank_by: str = field(default=BY_ERROR, metadata=SPARSE)
     """By what candidates are ordered: "error", "cost", or the keyword of a limit."""
+    scheduler: Annotated[str, Choice(SCHEDULERS)] = field(default=STATIC, metadata=SPARSE)
+    """Of the engine; a plan of a version before has static batches."""
+    concurrency: Annotated[int, _FROM_ONE] | None = field(default=None, metadata=SPARSE)
+    """Users, where they say the load."""
+    percentile: float = field(default=PERCENTILE, metadata=SPARSE)
+    """Of the requests that keep each limit of time, under a load."""
+    scale: float | None = field(default=None, metadata=SPARSE)
+    """How many times the load was planned for too."""
 
 
 @dataclass(frozen=True)

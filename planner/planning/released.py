@@ -263,7 +263,9 @@ class ReleasedAxes:
             memory=whole[1],
             latency=whole[2],
             shape=shape,
-            quantities=quantities_of(whole, deployment, devices, shape),
+            quantities=quantities_of(
+                whole, deployment, run, load, [(group.members, group.usual) for group in together.groups], shape
+            ),
             cells=together.cells,
             positions=positions,
             mean_tokens=together.visual_tokens,

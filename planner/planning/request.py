@@ -158,7 +158,14 @@ class Load:
     longest: Workload | None = None
     """As long in every count as any of them, which a server must take too; None of one request, or where a plan's file
     does not say."""
+    kinds: tuple[Workload, ...] = ()
+    """Requests that come under a load; left out, all are the mean one."""
+    shares: tuple[float, ...] = ()
+    """Of each kind; they sum to 1."""
 
     def __post_init__(self) -> None:
         if not self.mean.images:
             raise QuantityError("images: expected at least 1, got 0: a plan chooses visual tokens of images", 0)
+        if not self.kinds:
+            object.__setattr__(self, "kinds", (self.mean,))
+            object.__setattr__(self, "shares", (1.0,))

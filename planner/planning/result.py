@@ -30,6 +30,7 @@ from planner.planning.ranking import COST, ERROR
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
 from planner.planning.tried import Tried
+from planner.planning.under_load.served import Carried
 from planner.planning.words import (
     binding_text,
     cost_order_text,
@@ -102,6 +103,8 @@ class Plan(Result):
     """Versions that it was planned with, of a plan that was read from a file; {} of one that was planned here."""
     earlier_sha256: str = field(default="", repr=False, compare=False)
     """Hash of the file that it was read from, if an earlier version wrote it."""
+    carried: Carried | None = field(default=None, hash=False)
+    """The pick under the load, by the level that confirmed it; None without a load."""
     rank_by: str = ERROR
     """By what candidates are ordered: "error", or a cost alone: "cost" (the first limit), or the keyword of a limit."""
 

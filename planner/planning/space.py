@@ -138,6 +138,7 @@ def _blocks(
     clocks = [Clock(axes, deployment, members) for members, _ in groups]
     for prompt_order in axes.prompt_orders:
         models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]
+        in_groups = [(members, model) for (members, _), model in zip(groups, models, strict=True)]
         flops_of_groups = [flops(model, load.mean, convention) for model in models]
         for precision in deployment.precisions:
             run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)
@@ -160,7 +161,7 @@ def _blocks(
                 memory=whole[1],
                 latency=whole[2],
                 shape=shape,
-                quantities=quantities_of(whole, deployment, devices, shape),
+                quantities=quantities_of(whole, deployment, run, load, in_groups, shape),
             )
 
 

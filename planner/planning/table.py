@@ -24,8 +24,9 @@ FloatArray = NDArray[np.float64]
 
 
 def ranking_keys(quantities: Mapping[str, FloatArray], errors: FloatArray) -> tuple[FloatArray, ...]:
-    """What candidates are ranked by, the last first, as `np.lexsort` takes it: error, FLOPs, price, TTFT."""
-    names = ("ttft_s", "price_per_million_requests", "total_flops")
+    """What candidates are ranked by, the last first, as `np.lexsort` takes it: error, FLOPs, GPUs that a load needs,
+    price, TTFT."""
+    names = ("ttft_s", "price_per_million_requests", "gpus", "total_flops")
     return (*(quantities[name] for name in names if name in quantities), errors)
 
 

@@ -16,11 +16,13 @@ from planner.laws.combined import MIX, CombinedLaw, Law
 from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
 from planner.laws.shipped import DEFAULT_LAW, load_law, load_mix
 from planner.parts.catalog import DEFAULT_CONNECTOR, family_of, find_llms
+from planner.planning.deployment import Deployment
 from planner.planning.limits import as_option, find_limit
 from planner.planning.released_record import source_of
 from planner.planning.request import Load
 from planner.planning.result import Plan
 from planner.planning.tried import Released, Tried
+from planner.planning.under_load.asked import CONTINUOUS, RATE, STATIC
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
 
@@ -197,12 +199,26 @@ def _plain(number: float) -> str:
     return repr(int(number)) if float(number).is_integer() and number < 1e15 else repr(number)
 
 
+def _load_words(asked: Deployment) -> list[str]:
+    """How an engine batches, and what it has to carry beside a rate."""
+    traffic = asked.traffic
+    if traffic is None:
+        return ["--batch", ",".join(map(str, asked.batches))]
+    words = ["--scheduler", CONTINUOUS, "--percentile", _plain(traffic.percentile)]
+    for option, number in (("--concurrency", traffic.concurrency), ("--scale", traffic.scale)):
+        if number is not None:
+            words += [option, _plain(number)]
+    return words
+
+
 def _deployment(plan: Plan, files: list[str]) -> list[str]:
     asked = plan.deployment
     own = plan.tried.released is not None and plan.tried.released.own_dtype
     words = [] if own else ["--precision", ",".join(asked.precisions)]
     words += ["--tensor-parallel", ",".join(map(str, asked.tensor_parallel))]
-    words += ["--batch", ",".join(map(str, asked.batches))]
+    if asked.traffic is None and RATE in plan.budget.limits:
+        words += ["--scheduler", STATIC]
+    words += _load_words(asked)
     card = asked.hardware
     if card is not None:
         if hardware_catalog().get(card.name) == card:

@@ -106,6 +106,8 @@ def _gpu_hours(plan: Plan, table: CandidateTable, rows: NDArray[np.intp]) -> NDA
     rate = table.quantities.get("requests_per_second")
     if rate is None:
         return None
+    if "gpus" in table.quantities:
+        return np.asarray(table.quantities["gpus"][rows] / rate[rows] / _S_PER_HOUR)
     devices = table.tensor_parallel[rows]
     replicas = 1 if plan.deployment.gpus is None else plan.deployment.gpus // devices
     found: NDArray[np.float64] = devices * replicas / rate[rows] / _S_PER_HOUR

@@ -53,7 +53,7 @@ class Ways:
     @classmethod
     def of(cls, axes: ReleasedAxes, plan: Plan) -> Ways:
         """Every cell with a batch of one request; of the plan's ways the one of the least GPU-seconds."""
-        alone = replace(plan.deployment, batches=(1,), gpus=None, price_per_hour=None)
+        alone = replace(plan.deployment, batches=(1,), gpus=None, price_per_hour=None, traffic=None)
         space = axes.evaluate(alone, plan.load, plan.budget.convention)
         table = space.table
         place = {id(cell): position for position, cell in enumerate(axes.cells)}

@@ -89,6 +89,8 @@ class LimitKind:
     """Whether batches are tried where it is asked for."""
     of_all_gpus: bool = False
     """Whether it is counted for all replicas together, so that more GPUs give more of it."""
+    of_each_request: bool = False
+    """Whether it is a time that differs from request to request under a load: a percentile is held then."""
     names_itself: bool = False
     """Whether a shown value says what it is: "2 TFLOPs"."""
     slider: Slider | None = None
@@ -158,6 +160,8 @@ class Limit:
     kind: LimitKind
     value: float
     """In the base unit of the kind."""
+    percentile: float | None = None
+    """Of the requests under a load that have to keep it; None where it holds for one alone."""
 
     @property
     def name(self) -> str:
@@ -171,8 +175,8 @@ class Limit:
 
     @property
     def title(self) -> str:
-        """In words."""
-        return self.kind.title
+        """In words: "TTFT", "p95 TTFT" under a load."""
+        return self.kind.title if self.percentile is None else f"p{self.percentile:g} {self.kind.title}"
 
     @property
     def at_least(self) -> bool:
@@ -200,7 +204,8 @@ class Limit:
     @property
     def relaxed_text(self) -> str:
         """What `relaxed` is, in words: "10 % more FLOPs", "9 % fewer requests per second" (1/1.1 of them)."""
-        return self.kind.looser.format(format_percent(abs(self.relaxed().value - self.value), self.value))
+        text = self.kind.looser.format(format_percent(abs(self.relaxed().value - self.value), self.value))
+        return text if self.percentile is None else text.replace(self.kind.title, self.title)
 
     @property
     def of_one(self) -> str:

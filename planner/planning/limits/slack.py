@@ -22,10 +22,11 @@ _USED_MIN = 0.75
 """Of a limit that leaves more than this share unused nobody says that it binds, whatever lies just above it."""
 
 
-def limits_of(budget: Budget, hardware: Hardware | None) -> tuple[Limit, ...]:
+def limits_of(budget: Budget, hardware: Hardware | None, percentile: float | None = None) -> tuple[Limit, ...]:
     """The limits that hold: those of the budget, then those that the hardware sets by itself.
 
-    What the hardware allows tightens a limit of the same kind; where no limit looks at that quantity, it is one.
+    What the hardware allows tightens a limit of the same kind; where no limit looks at that quantity, it is one. Under
+    a load so many percent of the requests have to keep a time.
     """
     found: list[Limit] = []
     for kind in LIMITS:
@@ -33,7 +34,7 @@ def limits_of(budget: Budget, hardware: Hardware | None) -> tuple[Limit, ...]:
         if value is not None:
             if kind.of_hardware is not None and hardware is not None:
                 value = min(value, kind.of_hardware(hardware))
-            found.append(Limit(kind, value))
+            found.append(Limit(kind, value, percentile if kind.of_each_request else None))
     for kind in LIMITS:
         if kind.of_hardware is not None and hardware is not None and kind.column not in {one.column for one in found}:
             found.append(Limit(kind, kind.of_hardware(hardware)))

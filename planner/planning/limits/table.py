@@ -63,6 +63,7 @@ BUILT_IN = (
         heading="Time to first token",
         looser="a {} longer TTFT",
         needs=(HARDWARE,),
+        of_each_request=True,
         slider=Slider(3, 10_000, "ms", 1e-3),
     ),
     LimitKind(
@@ -77,6 +78,7 @@ BUILT_IN = (
         keyword="tpot",
         looser="a {} longer TPOT",
         needs=(HARDWARE,),
+        of_each_request=True,
     ),
     LimitKind(
         name="request_s",
@@ -91,6 +93,7 @@ BUILT_IN = (
         short="latency",
         looser="a {} longer request latency",
         needs=(HARDWARE,),
+        of_each_request=True,
     ),
     LimitKind(
         name="memory_bytes",

@@ -1,0 +1,76 @@
+"""Room for the KV cache of many candidates, as `planner.traffic.cache_room` has it for one.
+
+tokens = (usable memory - weights - activations of the widest pass) / bytes of a token of running sequences
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.configuration import Model, Run
+from planner.costs.memory import CONTEXT_BYTES, Memory, kv_bytes
+from planner.hardware import Hardware
+from planner.hardware.precision import wide_bytes
+from planner.planning.under_load.mean_request import MeanRequest
+from planner.planning.under_load.tabulated import FloatArray
+from planner.traffic.cache_room import MEMORY_SHARE
+from planner.traffic.scheduler import Scheduler
+
+
+def memory_share(card: Hardware, limit_bytes: float | None) -> float:
+    """Of a GPU's memory that the engine takes: vLLM's own, or what a limit leaves it."""
+    return MEMORY_SHARE if limit_bytes is None else min(MEMORY_SHARE, limit_bytes / card.memory_bytes)
+
+
+def kv_tokens(
+    model: Model,
+    run: Run,
+    request: MeanRequest,
+    held: Memory,
+    scheduler: Scheduler,
+    share: float,
+    images: int,
+) -> FloatArray:
+    """Tokens of the KV cache that there is room for, 0 where there is none for one request.
+
+    Args:
+        model: a column of models.
+        run: hardware, precision, and GPUs that share a model.
+        request: to each.
+        held: bytes of one request and of the weights, over (GPUs, models, visual tokens).
+        scheduler: of the engine.
+        share: of the memory that it takes.
+        images: of the request that `held` is of.
+    """
+    card = run.hardware
+    assert card is not None
+    devices, wide = np.asarray(run.tensor_parallel, float), wide_bytes(run.precision)
+    llm, budget = model.llm, scheduler.max_num_batched_tokens
+    width = llm.activation_values(devices) + llm.hidden_size
+    logits = (wide + 4) * llm.vocab_size * min(scheduler.max_num_seqs, budget)
+    widest = wide * budget * width + logits
+    if images:
+        seen = np.maximum(np.asarray(model.sequence_tokens, float), np.asarray(model.beside_tokens, float))
+        together = np.maximum(budget // np.maximum(seen, 1.0), 1.0) / images
+        widest = np.maximum(widest, together * np.maximum(held.encoder, held.compressor))
+    usable = min(share * card.memory_bytes, card.memory_bytes - CONTEXT_BYTES)
+    room = usable - np.asarray(held.weights) - widest
+    before = request.cached_tokens + request.prompt_tokens
+    steps = request.generated_tokens
+    running: FloatArray | float = 0.0
+    longest: FloatArray | float = 0.0
+    for cache in llm.caches(devices):
+        constant = cache.constant_values + cache.values_per_image_token * request.beside_tokens
+        running = running + constant * steps + cache.values_per_token * _kept(before, steps, cache.window)
+        longest = longest + constant + cache.values_per_token * cache.kept(before + steps)
+    tokens = before * steps + steps * (steps - 1) / 2
+    each = kv_bytes(run)
+    found = room * tokens / (each * running)
+    return np.where(room >= each * longest, found, 0.0)
+
+
+def _kept(before: FloatArray, steps: float, window: FloatArray | float) -> FloatArray:
+    """Sum over i = 0 ... G - 1 of min(before + i, window)."""
+    bounded = np.minimum(window, 1e15)  # infinity times nothing is no number
+    short = np.clip(np.ceil(bounded - before), 0.0, steps)
+    return np.asarray(before * short + short * (short - 1) / 2 + (steps - short) * bounded)
