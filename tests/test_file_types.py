@@ -160,7 +160,12 @@ def test_a_plan_from_a_file_has_no_table_and_says_how_to_make_it() -> None:
     [
         {"budget": "2 TFLOPs", "llms": "all", "compressor": ["quecc", "tokenpacker"]},
         {"budget": "3 TFLOPs", "law": planner.load_mix("reasoning=0.7,ocr=0.3", "auto")},
-        {"budget": planner.Budget(ttft="300 ms", requests_per_second=2), "hardware": "l4", "price_per_hour": 0.8},
+        {
+            "budget": planner.Budget(ttft="300 ms", requests_per_second=2),
+            "hardware": "l4",
+            "price_per_hour": 0.8,
+            "scheduler": "static",
+        },
         {"budget": "2 TFLOPs", "hardware": "h100-sxm", "tensor_parallel": [1, 2], "gpus": 4, "kv_precision": "fp8"},
         {"budget": "2 TFLOPs", "convention": "paper", "prompt_order": ["image-first", "text-first"]},
     ],

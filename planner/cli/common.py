@@ -51,6 +51,10 @@ QueryTokens = Annotated[int, typer.Option(help="New text tokens of a request.")]
 CachedTokens = Annotated[int, typer.Option(help="Text tokens already in the KV cache; no prefill.")]
 SystemTokens = Annotated[int, typer.Option(help="Further text tokens that every request prefills.")]
 Connector = Annotated[str, typer.Option(help="What leads the visual tokens into the LLM: mlp, or a plug-in's.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="continuous, the default where there is a load, or static: batches one after the other."),
+]
 GeneratedTokens = Annotated[int, typer.Option(help="Answer tokens of a request.")]
 
 

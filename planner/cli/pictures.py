@@ -45,7 +45,8 @@ def plot(
     precision: Annotated[str | None, typer.Option(help="frontier: of the LLM, as bf16,fp8,int4.")] = None,
     kv_precision: Annotated[str | None, typer.Option(help="frontier: of the KV cache.")] = None,
     tensor_parallel: Annotated[str | None, typer.Option(help="frontier: GPUs that share the LLM, as 1,2,4.")] = None,
-    batch: Annotated[str | None, typer.Option(help="frontier: requests that run together, as 1,8,32.")] = None,
+    batch: Annotated[str | None, typer.Option(help="frontier: requests of a static batch, as 1,8,32.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="frontier: continuous or static.")] = None,
     llms: Annotated[
         list[str] | None,
         typer.Option(help="frontier: models, families, 'all' or config.json paths; default: the family of the law."),
@@ -80,6 +81,7 @@ def plot(
         "--kv-precision": kv_precision,
         "--tensor-parallel": tensor_parallel,
         "--batch": batch,
+        "--scheduler": scheduler,
         "--llms": llms or None,
         "--mix": mix,
         "--vision": vision,
@@ -125,6 +127,7 @@ def plot(
             kv_precision=kv_precision,
             tensor_parallel=1 if tensor_parallel is None else parse_counts(tensor_parallel, "--tensor-parallel"),
             batch=None if batch is None else parse_counts(batch, "--batch"),
+            scheduler=scheduler,
         )
         figure, shown_law = plots.frontier(picked), picked.law
     else:

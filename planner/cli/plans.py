@@ -21,6 +21,7 @@ from planner.cli.common import (
     Json,
     Law,
     QueryTokens,
+    Scheduler,
     SystemTokens,
     app,
     check_output,
@@ -58,12 +59,9 @@ def plan(
     kv_precision: Annotated[str | None, typer.Option(help="Of the KV cache; default 16 bits.")] = None,
     tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",
     batch: Annotated[str | None, typer.Option(help="Requests of a static batch, as 1,8,32.")] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="continuous, the default under a load, or static: batches one after the other."),
-    ] = None,
+    scheduler: Scheduler = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Load as users, each waiting for the last answer; else --requests-per-second.")
+        int | None, typer.Option(help="Load as requests under way at once, on average; else --requests-per-second.")
     ] = None,
     percentile: Annotated[
         float | None, typer.Option(help="Of requests that keep the limits of time under a load, 50 to 99; default: 95.")

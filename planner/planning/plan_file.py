@@ -109,6 +109,8 @@ def record(plan: Plan) -> PlanRecord:
             if tried.released is not None or plan.best.connector == Mlp()
             else {plan.best.connector.name: plan.best.connector},
         ),
+        traffic=plan.traffic,
+        at_scale=None if plan.at_scale is None else plan.at_scale.record(),
         workload_p95=None if plan.load.tail == plan.load.mean else plan.load.tail,
     )
 
@@ -286,6 +288,9 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "assumptions": found.assumptions,
         "as_measured": inputs.as_measured,
         "notes": found.notes,
+        "carried": None if found.traffic is None else found.traffic.confirmed,
+        "stored_traffic": found.traffic,
+        "at_scale": maybe(found.at_scale),
         "made_with": found.made_with,
         "earlier_sha256": found.earlier_sha256,
     }

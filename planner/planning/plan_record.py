@@ -32,6 +32,7 @@ from planner.planning.margin import Margin
 from planner.planning.ranking import ERROR as BY_ERROR
 from planner.planning.released_record import RELEASED, TO_BE_TRAINED, KnobRecord, ReleasedInputs
 from planner.planning.under_load.asked import PERCENTILE, SCHEDULERS, STATIC
+from planner.planning.under_load.served import Served
 from planner.runs.table import ERROR, KINDS
 
 FloatArray = NDArray[np.float64]
@@ -262,5 +263,9 @@ class PlanRecord:
     """Hash of the file of an earlier version that this one was made of: verdicts may name the plan by it."""
     law_files: Mapping[str, Annotated[Law, LAW_PART]] = field(default_factory=dict, metadata=SPARSE)
     """The law of each compressor by its name, where they differ."""
+    at_scale: CandidateRecord | None = field(default=None, metadata=SPARSE)
+    """The best where the load is several times as large, if that was asked for."""
+    traffic: Served | None = field(default=None, metadata=SPARSE)
+    """The pick and its rivals under the load; left out where there is none."""
     workload_p95: Workload | None = field(default=None, metadata=SPARSE)
     """The long request that times and memory are planned for, where it is not the mean one."""

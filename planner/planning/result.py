@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +31,14 @@ from planner.planning.ranking import COST, ERROR
 from planner.planning.request import Budget, Load
 from planner.planning.table import CandidateTable
 from planner.planning.tried import Tried
-from planner.planning.under_load.served import Carried
+from planner.planning.under_load.served import Carried, Served
 from planner.planning.words import (
     binding_text,
     cost_order_text,
     expected_worse,
     gain_text,
     law_title,
+    load_carried,
     load_text,
     parts_text,
     price_text,
@@ -104,9 +106,37 @@ class Plan(Result):
     earlier_sha256: str = field(default="", repr=False, compare=False)
     """Hash of the file that it was read from, if an earlier version wrote it."""
     carried: Carried | None = field(default=None, hash=False)
-    """The pick under the load, by the level that confirmed it; None without a load."""
+    """The pick under the load, by the level that confirmed it; None without a load. See `traffic`."""
+    at_scale: Candidate | None = field(default=None, hash=False)
+    """The best where the load is `scale` times as large; None where that was not asked for."""
+    stored_traffic: Served | None = field(default=None, repr=False, compare=False)
+    """Of a plan that was read from a file: what its file holds of `traffic`."""
     rank_by: str = ERROR
     """By what candidates are ordered: "error", or a cost alone: "cost" (the first limit), or the keyword of a limit."""
+
+    @cached_property
+    def traffic(self) -> Served | None:
+        """The pick and its rivals under the load, simulated when it is first asked for, and how much more the pick
+        carries; None without a load."""
+        if self.carried is None or self.stored_traffic is not None:
+            return self.stored_traffic
+        from planner.planning.under_load.simulated import served  # only who asks for it pays for it
+
+        return served(self)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs in all: those that were asked for, that the load needs, or else that share one model."""
+        if self.carried is not None:
+            return self.carried.gpus
+        return self.deployment.gpus or self.best.tensor_parallel
+
+    @property
+    def gpus_used(self) -> int:
+        """GPUs that serve: those of all replicas."""
+        if self.carried is not None:
+            return self.carried.replicas * self.best.tensor_parallel
+        return self.deployment.gpus_used(self.best.tensor_parallel)
 
     @property
     def law(self) -> Law:
@@ -249,6 +279,8 @@ class Plan(Result):
             times = (f"{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
             memory = format_bytes(float(best.memory.peak))
             lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory per device {memory}")
+        if self.carried is not None:
+            lines.append(load_carried(self))
         if price := price_text(self):
             lines.append(f"price: {price}")
         if len(self.limits) > 1 and not self.by_cost:

@@ -128,7 +128,7 @@ def plan(
         scheduler: "continuous", the default where there is a load, or "static": equal batches, one after the other,
             and a rate is a limit of the throughput.
         percentile: of the requests that keep each limit of time under a load, 50 to 99; 95 by default.
-        concurrency: the load as users, of whom each sends the next request when the last is answered.
+        concurrency: the load as requests that are under way at once, on average.
         scale: how many times the load to plan for too, as the next size.
         rank_by: "error", as the law predicts it. Released models are also ordered by a cost alone, which asks no law
             and says nothing of quality: "cost" takes the first limit of the budget (in the order FLOPs, TTFT, TPOT,

@@ -34,7 +34,7 @@ and is not to be told that it is a tie."""
 def way_to_run(plan: Plan) -> str:
     """Hardware, GPUs, precision and batch of the pick in a line; empty where nothing was asked of them."""
     best, card = plan.best, plan.deployment.hardware
-    gpus, used = plan.deployment.gpus or best.tensor_parallel, plan.deployment.gpus_used(best.tensor_parallel)
+    gpus, used = plan.gpus, plan.gpus_used
     parts = []
     if card is not None:
         parts.append(f"{gpus} x {card.title}" if gpus > 1 else card.title)
@@ -64,10 +64,20 @@ def price_text(plan: Plan) -> str:
     price = best.quantities.get("price_per_million_requests")
     if deployment.price_per_hour is None or price is None:
         return ""
-    gpus, used = deployment.gpus or best.tensor_parallel, deployment.gpus_used(best.tensor_parallel)
+    gpus, used = plan.gpus, plan.gpus_used
     count = f"{used} of {gpus}" if used < gpus else str(gpus)
-    hourly = show_price(used * deployment.price_per_hour)
+    hourly = show_price((used if deployment.traffic is None else gpus) * deployment.price_per_hour)
     return f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {hourly} an hour; {show_price(price)} for a million requests"
+
+
+def load_carried(plan: Plan) -> str:
+    """ "load: 30 requests/s, 71 % of what 2 GPUs keep up with (chain)"; empty where there is none."""
+    one = plan.carried
+    if one is None:
+        return ""
+    gpus = "1 GPU keeps" if one.gpus == 1 else f"{one.gpus} GPUs keep"
+    share = format_percent(one.utilisation, 1.0)
+    return f"load: {one.requests_per_second:.4g} requests/s, {share} of what {gpus} up with ({one.level})"
 
 
 def load_text(load: Load) -> str:

@@ -172,7 +172,7 @@ def test_plan_passes_on_every_limit_and_axis(run: Run) -> None:
         "--precision", "bf16,int4", "--kv-precision", "fp8", "--tensor-parallel", "1,2", "--batch", "1,4",
         "--llms", "qwen2.5", "--llms", "Phi-2", "--visual-tokens", "4,16,64", "--compressor", "quecc,average-pool",
         "--vision", "CLIP-ViT-L/14-336,SigLIP-B/16-224", "--prompt-order", "image-first,text-first",
-        "--convention", "torch", "--cached-tokens", 7, "--system-tokens", 5, "--images", 2,
+        "--convention", "torch", "--cached-tokens", 7, "--system-tokens", 5, "--images", 2, "--scheduler", "static",
         "--law", "quecc=reasoning,average-pool=ocr", "--json",
     )  # fmt: skip
     # 196 patches of SigLIP-B give 4 and 49; 16 and 64 are left to the other tower
@@ -184,6 +184,7 @@ def test_plan_passes_on_every_limit_and_axis(run: Run) -> None:
         {"quecc": "reasoning", "average-pool": "ocr"},
         budget=budget,
         workload=Workload(50, 32, 7, 5, 2),
+        scheduler="static",
         llms=["qwen2.5", "Phi-2"],
         visual_tokens=[4, 16, 64],
         vision=["CLIP-ViT-L/14-336", "SigLIP-B/16-224"],
@@ -228,6 +229,7 @@ def test_plan_json_says_what_each_limit_does(run: Run) -> None:
         ("--latency", "1s", "--precision", "bf16,int4"),
         ("--memory", "12GiB"),
         ("--requests-per-second", 5),
+        ("--requests-per-second", 5, "--scheduler", "static"),
         ("--energy", 40),
         ("--price", 100, "--price-per-hour", 2),
         ("--budget", "2TFLOPs", "--ttft", "1s", "--tensor-parallel", "1,2", "--compressor", "quecc,none"),
@@ -276,7 +278,7 @@ def test_nothing_fits_ends_with_1(run: Run) -> None:
 
 
 def test_contradictory_limits_end_with_1(run: Run) -> None:
-    done = run(*PLAN, "--ttft", "30ms", "--requests-per-second", 70)
+    done = run(*PLAN, "--ttft", "30ms", "--requests-per-second", 70, "--scheduler", "static")
     assert done.code == 1
     assert done.complaint == (
         "no candidate meets both limits, TTFT at most 30 ms and requests per second at least 70; "

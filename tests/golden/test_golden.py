@@ -89,12 +89,14 @@ def is_same(recorded: Any, now: Any, path: str) -> bool:
 
 
 def as_before(command: Sequence[str]) -> Sequence[str]:
-    """A command that asks what 0.1.0 answered by itself: of one form, as without --form all forms decide now; and with
-    candidates that are as the law was measured, as others widen interval and odds now."""
+    """A command that asks what 0.1.0 answered by itself: of one form, as without --form all forms decide now; with
+    candidates that are as the law was measured, as others widen interval and odds now; and with static batches, as a
+    rate is a load now."""
     averages = any("law-average" in word or "law-mix" in word for word in command)
     alone = command[0] in ("plan", "next-run") and "--form" not in command and not averages
     measured = ["--as-measured", "compressor,family"] if command[0] in ("plan", "next-run") else []
-    return [*command, *(["--form", "additive"] if alone else []), *measured]
+    static = ["--scheduler", "static"] if "--requests-per-second" in command else []
+    return [*command, *(["--form", "additive"] if alone else []), *measured, *static]
 
 
 def differences(record: Mapping[str, Any]) -> list[str]:

@@ -102,6 +102,7 @@ class Setting:
             "kv_precision": self.kv_precision,
             "tensor_parallel": self.tensor_parallel,
             "batch": self.batches,
+            "scheduler": "static",
             "gpus": self.gpus,
             "price_per_hour": self.price_per_hour,
         }

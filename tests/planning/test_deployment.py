@@ -58,9 +58,9 @@ def test_plain_budget_runs_one_request_in_bf16_on_one_gpu() -> None:
     ],
 )
 def test_batches_are_tried_where_they_help(limit: dict[str, float], batches: tuple[int, ...]) -> None:
-    found = deployment(Budget(**limit), hardware="l4", price_per_hour=1.0)
-    assert found.batches == batches
-    assert deployment(Budget(**limit), hardware="l4", price_per_hour=1.0, batch=[4, 2]).batches == (4, 2)
+    way = {"hardware": "l4", "price_per_hour": 1.0, "scheduler": "static"}
+    assert deployment(Budget(**limit), **way).batches == batches
+    assert deployment(Budget(**limit), **way, batch=[4, 2]).batches == (4, 2)
 
 
 def test_card_without_bf16_runs_what_stands_in_for_it() -> None:

@@ -92,6 +92,7 @@ LIMITS = [
     ({"ttft": "60 ms"}, {"hardware": "h100-sxm"}),
     ({"memory": "12 GiB"}, {}),
     ({"requests_per_second": 5}, {"hardware": "l4", "gpus": 2}),
+    ({"requests_per_second": 5}, {"hardware": "l4", "gpus": 2, "scheduler": "static"}),
     ({"energy": 300, "tpot": "20 ms"}, {"hardware": "a100-40gb"}),
 ]
 

@@ -162,6 +162,7 @@ def test_what_the_law_has_measured_is_not_proposed() -> None:
         ({"tpot": "8 ms", "latency": "3 s"}, {}),
         ({"price": 400, "ttft": "100 ms"}, {"price_per_hour": 2.5}),
         ({"requests_per_second": 10}, {"gpus": 4, "tensor_parallel": (1, 2)}),
+        ({"requests_per_second": 10}, {"gpus": 4, "tensor_parallel": (1, 2), "scheduler": "static"}),
         ({"energy": 500}, {"precision": ("bf16", "fp8")}),
     ],
 )
@@ -314,7 +315,7 @@ def test_a_model_that_the_law_was_fitted_to_has_no_offset_from_it() -> None:
 )
 def test_a_plan_names_the_first_of_those_that_fit(budget: planner.Budget) -> None:
     """From its own table, what `rank_evaluations` says of each model's best evaluation within the limits."""
-    plan = planner.plan(budget=budget, batch=1, **ASKED)
+    plan = planner.plan(budget=budget, batch=1, scheduler="static", **ASKED)
     ranked = rank_evaluations(plan)
     firsts: dict[str, Evaluation] = {}
     for one in ranked.next:

@@ -44,9 +44,12 @@ PLANS: dict[str, Callable[[], Plan]] = {
         budget=planner.Budget(ttft_s=0.03, requests_per_second=12, memory_bytes="40 GiB", energy_joules=500),
         hardware="l40s",
         price_per_hour=1.2,
+        scheduler="static",
         **REQUEST,
     ),
-    "at least": lambda: planner.plan(budget=planner.Budget(requests_per_second=30), hardware="h100-sxm", **REQUEST),
+    "at least": lambda: planner.plan(
+        budget=planner.Budget(requests_per_second=30), hardware="h100-sxm", scheduler="static", **REQUEST
+    ),
     "memory": lambda: planner.plan(budget=planner.Budget(memory_bytes="12 GiB"), **REQUEST),
     "ways": lambda: planner.plan(
         budget="2 TFLOPs", compressor=["quecc", "average-pool"], prompt_order=["image-first", "text-first"], **REQUEST
@@ -62,7 +65,9 @@ PLANS: dict[str, Callable[[], Plan]] = {
         price_per_hour=3,
         **REQUEST,
     ),
-    "two": lambda: planner.plan(budget=planner.Budget(requests_per_second=20), hardware="l4", gpus=2, **REQUEST),
+    "two": lambda: planner.plan(
+        budget=planner.Budget(requests_per_second=20), hardware="l4", gpus=2, scheduler="static", **REQUEST
+    ),
     "mix": lambda: planner.plan(
         planner.load_mix("reasoning=0.7,ocr=0.3"), budget="12 TFLOPs", llms="qwen2.5", **REQUEST
     ),

@@ -28,7 +28,12 @@ def made(budget: Any = "2 TFLOPs", **more: Any) -> Plan:
 PLANS: dict[str, dict[str, Any]] = {
     "flops": {},
     "ttft": {"budget": planner.Budget(ttft_s=0.1), "hardware": "l4", "llms": "qwen2.5", "batch": (1, 4)},
-    "throughput": {"budget": planner.Budget(requests_per_second=20), "hardware": "h100-sxm", "llms": "qwen2.5"},
+    "throughput": {
+        "budget": planner.Budget(requests_per_second=20),
+        "hardware": "h100-sxm",
+        "llms": "qwen2.5",
+        "scheduler": "static",
+    },
     "memory": {"budget": planner.Budget(memory_bytes=8e9)},
     "far limit": {"budget": "1000 TFLOPs"},
     "pick off the frontier": {  # a larger batch with the same error is cheaper and slower
@@ -36,6 +41,7 @@ PLANS: dict[str, dict[str, Any]] = {
         "hardware": "h100-sxm",
         "llms": "Qwen1.5-0.5B",
         "price_per_hour": 3.0,
+        "scheduler": "static",
     },
 }
 

@@ -41,6 +41,7 @@ PLANS: dict[str, dict[str, Any]] = {
         "compressor": "average-pool",
         "precision": ("bf16", "int4"),
         "batch": (1, 2, 4),
+        "scheduler": "static",
         "llms": "qwen2.5",
         **REQUEST,
     },
@@ -199,7 +200,8 @@ def test_how_many_gpus_give_the_throughput_is_said(
     tensor_parallel: int, gpus: int | None, line: str, counted: str
 ) -> None:
     budget = planner.Budget(ttft_s=1, requests_per_second=0.1)
-    plan = planner.plan(budget=budget, hardware="l4", tensor_parallel=tensor_parallel, gpus=gpus, **REQUEST)
+    way: dict[str, Any] = {"tensor_parallel": tensor_parallel, "gpus": gpus, "scheduler": "static"}
+    plan = planner.plan(budget=budget, hardware="l4", **way, **REQUEST)
     assert way_to_run(plan) == f"{line}{plan.best.batch}"
     assert str(plan).splitlines()[1] == way_to_run(plan)
     assert f"│ requests per second{counted} " in printed(plan, 100)
@@ -261,7 +263,7 @@ def test_a_peak_in_the_answer_says_no_more_than_it_did() -> None:
 
 def test_a_limit_that_binds_is_not_said_to_buy_nothing_at_all() -> None:
     budget = planner.Budget(ttft_s=0.1, requests_per_second=12)
-    plan = planner.plan(budget=budget, hardware="l4", gpus=2, **REQUEST)
+    plan = planner.plan(budget=budget, hardware="l4", gpus=2, scheduler="static", **REQUEST)
     assert [one.keeps_better_out for one in plan.limits] == [True, True, False]
     assert not any(one.relaxed for one in plan.limits)
     above = plan.next_up

@@ -19,6 +19,9 @@ CONTINUOUS, STATIC = "continuous", "static"
 SCHEDULERS = (CONTINUOUS, STATIC)
 RATE = "requests_per_second"
 """The limit that is the load where an engine batches continuously."""
+ARRIVING = "arriving_per_second"
+"""Requests per second that arrive at all replicas of a candidate, a quantity of each: with so many requests under way
+it follows from their latency."""
 PERCENTILE, PERCENTILES = 95.0, (50.0, 99.0)
 """Of the requests that keep a limit of time; the least and the most."""
 SCALE, SCALES = 2.0, (1.0, 1000.0)
@@ -32,7 +35,8 @@ class Traffic:
     requests_per_second: float | None
     """Of all GPUs; None where `concurrency` says the load."""
     concurrency: int | None
-    """Users of whom each sends the next request when the last is answered; None where a rate says the load."""
+    """Requests under way at once, on average: so many arrive as the latency leaves room for. None where a rate says the
+    load."""
     percentile: float = PERCENTILE
     """Of the requests: so many percent keep each limit of time."""
     scale: float | None = None
@@ -52,9 +56,9 @@ class Traffic:
 
     @property
     def text(self) -> str:
-        """ "30 requests/s", "16 users"."""
+        """ "30 requests/s", "16 requests at once"."""
         if self.concurrency is not None:
-            return f"{self.concurrency} users" if self.concurrency > 1 else "1 user"
+            return f"{self.concurrency} request{'s' * (self.concurrency > 1)} at once"
         return f"{self.requests_per_second:.4g} requests/s"
 
 
@@ -75,7 +79,7 @@ def as_traffic(
         budget: its rate is the load.
         scheduler: "continuous", "static", or by default continuous where there is a load.
         percentile: 50 to 99.
-        concurrency: users, instead of a rate.
+        concurrency: requests under way at once, instead of a rate.
         scale: how many times the load.
         hardware: whether there is any.
         batch: whether a batch is asked for.

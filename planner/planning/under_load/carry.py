@@ -6,14 +6,15 @@ from planner.base.errors import NothingFitsError
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
-from planner.planning.under_load.asked import Traffic
+from planner.planning.under_load.asked import ARRIVING, Traffic
 from planner.planning.under_load.columns import scheduler_of
 from planner.planning.under_load.room import memory_share
 from planner.planning.under_load.served import Carried
-from planner.traffic.arrivals import Arrivals, Closed, Poisson
 from planner.traffic.chain import Chain, Spread, chain
 from planner.traffic.service import Service
 
+_ROUNDS, _NEAR = 3, 0.01
+"""Of the search for the rate that keeps so many requests under way, and how near it ends."""
 STORED = (50.0, 95.0, 99.0)
 """Percentiles that a plan's file holds."""
 
@@ -30,14 +31,6 @@ def service_of(candidate: Candidate, load: Load, deployment: Deployment) -> Serv
     return Service(candidate.model, candidate.run(card), load.kinds, load.shares, scheduler_of(card), share)
 
 
-def arrivals_of(traffic: Traffic, replicas: int) -> Arrivals:
-    """At one of so many replicas."""
-    if traffic.concurrency is not None:
-        return Closed(traffic.concurrency).divided(replicas)
-    assert traffic.requests_per_second is not None
-    return Poisson(traffic.requests_per_second).divided(replicas)
-
-
 def carried(candidate: Candidate, load: Load, deployment: Deployment) -> Carried | None:
     """A candidate under the load, by the numerical level where that answers; None where it does not keep up."""
     try:
@@ -46,15 +39,29 @@ def carried(candidate: Candidate, load: Load, deployment: Deployment) -> Carried
         return None
     traffic, replicas = deployment.traffic, int(candidate.quantities["replicas"])
     assert traffic is not None
-    if traffic.requests_per_second is not None:
-        found = chain(service.replica, service.requests, traffic.requests_per_second / replicas)
-        if not found.stable:
-            return None
-        if not found.events_only:
-            return _of_chain(found, candidate, traffic)
+    rate = candidate.quantities[ARRIVING] / replicas
+    found = chain(service.replica, service.requests, rate)
+    if traffic.concurrency is not None:
+        found = _under_way(service, found, traffic.concurrency / replicas)
+    if not found.stable:
+        return None
+    if not found.events_only:
+        return _of_chain(found, candidate, traffic)
     from planner.planning.under_load.simulated import simulated  # only where the numerical level does not answer
 
-    return simulated(candidate, service, deployment)
+    return simulated(candidate, service, found.rate, deployment)
+
+
+def _under_way(service: Service, found: Chain, wanted: float) -> Chain:
+    """At the rate that keeps so many requests under way, by the latency at a rate near it."""
+    for _ in range(_ROUNDS):
+        if found.latency_s is None:
+            return found
+        rate = wanted / found.latency_s.mean
+        if abs(rate / found.rate - 1) < _NEAR:
+            return found
+        found = chain(service.replica, service.requests, rate)
+    return found
 
 
 def percentiles_of(traffic: Traffic) -> tuple[float, ...]:
@@ -62,18 +69,22 @@ def percentiles_of(traffic: Traffic) -> tuple[float, ...]:
     return tuple(sorted({*STORED, traffic.percentile}))
 
 
+def times_of_chain(found: Spread, traffic: Traffic) -> dict[str, float]:
+    """By mean and percentiles."""
+    return {"mean": found.mean, **{f"p{q:g}": found.percentile(q) for q in percentiles_of(traffic)}}
+
+
 def _of_chain(found: Chain, candidate: Candidate, traffic: Traffic) -> Carried:
     def times(one: Spread | None) -> dict[str, float]:
-        if one is None:
-            return {}
-        return {"mean": one.mean, **{f"p{q:g}": one.percentile(q) for q in percentiles_of(traffic)}}
+        return {} if one is None else times_of_chain(one, traffic)
 
-    assert traffic.requests_per_second is not None and found.running is not None
+    assert found.running is not None
+    replicas = int(candidate.quantities["replicas"])
     return Carried(
         level=found.level,
-        requests_per_second=traffic.requests_per_second,
+        requests_per_second=found.rate * replicas,
         gpus=int(candidate.quantities["gpus"]),
-        replicas=int(candidate.quantities["replicas"]),
+        replicas=replicas,
         utilisation=found.utilisation,
         running=found.running,
         ttft_s=times(found.ttft_s),

@@ -24,7 +24,7 @@ from planner.hardware import Hardware
 from planner.parts.walk import Pass
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
-from planner.planning.under_load.asked import RATE, Traffic
+from planner.planning.under_load.asked import ARRIVING, RATE, Traffic
 from planner.planning.under_load.mean_request import MeanRequest
 from planner.planning.under_load.room import kv_tokens, memory_share
 from planner.planning.under_load.tabulated import FloatArray, Tabulated, tabulated
@@ -36,8 +36,10 @@ _NO_LOAD = 1e-9
 """Requests per second."""
 _LIGHT = 0.05
 """Of the capacity: what does not keep its limits at such a load, keeps them at none that is worth a GPU."""
+_MOST = 0.97
+"""Of the capacity: nearer to it, it is within what the closed form is off, and waits have no end."""
 _ROUNDS = 12
-"""Of the search for the rate of so many users."""
+"""Of the search for the rate that keeps so many requests under way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +77,12 @@ class Engines:
             rate = traffic.requests_per_second / replicas
             return self.at(rate), rate
         assert traffic.concurrency is not None
-        users = traffic.concurrency / replicas
+        under_way = traffic.concurrency / replicas
         high = self.at(np.full(len(self), _NO_LOAD)).capacity
         low = np.zeros(len(self))
-        for _ in range(_ROUNDS):  # users = rate x latency, and the latency grows with the rate
+        for _ in range(_ROUNDS):  # under way = rate x latency, and the latency grows with the rate
             rate = (low + high) / 2
-            more = self.at(rate).latency_s * rate < users
+            more = self.at(rate).latency_s * rate < under_way
             low, high = np.where(more, rate, low), np.where(more, high, rate)
         return self.at(low), low
 
@@ -213,6 +215,7 @@ def under_load(
     total = rate * replicas
     quantities = {
         **_times(found),
+        ARRIVING: total,
         RATE: found.capacity * replicas,
         "gpus": gpus,
         "replicas": replicas,
@@ -229,12 +232,13 @@ def under_load(
 
 def _times(found: Steady) -> dict[str, FloatArray]:
     """Seconds that the percentile of the requests keeps, by the quantity that limits look at."""
-    return {"ttft_s": found.ttft_tail_s, "tpot_s": found.tpot_tail_s, "request_s": found.latency_tail_s}
+    times = {"ttft_s": found.ttft_tail_s, "tpot_s": found.tpot_tail_s, "request_s": found.latency_tail_s}
+    return {name: np.where(found.utilisation <= _MOST, one, np.inf) for name, one in times.items()}
 
 
 def _kept(found: Steady, traffic: Traffic) -> NDArray[np.bool_]:
     """Which keep the limits of time."""
-    times, kept = _times(found), np.asarray(found.stable, bool)
+    times, kept = _times(found), np.asarray(found.stable, bool) & (found.utilisation <= _MOST)
     for name in traffic.limits.keys() & times.keys():
         kept = kept & (times[name] <= traffic.limits[name])
     return kept

@@ -17,11 +17,13 @@ from planner.planning.deployment import Deployment
 from planner.planning.limits import Limit
 from planner.planning.request import Load
 from planner.planning.under_load.carry import carried
-from planner.planning.under_load.served import Carried
+from planner.planning.under_load.served import TIMES, Carried
+from planner.traffic.chain import LEVEL as CHAIN
 
-TIMES = ("ttft_s", "tpot_s", "request_s")
 _BY_REPLICAS = {"replicas", "gpus", "requests_per_second", "price_per_million_requests", "energy_joules"}
 """What grows with the replicas."""
+_MORE_MAX = 1.5
+"""Than the closed form said a candidate needs, as far as others are taken to need as much more."""
 _TIMES_MORE = 2
 """Replicas than the closed form gave, at most."""
 
@@ -39,6 +41,8 @@ class Confirming:
         self._fits = np.array(space.table.fits)
         self._more = dict.fromkeys((limit.column for limit in self._times), 1.0)
         """How much more of a limit was needed than the closed form said, at most."""
+        self._full: dict[tuple[int, int, int], float] = {}
+        """How much a candidate was used that was full, by all but its visual tokens."""
         self._asked_replicas: dict[int, float] = {}
         """That the closed form gave a row."""
         self._space, self._load, self._deployment = space, load, deployment
@@ -76,11 +80,20 @@ class Confirming:
             self._quantities[name][row] = np.inf if found is None else found.time_s(name, traffic.percentile)
         taken = self._at(row)
         self._fits[row] = all(limit.met(taken) for limit in self._limits)
+        if found is None or found.level != CHAIN:
+            if not self._fits[row]:  # its queue grows, or its seats or its cache are full
+                self._full[self._way(row)] = float(known["utilisation"])
+            return bool(self._fits[row])
         for limit in self._times:
-            if found is not None and not limit.met(taken):
-                more = float(taken[limit.column] / known[limit.column])
+            if not limit.met(taken):
+                more = min(float(taken[limit.column] / known[limit.column]), _MORE_MAX)
                 self._more[limit.column] = max(self._more[limit.column], more)
         return bool(self._fits[row])
+
+    def _way(self, row: int) -> tuple[int, int, int]:
+        """Language model, setup and GPUs of a row: candidates that differ in visual tokens alone."""
+        table = self._space.table
+        return int(table.llm_index[row]), int(table.setup_index[row]), int(table.tensor_parallel[row])
 
     def _grow(self, row: int) -> bool:
         """Add a replica, or a tenth of them; False where GPUs are given, or the times are not what is broken."""
@@ -98,14 +111,15 @@ class Confirming:
     def _likely(self, row: int) -> bool:
         """Whether it would keep the limits if it needed as much more of them as others did; else it counts as what it
         would need."""
-        if self._deployment.gpus is None:
-            return True
         values = self._at(row)
+        full = values["utilisation"] >= self._full.get(self._way(row), np.inf)
+        if self._deployment.gpus is None and not full:
+            return True
         needed = {limit.column: values[limit.column] * self._more[limit.column] for limit in self._times}
-        if all(limit.met(needed) for limit in self._times):
+        if not full and all(limit.met(needed) for limit in self._times):
             return True
         for name, value in needed.items():
-            self._quantities[name][row] = value
+            self._quantities[name][row] = np.inf if full else value
         self._fits[row] = False
         return False
 

@@ -6,37 +6,39 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated
 
-from planner.base.codec import INLINE, SPARSE
+from planner.base.codec import SPARSE
 from planner.base.dataclass import dataclass
 from planner.base.stored import COUNT, Whole
 
 _FROM_ONE = Whole(1)
+TIMES = ("ttft_s", "tpot_s", "request_s")
+"""Quantities that limits of time look at."""
 
 
 @dataclass(frozen=True)
 class Carried:
-    """A candidate under the load, at one level: "steady" (closed form), "chain" (numerical) or "events" (simulated)."""
+    """A candidate under the load, at one level: "chain" (numerical) or "events" (simulated)."""
 
     level: str
     requests_per_second: float
     """Of all replicas together."""
     gpus: Annotated[int, _FROM_ONE]
+    """Those that are paid for."""
     replicas: Annotated[int, _FROM_ONE]
     utilisation: float
     """The rate by that above which it is unstable."""
     running: float
     """Sequences that one replica decodes at once, on average."""
-    ttft_s: Mapping[str, float] = field(metadata=INLINE)
+    ttft_s: Mapping[str, float] = field(hash=False)
     """Seconds by "mean", "p50", "p95", "p99", and by the percentile that was asked for."""
-    tpot_s: Mapping[str, float] = field(metadata=INLINE)
+    tpot_s: Mapping[str, float] = field(hash=False)
     """The same of each request's mean; {} where no request generates more than one token."""
-    latency_s: Mapping[str, float] = field(metadata=INLINE)
+    latency_s: Mapping[str, float] = field(hash=False)
     goodput: float | None = field(default=None, metadata=SPARSE)
     """Share of the requests within every limit of time; None where the level knows no joint times."""
 
     def time_s(self, quantity: str, percentile: float) -> float:
-        """Seconds of a quantity that limits look at ("ttft_s", "tpot_s", "request_s") at a percentile; 0 of TPOT where
-        no request has one."""
+        """Seconds of one of `TIMES` at a percentile; 0 of TPOT where no request has one."""
         own = {"ttft_s": self.ttft_s, "tpot_s": self.tpot_s, "request_s": self.latency_s}[quantity]
         return own.get(f"p{percentile:g}", 0.0)
 
@@ -47,22 +49,24 @@ class Scaled:
 
     factor: float
     requests_per_second: float
-    gpus: Annotated[int, _FROM_ONE]
-    """That the pick needs for it."""
     stable: bool
-    """Whether the GPUs of the plan keep up with it at all."""
-    ttft_s: Mapping[str, float] = field(default_factory=dict, metadata=INLINE)
-    """On the GPUs of the plan; {} where they do not keep up."""
+    """Whether the GPUs of the plan keep up with it."""
+    gpus: Annotated[int, _FROM_ONE] | None
+    """That the pick needs for it within the limits; None where it keeps them at no load."""
+    ttft_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """On the GPUs of the plan; {} where they do not keep up, or only a simulation answers."""
 
 
 @dataclass(frozen=True)
 class Rival:
     """One of the next best under the same load."""
 
-    llm: str
+    name: str
     visual_tokens: Annotated[int, COUNT]
     precision: str
-    carried: Carried
+    tensor_parallel: Annotated[int, _FROM_ONE]
+    carried: Carried | None
+    """None: it does not keep up with the load."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,13 @@ class Served:
     replicas: Annotated[int, _FROM_ONE]
     utilisation: float
     goodput: float | None
-    ttft_s: Mapping[str, float] = field(metadata=INLINE)
-    tpot_s: Mapping[str, float] = field(metadata=INLINE)
-    latency_s: Mapping[str, float] = field(metadata=INLINE)
+    ttft_s: Mapping[str, float] = field(hash=False)
+    tpot_s: Mapping[str, float] = field(hash=False)
+    latency_s: Mapping[str, float] = field(hash=False)
     max_requests_per_second: float
-    """Of all replicas, within the limits."""
+    """Of all replicas, within the limits of time."""
     level: str
-    """Of the times."""
+    """Of the times: "events", or "chain" where the simulated queue grows."""
     max_level: str
     """Of the largest rate."""
     bound: str
@@ -88,6 +92,10 @@ class Served:
     unstable_above: float
     """Requests per second of all replicas."""
     running: float
+    """Sequences that one replica decodes at once, on average."""
     percentile: float
+    """Of the requests that keep the limits of time."""
+    confirmed: Carried
+    """The pick by the level that confirmed it."""
     scaled: Scaled
     rivals: tuple[Rival, ...] = field(default=(), metadata=SPARSE)

@@ -12,6 +12,7 @@ from planner.tell.document import Block, Command, Document, Paragraph, Section, 
 from planner.tell.plan import sentences as say
 from planner.tell.plan.forms import form_line
 from planner.tell.plan.frontier import Beside, frontier_chart, has_frontier
+from planner.tell.plan.load import asked_line, load_section
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of
 from planner.tell.published import gain_line, level_line, published_line
 from planner.tell.stages import speed_limit
@@ -31,6 +32,7 @@ def plan_story(plan: Plan) -> Document:
         sections=(
             Section("beside", "What stands beside it", tuple(_beside(plan))),
             Section("costs", "What it costs", tuple(_costs(plan))),
+            *load_section(plan),
             Section("limits", "Its limits" if plan.by_cost else "What more would buy", (*_limits(plan), *pictures)),
             *_serving(plan),
             *_evaluating(plan),
@@ -47,6 +49,7 @@ def _pick(plan: Plan) -> Iterator[Block]:
     yield from warned(plan)
     for told in (
         say.way_line(plan),
+        asked_line(plan),
         say.load_line(plan.load),
         say.prediction(plan.best),
         say.parts_line(plan),

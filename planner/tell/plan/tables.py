@@ -143,7 +143,7 @@ def limit_table(plan: Plan, measured: Mapping[str, Line] | None = None) -> Table
         plan: the plan.
         measured: what was measured of the pick, by the limit's name; None leaves the column out.
     """
-    best, gpus = plan.best, plan.deployment.gpus_used(plan.best.tensor_parallel)
+    best, gpus = plan.best, plan.gpus_used
     rows = []
     for one, word in zip(plan.limits, limit_words(plan.limits), strict=True):
         limit = one.limit

@@ -43,7 +43,7 @@ class Measured:
 
 def gpus_of(plan: Plan) -> int:
     """GPUs that serve: those that were asked for, else those that share one model."""
-    return plan.deployment.gpus or plan.best.tensor_parallel
+    return plan.gpus
 
 
 def measured_limits(plan: Plan, judgement: Judgement | None) -> Mapping[str, Measured]:

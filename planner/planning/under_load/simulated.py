@@ -1,0 +1,140 @@
+"""The pick and its rivals simulated request by request, and how much more load the pick carries."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from planner.base.errors import NothingFitsError
+from planner.planning.candidate import Candidate
+from planner.planning.deployment import Deployment
+from planner.planning.request import Load
+from planner.planning.under_load.asked import ARRIVING, Traffic
+from planner.planning.under_load.carry import percentiles_of, service_of, times_of_chain
+from planner.planning.under_load.served import Carried, Rival, Scaled, Served
+from planner.traffic.arrivals import Poisson
+from planner.traffic.chain import chain
+from planner.traffic.estimates import Estimate
+from planner.traffic.events import simulate
+from planner.traffic.levels import capacity
+from planner.traffic.limits import Limits
+from planner.traffic.outcome import Outcome
+from planner.traffic.rate import LargestRate, largest_rate
+from planner.traffic.service import Service
+
+if TYPE_CHECKING:
+    from planner.planning.result import Plan
+
+RIVALS = 2
+"""Of the next best, that are simulated beside the pick."""
+
+
+def simulated(candidate: Candidate, service: Service, rate: float, deployment: Deployment) -> Carried | None:
+    """A candidate whose replicas get so many requests per second each, by events; None where its queue grows."""
+    traffic, replicas = deployment.traffic, int(candidate.quantities["replicas"])
+    assert traffic is not None
+    found = simulate(service.replica, service.requests, Poisson(rate))
+    if not found.stable:
+        return None
+    most, _ = capacity(service.replica, service.requests)
+    limits = traffic.limits
+    good = found.goodput(ttft_s=limits.get("ttft_s"), tpot_s=limits.get("tpot_s"), latency_s=limits.get("request_s"))
+    ttft, tpot, latency = _times(found, traffic)
+    return Carried(
+        level=found.level,
+        requests_per_second=rate * replicas,
+        gpus=int(candidate.quantities["gpus"]),
+        replicas=replicas,
+        utilisation=rate / most,
+        running=found.running,
+        ttft_s=ttft,
+        tpot_s=tpot,
+        latency_s=latency,
+        goodput=good.value,
+    )
+
+
+def _times(found: Outcome, traffic: Traffic) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """TTFT, TPOT and latency by mean and percentiles."""
+
+    def named(mean: Estimate, values: dict[float, Estimate]) -> dict[str, float]:
+        return {"mean": mean.value, **{f"p{q:g}": one.value for q, one in values.items()}}
+
+    percents = percentiles_of(traffic)
+    several = bool((found.generated_tokens > 1).any())
+    return (
+        named(found.mean_ttft, {q: found.ttft(q) for q in percents}),
+        named(found.mean_tpot, {q: found.tpot(q) for q in percents}) if several else {},
+        named(found.mean_latency, {q: found.latency(q) for q in percents}),
+    )
+
+
+def served(plan: Plan) -> Served:
+    """The pick of a plan with a load, its rivals, and what becomes of the pick at more load."""
+    confirmed, deployment, traffic = plan.carried, plan.deployment, plan.deployment.traffic
+    assert confirmed is not None and traffic is not None
+    service = service_of(plan.best, plan.load, deployment)
+    found = simulated(plan.best, service, confirmed.requests_per_second / confirmed.replicas, deployment) or confirmed
+    largest = largest_rate(service.replica, service.requests, _limits(traffic), traffic.percentile)
+    each = _rate(largest)
+    return Served(
+        requests_per_second=found.requests_per_second,
+        gpus=found.gpus,
+        replicas=found.replicas,
+        utilisation=found.utilisation,
+        goodput=found.goodput,
+        ttft_s=found.ttft_s,
+        tpot_s=found.tpot_s,
+        latency_s=found.latency_s,
+        max_requests_per_second=each * found.replicas,
+        level=found.level,
+        max_level=largest.level,
+        bound=largest.bound or "capacity",
+        unstable_above=largest.unstable_above * found.replicas,
+        running=found.running,
+        percentile=traffic.percentile,
+        confirmed=confirmed,
+        scaled=_scaled(plan, service, found, each, largest.unstable_above),
+        rivals=tuple(_rival(one, plan.load, deployment) for one in plan.runners_up[:RIVALS]),
+    )
+
+
+def _limits(traffic: Traffic) -> Limits:
+    limits = traffic.limits
+    return Limits(ttft_s=limits.get("ttft_s"), tpot_s=limits.get("tpot_s"), latency_s=limits.get("request_s"))
+
+
+def _rate(largest: LargestRate) -> float:
+    """Requests per second of a replica within the limits; where only events would say more, those that are known."""
+    return largest.at_least if largest.requests_per_second is None else largest.requests_per_second
+
+
+def _scaled(plan: Plan, service: Service, found: Carried, each: float, capacity: float) -> Scaled:
+    """The pick at several times the load."""
+    traffic = plan.deployment.traffic
+    assert traffic is not None
+    factor = traffic.next_scale
+    rate = factor * found.requests_per_second
+    if traffic.concurrency is not None:  # as many requests at each replica keep what they have
+        replicas: float = math.ceil(factor * found.replicas)
+    else:
+        replicas = math.ceil(rate / each) if each > 0 else 0
+    there = chain(service.replica, service.requests, rate / found.replicas)
+    times = {} if there.ttft_s is None else times_of_chain(there.ttft_s, traffic)
+    devices = plan.best.tensor_parallel
+    return Scaled(
+        factor=factor,
+        requests_per_second=rate,
+        stable=rate / found.replicas < capacity,
+        gpus=int(replicas) * devices if replicas else None,
+        ttft_s=times,
+    )
+
+
+def _rival(candidate: Candidate, load: Load, deployment: Deployment) -> Rival:
+    rate = candidate.quantities[ARRIVING] / candidate.quantities["replicas"]
+    try:
+        found = simulated(candidate, service_of(candidate, load, deployment), rate, deployment)
+    except NothingFitsError:
+        found = None
+    return Rival(candidate.name, candidate.visual_tokens, candidate.precision, candidate.tensor_parallel, found)

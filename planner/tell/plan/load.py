@@ -1,0 +1,184 @@
+"""What a plan says of the load: how the pick carries it, how much more it would carry, and how its rivals do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from planner.planning.result import Plan
+from planner.planning.under_load.served import Carried, Served
+from planner.tell import values as v
+from planner.tell.document import Block, Line, Paragraph, Section, Table, foreign, line
+
+_NAME_MAX = 40
+_LEVELS = {
+    "chain": "solved numerically",
+    "events": "simulated request by request",
+    "steady": "by the steady state in closed form",
+}
+_BOUNDS = {
+    "ttft": "then the TTFT limit breaks",
+    "tpot": "then the TPOT limit breaks",
+    "latency": "then the latency limit breaks",
+    "compute": "then the GPUs are busy all the time",
+    "seats": "then all sequences that may run at once do (max_num_seqs)",
+    "kv": "then the KV cache is full",
+    "encoder": "then the encoder is busy all the time",
+    "capacity": "beyond it waits grow fast, and only a simulation answers",
+}
+
+
+def load_section(plan: Plan) -> Iterator[Section]:
+    """Nothing where no load was asked for."""
+    served = plan.traffic
+    if served is not None:
+        yield Section("load", "Under the load", tuple(_blocks(plan, served)))
+
+
+def _blocks(plan: Plan, served: Served) -> Iterator[Block]:
+    yield Paragraph(carried_line(plan, served))
+    yield times_table(served)
+    yield Paragraph(headroom_line(served))
+    yield Paragraph(scaled_line(served))
+    if plan.at_scale is not None:
+        yield Paragraph(next_size_line(plan))
+    if served.rivals:
+        yield rivals_table(served)
+
+
+def asked_line(plan: Plan) -> Line:
+    """The load in a line, on top: "30 requests/s on 2 GPUs, 2 replicas, p95 TTFT 133 ms (solved numerically)"; () where
+    there is none."""
+    carried, traffic = plan.carried, plan.deployment.traffic
+    if carried is None or traffic is None:
+        return ()
+    level = f"p{traffic.percentile:g}"
+    return line(
+        "load: ", _rate(carried.requests_per_second, "requests per second that arrive"), _under_way(plan), " on ",
+        _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
+        v.seconds(carried.ttft_s[level], "percentile of the TTFT"),
+        *((f", {level} TPOT ", v.seconds(carried.tpot_s[level], "percentile of the TPOT")) if carried.tpot_s else ()),
+        f" ({_LEVELS[carried.level]})", _why_so_many(plan),
+    )  # fmt: skip
+
+
+def _why_so_many(plan: Plan) -> Line:
+    """Where nobody said how many GPUs there are."""
+    if plan.deployment.gpus_follow:
+        return line("; the fewest GPUs that carry it, as neither --gpus nor --price says how many there may be")
+    return ()
+
+
+def _under_way(plan: Plan) -> Line:
+    traffic = plan.deployment.traffic
+    if traffic is None or traffic.concurrency is None:
+        return ()
+    return line(", ", v.count(traffic.concurrency, "requests under way"), " under way at once,")
+
+
+def carried_line(plan: Plan, served: Served) -> Line:
+    """How busy the GPUs are."""
+    good = () if served.goodput is None else line(
+        "; ", v.share(served.goodput, 1.0, "share of the requests within every limit of time"),
+        " of the requests keep every limit of time",
+    )  # fmt: skip
+    return line(
+        "load: ", _rate(served.requests_per_second, "requests per second that arrive"), _under_way(plan), ", ",
+        v.share(served.utilisation, 1.0, "rate by the rate above which it is unstable"), " of what ",
+        _gpus(served.gpus), " keep up with; ", v.significant(served.running, "sequences that a replica decodes at once"),
+        " sequences at once in each of ", _replicas(served.replicas), good,
+    )  # fmt: skip
+
+
+def times_table(served: Served) -> Table:
+    """TTFT, TPOT and latency at their percentiles."""
+    rows = [("TTFT", served.ttft_s), ("TPOT", served.tpot_s), ("request", served.latency_s)]
+    names = [name for name in served.ttft_s]
+    cells = [
+        (line(title), *(line(v.seconds(times[name], f"{name} of the {title}")) for name in names))
+        for title, times in rows
+        if times
+    ]
+    return Table(
+        line(f"times under the load, {_LEVELS[served.level]}"), ("", *names), tuple(cells), words=frozenset({""})
+    )
+
+
+def headroom_line(served: Served) -> Line:
+    """How much more it carries."""
+    more = served.max_requests_per_second / served.requests_per_second - 1
+    spare = line(", ", v.share(more, 1.0, "headroom"), " more") if more > 0 else ()
+    return line(
+        "headroom: up to ", _rate(served.max_requests_per_second, "most requests per second within the limits"), spare,
+        f", {_BOUNDS.get(served.bound, served.bound)} ({_LEVELS[served.max_level]}); unstable above ",
+        _rate(served.unstable_above, "requests per second above which it is unstable"),
+    )  # fmt: skip
+
+
+def scaled_line(served: Served) -> Line:
+    """What becomes of it at several times the load."""
+    scaled, level = served.scaled, f"p{served.percentile:g}"
+    told = line(
+        "at ",
+        v.factor(scaled.factor, "times the load"),
+        " the load, ",
+        _rate(scaled.requests_per_second, "that load"),
+        ": ",
+    )
+    if not scaled.stable:
+        there = line("unstable on these GPUs above ", _rate(served.unstable_above, "capacity"))
+    elif scaled.ttft_s:
+        there = line(f"{level} TTFT ", v.seconds(scaled.ttft_s[level], "TTFT at that load"), " on these GPUs")
+    else:
+        there = line("waits grow fast on these GPUs")
+    if scaled.gpus is None:
+        return line(told, there)
+    return line(told, there, "; the pick keeps its limits on ", _gpus(scaled.gpus))
+
+
+def next_size_line(plan: Plan) -> Line:
+    """The best at the scaled load."""
+    other, traffic = plan.at_scale, plan.deployment.traffic
+    assert other is not None and traffic is not None
+    return line(
+        "the best at ", v.factor(traffic.next_scale, "times the load"), " the load: ",
+        foreign(str(other), "the pick at that load", 80), " in ", foreign(other.precision, "precision"), " on ",
+        _gpus(int(other.quantities["gpus"])),
+    )  # fmt: skip
+
+
+def rivals_table(served: Served) -> Table:
+    """The next best under the same load."""
+    level = f"p{served.percentile:g}"
+    rows = []
+    for one in served.rivals:
+        name = line(foreign(f"{one.name} with {one.visual_tokens}", "rival", _NAME_MAX), f" {one.precision}")
+        rows.append((name, *_rival_cells(one.carried, level)))
+    columns = ("rival", "GPUs", "used", f"{level} TTFT", f"{level} TPOT")
+    return Table(line("rivals under the same load, simulated"), columns, tuple(rows), words=frozenset({"rival"}))
+
+
+def _rival_cells(one: Carried | None, level: str) -> tuple[Line, ...]:
+    if one is None:
+        return (line("unstable"), (), (), ())
+    return (
+        line(v.count(one.gpus, "GPUs of the rival")),
+        line(v.share(one.utilisation, 1.0, "rate by its capacity")),
+        _time(one.ttft_s, level, "TTFT"),
+        _time(one.tpot_s, level, "TPOT"),
+    )
+
+
+def _time(times: Mapping[str, float], level: str, what: str) -> Line:
+    return line(v.seconds(times[level], f"{what} of the rival")) if level in times else ()
+
+
+def _rate(value: float, what: str) -> Line:
+    return line(v.significant(value, what, "requests/s"), " requests/s")
+
+
+def _gpus(count: int) -> Line:
+    return line(v.count(count, "GPUs"), " GPU" if count == 1 else " GPUs")
+
+
+def _replicas(count: int) -> Line:
+    return line(v.count(count, "replicas"), " replica" if count == 1 else " replicas")
