@@ -49,17 +49,26 @@ def plan_among(
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """The best of the candidates that these axes make. Raises NothingFitsError."""
-    if deployment.gpus_follow:
-        from planner.planning.under_load.fewest import fewest_gpus  # only who has a load pays for its import
+    traffic = deployment.traffic
+    if traffic is None:
+        return _among_gpus(axes, budget, load, deployment, deployment.gpus, as_measured, notes)
+    from planner.planning.under_load.size import next_size, numbers_of_gpus  # only who has a load pays for its import
 
-        *fewer, last = fewest_gpus(axes, budget, load, deployment)
-        for gpus in fewer:
-            try:
-                return _among_gpus(axes, budget, load, deployment, gpus, as_measured, notes)
-            except NothingFitsError:
-                continue  # the closed form thought that they would do
-        return _among_gpus(axes, budget, load, deployment, last, as_measured, notes)
-    return _among_gpus(axes, budget, load, deployment, deployment.gpus, as_measured, notes)
+    *fewer, last = numbers_of_gpus(axes, budget, load, deployment)
+    for gpus in fewer:
+        try:
+            found = _among_gpus(axes, budget, load, deployment, gpus, as_measured, notes)
+            break
+        except NothingFitsError:
+            continue  # the closed form thought that they would do
+    else:
+        found = _among_gpus(axes, budget, load, deployment, last, as_measured, notes)
+    if traffic.scale is None:
+        return found
+    try:
+        return replace(found, at_scale=plan_among(axes, *next_size(budget, load, deployment), as_measured).best)
+    except NothingFitsError:
+        return found
 
 
 def _among_gpus(

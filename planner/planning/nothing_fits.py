@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, met_by_none
 from planner.planning.request import Budget
+from planner.planning.under_load.asked import RATE, Traffic
 
 WIDE = ("bf16", "fp16", "fp32")
 _SMALLER = ("fp8", "Q8_0", "Q4_K_M")
@@ -48,6 +50,8 @@ def nothing_fits(
         heads = "no model's heads can be shared by so many GPUs; lower tensor_parallel"
         return NothingFitsError(f"nothing fits: {long if space.shared.any() else heads}")
     more = gpus_that_do(limits, table.quantities, space.possible, table.tensor_parallel, deployment.gpus)
+    if deployment.traffic is not None:
+        more = None if deployment.gpus is None else _gpus_for_the_load(limits, deployment, evaluate)
     alone = met_by_none(limits, table.quantities, space.possible)
     if alone:
         smaller = partial(_smaller_weights, limits, deployment, in_any_precision)
@@ -70,9 +74,11 @@ def _each_excludes_all(
     evaluate: Callable[[Deployment], Space],
     smaller_weights: Callable[[], str],
 ) -> NothingFitsError:
-    limit, *others = alone
+    limit, *others = sorted(alone, key=lambda one: one.name != RATE) if deployment.traffic is not None else alone
     nearest = _nearest(space, limits, limit)
     value = nearest.quantities[limit.column]
+    if deployment.traffic is not None and (limit.name == RATE or not math.isfinite(value)):
+        return _overload(nearest, deployment.traffic, more)
     too = f"; none keeps {_listed(others)} either" if others else ""
     loosen = "loosen them" if others else "loosen it"
     if limit.kind.names_itself:
@@ -95,6 +101,27 @@ def _each_excludes_all(
     return NothingFitsError(
         f"nothing fits {limit}: the nearest candidate is {nearest} at {limit.show(value)}{too}; {ways}{shared}{gpus}"
     )
+
+
+def _overload(nearest: Candidate, traffic: Traffic, more: int | None) -> NothingFitsError:
+    """That nothing keeps up with the load, and the most that a candidate carries."""
+    gpus, most = int(nearest.quantities["gpus"]), nearest.quantities[RATE]
+    on = "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    ways = "name smaller models or faster hardware" + (f"; gpus={more} would do" if more is not None else "")
+    return NothingFitsError(
+        f"nothing carries {traffic.text} on {on}: {nearest} in {nearest.precision} comes nearest, unstable above "
+        f"{most:.4g} requests/s; {ways}"
+    )
+
+
+def _gpus_for_the_load(
+    limits: tuple[Limit, ...], deployment: Deployment, evaluate: Callable[[Deployment], Space]
+) -> int | None:
+    """The fewest GPUs with which a candidate keeps every limit under the load; None where no number helps."""
+    space = evaluate(replace(deployment, gpus=None))
+    quantities = {**space.table.quantities, **computed_columns(limits, space.table.quantities)}
+    fits = all_met(limits, quantities) & space.possible
+    return int(quantities["gpus"][fits].min()) if fits.any() else None
 
 
 def _listed(limits: list[Limit]) -> str:

@@ -67,7 +67,8 @@ def price_text(plan: Plan) -> str:
     gpus, used = plan.gpus, plan.gpus_used
     count = f"{used} of {gpus}" if used < gpus else str(gpus)
     hourly = show_price((used if deployment.traffic is None else gpus) * deployment.price_per_hour)
-    return f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {hourly} an hour; {show_price(price)} for a million requests"
+    each = f"{show_price(price)} for a million requests{'' if deployment.traffic is None else ' at this load'}"
+    return f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {hourly} an hour; {each}"
 
 
 def load_carried(plan: Plan) -> str:

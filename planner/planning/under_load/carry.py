@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planner.base.errors import NothingFitsError
+from planner.configuration import Model
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
@@ -28,11 +31,22 @@ def service_of(candidate: Candidate, load: Load, deployment: Deployment) -> Serv
     card, traffic = deployment.hardware, deployment.traffic
     assert card is not None and traffic is not None
     share = memory_share(card, traffic.memory_bytes)
-    return Service(candidate.model, candidate.run(card), load.kinds, load.shares, scheduler_of(card), share)
+    return Service(_seeing(candidate), candidate.run(card), load.kinds, load.shares, scheduler_of(card), share)
 
 
-def carried(candidate: Candidate, load: Load, deployment: Deployment) -> Carried | None:
-    """A candidate under the load, by the numerical level where that answers; None where it does not keep up."""
+def _seeing(candidate: Candidate) -> Model:
+    """With as many tokens of an image as it has on average; a released model is known with the image that most of the
+    others do not exceed, which its encoder is timed with."""
+    found = candidate.released
+    if found is None or not found.seen.visual_tokens or found.seen.visual_tokens == candidate.visual_tokens:
+        return candidate.model
+    mean = round(float(found.visual_tokens) * candidate.visual_tokens / found.seen.visual_tokens)
+    return replace(found, visual_tokens=float(mean))
+
+
+def carried(candidate: Candidate, load: Load, deployment: Deployment, *, events: bool = False) -> Carried | None:
+    """A candidate under the load, by the numerical level where that answers; else simulated if `events`. None where it
+    does not keep up, or nothing answers."""
     try:
         service = service_of(candidate, load, deployment)
     except NothingFitsError:
@@ -47,6 +61,8 @@ def carried(candidate: Candidate, load: Load, deployment: Deployment) -> Carried
         return None
     if not found.events_only:
         return _of_chain(found, candidate, traffic)
+    if not events:
+        return None
     from planner.planning.under_load.simulated import simulated  # only where the numerical level does not answer
 
     return simulated(candidate, service, found.rate, deployment)

@@ -9,7 +9,8 @@ replicas are paid for and draw power all the time, whether they are busy or not:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,9 +29,9 @@ from planner.planning.under_load.asked import ARRIVING, RATE, Traffic
 from planner.planning.under_load.mean_request import MeanRequest
 from planner.planning.under_load.room import kv_tokens, memory_share
 from planner.planning.under_load.tabulated import FloatArray, Tabulated, tabulated
+from planner.traffic.demand import Demand
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.steady import Steady, steady
-from planner.traffic.work import Work
 
 _NO_LOAD = 1e-9
 """Requests per second."""
@@ -38,6 +39,10 @@ _LIGHT = 0.05
 """Of the capacity: what does not keep its limits at such a load, keeps them at none that is worth a GPU."""
 _MOST = 0.97
 """Of the capacity: nearer to it, it is within what the closed form is off, and waits have no end."""
+_SETTLED, _FULL = 0.9, 0.005
+"""Of the capacity, and of the time in which seats or cache may be full, up to which times can be solved for."""
+_SPREAD = 1.3
+"""Variance of the sequences that run, by their mean."""
 _ROUNDS = 12
 """Of the search for the rate that keeps so many requests under way."""
 
@@ -51,7 +56,7 @@ class Engines:
     iteration: Tabulated
     scheduler: Scheduler
     kv_tokens: FloatArray
-    work: Work
+    demand: Demand
     request_s: float
     devices: FloatArray
     """GPUs of each."""
@@ -65,7 +70,7 @@ class Engines:
             self.iteration,
             self.scheduler,
             self.kv_tokens,
-            self.work,
+            self.demand,
             rate,
             request_s=self.request_s,
             percentile=self.percentile,
@@ -86,6 +91,13 @@ class Engines:
             low, high = np.where(more, rate, low), np.where(more, high, rate)
         return self.at(low), low
 
+    def full(self, found: Steady) -> FloatArray:
+        """Share of the time in which seats or KV cache are full: of sequences that are spread nearly as a normal."""
+        room = np.minimum(self.kv_tokens / np.asarray(self.demand.context_tokens), float(self.scheduler.max_num_seqs))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = (room - found.running) / np.sqrt(_SPREAD * np.maximum(found.running, 1.0))
+        return np.asarray(0.5 * _erfc(z / math.sqrt(2)), float)
+
     def only(self, rows: NDArray[np.intp]) -> Engines:
         """Some of them."""
         columns = ("prompt_tokens", "context_tokens", "pairs", "prompt_variation")
@@ -93,9 +105,12 @@ class Engines:
             self,
             iteration=self.iteration.only(rows),
             kv_tokens=self.kv_tokens[rows],
-            work=replace(self.work, **{name: np.asarray(getattr(self.work, name))[rows] for name in columns}),
+            demand=replace(self.demand, **{name: np.asarray(getattr(self.demand, name))[rows] for name in columns}),
             devices=self.devices[rows],
         )
+
+
+_erfc = np.vectorize(math.erfc, otypes=[float])
 
 
 def scheduler_of(card: Hardware) -> Scheduler:
@@ -166,7 +181,7 @@ def engines_of(
         inner,
         joined,
     )
-    work = Work(
+    demand = Demand(
         prompt_tokens=column([one.prompt_tokens for one in requests]),
         decodes=requests[0].generated_tokens - 1,
         context_tokens=column([one.context_tokens for one in requests]),
@@ -176,7 +191,7 @@ def engines_of(
     )
     devices = np.broadcast_to(np.asarray(run.tensor_parallel, float).reshape(-1, 1, 1), inner).reshape(-1)
     request_s = card.efficiency.host.request_s
-    return Engines(percentile, iteration, scheduler, column(rooms), work, request_s, devices)
+    return Engines(percentile, iteration, scheduler, column(rooms), demand, request_s, devices)
 
 
 def _query_seconds(model: Model, run: Run, request: MeanRequest) -> FloatArray | float:
@@ -221,6 +236,7 @@ def under_load(
         "replicas": replicas,
         "utilisation": found.utilisation,
         "running": found.running,
+        "full": engines.full(found),
     }
     with np.errstate(divide="ignore"):
         if card.power_w is not None:
@@ -236,9 +252,16 @@ def _times(found: Steady) -> dict[str, FloatArray]:
     return {name: np.where(found.utilisation <= _MOST, one, np.inf) for name, one in times.items()}
 
 
-def _kept(found: Steady, traffic: Traffic) -> NDArray[np.bool_]:
-    """Which keep the limits of time."""
-    times, kept = _times(found), np.asarray(found.stable, bool) & (found.utilisation <= _MOST)
+def settled(quantities: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+    """Which keep a tenth of their capacity free, and hardly ever run out of seats and KV cache: their times can be
+    solved for, and a little more load breaks nothing."""
+    return np.asarray((quantities["utilisation"] <= _SETTLED) & (quantities["full"] <= _FULL))
+
+
+def _kept(found: Steady, full: FloatArray, traffic: Traffic) -> NDArray[np.bool_]:
+    """Which keep the limits of time, and have settled."""
+    times = _times(found)
+    kept = np.asarray(found.stable, bool) & settled({"utilisation": found.utilisation, "full": full})
     for name in traffic.limits.keys() & times.keys():
         kept = kept & (times[name] <= traffic.limits[name])
     return kept
@@ -257,14 +280,19 @@ def _replicas(engines: Engines, traffic: Traffic) -> FloatArray:
         fewest = np.maximum(np.ceil(rate / room), 1.0)
         most = np.maximum(np.ceil(rate / (_LIGHT * room)), fewest)
     found = most.copy()
-    able = np.flatnonzero(_kept(engines.under(traffic, found)[0], traffic))
+
+    def kept_by(some: Engines, replicas: FloatArray) -> NDArray[np.bool_]:
+        state, _ = some.under(traffic, replicas)
+        return _kept(state, some.full(state), traffic)
+
+    able = np.flatnonzero(kept_by(engines, found))
     low, high, step = fewest[able] - 1, np.full(len(able), np.inf), np.ones(len(able))
     left = np.arange(len(able))
     while len(left):  # up in growing steps until the limits are kept, then halving what is between
         most_left = most[able[left]]
         up = np.isinf(high[left])
         at = np.where(up, np.minimum(low[left] + step[left], most_left), np.floor((low[left] + high[left]) / 2))
-        kept = _kept(engines.only(able[left]).under(traffic, at)[0], traffic)
+        kept = kept_by(engines.only(able[left]), at)
         kept |= at >= most_left  # known from the light load
         high[left[kept]], low[left[~kept]] = at[kept], at[~kept]
         step[left[~kept & up]] *= 2

@@ -1,8 +1,8 @@
 """What the closed form let through, best first, until a finer level confirms one.
 
-A numerical solution of the queue answers for one candidate in some 50 ms, where seats and KV cache are not full;
-elsewhere, and for users who wait for their answers, it is simulated. Where it takes more of a limit than the closed
-form said, others are taken to need as much more: those that would break the limit are passed over.
+A numerical solution of the queue answers for one candidate in some 50 ms, where seats and KV cache are not full. Where
+it takes more of a limit than the closed form said, others are taken to need as much more: those that would break the
+limit are passed over. Candidates for which it does not answer are simulated, where nothing else keeps the limits.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from planner.planning.deployment import Deployment
 from planner.planning.limits import Limit
 from planner.planning.request import Load
 from planner.planning.under_load.carry import carried
+from planner.planning.under_load.columns import settled
 from planner.planning.under_load.served import TIMES, Carried
 from planner.traffic.chain import LEVEL as CHAIN
 
 _BY_REPLICAS = {"replicas", "gpus", "requests_per_second", "price_per_million_requests", "energy_joules"}
 """What grows with the replicas."""
+_SIMULATED = 3
+"""Candidates, at most."""
 _MORE_MAX = 1.5
 """Than the closed form said a candidate needs, as far as others are taken to need as much more."""
 _TIMES_MORE = 2
@@ -54,9 +57,23 @@ class Confirming:
         return replace(self._space, table=table)
 
     def first(self, order: Iterable[int]) -> bool:
-        """Whether one of these rows is confirmed; those in front of it are refuted, or passed over."""
-        self.confirmed = next((self.carried[int(row)] for row in order if self.holds(int(row))), None)
-        return self.confirmed is not None
+        """Whether one of these rows is confirmed; those in front of it are refuted, or passed over.
+
+        Those whose seats or cache are full at times, or that leave no tenth of their capacity free, come last: they are
+        simulated where nothing else keeps the limits, and else count as what does not.
+        """
+        rows = np.fromiter(order, int)
+        free = settled(self._quantities)
+        tight, self._fits = self._fits & ~free, self._fits & free
+        self.confirmed = next((self.carried[int(row)] for row in rows if self.holds(int(row))), None)
+        if self.confirmed is not None:
+            return True
+        for row in [row for row in rows if tight[row]][:_SIMULATED]:
+            self._fits[row] = True
+            if self._carry(int(row), events=True):
+                self.confirmed = self.carried[int(row)]
+                return True
+        return False
 
     def holds(self, row: int) -> bool:
         """Whether a row keeps the limits, by the finer level; where GPUs follow from the load, with more replicas than
@@ -70,12 +87,12 @@ class Confirming:
             kept = self._carry(row)
         return kept
 
-    def _carry(self, row: int) -> bool:
-        """Whether it keeps the limits with the replicas that it has."""
+    def _carry(self, row: int, events: bool = False) -> bool:
+        """Whether it keeps the limits with the replicas that it has; simulated where only that answers, if asked."""
         traffic, known = self._deployment.traffic, self._at(row)
         assert traffic is not None
         candidate = candidate_at(self.space, row, self._deployment.kv_precision, {})
-        found = self.carried[row] = carried(candidate, self._load, self._deployment)
+        found = self.carried[row] = carried(candidate, self._load, self._deployment, events=events)
         for name in TIMES:
             self._quantities[name][row] = np.inf if found is None else found.time_s(name, traffic.percentile)
         taken = self._at(row)

@@ -51,8 +51,8 @@ class Scaled:
     requests_per_second: float
     stable: bool
     """Whether the GPUs of the plan keep up with it."""
-    gpus: Annotated[int, _FROM_ONE] | None
-    """That the pick needs for it within the limits; None where it keeps them at no load."""
+    gpus: Annotated[int, _FROM_ONE]
+    """That the pick needs for it within the limits."""
     ttft_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     """On the GPUs of the plan; {} where they do not keep up, or only a simulation answers."""
 
@@ -88,7 +88,7 @@ class Served:
     max_level: str
     """Of the largest rate."""
     bound: str
-    """What ends it: "ttft", "tpot", "latency", or what is full where it becomes unstable."""
+    """What ends it: "ttft", "tpot", "latency"; "capacity" where only a simulation would say more."""
     unstable_above: float
     """Requests per second of all replicas."""
     running: float

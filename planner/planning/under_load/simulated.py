@@ -11,15 +11,14 @@ from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.under_load.asked import ARRIVING, Traffic
 from planner.planning.under_load.carry import percentiles_of, service_of, times_of_chain
+from planner.planning.under_load.headroom import Headroom, headroom
 from planner.planning.under_load.served import Carried, Rival, Scaled, Served
 from planner.traffic.arrivals import Poisson
+from planner.traffic.batch import Batch
 from planner.traffic.chain import chain
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
-from planner.traffic.levels import capacity
-from planner.traffic.limits import Limits
 from planner.traffic.outcome import Outcome
-from planner.traffic.rate import LargestRate, largest_rate
 from planner.traffic.service import Service
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def simulated(candidate: Candidate, service: Service, rate: float, deployment: D
     found = simulate(service.replica, service.requests, Poisson(rate))
     if not found.stable:
         return None
-    most, _ = capacity(service.replica, service.requests)
+    most = float(Batch.of(service.replica, service.requests).capacity[0])
     limits = traffic.limits
     good = found.goodput(ttft_s=limits.get("ttft_s"), tpot_s=limits.get("tpot_s"), latency_s=limits.get("request_s"))
     ttft, tpot, latency = _times(found, traffic)
@@ -75,8 +74,7 @@ def served(plan: Plan) -> Served:
     assert confirmed is not None and traffic is not None
     service = service_of(plan.best, plan.load, deployment)
     found = simulated(plan.best, service, confirmed.requests_per_second / confirmed.replicas, deployment) or confirmed
-    largest = largest_rate(service.replica, service.requests, _limits(traffic), traffic.percentile)
-    each = _rate(largest)
+    largest = headroom(service, traffic, confirmed.requests_per_second / confirmed.replicas)
     return Served(
         requests_per_second=found.requests_per_second,
         gpus=found.gpus,
@@ -86,47 +84,37 @@ def served(plan: Plan) -> Served:
         ttft_s=found.ttft_s,
         tpot_s=found.tpot_s,
         latency_s=found.latency_s,
-        max_requests_per_second=each * found.replicas,
+        max_requests_per_second=largest.requests_per_second * found.replicas,
         level=found.level,
         max_level=largest.level,
-        bound=largest.bound or "capacity",
+        bound=largest.bound,
         unstable_above=largest.unstable_above * found.replicas,
         running=found.running,
         percentile=traffic.percentile,
         confirmed=confirmed,
-        scaled=_scaled(plan, service, found, each, largest.unstable_above),
+        scaled=_scaled(plan, service, found, largest),
         rivals=tuple(_rival(one, plan.load, deployment) for one in plan.runners_up[:RIVALS]),
     )
 
 
-def _limits(traffic: Traffic) -> Limits:
-    limits = traffic.limits
-    return Limits(ttft_s=limits.get("ttft_s"), tpot_s=limits.get("tpot_s"), latency_s=limits.get("request_s"))
-
-
-def _rate(largest: LargestRate) -> float:
-    """Requests per second of a replica within the limits; where only events would say more, those that are known."""
-    return largest.at_least if largest.requests_per_second is None else largest.requests_per_second
-
-
-def _scaled(plan: Plan, service: Service, found: Carried, each: float, capacity: float) -> Scaled:
+def _scaled(plan: Plan, service: Service, found: Carried, largest: Headroom) -> Scaled:
     """The pick at several times the load."""
     traffic = plan.deployment.traffic
     assert traffic is not None
     factor = traffic.next_scale
     rate = factor * found.requests_per_second
     if traffic.concurrency is not None:  # as many requests at each replica keep what they have
-        replicas: float = math.ceil(factor * found.replicas)
+        replicas = math.ceil(factor * found.replicas)
     else:
-        replicas = math.ceil(rate / each) if each > 0 else 0
+        replicas = math.ceil(rate / largest.requests_per_second)
     there = chain(service.replica, service.requests, rate / found.replicas)
     times = {} if there.ttft_s is None else times_of_chain(there.ttft_s, traffic)
     devices = plan.best.tensor_parallel
     return Scaled(
         factor=factor,
         requests_per_second=rate,
-        stable=rate / found.replicas < capacity,
-        gpus=int(replicas) * devices if replicas else None,
+        stable=rate / found.replicas < largest.unstable_above,
+        gpus=replicas * devices,
         ttft_s=times,
     )
 

@@ -19,10 +19,6 @@ _BOUNDS = {
     "ttft": "then the TTFT limit breaks",
     "tpot": "then the TPOT limit breaks",
     "latency": "then the latency limit breaks",
-    "compute": "then the GPUs are busy all the time",
-    "seats": "then all sequences that may run at once do (max_num_seqs)",
-    "kv": "then the KV cache is full",
-    "encoder": "then the encoder is busy all the time",
     "capacity": "beyond it waits grow fast, and only a simulation answers",
 }
 
@@ -84,7 +80,7 @@ def carried_line(plan: Plan, served: Served) -> Line:
     return line(
         "load: ", _rate(served.requests_per_second, "requests per second that arrive"), _under_way(plan), ", ",
         v.share(served.utilisation, 1.0, "rate by the rate above which it is unstable"), " of what ",
-        _gpus(served.gpus), " keep up with; ", v.significant(served.running, "sequences that a replica decodes at once"),
+        _gpus(served.gpus), " keep up with; ", v.count(round(served.running), "sequences of a replica at once"),
         " sequences at once in each of ", _replicas(served.replicas), good,
     )  # fmt: skip
 
@@ -92,7 +88,7 @@ def carried_line(plan: Plan, served: Served) -> Line:
 def times_table(served: Served) -> Table:
     """TTFT, TPOT and latency at their percentiles."""
     rows = [("TTFT", served.ttft_s), ("TPOT", served.tpot_s), ("request", served.latency_s)]
-    names = [name for name in served.ttft_s]
+    names = list(served.ttft_s)
     cells = [
         (line(title), *(line(v.seconds(times[name], f"{name} of the {title}")) for name in names))
         for title, times in rows
@@ -109,7 +105,7 @@ def headroom_line(served: Served) -> Line:
     spare = line(", ", v.share(more, 1.0, "headroom"), " more") if more > 0 else ()
     return line(
         "headroom: up to ", _rate(served.max_requests_per_second, "most requests per second within the limits"), spare,
-        f", {_BOUNDS.get(served.bound, served.bound)} ({_LEVELS[served.max_level]}); unstable above ",
+        f", {_BOUNDS[served.bound]} ({_LEVELS[served.max_level]}); unstable above ",
         _rate(served.unstable_above, "requests per second above which it is unstable"),
     )  # fmt: skip
 
@@ -119,7 +115,7 @@ def scaled_line(served: Served) -> Line:
     scaled, level = served.scaled, f"p{served.percentile:g}"
     told = line(
         "at ",
-        v.factor(scaled.factor, "times the load"),
+        f"{scaled.factor:g} times",
         " the load, ",
         _rate(scaled.requests_per_second, "that load"),
         ": ",
@@ -130,8 +126,6 @@ def scaled_line(served: Served) -> Line:
         there = line(f"{level} TTFT ", v.seconds(scaled.ttft_s[level], "TTFT at that load"), " on these GPUs")
     else:
         there = line("waits grow fast on these GPUs")
-    if scaled.gpus is None:
-        return line(told, there)
     return line(told, there, "; the pick keeps its limits on ", _gpus(scaled.gpus))
 
 
@@ -140,7 +134,7 @@ def next_size_line(plan: Plan) -> Line:
     other, traffic = plan.at_scale, plan.deployment.traffic
     assert other is not None and traffic is not None
     return line(
-        "the best at ", v.factor(traffic.next_scale, "times the load"), " the load: ",
+        "the best at ", f"{traffic.next_scale:g} times", " the load: ",
         foreign(str(other), "the pick at that load", 80), " in ", foreign(other.precision, "precision"), " on ",
         _gpus(int(other.quantities["gpus"])),
     )  # fmt: skip
