@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.flops import Flops
-from planner.costs.latency import Latency
+from planner.costs.latency import Latency, VisionTimes
 from planner.costs.memory import Memory
 from planner.laws.combined import Law
 from planner.parts.llms import Llm
@@ -31,6 +31,17 @@ from planner.runs.table import ERROR
 FloatArray = NDArray[np.float64]
 Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]
 """FLOPs of a mean request, bytes and times of a long one, times of a mean one."""
+
+
+class Served(NamedTuple):
+    """Language models of a block that are costed in one go, and the images that come with mean requests."""
+
+    members: Sequence[int]
+    """Their positions among those of the block."""
+    model: Model
+    """The column that they make, with a mean request's tokens."""
+    encode: Callable[[Run], VisionTimes]
+    """Times of the images of a batch of mean requests."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -168,7 +179,7 @@ def quantities_of(
     deployment: Deployment,
     run: Run,
     load: Load,
-    groups: Sequence[tuple[Sequence[int], Model]],
+    groups: Sequence[Served],
     shape: tuple[int, int, int, int],
 ) -> dict[str, FloatArray]:
     """What limits look at, by name; each of the whole shape.
@@ -178,7 +189,7 @@ def quantities_of(
         deployment: the ways to run.
         run: precision and GPUs of them.
         load: what is served.
-        groups: positions of language models, and the column of models that they make, with a mean request's tokens.
+        groups: of language models, whose members together are those of the block.
         shape: of the block.
     """
     counted, held, timed, served = costs
@@ -188,7 +199,7 @@ def quantities_of(
     if deployment.traffic is not None and served is not None:
         from planner.planning.under_load.columns import under_load  # only who has a load pays for its import
 
-        quantities |= under_load(groups, held, served, run, load, deployment, shape)
+        quantities |= under_load(groups, held, run, load, deployment, shape)
     elif card is not None and timed is not None and served is not None:
         rate = np.asarray(served.throughput_requests_per_s)
         replicas = 1.0 if deployment.gpus is None else np.floor(deployment.gpus / devices)

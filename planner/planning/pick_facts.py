@@ -1,4 +1,5 @@
-"""What is known of a released pick besides its numbers: its weights, who serves it, and what is published of it."""
+"""What is known of a pick besides its numbers: its GPUs; of a released one its weights, who serves it, and what is
+published of it."""
 
 from __future__ import annotations
 
@@ -80,3 +81,17 @@ def _results(law: EvidenceLaw, asked: TaskShare, name: str) -> str:
         f"no published result of {name} on {where} is in the evidence: it is predicted from {origin}size, tokens and "
         "class"
     )
+
+
+def gpus_of(plan: Plan) -> int:
+    """GPUs in all: those that were asked for, that the load needs, or else that share one model."""
+    if plan.carried is not None:
+        return plan.carried.gpus
+    return plan.deployment.gpus or plan.best.tensor_parallel
+
+
+def gpus_used(plan: Plan) -> int:
+    """GPUs that serve: those of all replicas."""
+    if plan.carried is not None:
+        return plan.carried.replicas * plan.best.tensor_parallel
+    return plan.deployment.gpus_used(plan.best.tensor_parallel)

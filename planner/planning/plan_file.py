@@ -35,7 +35,7 @@ from planner.planning.released_record import ReleasedInputs, restored_model
 from planner.planning.request import Budget, Load
 from planner.planning.serving import serving
 from planner.planning.tried import Tried
-from planner.planning.under_load.asked import CONTINUOUS, Traffic, as_traffic
+from planner.planning.under_load.stored import restored_traffic, stored
 
 if TYPE_CHECKING:
     from planner.planning.result import Plan
@@ -155,26 +155,8 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         as_measured=plan.as_measured,
         released=released,
         rank_by=plan.rank_by,
-        **_asked(deployment.traffic),
+        **stored(deployment.traffic),
     )
-
-
-def _asked(traffic: Traffic | None) -> dict[str, Any]:
-    """The load, as a file holds what was asked for; its rate stands among the limits."""
-    if traffic is None:
-        return {}
-    same = {name: getattr(traffic, name) for name in ("concurrency", "percentile", "scale")}
-    return {"scheduler": CONTINUOUS, **same}
-
-
-def _traffic(inputs: Inputs, budget: Budget) -> Traffic | None:
-    """The load that a file holds. Raises InputError."""
-    if inputs.scheduler != CONTINUOUS:
-        return None
-    return as_traffic(
-        budget, inputs.scheduler, inputs.percentile, inputs.concurrency, inputs.scale,
-        hardware=True, batch=False, latency_source=inputs.latency_source,
-    )  # fmt: skip
 
 
 def made_with() -> dict[str, str]:
@@ -233,7 +215,7 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
             )
     try:
         budget = Budget(convention=inputs.convention, **inputs.limits)  # type: ignore[arg-type]  # limits by name
-        traffic = _traffic(inputs, budget)
+        traffic = restored_traffic(inputs, budget)
         percentile = None if traffic is None else traffic.percentile
         limits = {limit.name: limit for limit in limits_of(budget, found.hardware_profile, percentile)}
     except InputError as error:

@@ -116,27 +116,12 @@ class Plan(Result):
 
     @cached_property
     def traffic(self) -> Served | None:
-        """The pick and its rivals under the load, simulated when it is first asked for, and how much more the pick
-        carries; None without a load."""
+        """The pick and its rivals under the load, simulated when first asked for; None without a load."""
         if self.carried is None or self.stored_traffic is not None:
             return self.stored_traffic
-        from planner.planning.under_load.simulated import served  # only who asks for it pays for it
+        from planner.planning.under_load.outlook import served  # only who asks for it pays for it
 
         return served(self)
-
-    @property
-    def gpus(self) -> int:
-        """GPUs in all: those that were asked for, that the load needs, or else that share one model."""
-        if self.carried is not None:
-            return self.carried.gpus
-        return self.deployment.gpus or self.best.tensor_parallel
-
-    @property
-    def gpus_used(self) -> int:
-        """GPUs that serve: those of all replicas."""
-        if self.carried is not None:
-            return self.carried.replicas * self.best.tensor_parallel
-        return self.deployment.gpus_used(self.best.tensor_parallel)
 
     @property
     def law(self) -> Law:

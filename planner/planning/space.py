@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
+from functools import partial
 from itertools import product
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm, stacks
 from planner.parts.towers import Tower
-from planner.planning.blocks import Block, Costs, Space, laid_out, quantities_of
+from planner.planning.blocks import Block, Costs, Served, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
 from planner.planning.ranking import ERROR
 from planner.planning.request import Load
@@ -138,7 +139,10 @@ def _blocks(
     clocks = [Clock(axes, deployment, members) for members, _ in groups]
     for prompt_order in axes.prompt_orders:
         models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]
-        in_groups = [(members, model) for (members, _), model in zip(groups, models, strict=True)]
+        in_groups = [
+            Served(members, model, partial(vision_times, model, load.mean))
+            for (members, _), model in zip(groups, models, strict=True)
+        ]
         flops_of_groups = [flops(model, load.mean, convention) for model in models]
         for precision in deployment.precisions:
             run = Run(deployment.hardware, precision, deployment.kv_precision, batch, devices)

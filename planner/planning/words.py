@@ -13,6 +13,7 @@ from planner.laws.hierarchy.law import EvidenceLaw
 from planner.parts.catalog import family_of
 from planner.parts.connectors import Mlp
 from planner.planning.limits import show_price
+from planner.planning.pick_facts import gpus_of, gpus_used
 from planner.planning.request import Load
 from planner.planning.transfer.origin import measured_with
 from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
@@ -34,7 +35,7 @@ and is not to be told that it is a tie."""
 def way_to_run(plan: Plan) -> str:
     """Hardware, GPUs, precision and batch of the pick in a line; empty where nothing was asked of them."""
     best, card = plan.best, plan.deployment.hardware
-    gpus, used = plan.gpus, plan.gpus_used
+    gpus, used = gpus_of(plan), gpus_used(plan)
     parts = []
     if card is not None:
         parts.append(f"{gpus} x {card.title}" if gpus > 1 else card.title)
@@ -64,7 +65,7 @@ def price_text(plan: Plan) -> str:
     price = best.quantities.get("price_per_million_requests")
     if deployment.price_per_hour is None or price is None:
         return ""
-    gpus, used = plan.gpus, plan.gpus_used
+    gpus, used = gpus_of(plan), gpus_used(plan)
     count = f"{used} of {gpus}" if used < gpus else str(gpus)
     hourly = show_price((used if deployment.traffic is None else gpus) * deployment.price_per_hour)
     each = f"{show_price(price)} for a million requests{'' if deployment.traffic is None else ' at this load'}"

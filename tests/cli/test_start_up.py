@@ -17,6 +17,7 @@ UNUSED = {
     "planner.laws.fit": "fits",
     "planner.parts.llms.layered": "language models whose layers differ",
     "planner.bench": "measurements",
+    "planner.traffic": "loads",
     "planner.explore": "the explorer",
     "planner.vlm": "models",
 }

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from planner.base.errors import NothingFitsError
-from planner.configuration import Model
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.under_load.asked import ARRIVING, Traffic
-from planner.planning.under_load.columns import scheduler_of
-from planner.planning.under_load.room import memory_share
 from planner.planning.under_load.served import Carried
+from planner.planning.under_load.service import percentiles_of, service_of
 from planner.traffic.chain import Chain, Spread, chain
 from planner.traffic.service import Service
 
 _ROUNDS, _NEAR = 3, 0.01
 """Of the search for the rate that keeps so many requests under way, and how near it ends."""
-STORED = (50.0, 95.0, 99.0)
-"""Percentiles that a plan's file holds."""
-
-
-def service_of(candidate: Candidate, load: Load, deployment: Deployment) -> Service:
-    """One replica of a candidate, and what comes to it.
-
-    Raises:
-        NothingFitsError: its memory has no room for a request beside what runs.
-    """
-    card, traffic = deployment.hardware, deployment.traffic
-    assert card is not None and traffic is not None
-    share = memory_share(card, traffic.memory_bytes)
-    return Service(_seeing(candidate), candidate.run(card), load.kinds, load.shares, scheduler_of(card), share)
-
-
-def _seeing(candidate: Candidate) -> Model:
-    """With as many tokens of an image as it has on average; a released model is known with the image that most of the
-    others do not exceed, which its encoder is timed with."""
-    found = candidate.released
-    if found is None or not found.seen.visual_tokens or found.seen.visual_tokens == candidate.visual_tokens:
-        return candidate.model
-    mean = round(float(found.visual_tokens) * candidate.visual_tokens / found.seen.visual_tokens)
-    return replace(found, visual_tokens=float(mean))
 
 
 def carried(candidate: Candidate, load: Load, deployment: Deployment, *, events: bool = False) -> Carried | None:
@@ -78,11 +50,6 @@ def _under_way(service: Service, found: Chain, wanted: float) -> Chain:
             return found
         found = chain(service.replica, service.requests, rate)
     return found
-
-
-def percentiles_of(traffic: Traffic) -> tuple[float, ...]:
-    """Those that are stored, and the one that limits hold for."""
-    return tuple(sorted({*STORED, traffic.percentile}))
 
 
 def times_of_chain(found: Spread, traffic: Traffic) -> dict[str, float]:

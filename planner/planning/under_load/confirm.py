@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -140,5 +141,5 @@ class Confirming:
         self._fits[row] = False
         return False
 
-    def _at(self, row: int) -> dict[str, np.float64]:
+    def _at(self, row: int) -> dict[str, Any]:
         return {name: column[row] for name, column in self._quantities.items()}

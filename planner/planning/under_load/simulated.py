@@ -1,31 +1,18 @@
-"""The pick and its rivals simulated request by request, and how much more load the pick carries."""
+"""A candidate under the load, simulated request by request."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
-
-from planner.base.errors import NothingFitsError
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
-from planner.planning.request import Load
-from planner.planning.under_load.asked import ARRIVING, Traffic
-from planner.planning.under_load.carry import percentiles_of, service_of, times_of_chain
-from planner.planning.under_load.headroom import Headroom, headroom
-from planner.planning.under_load.served import Carried, Rival, Scaled, Served
+from planner.planning.under_load.asked import Traffic
+from planner.planning.under_load.served import Carried
+from planner.planning.under_load.service import percentiles_of
 from planner.traffic.arrivals import Poisson
 from planner.traffic.batch import Batch
-from planner.traffic.chain import chain
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
 from planner.traffic.outcome import Outcome
 from planner.traffic.service import Service
-
-if TYPE_CHECKING:
-    from planner.planning.result import Plan
-
-RIVALS = 2
-"""Of the next best, that are simulated beside the pick."""
 
 
 def simulated(candidate: Candidate, service: Service, rate: float, deployment: Deployment) -> Carried | None:
@@ -66,63 +53,3 @@ def _times(found: Outcome, traffic: Traffic) -> tuple[dict[str, float], dict[str
         named(found.mean_tpot, {q: found.tpot(q) for q in percents}) if several else {},
         named(found.mean_latency, {q: found.latency(q) for q in percents}),
     )
-
-
-def served(plan: Plan) -> Served:
-    """The pick of a plan with a load, its rivals, and what becomes of the pick at more load."""
-    confirmed, deployment, traffic = plan.carried, plan.deployment, plan.deployment.traffic
-    assert confirmed is not None and traffic is not None
-    service = service_of(plan.best, plan.load, deployment)
-    found = simulated(plan.best, service, confirmed.requests_per_second / confirmed.replicas, deployment) or confirmed
-    largest = headroom(service, traffic, confirmed.requests_per_second / confirmed.replicas)
-    return Served(
-        requests_per_second=found.requests_per_second,
-        gpus=found.gpus,
-        replicas=found.replicas,
-        utilisation=found.utilisation,
-        goodput=found.goodput,
-        ttft_s=found.ttft_s,
-        tpot_s=found.tpot_s,
-        latency_s=found.latency_s,
-        max_requests_per_second=largest.requests_per_second * found.replicas,
-        level=found.level,
-        max_level=largest.level,
-        bound=largest.bound,
-        unstable_above=largest.unstable_above * found.replicas,
-        running=found.running,
-        percentile=traffic.percentile,
-        confirmed=confirmed,
-        scaled=_scaled(plan, service, found, largest),
-        rivals=tuple(_rival(one, plan.load, deployment) for one in plan.runners_up[:RIVALS]),
-    )
-
-
-def _scaled(plan: Plan, service: Service, found: Carried, largest: Headroom) -> Scaled:
-    """The pick at several times the load."""
-    traffic = plan.deployment.traffic
-    assert traffic is not None
-    factor = traffic.next_scale
-    rate = factor * found.requests_per_second
-    if traffic.concurrency is not None:  # as many requests at each replica keep what they have
-        replicas = math.ceil(factor * found.replicas)
-    else:
-        replicas = math.ceil(rate / largest.requests_per_second)
-    there = chain(service.replica, service.requests, rate / found.replicas)
-    times = {} if there.ttft_s is None else times_of_chain(there.ttft_s, traffic)
-    devices = plan.best.tensor_parallel
-    return Scaled(
-        factor=factor,
-        requests_per_second=rate,
-        stable=rate / found.replicas < largest.unstable_above,
-        gpus=replicas * devices,
-        ttft_s=times,
-    )
-
-
-def _rival(candidate: Candidate, load: Load, deployment: Deployment) -> Rival:
-    rate = candidate.quantities[ARRIVING] / candidate.quantities["replicas"]
-    try:
-        found = simulated(candidate, service_of(candidate, load, deployment), rate, deployment)
-    except NothingFitsError:
-        found = None
-    return Rival(candidate.name, candidate.visual_tokens, candidate.precision, candidate.tensor_parallel, found)

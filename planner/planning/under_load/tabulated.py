@@ -3,7 +3,7 @@
     t(n, P) = iteration of n decode steps over n c tokens, and of P tokens of prompts, P / S of which end
 
 Every sequence is a mean one: its decode steps attend to c tokens, its prompt has S behind C that are cached. The time
-is piecewise linear between nodes: n from 0 to the seats, P from a prompt, or what is left beside full seats, to the
+is piecewise linear between nodes: n up to the seats, P from a prompt, or what is left beside full seats, to the
 token budget. Between two nodes, which are a factor of 1.5 apart, kernels go at most from one bound to the other.
 """
 
@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
-from planner.configuration import Model, Run
+from planner.configuration import Run
 from planner.costs.iteration import Iterations
 
 if TYPE_CHECKING:
+    from planner.planning.blocks import Served
     from planner.planning.under_load.mean_request import MeanRequest
 
 FloatArray = NDArray[np.float64]
@@ -27,13 +28,15 @@ Number = FloatArray | float
 
 _STEP = 1.5
 """Between nodes of the decode steps, from 1 on."""
+_HARDLY = 1e-6
+"""Decode steps."""
 _CHUNKS = 7
 """Nodes of the tokens of prompts."""
 
 
 def decode_nodes(seats: int) -> FloatArray:
-    """Numbers of decode steps at which iterations are timed, from 0 to the seats."""
-    found = [0.0, 1.0, 2.0]
+    """Numbers of decode steps at which iterations are timed: from hardly any, which launch kernels, to the seats."""
+    found = [_HARDLY, 1.0, 2.0]
     while found[-1] * _STEP < seats:
         found.append(float(round(found[-1] * _STEP)))
     return np.array([*(one for one in found if one < seats), float(seats)])
@@ -71,8 +74,9 @@ class Tabulated:
         place = np.arange(len(self.least))
         i = np.clip(np.searchsorted(self.nodes, n, side="right") - 1, 0, len(self.nodes) - 2)
         low, high = self.nodes[i], self.nodes[i + 1]
-        share = (n - low) / (high - low)
+        share = np.maximum(n - low, 0.0) / (high - low)
         alone = (1 - share) * self.decoding[i, place] + share * self.decoding[i + 1, place]
+        alone = np.where(n > 0, alone, 0.0)
         if not np.any(p > 0):
             return np.asarray(alone)
         chunks = self.mixed.shape[1]
@@ -92,11 +96,29 @@ class Tabulated:
         return Tabulated(self.nodes, self.decoding[:, rows], self.mixed[:, :, rows], self.least[rows], self.most[rows])
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What an iteration does for its prompts beside the language model's part: images, and passes over queries."""
+
+    requests: FloatArray
+    """That are served together, ascending from 1, (nodes,)."""
+    together_s: FloatArray
+    """Seconds for them, (nodes, candidates)."""
+
+    def seconds(self, prompts: FloatArray) -> FloatArray:
+        """For so many prompts, (..., candidates); of less than one its share."""
+        count, place = np.maximum(prompts, 1.0), np.arange(self.together_s.shape[1])
+        i = np.clip(np.searchsorted(self.requests, count, side="right") - 1, 0, len(self.requests) - 2)
+        part = (count - self.requests[i]) / (self.requests[i + 1] - self.requests[i])
+        found = self.together_s[i, place] + part * (self.together_s[i + 1, place] - self.together_s[i, place])
+        return np.asarray(np.minimum(prompts, 1.0) * found)
+
+
 def tabulated(
-    groups: Sequence[tuple[Sequence[int], Model]],
+    groups: Sequence[Served],
     requests: Sequence[MeanRequest],
     run: Run,
-    beside_s: FloatArray,
+    beside: Beside,
     images: int,
     seats: int,
     budget: int,
@@ -106,10 +128,10 @@ def tabulated(
     """The tables of a block.
 
     Args:
-        groups: positions of language models, and the column of models that they make.
+        groups: of language models, whose members together are those of the block.
         requests: to each group.
         run: hardware, precision and GPUs that share a model, (GPUs, 1, 1).
-        beside_s: seconds that the images of one request take in front of the prompt, (candidates,).
+        beside: what comes in front of prompts.
         images: of a request, for models whose images stand beside the sequence.
         seats: sequences that run at once, at most.
         budget: tokens of an iteration.
@@ -119,7 +141,7 @@ def tabulated(
     nodes = decode_nodes(seats)
     n = nodes.reshape(-1, 1, 1, 1, 1)
     least, most, alone, mixed = [], [], [], []
-    for (members, model), one in zip(groups, requests, strict=True):
+    for (members, model, _), one in zip(groups, requests, strict=True):
         own = (shape[0], len(members), shape[2])
         time = Iterations(model, run, images)
         s, c = one.prompt_tokens, one.context_tokens
@@ -135,7 +157,7 @@ def tabulated(
     count = int(np.prod(shape))
     low, prompt = joined(least).reshape(count), joined(most).reshape(count)
     p = low * (budget / low) ** (np.arange(_CHUNKS) / (_CHUNKS - 1)).reshape(-1, 1)
-    encoded = p / prompt * beside_s
+    encoded = beside.seconds(p / prompt)
     return Tabulated(
         nodes=nodes,
         decoding=joined(alone).reshape(len(nodes), count),

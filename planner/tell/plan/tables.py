@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from planner.planning.candidate import Candidate
 from planner.planning.limits import Limit
+from planner.planning.pick_facts import gpus_used
 from planner.planning.result import Plan
 from planner.planning.words import limit_words
 from planner.tell import values as v
@@ -143,7 +144,7 @@ def limit_table(plan: Plan, measured: Mapping[str, Line] | None = None) -> Table
         plan: the plan.
         measured: what was measured of the pick, by the limit's name; None leaves the column out.
     """
-    best, gpus = plan.best, plan.gpus_used
+    best, gpus = plan.best, gpus_used(plan)
     rows = []
     for one, word in zip(plan.limits, limit_words(plan.limits), strict=True):
         limit = one.limit

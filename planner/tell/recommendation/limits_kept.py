@@ -41,11 +41,6 @@ class Measured:
         return line(f"{self.limit.title} ", self.value, of, allowed, note)
 
 
-def gpus_of(plan: Plan) -> int:
-    """GPUs that serve: those that were asked for, else those that share one model."""
-    return plan.gpus
-
-
 def measured_limits(plan: Plan, judgement: Judgement | None) -> Mapping[str, Measured]:
     """What was measured of each limit, by its name; {} where nothing was."""
     if judgement is None:

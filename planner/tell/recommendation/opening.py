@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from planner.costs.stages import Workload
 from planner.planning.candidate import Candidate
-from planner.planning.pick_facts import weights_text
+from planner.planning.pick_facts import gpus_of, weights_text
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
 from planner.planning.words import expected_worse
@@ -16,7 +16,7 @@ from planner.tell.plan.sentences import NO_GAP, named, released_pick
 from planner.tell.plan.story import warned
 from planner.tell.published import gain_line, points
 from planner.tell.recommendation.judgement import Judgement
-from planner.tell.recommendation.limits_kept import banner, gpus_of
+from planner.tell.recommendation.limits_kept import banner
 from planner.tell.recommendation.wording import NAME_MAX, compressor_title, limit_text
 
 _TIMES = (

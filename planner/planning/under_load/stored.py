@@ -1,0 +1,33 @@
+"""The load in a plan's file: what was asked for, from which the same is made again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planner.planning.plan_record import Inputs
+from planner.planning.request import Budget
+from planner.planning.under_load.asked import CONTINUOUS, Traffic, as_traffic
+
+
+def stored(traffic: Traffic | None) -> dict[str, Any]:
+    """Fields of the inputs; the rate stands among the limits. {} of static batches, as in files of versions before."""
+    if traffic is None:
+        return {}
+    same = {name: getattr(traffic, name) for name in ("concurrency", "percentile", "scale")}
+    return {"scheduler": CONTINUOUS, **same}
+
+
+def restored_traffic(inputs: Inputs, budget: Budget) -> Traffic | None:
+    """The load that a file holds. Raises InputError."""
+    if inputs.scheduler != CONTINUOUS:
+        return None
+    return as_traffic(
+        budget,
+        inputs.scheduler,
+        inputs.percentile,
+        inputs.concurrency,
+        inputs.scale,
+        hardware=True,
+        batch=False,
+        latency_source=inputs.latency_source,
+    )

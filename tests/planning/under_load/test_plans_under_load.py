@@ -1,0 +1,223 @@
+"""Plans for a load that arrives by itself: what is picked, on how many GPUs, and how sure that is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+
+import planner
+from planner.base.errors import InputError, NothingFitsError
+from planner.planning.load_plan import replan
+from planner.planning.result import Plan
+from planner.planning.under_load import confirm
+
+REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200, "hardware": "h100-sxm"}
+QWEN3: dict[str, Any] = {
+    "llms": ["qwen3"],
+    "vision": "SigLIP-so400m/14-384",
+    "compressor": "none",
+    "precision": "fp8",
+    **REQUEST,
+}
+"""Of 729 visual tokens each, which nothing compresses."""
+FAST = planner.Budget(ttft="150 ms", requests_per_second=30)
+
+
+@cache
+def on(gpus: int | None, budget: planner.Budget = FAST, **more: Any) -> Plan:
+    return planner.plan(budget=budget, gpus=gpus, **{**QWEN3, **more})
+
+
+def test_two_cards_carry_a_model_that_batches_one_after_the_other_do_not() -> None:
+    """30 requests/s on two H100 with 95 % of the first tokens within 150 ms: Qwen3-14B in fp8 with all 729 visual
+    tokens of the tower. Static batches allow it far fewer."""
+    plan = on(2)
+    assert (plan.best.llm.name, plan.best.visual_tokens, plan.best.precision) == ("Qwen3-14B", 729, "fp8")
+    served = plan.traffic
+    assert served is not None
+    assert (served.level, served.gpus, served.replicas) == ("events", 2, 2)
+    assert served.ttft_s["p95"] == pytest.approx(0.129, abs=0.02)
+    assert served.ttft_s["p50"] < served.ttft_s["p95"] < served.ttft_s["p99"]
+    assert served.goodput is not None and served.goodput > 0.95
+    assert 30 < served.max_requests_per_second < served.unstable_above
+    static = on(2, scheduler="static", llms=("Qwen3-14B",), budget=planner.Budget(ttft="150 ms"))
+    assert static.best.quantities["requests_per_second"] < 15
+
+
+def test_the_level_that_confirms_is_near_the_simulated_one() -> None:
+    plan = on(2)
+    assert plan.carried is not None and plan.traffic is not None
+    assert plan.carried.level == "chain"
+    for name in ("ttft_s", "tpot_s", "latency_s"):
+        solved, simulated = getattr(plan.carried, name), getattr(plan.traffic, name)
+        assert solved["p95"] == pytest.approx(simulated["p95"], rel=0.12)
+        assert solved["mean"] == pytest.approx(simulated["mean"], rel=0.08)
+    ttft = next(one for one in plan.limits if one.limit.title == "p95 TTFT")
+    assert plan.best.quantities["ttft_s"] == plan.carried.ttft_s["p95"] == ttft.used * 0.15
+
+
+def test_more_gpus_never_give_a_worse_plan() -> None:
+    errors = [on(gpus, visual_tokens=None).best.error for gpus in (1, 2, 3, 4, 8)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < errors[0]
+
+
+def test_without_a_number_of_gpus_the_fewest_carry_the_load() -> None:
+    plan = on(None)
+    assert plan.carried is not None and plan.carried.gpus == 1
+    assert plan.best == on(1).best
+    assert plan.deployment.gpus is None
+    heavy = on(None, budget=planner.Budget(ttft="150 ms", requests_per_second=400))
+    assert heavy.carried is not None
+    fewest = heavy.carried.gpus
+    assert fewest > 1
+    with pytest.raises(NothingFitsError, match="gpus=[0-9]+ would do"):
+        on(fewest // 2, budget=planner.Budget(ttft="150 ms", requests_per_second=400))
+
+
+def test_a_price_decides_how_many_gpus_there_may_be() -> None:
+    priced = [
+        planner.plan(
+            budget=planner.Budget(ttft="150 ms", requests_per_second=30, price=price), price_per_hour=3.0, **QWEN3
+        )
+        for price in (30, 60, 500)
+    ]
+    for plan, most in zip(priced, (30, 60, 500), strict=True):
+        carried = plan.carried
+        assert carried is not None
+        paid = 1e6 / 3600 * 3.0 * carried.gpus / 30
+        assert plan.best.quantities["price_per_million_requests"] == pytest.approx(paid)
+        assert paid <= most
+    assert [one.best.error for one in priced] == sorted((one.best.error for one in priced), reverse=True)
+
+
+def test_gpus_that_idle_are_paid_for() -> None:
+    one = on(3, tensor_parallel=2, price_per_hour=2.0)
+    assert one.carried is not None
+    assert (one.carried.gpus, one.carried.replicas) == (3, 1)
+    assert one.best.quantities["price_per_million_requests"] == pytest.approx(1e6 / 3600 * 2.0 * 3 / 30)
+    assert one.best.quantities["energy_joules"] == pytest.approx(700 * 3 / 30)
+
+
+def test_at_most_three_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    carried = confirm.carried
+
+    def counted(candidate: Any, *rest: Any, **more: Any) -> Any:
+        asked.append(str(candidate))
+        return carried(candidate, *rest, **more)
+
+    monkeypatch.setattr(confirm, "carried", counted)
+    for ttft in ("80 ms", "150 ms", "400 ms"):
+        for rate in (3, 30, 90):
+            asked.clear()
+            budget = planner.Budget(ttft=ttft, requests_per_second=rate)
+            planner.plan(budget=budget, gpus=4, llms=["qwen2.5", "qwen3"], tensor_parallel=(1, 2), **REQUEST)
+            assert 1 <= len(asked) <= 3, (ttft, rate, asked)
+
+
+def test_twice_the_load_and_the_next_size() -> None:
+    plan = on(2, scale=2.0)
+    served = plan.traffic
+    assert served is not None and plan.at_scale is not None
+    assert (served.scaled.factor, served.scaled.requests_per_second) == (2.0, 60.0)
+    assert not served.scaled.stable
+    assert served.scaled.gpus == 4 == plan.at_scale.quantities["gpus"]
+    assert plan.at_scale.llm.name == plan.best.llm.name
+
+
+def test_a_plan_with_a_load_is_read_back_as_it_was() -> None:
+    for plan in (on(2, scale=2.0), on(None, budget=planner.Budget(ttft="150 ms"), concurrency=12, percentile=90)):
+        content = json.loads(json.dumps(plan.to_dict()))
+        again = Plan.from_dict(content)
+        assert again == plan
+        assert again.traffic == plan.traffic
+        assert again.sha256 == plan.sha256
+        assert str(again) == str(plan)
+        assert replan(again) == plan
+        promised = {
+            "requests_per_second",
+            "gpus",
+            "replicas",
+            "utilisation",
+            "goodput",
+            "ttft_s",
+            "tpot_s",
+            "latency_s",
+        }
+        assert promised | {"max_requests_per_second", "level"} <= content["traffic"].keys()
+        assert {"p50", "p95", "p99"} <= content["traffic"]["ttft_s"].keys()
+
+
+def test_requests_under_way_are_rate_times_latency() -> None:
+    plan = on(2, budget=planner.Budget(ttft="150 ms"), concurrency=40)
+    assert plan.carried is not None
+    assert plan.carried.requests_per_second * plan.carried.latency_s["mean"] == pytest.approx(40, rel=0.02)
+
+
+def test_the_percentile_is_that_of_the_limits() -> None:
+    half, most = on(2, percentile=50), on(2, percentile=99)
+    assert most.limits[0].limit.title == "p99 TTFT"
+    assert half.best.error <= on(2).best.error <= most.best.error
+    assert most.carried is not None
+    assert most.best.quantities["ttft_s"] == most.carried.ttft_s["p99"] <= 0.15
+
+
+def test_an_overload_names_the_rate_that_is_carried() -> None:
+    with pytest.raises(NothingFitsError) as error:
+        on(1, budget=planner.Budget(ttft="150 ms", requests_per_second=3000))
+    assert str(error.value).startswith(
+        "nothing carries 3000 requests/s on 1 GPU: Qwen3-0.6B with 729 visual tokens in "
+    )
+    assert "unstable above " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"scheduler": "vllm"}, "no scheduler is called 'vllm'"),
+        (
+            {"budget": "2 TFLOPs", "scheduler": "continuous"},
+            "scheduler='continuous': needs a load, such as ",
+        ),
+        ({"budget": "2 TFLOPs", "percentile": 95}, "percentile: needs a load"),
+        ({"scheduler": "static", "percentile": 95}, "percentile: static batches run one after the other"),
+        ({"concurrency": 4}, "concurrency: the load is 30 requests per second already"),
+        ({"batch": 8}, "batch: under continuous batching the batch follows from the load"),
+        ({"latency_source": "silicon"}, "latency_source: continuous batching is timed by 'roofline'"),
+        ({"percentile": 99.9}, "percentile: expected a number from 50 to 99, got 99.9"),
+        ({"scale": 1}, "scale: expected more than 1 time the load"),
+        ({"budget": "2 TFLOPs", "concurrency": 4, "hardware": None}, "concurrency: a load needs hardware="),
+    ],
+)
+def test_what_contradicts_a_load_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as error:
+        planner.plan(**{"budget": FAST, **QWEN3, **options})
+    assert str(error.value).startswith(said)
+
+
+def test_released_models_are_planned_for_a_load() -> None:
+    asked: dict[str, Any] = {"models": "released", "image": "1024x768", **REQUEST}
+    plan = planner.plan(budget=planner.Budget(ttft="400 ms", requests_per_second=10), gpus=2, **asked)
+    assert plan.best.released is not None and plan.carried is not None
+    assert plan.carried.time_s("ttft_s", 95) <= 0.4
+    cheapest = planner.plan(budget=planner.Budget(requests_per_second=10), price_per_hour=2.0, rank_by="price", **asked)
+    assert cheapest.carried is not None and cheapest.carried.gpus == 1
+
+
+def test_what_nobody_asked_for_is_not_loaded() -> None:
+    """Times are simulated when they are told, not when the plan is made."""
+    script = (
+        "import sys, planner\n"
+        "plan = planner.plan(budget=planner.Budget(ttft='150 ms', requests_per_second=5), hardware='h100-sxm',\n"
+        "                    query_tokens=50, generated_tokens=32, visual_tokens=[64], llms='qwen2.5')\n"
+        "assert 'planner.traffic.chain' in sys.modules\n"
+        "assert 'planner.traffic.events' not in sys.modules\n"
+        "assert plan.traffic.level == 'events'\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
