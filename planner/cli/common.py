@@ -136,12 +136,18 @@ def parse_seed(seed: int) -> int:
 
 
 def request_of(
-    file: str | None, query_tokens: int | None, generated_tokens: int | None, cached: int, system: int, images: int
+    file: str | None,
+    query_tokens: int | None,
+    generated_tokens: int | None,
+    cached: int,
+    system: int,
+    images: int,
+    option: str = "--workload",
 ) -> planner.Workload | Path:
     """The request, or the file of requests. Raises InputError where both or neither are given."""
     if file is not None:
         if query_tokens is not None or generated_tokens is not None or cached or system or images != 1:
-            raise InputError(f"--workload {file}: the file says how long requests are; leave out the token options")
+            raise InputError(f"{option} {file}: the file says how long requests are; leave out the token options")
         return Path(file)
     if query_tokens is None or generated_tokens is None:
         missing = "--query-tokens" if query_tokens is None else "--generated-tokens"

@@ -49,6 +49,10 @@ def plan(
     system_tokens: SystemTokens = 0,
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
     workload: Annotated[str | None, typer.Option(help="CSV of requests instead: planned on mean and p95.")] = None,
+    traffic: Annotated[
+        str | None,
+        typer.Option(help="Log of requests with time stamps instead, CSV or JSON Lines: the load as it came."),
+    ] = None,
     hardware: Annotated[str | None, typer.Option(help="Card, profile (.json) or cpu; its memory is a limit.")] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="Of one GPU, any currency.")] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs in all; default: those of one model.")] = None,
@@ -136,12 +140,19 @@ def plan(
         raise InputError("--models chooses among released models and --train what to train: give one of them")
     if not limits:
         raise InputError(NO_LIMIT)
+    if traffic is not None:
+        request_of(traffic, query_tokens, generated_tokens, cached_tokens, system_tokens, images, "--traffic")
+        if workload is not None:
+            raise InputError(f"--traffic {traffic} and --workload {workload}: give one of them; a log says both")
     result = planner.plan(
         _law(law) if mix is None else mix_of(mix, form),
         task=task,
         form=form,
         budget=planner.Budget(convention=convention, limits=limits),
-        workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+        workload=None
+        if traffic is not None
+        else request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+        traffic=traffic,
         models=models,
         image=image,
         llms=[*(llms or ()), *(llm_config or ())] or None,

@@ -85,6 +85,7 @@ def as_deployment(
     percentile: float | None = None,
     concurrency: int | None = None,
     scale: float | None = None,
+    arriving: float | None = None,
 ) -> Deployment:
     """A Deployment from what a user may pass.
 
@@ -109,6 +110,7 @@ def as_deployment(
         percentile,
         concurrency,
         scale,
+        arriving=arriving,
         hardware=card is not None,
         batch=bool(batches),
         latency_source=latency_source,

@@ -16,7 +16,7 @@ from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.limits import Limit, all_met, computed_columns, conflict, gpus_that_do, met_by_none
 from planner.planning.request import Budget
-from planner.planning.under_load.asked import RATE, Traffic
+from planner.planning.under_load.asked import ARRIVING, RATE, Traffic
 
 WIDE = ("bf16", "fp16", "fp32")
 _SMALLER = ("fp8", "Q8_0", "Q4_K_M")
@@ -105,7 +105,8 @@ def _each_excludes_all(
 
 def _overload(nearest: Candidate, traffic: Traffic, more: int | None) -> NothingFitsError:
     """That nothing keeps up with the load, and the most that a candidate carries."""
-    gpus, most = int(nearest.quantities["gpus"]), nearest.quantities[RATE]
+    gpus, found = int(nearest.quantities["gpus"]), nearest.quantities
+    most = found[ARRIVING] / found["utilisation"]
     on = "1 GPU" if gpus == 1 else f"{gpus} GPUs"
     ways = "name smaller models or faster hardware" + (f"; gpus={more} would do" if more is not None else "")
     return NothingFitsError(

@@ -155,6 +155,8 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         as_measured=plan.as_measured,
         released=released,
         rank_by=plan.rank_by,
+        workload_kinds=plan.load.kinds if len(plan.load.kinds) > 1 else (),
+        workload_shares=plan.load.shares if len(plan.load.kinds) > 1 else (),
         **stored(deployment.traffic),
     )
 
@@ -238,7 +240,14 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
         "laws": laws_of_file(found, compressors, place),
         "rank_by": inputs.rank_by,
         "budget": budget,
-        "load": Load(inputs.workload, inputs.workload_p95, inputs.requests, inputs.workload_longest),
+        "load": Load(
+            inputs.workload,
+            inputs.workload_p95,
+            inputs.requests,
+            inputs.workload_longest,
+            inputs.workload_kinds,
+            inputs.workload_shares,
+        ),
         "deployment": Deployment(
             hardware=found.hardware_profile,
             precisions=inputs.precision,

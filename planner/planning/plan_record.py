@@ -195,6 +195,11 @@ class Inputs:
     """Of the requests that keep each limit of time, under a load."""
     scale: float | None = field(default=None, metadata=SPARSE)
     """How many times the load was planned for too."""
+    arriving_per_second: float | None = field(default=None, metadata=SPARSE)
+    """The rate of a load, which a log may give."""
+    workload_kinds: tuple[Workload, ...] = field(default=(), metadata=SPARSE)
+    """Kinds of requests under a load; left out where all are the mean one."""
+    workload_shares: tuple[float, ...] = field(default=(), metadata=SPARSE)
 
 
 @dataclass(frozen=True)

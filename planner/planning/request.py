@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TypeAlias
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, QuantityError, UnknownNameError
@@ -12,6 +12,9 @@ from planner.base.quantities import parse_flops, shown
 from planner.costs.flops import CONVENTIONS, FULL
 from planner.costs.stages import Workload, as_workload
 from planner.planning.limits import LIMITS, LimitKind, find_limit, limits_in_unit_of
+
+if TYPE_CHECKING:
+    from planner.traffic.arrivals import Log
 
 __all__ = ["Budget", "Load", "Quantity", "Workload", "as_budget", "as_workload"]
 
@@ -162,6 +165,8 @@ class Load:
     """Requests that come under a load; left out, all are the mean one."""
     shares: tuple[float, ...] = ()
     """Of each kind; they sum to 1."""
+    arrivals: Log | None = field(default=None, compare=False, repr=False)
+    """When they came, of a log; None: at random."""
 
     def __post_init__(self) -> None:
         if not self.mean.images:

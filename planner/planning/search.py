@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.base.errors import UnknownNameError
+from planner.base.errors import InputError, UnknownNameError
 from planner.configuration import PROMPT_ORDERS
 from planner.costs.stages import Workload
 from planner.hardware import Hardware, find_hardware
@@ -49,6 +50,7 @@ def plan(
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
     workload: Workload | str | Path | None = None,
+    traffic: str | Path | None = None,
     models: Models | None = None,
     image: Images | None = None,
     llms: Llms | None = None,
@@ -102,6 +104,8 @@ def plan(
         workload: all token counts at once, instead of the three above; or a CSV of requests with the columns
             query_tokens, generated_tokens and, if wanted, images, cached_tokens, system_tokens: FLOPs, throughput,
             energy and price are then planned for the mean request, times and memory for the 95th percentile.
+        traffic: a log of requests with time stamps instead, as CSV or JSON Lines: its requests are the load, with the
+            lengths that they have, as they came; with a rate in the budget, faster or slower.
         models: released models to choose from: "released" (all), families ("qwen3-vl"), hub ids, folders.
         image: of a request to a released model: width x height in pixels ("1024x768" or (1024, 768)), a list of sizes,
             a mapping from sizes to how often each comes in, or a CSV of sizes: throughput is then planned for the mean
@@ -142,7 +146,10 @@ def plan(
         InputError: a bad quantity, name, law or architecture, in one sentence.
     """
     budget = as_budget(budget, convention)
-    if isinstance(workload, str | Path):
+    arriving = None
+    if traffic is not None:
+        load, arriving = _logged(traffic, workload, query_tokens, generated_tokens, cached_tokens, concurrency)
+    elif isinstance(workload, str | Path):
         as_workload(Workload(0, 0), query_tokens, generated_tokens, cached_tokens)  # not both
         load = read_traffic(workload)
     else:
@@ -166,8 +173,12 @@ def plan(
         released, precision = released_axes(models, image, law, form, load, precision, card, ranking)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source,
-        scheduler=scheduler, percentile=percentile, concurrency=concurrency, scale=scale,
+        scheduler=scheduler, percentile=percentile, concurrency=concurrency, scale=scale, arriving=arriving,
     )  # fmt: skip
+    if deployment.traffic is not None and isinstance(workload, str | Path):
+        from planner.planning.under_load.logged import with_kinds  # only who has a load pays for its import
+
+        load = with_kinds(load, workload)
     if released is not None:
         return plan_among(released.timed_by(deployment, load), budget, load, deployment, measured_axes, notes)
     compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
@@ -181,3 +192,20 @@ def plan(
     tokens = admissible(visual_tokens, compressors, towers)
     axes = Axes(candidates, towers, compressors, orders, tokens, laws, find_connector(connector))
     return plan_among(axes, budget, load, deployment, measured_axes, notes)
+
+
+def _logged(
+    traffic: str | Path,
+    workload: Workload | str | Path | None,
+    query_tokens: int | None,
+    generated_tokens: int | None,
+    cached_tokens: int,
+    concurrency: int | None,
+) -> tuple[Load, float | None]:
+    """What a log has of requests, and how many came per second. Raises InputError where something else says it too."""
+    if workload is not None or query_tokens is not None or generated_tokens is not None or cached_tokens:
+        raise InputError("traffic: the log says what requests are; leave out workload= and the counts of tokens")
+    from planner.planning.under_load.logged import load_of_log  # only who has a log pays for its import
+
+    load, log = load_of_log(traffic)
+    return replace(load, arrivals=log), None if concurrency is not None else log.requests_per_second

@@ -77,9 +77,8 @@ def load_carried(plan: Plan) -> str:
     one = plan.carried
     if one is None:
         return ""
-    gpus = "1 GPU keeps" if one.gpus == 1 else f"{one.gpus} GPUs keep"
-    share = format_percent(one.utilisation, 1.0)
-    return f"load: {one.requests_per_second:.4g} requests/s, {share} of what {gpus} up with ({one.level})"
+    share, gpus = format_percent(one.utilisation, 1.0), counted(one.gpus, "GPU")
+    return f"load: {one.requests_per_second:.4g} requests/s, {share} of what {gpus} can keep up with ({one.level})"
 
 
 def load_text(load: Load) -> str:

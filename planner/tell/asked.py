@@ -104,6 +104,8 @@ def _limits(plan: Plan) -> list[str]:
 def _requests(load: Load, missing: list[str]) -> list[str]:
     if load.requests > 1 or load.mean != load.tail:
         missing.append("the file of requests is not part of the plan: put the one that was planned for in its place")
+        if load.arrivals is not None:
+            return ["--traffic", "requests.csv"]
         return ["--workload", "requests.csv"]
     return _workload(load.mean)
 

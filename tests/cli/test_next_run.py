@@ -178,7 +178,7 @@ def test_training_runs_take_any_limit_and_way_to_run(run: Run) -> None:
         "--precision",
         "bf16,int4",
     ]
-    ways = ["--tensor-parallel", "1,2", "--price-per-hour", 2, "--price", 100, "--cached-tokens", 100]
+    ways = ["--tensor-parallel", "1,2", "--price-per-hour", 2, "--price", 120, "--cached-tokens", 100]
     request = ["--query-tokens", 50, "--generated-tokens", 32, "--llms", "qwen2.5"]
     asked = run("next-run", "reasoning", *limits, *ways, *request, "--json").json
     plan = run("plan", *limits, *ways, *request, "--json").json

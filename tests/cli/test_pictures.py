@@ -112,8 +112,8 @@ def test_a_frontier_takes_every_limit_of_a_plan(run: Run, tmp_path: Path) -> Non
     done = run(
         "plot", "frontier", "reasoning", "--ttft", "60ms", "--requests-per-second", 4, "--limit", "price=50", *REQUEST,
         "--cached-tokens", 100, "--hardware", "l40s", "--price-per-hour", 0.9, "--gpus", 2, "--precision", "bf16,fp8",
-        "--kv-precision", "fp8", "--tensor-parallel", "1,2", "--batch", "1,4", "--scheduler", "static", "--visual-tokens", "16,64",
-        "-o", tmp_path / "shell.png",
+        "--kv-precision", "fp8", "--tensor-parallel", "1,2", "--batch", "1,4", "--scheduler", "static",
+        "--visual-tokens", "16,64", "-o", tmp_path / "shell.png",
     )  # fmt: skip
     assert (done.code, done.out) == (0, "")
     assert (tmp_path / "shell.png").read_bytes() == expected.read_bytes()

@@ -69,6 +69,7 @@ def as_traffic(
     concurrency: int | None,
     scale: float | None,
     *,
+    arriving: float | None = None,
     hardware: bool,
     batch: bool,
     latency_source: str,
@@ -81,6 +82,7 @@ def as_traffic(
         percentile: 50 to 99.
         concurrency: requests under way at once, instead of a rate.
         scale: how many times the load.
+        arriving: requests per second of a log, where the budget has no rate.
         hardware: whether there is any.
         batch: whether a batch is asked for.
         latency_source: of the times.
@@ -91,7 +93,7 @@ def as_traffic(
     """
     if scheduler is not None and scheduler not in SCHEDULERS:
         raise UnknownNameError("scheduler", scheduler, SCHEDULERS)
-    rate = budget.limits.get(RATE)
+    rate = budget.limits.get(RATE, arriving)
     said = {"concurrency": concurrency, "percentile": percentile, "scale": scale}
     if scheduler == STATIC or (rate is None and concurrency is None):
         for name, value in said.items():

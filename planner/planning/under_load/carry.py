@@ -1,4 +1,4 @@
-"""One candidate under the load: a replica and what comes to it, by the numerical level or by simulated events."""
+"""One candidate under the load: a replica and what comes to it, by the numerical level."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ _ROUNDS, _NEAR = 3, 0.01
 """Of the search for the rate that keeps so many requests under way, and how near it ends."""
 
 
-def carried(candidate: Candidate, load: Load, deployment: Deployment, *, events: bool = False) -> Carried | None:
-    """A candidate under the load, by the numerical level where that answers; else simulated if `events`. None where it
-    does not keep up, or nothing answers."""
+def carried(candidate: Candidate, load: Load, deployment: Deployment) -> Carried | None:
+    """A candidate under the load, by the numerical level; None where it does not keep up, or that does not answer."""
     try:
         service = service_of(candidate, load, deployment)
     except NothingFitsError:
@@ -29,15 +28,7 @@ def carried(candidate: Candidate, load: Load, deployment: Deployment, *, events:
     found = chain(service.replica, service.requests, rate)
     if traffic.concurrency is not None:
         found = _under_way(service, found, traffic.concurrency / replicas)
-    if not found.stable:
-        return None
-    if not found.events_only:
-        return _of_chain(found, candidate, traffic)
-    if not events:
-        return None
-    from planner.planning.under_load.simulated import simulated  # only where the numerical level does not answer
-
-    return simulated(candidate, service, found.rate, deployment)
+    return _of_chain(found, candidate, traffic) if found.stable and not found.events_only else None
 
 
 def _under_way(service: Service, found: Chain, wanted: float) -> Chain:

@@ -1,7 +1,8 @@
 """What every candidate does under the load, by the steady state in closed form: the columns that limits look at.
 
 Each candidate gets the GPUs that there are, or as many replicas as keep the limits of time, the fewest. The GPUs of all
-replicas are paid for and draw power all the time, whether they are busy or not:
+replicas are paid for and draw power all the time, whether they are busy or not. A tenth of the capacity stays free, and
+hardly ever are seats or KV cache full: beyond that, waits grow without bound at any further request.
 
     price per million requests = GPUs x price per hour / 3600 / rate x 1e6
     energy of a request = GPUs x power limit / rate
@@ -55,16 +56,16 @@ def under_load(
         replicas = np.maximum(np.floor(deployment.gpus / engines.devices), 1.0)
     found, rate = engines.under(traffic, replicas)
     gpus = engines.devices * replicas if deployment.gpus is None else np.full(len(engines), float(deployment.gpus))
-    total = rate * replicas
+    total, most, full = rate * replicas, _SETTLED * found.capacity * replicas, engines.full(found)
     quantities = {
         **_times(found),
         ARRIVING: total,
-        RATE: found.capacity * replicas,
+        RATE: np.where(full <= _FULL, most, np.minimum(most, total * (1 - _FULL))),
         "gpus": gpus,
         "replicas": replicas,
         "utilisation": found.utilisation,
         "running": found.running,
-        "full": engines.full(found),
+        "full": full,
     }
     with np.errstate(divide="ignore"):
         if card.power_w is not None:

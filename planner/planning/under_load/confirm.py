@@ -2,7 +2,8 @@
 
 A numerical solution of the queue answers for one candidate in some 50 ms, where seats and KV cache are not full. Where
 it takes more of a limit than the closed form said, others are taken to need as much more: those that would break the
-limit are passed over. Candidates for which it does not answer are simulated, where nothing else keeps the limits.
+limit are passed over. What it does not answer for, as its seats or its cache are full at times or nine tenths of its
+capacity are used, is not planned for.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from planner.planning.blocks import Space, candidate_at
 from planner.planning.deployment import Deployment
 from planner.planning.limits import Limit
 from planner.planning.request import Load
+from planner.planning.under_load.asked import ARRIVING, RATE
 from planner.planning.under_load.carry import carried
 from planner.planning.under_load.columns import settled
 from planner.planning.under_load.served import TIMES, Carried
-from planner.traffic.chain import LEVEL as CHAIN
 
 _BY_REPLICAS = {"replicas", "gpus", "requests_per_second", "price_per_million_requests", "energy_joules"}
 """What grows with the replicas."""
-_SIMULATED = 3
-"""Candidates, at most."""
+_LESS = 0.999
+"""Of what arrives: carried at most by what does not keep up with it."""
 _MORE_MAX = 1.5
 """Than the closed form said a candidate needs, as far as others are taken to need as much more."""
 _TIMES_MORE = 2
@@ -58,23 +59,10 @@ class Confirming:
         return replace(self._space, table=table)
 
     def first(self, order: Iterable[int]) -> bool:
-        """Whether one of these rows is confirmed; those in front of it are refuted, or passed over.
-
-        Those whose seats or cache are full at times, or that leave no tenth of their capacity free, come last: they are
-        simulated where nothing else keeps the limits, and else count as what does not.
-        """
-        rows = np.fromiter(order, int)
-        free = settled(self._quantities)
-        tight, self._fits = self._fits & ~free, self._fits & free
-        self.confirmed = next((self.carried[int(row)] for row in rows if self.holds(int(row))), None)
-        if self.confirmed is not None:
-            return True
-        for row in [row for row in rows if tight[row]][:_SIMULATED]:
-            self._fits[row] = True
-            if self._carry(int(row), events=True):
-                self.confirmed = self.carried[int(row)]
-                return True
-        return False
+        """Whether one of these rows is confirmed; those in front of it are refuted, or passed over."""
+        self._fits &= settled(self._quantities)
+        self.confirmed = next((self.carried[int(row)] for row in order if self.holds(int(row))), None)
+        return self.confirmed is not None
 
     def holds(self, row: int) -> bool:
         """Whether a row keeps the limits, by the finer level; where GPUs follow from the load, with more replicas than
@@ -88,22 +76,21 @@ class Confirming:
             kept = self._carry(row)
         return kept
 
-    def _carry(self, row: int, events: bool = False) -> bool:
-        """Whether it keeps the limits with the replicas that it has; simulated where only that answers, if asked."""
+    def _carry(self, row: int) -> bool:
+        """Whether it keeps the limits with the replicas that it has."""
         traffic, known = self._deployment.traffic, self._at(row)
         assert traffic is not None
         candidate = candidate_at(self.space, row, self._deployment.kv_precision, {})
-        found = self.carried[row] = carried(candidate, self._load, self._deployment, events=events)
+        found = self.carried[row] = carried(candidate, self._load, self._deployment)
         for name in TIMES:
             self._quantities[name][row] = np.inf if found is None else found.time_s(name, traffic.percentile)
+        if found is None:  # it carries less than arrives
+            self._quantities[RATE][row] = min(known[RATE], known[ARRIVING] * _LESS)
+            self._full[self._way(row)] = float(known["utilisation"])
         taken = self._at(row)
-        self._fits[row] = all(limit.met(taken) for limit in self._limits)
-        if found is None or found.level != CHAIN:
-            if not self._fits[row]:  # its queue grows, or its seats or its cache are full
-                self._full[self._way(row)] = float(known["utilisation"])
-            return bool(self._fits[row])
+        self._fits[row] = found is not None and all(limit.met(taken) for limit in self._limits)
         for limit in self._times:
-            if not limit.met(taken):
+            if found is not None and not limit.met(taken):
                 more = min(float(taken[limit.column] / known[limit.column]), _MORE_MAX)
                 self._more[limit.column] = max(self._more[limit.column], more)
         return bool(self._fits[row])
@@ -138,6 +125,8 @@ class Confirming:
             return True
         for name, value in needed.items():
             self._quantities[name][row] = np.inf if full else value
+        if full:
+            self._quantities[RATE][row] = min(values[RATE], values[ARRIVING] * _LESS)
         self._fits[row] = False
         return False
 

@@ -30,7 +30,10 @@ def served(plan: Plan) -> Served:
     confirmed, deployment, traffic = plan.carried, plan.deployment, plan.deployment.traffic
     assert confirmed is not None and traffic is not None
     service = service_of(plan.best, plan.load, deployment)
-    found = simulated(plan.best, service, confirmed.requests_per_second / confirmed.replicas, deployment) or confirmed
+    found = (
+        simulated(plan.best, service, confirmed.requests_per_second / confirmed.replicas, plan.load, deployment)
+        or confirmed
+    )
     largest = headroom(service, traffic, confirmed.requests_per_second / confirmed.replicas)
     return Served(
         requests_per_second=found.requests_per_second,
@@ -79,7 +82,7 @@ def _scaled(plan: Plan, service: Service, found: Carried, largest: Headroom) -> 
 def _rival(candidate: Candidate, load: Load, deployment: Deployment) -> Rival:
     rate = candidate.quantities[ARRIVING] / candidate.quantities["replicas"]
     try:
-        found = simulated(candidate, service_of(candidate, load, deployment), rate, deployment)
+        found = simulated(candidate, service_of(candidate, load, deployment), rate, load, deployment)
     except NothingFitsError:
         found = None
     return Rival(candidate.name, candidate.visual_tokens, candidate.precision, candidate.tensor_parallel, found)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
+from planner.planning.request import Load
 from planner.planning.under_load.asked import Traffic
 from planner.planning.under_load.served import Carried
 from planner.planning.under_load.service import percentiles_of
-from planner.traffic.arrivals import Poisson
+from planner.traffic.arrivals import Arrivals, Poisson
 from planner.traffic.batch import Batch
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
@@ -15,11 +18,14 @@ from planner.traffic.outcome import Outcome
 from planner.traffic.service import Service
 
 
-def simulated(candidate: Candidate, service: Service, rate: float, deployment: Deployment) -> Carried | None:
-    """A candidate whose replicas get so many requests per second each, by events; None where its queue grows."""
+def simulated(
+    candidate: Candidate, service: Service, rate: float, load: Load, deployment: Deployment
+) -> Carried | None:
+    """A candidate whose replicas get so many requests per second each, by events: at random, or as a log has them. None
+    where its queue grows."""
     traffic, replicas = deployment.traffic, int(candidate.quantities["replicas"])
     assert traffic is not None
-    found = simulate(service.replica, service.requests, Poisson(rate))
+    found = simulate(service.replica, service.requests, _arrivals(load, replicas, rate))
     if not found.stable:
         return None
     most = float(Batch.of(service.replica, service.requests).capacity[0])
@@ -38,6 +44,14 @@ def simulated(candidate: Candidate, service: Service, rate: float, deployment: D
         latency_s=latency,
         goodput=good.value,
     )
+
+
+def _arrivals(load: Load, replicas: int, rate: float) -> Arrivals:
+    """At one of the replicas."""
+    if load.arrivals is None:
+        return Poisson(rate)
+    own = load.arrivals.divided(replicas)
+    return replace(own, recorded_s=own.recorded_s * (own.requests_per_second / rate))
 
 
 def _times(found: Outcome, traffic: Traffic) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:

@@ -14,7 +14,7 @@ def stored(traffic: Traffic | None) -> dict[str, Any]:
     if traffic is None:
         return {}
     same = {name: getattr(traffic, name) for name in ("concurrency", "percentile", "scale")}
-    return {"scheduler": CONTINUOUS, **same}
+    return {"scheduler": CONTINUOUS, "arriving_per_second": traffic.requests_per_second, **same}
 
 
 def restored_traffic(inputs: Inputs, budget: Budget) -> Traffic | None:
@@ -27,6 +27,7 @@ def restored_traffic(inputs: Inputs, budget: Budget) -> Traffic | None:
         inputs.percentile,
         inputs.concurrency,
         inputs.scale,
+        arriving=inputs.arriving_per_second,
         hardware=True,
         batch=False,
         latency_source=inputs.latency_source,

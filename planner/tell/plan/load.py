@@ -77,11 +77,12 @@ def carried_line(plan: Plan, served: Served) -> Line:
         "; ", v.share(served.goodput, 1.0, "share of the requests within every limit of time"),
         " of the requests keep every limit of time",
     )  # fmt: skip
+    each = () if served.replicas == 1 else line(" in each of ", _replicas(served.replicas))
     return line(
         "load: ", _rate(served.requests_per_second, "requests per second that arrive"), _under_way(plan), ", ",
         v.share(served.utilisation, 1.0, "rate by the rate above which it is unstable"), " of what ",
-        _gpus(served.gpus), " keep up with; ", v.count(round(served.running), "sequences of a replica at once"),
-        " sequences at once in each of ", _replicas(served.replicas), good,
+        _gpus(served.gpus), " can keep up with; ", v.count(round(served.running), "sequences of a replica at once"),
+        " sequences at once", each, good,
     )  # fmt: skip
 
 

@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import planner
@@ -76,7 +78,7 @@ def test_without_a_number_of_gpus_the_fewest_carry_the_load() -> None:
     assert heavy.carried is not None
     fewest = heavy.carried.gpus
     assert fewest > 1
-    with pytest.raises(NothingFitsError, match="gpus=[0-9]+ would do"):
+    with pytest.raises(NothingFitsError, match=r"gpus=[0-9]+ would do"):
         on(fewest // 2, budget=planner.Budget(ttft="150 ms", requests_per_second=400))
 
 
@@ -221,3 +223,47 @@ def test_what_nobody_asked_for_is_not_loaded() -> None:
         "assert plan.traffic.level == 'events'\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def _log(folder: Path, spread: float, stamps: bool = True) -> Path:
+    """2000 requests of 20 a second, whose answers differ."""
+    generator = np.random.default_rng(5)
+    times = np.cumsum(generator.exponential(1 / 20, 2000))
+    answers = np.maximum(1, np.rint(100 * np.exp(spread * generator.standard_normal(2000) - spread**2 / 2)))
+    file = folder / f"log-{spread}.csv"
+    head = "timestamp,query_tokens,generated_tokens" if stamps else "query_tokens,generated_tokens"
+    pairs = zip(times, answers, strict=True)
+    rows = (f"{at:.6f},120,{answer:.0f}" if stamps else f"120,{answer:.0f}" for at, answer in pairs)
+    file.write_text("\n".join([head, *rows]) + "\n")
+    return file
+
+
+def test_a_log_is_the_load_as_it_came(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"budget": planner.Budget(ttft="150 ms"), "gpus": 2, **QWEN3}
+    del asked["query_tokens"], asked["generated_tokens"]
+    plan = planner.plan(traffic=_log(tmp_path, 0.8), **asked)
+    assert plan.carried is not None and plan.traffic is not None
+    assert plan.carried.requests_per_second == pytest.approx(20, rel=0.08)
+    assert plan.load.requests == 2000 and 1 < len(plan.load.kinds) <= 64
+    spread = plan.traffic.latency_s["p95"] / plan.traffic.latency_s["p50"]
+    assert spread > 2
+    alike = planner.plan(traffic=_log(tmp_path, 0.0), **asked)
+    assert alike.traffic is not None
+    assert alike.traffic.latency_s["p95"] / alike.traffic.latency_s["p50"] < 1.5
+    faster = planner.plan(
+        traffic=_log(tmp_path, 0.8), **{**asked, "budget": planner.Budget(ttft="150 ms", requests_per_second=60)}
+    )
+    assert faster.carried is not None and faster.carried.requests_per_second == 60
+    assert faster.best.error >= plan.best.error
+    again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
+    assert again == plan and again.load.kinds == plan.load.kinds
+    with pytest.raises(InputError, match="traffic: the log says what requests are"):
+        planner.plan(traffic=_log(tmp_path, 0.8), query_tokens=3, **asked)
+
+
+def test_a_file_of_requests_keeps_its_lengths_under_a_rate(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"budget": FAST, "gpus": 2, **QWEN3}
+    del asked["query_tokens"], asked["generated_tokens"]
+    plan = planner.plan(workload=_log(tmp_path, 0.8, stamps=False), **asked)
+    assert plan.carried is not None
+    assert plan.carried.latency_s["p95"] / plan.carried.latency_s["p50"] > 2

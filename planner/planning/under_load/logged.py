@@ -1,0 +1,57 @@
+"""A load as a log of requests has it: kinds of requests with their shares, and when they came."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from planner.costs.stages import Workload
+from planner.planning.request import Load
+from planner.planning.traffic import TAIL
+from planner.traffic.arrivals import Log
+from planner.traffic.iteration_time import IntArray
+from planner.traffic.log import read_log
+
+KINDS = 64
+"""Of requests, at most; those that are alike stand at their means."""
+_COLUMNS = ("query_tokens", "generated_tokens", "cached_tokens", "system_tokens", "images")
+
+
+def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log]:
+    """What comes, and when.
+
+    The mean request, the long one (the 95th percentile, column by column) and the longest are those that FLOPs, memory
+    and contexts are planned for; times are those of the kinds of requests as they come.
+
+    Raises:
+        InputError: no such file, no time stamps, or a line that cannot be read, which it names.
+    """
+    log = read_log(path)
+    mean, tail, most = (
+        Workload(**{name: ceiling(getattr(log, name)) for name in _COLUMNS}) for ceiling in (_mean, _tail, _most)
+    )
+    kinds = log.kinds(KINDS)
+    arrivals = log.arrivals(kinds)
+    load = Load(mean, tail, len(log), most if len(log) > 1 else None)
+    return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist())), arrivals
+
+
+def with_kinds(load: Load, path: str | os.PathLike[str]) -> Load:
+    """A load with the kinds of requests of its file."""
+    kinds = read_log(path).kinds(KINDS)
+    return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist()))
+
+
+def _mean(values: IntArray) -> int:
+    return math.ceil(values.mean() - 1e-9)
+
+
+def _tail(values: IntArray) -> int:
+    return math.ceil(float(np.quantile(values, TAIL)) - 1e-9)
+
+
+def _most(values: IntArray) -> int:
+    return int(values.max())
