@@ -46,7 +46,7 @@ def with_kinds(load: Load, path: str | os.PathLike[str]) -> Load:
 
 
 def _mean(values: IntArray) -> int:
-    return math.ceil(values.mean() - 1e-9)
+    return math.ceil(float(values.mean()) - 1e-9)
 
 
 def _tail(values: IntArray) -> int:
