@@ -9,15 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
-from planner.configuration import Model, Run
+from planner.configuration import Run
 from planner.costs.flops import Flops
-from planner.costs.latency import Latency, VisionTimes
+from planner.costs.latency import Latency
 from planner.costs.memory import Memory
 from planner.laws.combined import Law
 from planner.parts.llms import Llm
@@ -26,22 +26,12 @@ from planner.planning.deployment import Deployment
 from planner.planning.distinct import distinct_rows
 from planner.planning.request import Load
 from planner.planning.table import CandidateTable
+from planner.planning.together import Together
 from planner.runs.table import ERROR
 
 FloatArray = NDArray[np.float64]
 Costs: TypeAlias = tuple[Flops, Memory, Latency | None, Latency | None]
 """FLOPs of a mean request, bytes and times of a long one, times of a mean one."""
-
-
-class Served(NamedTuple):
-    """Language models of a block that are costed in one go, and the images that come with mean requests."""
-
-    members: Sequence[int]
-    """Their positions among those of the block."""
-    model: Model
-    """The column that they make, with a mean request's tokens."""
-    encode: Callable[[Run], VisionTimes]
-    """Times of the images of a batch of mean requests."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -179,7 +169,7 @@ def quantities_of(
     deployment: Deployment,
     run: Run,
     load: Load,
-    groups: Sequence[Served],
+    groups: Sequence[Together],
     shape: tuple[int, int, int, int],
 ) -> dict[str, FloatArray]:
     """What limits look at, by name; each of the whole shape.

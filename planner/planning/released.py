@@ -27,7 +27,7 @@ from planner.hardware import Hardware, released_precision
 from planner.laws.combined import Law
 from planner.parts.images import ImageMix
 from planner.parts.released import Checkpoint, OwnConnector, Selection
-from planner.planning.blocks import Block, Costs, FloatArray, Served, Space, laid_out, quantities_of
+from planner.planning.blocks import Block, Costs, FloatArray, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
 from planner.planning.ranking import ERROR
 from planner.planning.released_cells import Cell, cells_of, mean_tokens
@@ -263,19 +263,12 @@ class ReleasedAxes:
             memory=whole[1],
             latency=whole[2],
             shape=shape,
-            quantities=quantities_of(
-                whole, deployment, run, load, [_served(one, vision) for one in together.groups], shape
-            ),
+            quantities=quantities_of(whole, deployment, run, load, together.with_images(vision), shape),
             cells=together.cells,
             positions=positions,
             mean_tokens=together.visual_tokens,
             long_tokens=together.request_tokens,
         )
-
-
-def _served(group: Group, vision: Vision) -> Served:
-    """A group under a load."""
-    return Served(group.members, group.usual, lambda run: vision.mean.times(vision.load.mean, run).only(group.among))
 
 
 def _times(

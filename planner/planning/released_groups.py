@@ -15,6 +15,7 @@ from planner.parts.llms import stacks
 from planner.planning.blocks import FloatArray
 from planner.planning.released_cells import Cell, rounded_up
 from planner.planning.released_vision import ModelColumn, Vision, stored_bytes
+from planner.planning.together import Together
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,15 @@ class SideBySide:
             else np.asarray(law.predict(sizes, np.array(wanted, float).reshape(-1, 1), names, released=True)),
             groups=tuple(groups),
         )
+
+    def with_images(self, vision: Vision) -> list[Together]:
+        """The groups, and what encodes the images of mean requests to each."""
+
+        def of(group: Group) -> Together:
+            encode = vision.mean.times
+            return Together(group.members, group.usual, lambda run: encode(vision.load.mean, run).only(group.among))
+
+        return [of(one) for one in self.groups]
 
 
 def _request_tokens(workload: Workload, tokens: FloatArray) -> FloatArray:

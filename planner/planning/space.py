@@ -28,10 +28,11 @@ from planner.parts.compressors import Compressor
 from planner.parts.connectors import Connector, Mlp
 from planner.parts.llms import Llm, stacks
 from planner.parts.towers import Tower
-from planner.planning.blocks import Block, Costs, Served, Space, laid_out, quantities_of
+from planner.planning.blocks import Block, Costs, Space, laid_out, quantities_of
 from planner.planning.deployment import Deployment
 from planner.planning.ranking import ERROR
 from planner.planning.request import Load
+from planner.planning.together import Together
 from planner.planning.tried import Tried
 
 FloatArray = NDArray[np.float64]
@@ -140,7 +141,7 @@ def _blocks(
     for prompt_order in axes.prompt_orders:
         models = [Model(llm, tower, compressor, v, prompt_order, axes.connector) for _, llm in groups]
         in_groups = [
-            Served(members, model, partial(vision_times, model, load.mean))
+            Together(members, model, partial(vision_times, model, load.mean))
             for (members, _), model in zip(groups, models, strict=True)
         ]
         flops_of_groups = [flops(model, load.mean, convention) for model in models]

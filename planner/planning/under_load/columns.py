@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from planner.configuration import Run
 from planner.costs.memory import Memory
-from planner.planning.blocks import Served
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
+from planner.planning.together import Together
 from planner.planning.under_load.asked import ARRIVING, RATE, Traffic
 from planner.planning.under_load.engines import NO_LOAD, Engines, engines_of
 from planner.planning.under_load.room import memory_share
@@ -35,7 +35,7 @@ _SETTLED, _FULL = 0.9, 0.005
 
 
 def under_load(
-    groups: Sequence[Served],
+    groups: Sequence[Together],
     held: Memory,
     run: Run,
     load: Load,

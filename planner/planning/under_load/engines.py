@@ -15,8 +15,8 @@ from planner.costs.memory import Memory
 from planner.costs.seconds import Clocks
 from planner.hardware import Hardware
 from planner.parts.walk import Pass
-from planner.planning.blocks import Served
 from planner.planning.request import Load
+from planner.planning.together import Together
 from planner.planning.under_load.asked import Traffic
 from planner.planning.under_load.mean_request import MeanRequest
 from planner.planning.under_load.room import kv_tokens
@@ -106,7 +106,7 @@ def scheduler_of(card: Hardware) -> Scheduler:
 
 
 def engines_of(
-    groups: Sequence[Served],
+    groups: Sequence[Together],
     held: Memory,
     run: Run,
     load: Load,

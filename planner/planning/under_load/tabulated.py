@@ -20,7 +20,7 @@ from planner.configuration import Run
 from planner.costs.iteration import Iterations
 
 if TYPE_CHECKING:
-    from planner.planning.blocks import Served
+    from planner.planning.together import Together
     from planner.planning.under_load.mean_request import MeanRequest
 
 FloatArray = NDArray[np.float64]
@@ -115,7 +115,7 @@ class Beside:
 
 
 def tabulated(
-    groups: Sequence[Served],
+    groups: Sequence[Together],
     requests: Sequence[MeanRequest],
     run: Run,
     beside: Beside,
