@@ -26,12 +26,14 @@ from planner.laws.hierarchy.law import EvidenceLaw
 from planner.laws.hierarchy.listing import Evidence
 from planner.laws.holdout import HoldOut
 from planner.laws.joint import JointFit
+from planner.planning.capacity_result import Capacity
 from planner.planning.continuous import ContinuousOptimum
 from planner.planning.evaluating.result import NextEvaluations
 from planner.planning.load_plan import PlanLike
 from planner.planning.next_run import NextMeasurement
 from planner.planning.result import Plan
 from planner.tell.calibration import calibration_story
+from planner.tell.capacity import capacity_story
 from planner.tell.changes import changes_story
 from planner.tell.comparison import comparison_story
 from planner.tell.cost import cost_story
@@ -51,8 +53,9 @@ from planner.tell.render import renderer_of
 from planner.tell.verdict import grid_story, verdict_story
 
 Told: TypeAlias = (
-    "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Hardware | Measurement | MeasurementComparison "
-    "| Calibration | Verdict | GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum | Evidence | EvidenceLaw "
+    "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Capacity | Hardware | Measurement "
+    "| MeasurementComparison | Calibration | Verdict | GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum "
+    "| Evidence | EvidenceLaw "
     "| Sequence[Measurement] | Sequence[FormEvidence]"
 )
 """What has a story; a mapping is that of a plan, a path that of any file that we write."""
@@ -80,6 +83,7 @@ for _plan in (Plan, Mapping):
 story_of.register(CombinedLaw, law_story)
 story_of.register(EvidenceLaw, law_story)
 story_of.register(RequestCost, cost_story)
+story_of.register(Capacity, capacity_story)
 story_of.register(Hardware, hardware_story)
 story_of.register(Measurement, measurement_story)
 story_of.register(Calibration, calibration_story)

@@ -157,6 +157,17 @@ def test_convention_reads_order_images_and_config(run: Run, mistral: Path) -> No
     assert all(two_images[name] > image_first[name] for name in image_first)
 
 
+def test_text_alone_needs_no_visual_tokens(run: Run) -> None:
+    arguments = ("convention", "Vicuna-7B-v1.5", "--query-tokens", 50)
+    assert run(*arguments, "--images", 0, "--json").json == run(*arguments, "--visual-tokens", 0, "--json").json
+    assert run(*arguments).complaint == (
+        "--visual-tokens is missing: say how many an image becomes, or --images 0 for text alone"
+    )
+    for model in ("Vicuna-7B-v1.5", "Qwen/Qwen3-VL-2B-Instruct"):
+        stages = run("cost", model, *REQUEST, "--images", 0, "--hardware", "l4", "--json").json["stages"]
+        assert stages["encoder"]["flops"] == stages["compressor"]["flops"] == stages["encoder"]["seconds"] == 0
+
+
 def test_convention_fits_80_columns(run: Run) -> None:
     assert_fits(run(*CONVENTION))
     assert_fits(run(*CONVENTION, "--printed", "123456789TFLOPs"))

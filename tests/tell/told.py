@@ -104,6 +104,15 @@ THINGS: dict[str, Callable[[], Any]] = {
     "joint": lambda: planner.fit_joint(str(RUNS), "log-linear", by="llm", shared=["c0", "c1"]),
     "cost": lambda: request_cost("Qwen1.5-4B", 64, planner.Workload(**REQUEST)),
     "cost on a card": lambda: request_cost("Qwen2.5-72B", 1, planner.Workload(**REQUEST), hardware="l4", batch=8),
+    "capacity": lambda: planner.capacity(
+        "Qwen3-8B", "h100-sxm", budget=planner.Budget(ttft="300 ms"), query_tokens=2000, generated_tokens=20
+    ),
+    "closed loop": lambda: planner.capacity(
+        "Qwen3-8B", "h100-sxm", concurrency=8, visual_tokens=64, compressor="tokenpacker", **REQUEST
+    ),
+    "static batches": lambda: planner.capacity(
+        "Qwen3-8B", "h100-sxm", budget=planner.Budget(ttft="300 ms"), scheduler="static", **REQUEST
+    ),
     "card": lambda: find_hardware("h100-sxm"),
     "measurement": measurement,
     "unsteady measurement": unsteady,
