@@ -234,7 +234,8 @@ def steady_speed() -> float:
 
 def speeds() -> dict[str, Any]:
     """Of all levels; of the numerical one over every fourth setting that it answers, the best of three each."""
-    chains, events = [], []
+    chains: list[float] = []
+    events: list[float] = []
     for seed in REPORTED[::RATES_OF]:
         setting = drawn(seed)
         taken = [timed(chain, setting.replica, setting.requests, setting.rate) for _ in range(3)]

@@ -25,7 +25,7 @@ _STEPS = 32
 """From iteration to iteration that are looked at one by one."""
 _SETTLED = 1e-4
 """Of the mean, where the iterations ahead do not depend on the state any more."""
-_SIZES = 12
+_SIZES = 16
 """Of prompts, at most."""
 _TAIL = 8.0
 """Exponents of e that the states reach into the tail of the backlog."""
@@ -52,8 +52,13 @@ class Sizes:
         mean_prompt = batch.iteration.seconds(
             n, context, grid * batch.prompt_tokens, grid * np.asarray(batch.demand.pairs), n + 1.0, prompts=1.0
         )
-        known = np.maximum.accumulate(mean_prompt + grid * batch.encode_s(1.0))
+        known = np.maximum.accumulate(mean_prompt + grid * batch.encode_s(grid))
         return cls(*classes(np.interp(added, known, grid), requests.weights, _SIZES))
+
+    @property
+    def mean(self) -> float:
+        """1, but for what classes lose."""
+        return float(self.weights @ self.of_mean)
 
     @property
     def square(self) -> float:
@@ -91,6 +96,8 @@ class Backlog:
     rate: float
     moves: FloatArray
     """P. Shape (K, W, W)."""
+    square: float
+    """Mean square of the sizes of prompts, by the square of their mean."""
     ends: FloatArray
     """Chance that a prompt of the backlog ends so many units before the backlog does. Shape (W,)."""
 
@@ -182,7 +189,7 @@ def backlog(batch: Batch, sizes: Sizes, rate: float, n: FloatArray) -> Backlog:
     arrive = _arrivals(rate * times, sizes, units, states)
     one = _one(sizes, units, states)
     arrive[(n == 0), 0] = one  # idle: the next request starts at once
-    return Backlog(n, units, full, times, rate, _moves(arrive, full, states), _ends(one))
+    return Backlog(n, units, full, times, rate, _moves(arrive, full, states), sizes.square / sizes.mean**2, _ends(one))
 
 
 def _reach(middle: Beside, rate: float, room: FloatArray, sizes: Sizes) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from planner.base.quantities import positive_number
 from planner.traffic.backlog import Backlog, Sizes, backlog
 from planner.traffic.batch import Batch
-from planner.traffic.first_token import NORMAL, first_token_s, spread_points
+from planner.traffic.first_token import NORMAL, first_token_s, spread_points, sum_of_sizes
 from planner.traffic.iteration_time import FloatArray
 from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
@@ -107,7 +107,7 @@ def chain(replica: Replica, requests: Requests, rate: float) -> Chain:
     if reason:
         return Chain(lam, most, full, True, reason)
     first = first_token_s(solved, sizes)
-    return _told(replica, requests, answers, found, first, Chain(lam, most, full, True, "", found.mean))
+    return _told(replica, requests, answers, sizes, found, first, Chain(lam, most, full, True, "", found.mean))
 
 
 def _solved(
@@ -161,6 +161,7 @@ def _told(
     replica: Replica,
     requests: Requests,
     answers: Answers,
+    sizes: Sizes,
     found: Running,
     first: FloatArray,
     so_far: Chain,
@@ -177,9 +178,10 @@ def _told(
     edges = np.cumsum(answers.weights)
     kind = np.minimum(np.searchsorted(edges / edges[-1], which / answers.share), edges.size - 1)
     z = np.interp(normal, *NORMAL)
-    stall = np.zeros_like(z)
+    count = np.zeros_like(z)
     for one, below in enumerate(found.stalls):
-        stall[kind == one] = np.searchsorted(below, stalls[kind == one])
+        count[kind == one] = np.searchsorted(below, stalls[kind == one])
+    stall = sum_of_sizes(count, sizes, np.random.default_rng(2)) / sizes.mean
     tpot = found.base_s[kind] + found.tpot_deviation_s[kind] * z + found.stall_s[kind] * stall
     latency = ttft + np.where(has, tpot * answers.decodes[kind], 0.0)
     return replace(

@@ -49,13 +49,13 @@ def first_token_s(backlog: Backlog, sizes: Sizes, points: int = POINTS) -> Float
     taken = backlog.taken[k, state]
     ahead = poisson(backlog.rate * now * within, before)
     size = _own(sizes, own) * backlog.units
-    front = (state - taken) * waits + backlog.units * _sum_of_sizes(ahead, sizes, generator)
+    front = (state - taken) * waits + backlog.units * sum_of_sizes(ahead, sizes, generator)
     full = backlog.full[:, None]
     total = front + size
     before_last = np.maximum(np.ceil(total / full - 1e-9) - 1, 0.0)
     full_s = backlog.times_s[:, -1:]
     others = backlog.rate * (now * (1 - within) + before_last * full_s)
-    follow = backlog.units * _sum_of_sizes(poisson(others, behind), sizes, generator)
+    follow = backlog.units * sum_of_sizes(poisson(others, behind), sizes, generator)
     last = np.minimum(total - before_last * full + follow, full)
     return np.asarray(now * (1 - within) + before_last * full_s + _time(backlog, last))
 
@@ -85,14 +85,17 @@ def poisson(mean: FloatArray, at: FloatArray) -> FloatArray:
     return found
 
 
-def _sum_of_sizes(count: FloatArray, sizes: Sizes, generator: np.random.Generator) -> FloatArray:
-    """Of so many requests, by the mean."""
+def sum_of_sizes(count: FloatArray, sizes: Sizes, generator: np.random.Generator) -> FloatArray:
+    """Of so many requests, by the mean; that of many is as good as normal."""
     if sizes.of_mean.size == 1:
         return count
     found = np.zeros_like(count)
-    for turn in range(int(count.max())):
-        there = count > turn
+    many = count > _MANY
+    for turn in range(int(count[~many].max(initial=0.0))):
+        there = (count > turn) & ~many
         found[there] += sizes.of_mean[generator.choice(sizes.of_mean.size, int(there.sum()), p=sizes.weights)]
+    deviation = np.sqrt(np.maximum(count[many] * (sizes.square - sizes.mean**2), 0.0))
+    found[many] = np.maximum(count[many] * sizes.mean + deviation * generator.standard_normal(int(many.sum())), 0.0)
     return found
 
 

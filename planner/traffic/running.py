@@ -140,9 +140,8 @@ def running(batch: Batch, answers: Answers, backlog: Backlog, seats: int) -> Run
     tpot = np.stack([met(sums[:, i] / one)[1:] for i, one in enumerate(answers.decodes)]) @ joined
     spread, slope = _deviation(answers, tau[1:], joined)
     variance = met(backlog.variance[some])[1:]
-    stalls, stall_s, base = _stalls(
-        answers, tpot, step[1:] @ joined, met(backlog.mean_s[some])[1:] @ joined, variance @ joined, slope
-    )
+    mean = met(backlog.mean_s[some])[1:] @ joined
+    stalls, stall_s, base = _stalls(answers, tpot, step[1:] @ joined, mean, (variance @ joined) / backlog.square, slope)
     return Running(chance, tau, _weights(chance, n), tpot, base, spread, stalls, stall_s, float(share[1:] @ joined))
 
 
