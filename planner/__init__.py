@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from planner.base.errors import UnknownNameError as UnknownNameError
     from planner.base.registry import register as register
     from planner.bench.calibrate import calibrate as calibrate
+    from planner.bench.calibration.engine import calibrate_engine as calibrate_engine
+    from planner.bench.calibration.engine_result import EngineCalibration as EngineCalibration
     from planner.bench.calibration.result import Calibration as Calibration
     from planner.bench.calibration.take import measure_device as measure_device
     from planner.bench.comparing import compare_measurements as compare_measurements
@@ -130,6 +132,7 @@ __all__ = [
     "Checkpoint",
     "CombinedLaw",
     "ContinuousOptimum",
+    "EngineCalibration",
     "Evidence",
     "FitError",
     "FittedLaw",
@@ -160,6 +163,7 @@ __all__ = [
     "build",
     "build_released",
     "calibrate",
+    "calibrate_engine",
     "capacity",
     "compare",
     "compare_measurements",
@@ -225,6 +229,7 @@ _WHERE = {
     "Capacity": "planner.planning.capacity_result",
     "CombinedLaw": "planner.laws.combined",
     "ContinuousOptimum": "planner.planning.continuous",
+    "EngineCalibration": "planner.bench.calibration.engine_result",
     "Evidence": "planner.laws.hierarchy.listing",
     "FitError": "planner.base.errors",
     "FittedLaw": "planner.laws.fitted",
@@ -253,6 +258,7 @@ _WHERE = {
     "build": "planner.vlm.build",
     "build_released": "planner.make.released",
     "calibrate": "planner.bench.calibrate",
+    "calibrate_engine": "planner.bench.calibration.engine",
     "capacity": "planner.planning.capacity",
     "compare": "planner.laws.compare",
     "compare_measurements": "planner.bench.comparing",

@@ -21,6 +21,7 @@ from planner.base.codec import decode, encode
 from planner.base.file_format import FileFormat
 from planner.base.files import file_text
 from planner.base.lazily import Lazily
+from planner.bench.calibration.engine_result import ENGINE_CALIBRATION_FILE
 from planner.bench.calibration.result import CALIBRATION_FILE
 from planner.bench.grid_verdict import GRID_FILE, GridVerdict
 from planner.bench.measurement import MEASUREMENT_FILE
@@ -53,6 +54,7 @@ FORMATS: tuple[FileFormat[Any], ...] = (
     VERDICT_FILE,
     GRID_FILE,
     CALIBRATION_FILE,
+    ENGINE_CALIBRATION_FILE,
     HARDWARE_FILE,
     NEXT_EVALUATIONS_FILE,
 )

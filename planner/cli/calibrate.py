@@ -25,6 +25,7 @@ from planner.cli.common import (
     parse_share,
     show_story,
 )
+from planner.cli.engine_results import EngineOptions, calibrate_to_engine, hold_load_tests
 from planner.cli.running import (
     RETAKES_HELP,
     SECONDS_HELP,
@@ -69,7 +70,41 @@ def calibrate(
     hardware: Annotated[
         str | None, typer.Option(help="Card or profile to start from; default: by the device's name.")
     ] = None,
-    taken: Annotated[str | None, typer.Option("--from", help="Folder of measurements: nothing is measured.")] = None,
+    taken: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Folder of measurements, or results of load tests of an engine (GuideLLM, AIPerf, vllm bench serve): "
+            "nothing is measured.",
+        ),
+    ] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[RESULTS]...", help="Further results of load tests, with --from.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="That load tests measured, with its version: 'vLLM 0.32.0'.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="That load tests measured: hub id, folder, LLM or config.json; SERVED=MODEL for several, said again."
+        ),
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Size of the load tests' images, as 448x448.")] = None,
+    images: Annotated[int | None, typer.Option(help="Images per request of the load tests; 0: text alone.")] = None,
+    input_counts: Annotated[
+        str | None, typer.Option(help="What the load tests' input tokens hold: all, or text (without images).")
+    ] = None,
+    requests_per_second: Annotated[float | None, typer.Option(help="Of load tests whose files do not say it.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Of load tests whose files do not say it.")] = None,
+    tool_version: Annotated[str | None, typer.Option(help="Of the load tester, where its files do not say it.")] = None,
+    tensor_parallel: Annotated[int | None, typer.Option(help="GPUs that share the load tests' model.")] = None,
+    max_num_seqs: Annotated[
+        int | None, typer.Option(help="Of the load tests' engine; default: its own, fitted.")
+    ] = None,
+    max_num_batched_tokens: Annotated[
+        int | None, typer.Option(help="Of the load tests' engine; default: its own, fitted.")
+    ] = None,
     models: Annotated[
         str | None,
         typer.Option(help="With --from: folders of released models that moved since they were measured."),
@@ -85,7 +120,7 @@ def calibrate(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Measure this device and fit a hardware profile to it, for plan --hardware; prints what that is worth."""
+    """Measure this device, or take load tests of an engine, and fit a hardware profile for plan --hardware."""
     from planner.bench.calibration.result import record_path
 
     target = Path(output)
@@ -93,6 +128,20 @@ def calibrate(
         raise InputError(f"-o {output}: a profile's name ends in .json, so that --hardware finds it")
     for file in (target, record_path(target)):
         check_target(file, force)
+    asked = EngineOptions(
+        engine, tool_version, tuple(model or ()), image, images, input_counts, requests_per_second, concurrency,
+        tensor_parallel, max_num_seqs, max_num_batched_tokens, precision, visual_tokens, query_tokens, generated_tokens,
+        vision, compressor, prompt_order, hardware,
+    )  # fmt: skip
+    results = [] if taken is None else [taken, *(more or ())]
+    if more and taken is None:
+        raise InputError(f"{more[0]}: results go with --from")
+    if hold_load_tests(results):
+        calibrate_to_engine(results, target, asked, force, as_json)
+        return
+    asked.refuse_without_load_tests()
+    if len(results) > 1:
+        raise InputError(f"--from: expected one folder of measurements, got {len(results)}")
     card = None if hardware is None else find_hardware(hardware)
     configs = [(path, load_llm_config(path)) for path in llm_config or ()]
     named = [] if llms is None else list(find_llms(parse_names(llms)))

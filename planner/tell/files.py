@@ -12,6 +12,7 @@ from planner.base.errors import InputError
 from planner.base.file_format import FORMAT, FileFormat, file_name
 from planner.base.files import read_json
 from planner.base.quantities import shown
+from planner.bench.calibration.engine_result import ENGINE_CALIBRATION_FILE
 from planner.bench.calibration.result import CALIBRATION_FILE
 from planner.bench.grid_verdict import GRID_FILE, GridVerdict
 from planner.bench.measurement import MEASUREMENT_FILE, Measurement
@@ -29,6 +30,7 @@ FORMATS: tuple[FileFormat[Any], ...] = (
     GRID_FILE,
     MEASUREMENT_FILE,
     CALIBRATION_FILE,
+    ENGINE_CALIBRATION_FILE,
     LAW_FILE,
     COMBINED_LAW_FILE,
     HARDWARE_FILE,

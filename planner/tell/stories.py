@@ -12,6 +12,7 @@ from planner.base.errors import InputError
 from planner.base.file_format import file_name
 from planner.base.files import refuse_existing, write_text
 from planner.base.quantities import shown
+from planner.bench.calibration.engine_result import EngineCalibration
 from planner.bench.calibration.result import Calibration
 from planner.bench.comparison import MeasurementComparison
 from planner.bench.grid_verdict import GridVerdict
@@ -38,6 +39,7 @@ from planner.tell.changes import changes_story
 from planner.tell.comparison import comparison_story
 from planner.tell.cost import cost_story
 from planner.tell.document import Document
+from planner.tell.engine_calibration import engine_calibration_story
 from planner.tell.evidence import evidence_story
 from planner.tell.files import load_any
 from planner.tell.hardware import hardware_story
@@ -54,8 +56,8 @@ from planner.tell.verdict import grid_story, verdict_story
 
 Told: TypeAlias = (
     "PlanLike | FittedLaw | CombinedLaw | JointFit | RequestCost | Capacity | Hardware | Measurement "
-    "| MeasurementComparison | Calibration | Verdict | GridVerdict | HoldOut | NextMeasurement | ContinuousOptimum "
-    "| Evidence | EvidenceLaw "
+    "| MeasurementComparison | Calibration | EngineCalibration | Verdict | GridVerdict | HoldOut | NextMeasurement "
+    "| ContinuousOptimum | Evidence | EvidenceLaw "
     "| Sequence[Measurement] | Sequence[FormEvidence]"
 )
 """What has a story; a mapping is that of a plan, a path that of any file that we write."""
@@ -87,6 +89,7 @@ story_of.register(Capacity, capacity_story)
 story_of.register(Hardware, hardware_story)
 story_of.register(Measurement, measurement_story)
 story_of.register(Calibration, calibration_story)
+story_of.register(EngineCalibration, engine_calibration_story)
 story_of.register(Verdict, verdict_story)
 story_of.register(GridVerdict, grid_story)
 story_of.register(MeasurementComparison, changes_story)

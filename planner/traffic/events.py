@@ -62,7 +62,7 @@ def simulate(
     rows = arrivals.rows(np.random.default_rng([seed, 1]), requests, comes_s.size)
     columns = (requests.prompt_tokens, requests.generated_tokens, requests.cached_tokens, requests.images)
     work = Work(comes_s.tolist(), *(column[rows].tolist() for column in columns))
-    room = _room(replica)
+    room = room_of(replica)
     longest = int(np.max(requests.cached_tokens + requests.prompt_tokens + requests.generated_tokens))
     times = replica.times(longest, int(requests.images.max()) if room.encoders else 0)
     times.foresee(requests.prompt_tokens[rows], requests.cached_tokens[rows])
@@ -97,7 +97,7 @@ def check_fits(replica: Replica, requests: Requests) -> None:
         )
 
 
-def _room(replica: Replica) -> Room:
+def room_of(replica: Replica) -> Room:
     scheduler = replica.scheduler
     encoders = replica.gpus if scheduler.encoder_data_parallel else 1
     return Room(

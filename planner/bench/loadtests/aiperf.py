@@ -86,7 +86,6 @@ class AiPerf(LoadTestFormat):
                 latency_s=_spread(summary, "request_latency"),
                 images=images,
                 image=image,
-                trimmed=True,
                 run="" if run is None else run.text(),
                 rows=None if requests is None else requests.rows,
             )

@@ -67,7 +67,6 @@ class AiPerfCsv(LoadTestFormat):
                 ttft_s=_spread(metrics.get("Time to First Token"), file),
                 tpot_s=_spread(metrics.get("Inter Token Latency"), file),
                 latency_s=_spread(latency, file),
-                trimmed=True,
             )
         ]
 

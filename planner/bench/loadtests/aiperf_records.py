@@ -72,7 +72,6 @@ class AiPerfRecords(LoadTestFormat):
                 ttft_s=Spread.of(rows.ttft_s),
                 tpot_s=Spread.of(rows.tpot_s),
                 latency_s=Spread.of(rows.latency_s),
-                trimmed=True,
                 rows=rows,
             )
         ]

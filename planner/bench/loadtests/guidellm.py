@@ -6,8 +6,8 @@ in place of `config`. Its `inter_token_latency_ms` of a request is our TPOT; its
 first token too. In summaries the former is weighted by tokens, so where single requests are kept they are read instead.
 Its prompt tokens are those that the server counted (`usage`), images included, unless `prefer_response_metrics` is off.
 
-Requests of warm-up and cool-down are no part of its numbers. Images of synthetic data stand in the report's own
-configuration.
+Requests of a warm-up or cool-down, where one was asked for, are no part of its numbers. Images
+of synthetic data stand in the report's own configuration.
 """
 
 from __future__ import annotations
@@ -89,10 +89,16 @@ def _test(one: Entry, origin: str, version: str, report: Entry) -> LoadTest:
         latency_s=_spread(metrics, "request_latency", 1.0),
         images=images,
         image=image,
-        trimmed=True,
+        trimmed=_trimmed(one),
         run=str(one.at("config").content.get("id_", "")),
         rows=rows,
     )
+
+
+def _trimmed(one: Entry) -> bool:
+    """Whether a warm-up was left out."""
+    places = (one.maybe("config", "warmup", name) for name in ("percent", "value"))
+    return any(place is not None and place.number() > 0 for place in places)
 
 
 def _load(one: Entry, completed: int) -> dict[str, Any]:
