@@ -38,6 +38,7 @@ INSIDE = {
 }
 EXACT = [name for name in [one.name for one in forms_for(2)] if get_form(name).projection is not None]
 """Forms that are fitted again in one batch, so that thousands of draws are cheap."""
+OTHERS = [one.name for one in forms_for(2) if one.name not in (*EXACT, "additive-d0")]
 
 
 @cache
@@ -217,7 +218,9 @@ def test_batches_of_random_data_are_solved_as_one_by_one(
         assert rss <= alone.weighted_rss * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("form", [one.name for one in forms_for(2)])
+@pytest.mark.parametrize(
+    "form", [*EXACT, "additive-d0", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_draws_predict_and_give_percentiles(form: str) -> None:
     law, count = law_of(form, planted=True), 300 if form in EXACT else 120
     draws = bootstrap(law, count)
