@@ -20,6 +20,8 @@ from planner.traffic.requests import Requests
 
 _FULL = 12
 """Units at least of an iteration that is full of prompts, where prompts are cut."""
+_COST = 0.001
+"""Share of an iteration by which rounding may be off, to save one unit of a prompt."""
 _STATES_MAX = 256
 _STEPS = 32
 """From iteration to iteration that are looked at one by one."""
@@ -177,7 +179,7 @@ def backlog(batch: Batch, sizes: Sizes, rate: float, n: FloatArray) -> Backlog:
     reach = _reach(middle, rate, room, sizes)
     units = _units(float(np.median(room)), reach, sizes, batch.scheduler.chunked_prefill)
     states = int(np.clip(np.ceil(units * reach), 16, _STATES_MAX))
-    full = np.clip(np.rint(room * units), 1, states - 1).astype(np.int64)
+    full = np.minimum(_full(room, units, sizes), states - 1)
     s = np.arange(full.max() + 1)
     k = np.minimum(s, full[:, None]) / units
     times = np.where(k > 0, batch.prefill_s(n[:, None], np.maximum(k, 1e-9)), batch.step_s(n)[:, None])
@@ -216,9 +218,24 @@ def _units(room: float, reach: float, sizes: Sizes, chunked: bool) -> int:
         least = max(least, 4)
     most = max(int(_STATES_MAX / reach), 1)
     least = min(least, most)
-    found = np.arange(least, max(least + 1, min(2 * least, most + 1)))
-    off = np.abs(found * room - np.maximum(np.rint(found * room), 1)) / (found * room)
-    return int(found[np.argmin(off + 0.002 * (found - least))]) if room < _FULL else least
+    if room >= _FULL:
+        return least
+    found = np.arange(least, max(least + 1, min(3 * least, most + 1)))
+    off = [abs(float(_full(np.array([room]), one, sizes)[0]) / (one * room) - 1) for one in found.tolist()]
+    return int(found[np.argmin(np.array(off) + _COST * (found - least))])
+
+
+def _full(room: FloatArray, units: int, sizes: Sizes) -> IntArray:
+    """C, of each n: near to room, but prompts of one size are as many in an iteration, or take as many iterations, as
+    they do: a few tokens too many take another one."""
+    found = np.maximum(np.rint(room * units), 1.0)
+    if sizes.of_mean.size > 1:
+        return found.astype(np.int64)
+    whole, parts = np.floor(room + 1e-9), np.ceil(1.0 / room - 1e-9)
+    found = np.where(found >= (whole + 1) * units, (whole + 1) * units - 1, found)
+    split = np.ceil(units / np.maximum(parts - 1, 1.0)) - 1  # the most that still take so many
+    found = np.where((parts > 1) & (found > split), split, found)
+    return np.maximum(found, 1.0).astype(np.int64)
 
 
 def _one(sizes: Sizes, units: int, states: int) -> FloatArray:
