@@ -11,11 +11,13 @@ from planner.base.quantities import format_significant, whole_number
 from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.planning.capacity_result import Capacity, LoadPoint, Times
-from planner.planning.highest_rate import highest_rate, saturated_rate, tried
-from planner.traffic.arrivals import Closed
+from planner.traffic.arrivals import Closed, Poisson
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
+from planner.traffic.levels import EventsLevel
+from planner.traffic.limits import Limits
 from planner.traffic.outcome import Outcome
+from planner.traffic.rate import largest_rate
 from planner.traffic.service import Service
 from planner.traffic.static import cannot_keep, static_batch
 
@@ -23,6 +25,8 @@ OTHER_LOADS = (0.5, 2.0)
 """Of the highest rate, that are shown beside it."""
 _ALONE = 400
 """Requests, one after the other, that say what one takes alone."""
+_COARSE = 4000
+"""Requests that say what a server answers at most."""
 
 
 def carried(
@@ -40,23 +44,26 @@ def carried(
     Raises:
         NothingFitsError: one request alone breaks a limit.
     """
+    replica, requests = service.replica, service.requests
     if concurrency is not None:
         users = whole_number(concurrency, "concurrency", 1)
-        found = simulate(service.replica, service.requests, Closed(users), seed=seed)
+        found = simulate(replica, requests, Closed(users), seed=seed)
         bound, others = "concurrency", []
-        stable = max(saturated_rate(service, seed), found.requests_per_second)
     else:
-        low, high = highest_rate(service, limits, percentile, seed, _check_alone(service, limits, percentile))
-        if low is None:
+        _check_alone(service, limits, percentile)
+        largest = largest_rate(replica, requests, Limits(**limits), percentile, level=EventsLevel(seed))
+        rate, bound = largest.requests_per_second, largest.bound
+        if not rate:
             raise NothingFitsError(
                 f"the limits hold for {percentile:g} % of the requests at no load above "
-                f"{format_significant(high.rate)} requests per second: allow more time, or choose faster hardware, "
-                "more GPUs that share the model, or a smaller model"
+                f"{format_significant(largest.unstable_above / 1000)} requests per second: allow more time, or choose "
+                "faster hardware, more GPUs that share the model, or a smaller model"
             )
-        found, bound = low.outcome, high.which
-        others = [tried(service, share * low.rate, limits, percentile, seed).outcome for share in OTHER_LOADS]
-        unstable = next((one for one in others if not one.stable), None)
-        stable = max(saturated_rate(service, seed) if unstable is None else unstable.requests_per_second, low.rate)
+        found, *others = [
+            simulate(replica, requests, Poisson(share * rate), seed=seed) for share in (1.0, *OTHER_LOADS)
+        ]
+    overloaded = [one.requests_per_second for one in others if not one.stable]
+    stable = max(found.requests_per_second, *(overloaded or [_saturated_rate(service, seed)]))
     return Capacity(
         model=service.model,
         run=service.run,
@@ -75,15 +82,21 @@ def carried(
     )
 
 
-def _check_alone(service: Service, limits: Mapping[str, float], percentile: float) -> float:
-    """Requests per second of one after the other. Raises NothingFitsError where these break a limit."""
+def _saturated_rate(service: Service, seed: int) -> float:
+    """Requests per second that a server answers for which more always wait: a closed loop of twice its seats."""
+    users = Closed(2 * service.scheduler.max_num_seqs)
+    count = max(_COARSE, 6 * users.concurrency)
+    return simulate(service.replica, service.requests, users, count=count, seed=seed).requests_per_second
+
+
+def _check_alone(service: Service, limits: Mapping[str, float], percentile: float) -> None:
+    """Raises NothingFitsError where one request after the other breaks a limit."""
     alone = simulate(service.replica, service.requests, Closed(1), count=_ALONE)
     found = _point(alone, 1.0, percentile)
     for name, most in limits.items():
         times: Times | None = getattr(found, name)
         if times is not None and times.asked > most:
             raise NothingFitsError(cannot_keep(name, times.asked, most))
-    return found.requests_per_second
 
 
 def _point(found: Outcome, stable: float, percentile: float) -> LoadPoint:

@@ -112,11 +112,11 @@ def _loads(found: Capacity) -> Iterator[Block]:
     shown: list[tuple[str, Callable[[Times], float]]] = [("p50", lambda one: one.p50), (asked, lambda one: one.asked)]
     if found.percentile < 99:
         shown.append(("p99", lambda one: one.p99))
-    columns: list[str | Value] = ["requests/s", "load", "running"]
+    columns: list[str | Value] = ["rate", "load", "running"]
     columns += [foreign(f"TTFT {name}", "percentile of TTFT") for name, _ in shown]
     columns += [foreign(f"TPOT {asked}", "percentile of TPOT"), foreign(f"latency {asked}", "percentile of latency")]
     rows = [_row(point, shown) for point in points]
-    yield Table(line("times by ", foreign(found.level, "level")), tuple(columns), tuple(rows))
+    yield Table(line("rates in requests per second; times by ", foreign(found.level, "level")), tuple(columns), tuple(rows))
 
 
 def _row(point: LoadPoint, shown: list[tuple[str, Callable[[Times], float]]]) -> tuple[Line, ...]:

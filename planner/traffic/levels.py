@@ -96,8 +96,12 @@ class EventsLevel(Level):
 
     name = "events"
 
+    def __init__(self, seed: int = 0) -> None:
+        """With a seed of the requests that are drawn, the same at every rate."""
+        self.seed = seed
+
     def at(self, replica: Replica, requests: Requests, rate: float, percentile: float | str) -> At:
-        found = simulate(replica, requests, Poisson(rate))
+        found = simulate(replica, requests, Poisson(rate), seed=self.seed)
         mean = percentile == MEAN
         q = 50.0 if mean else float(percentile)
         means = {"ttft": found.mean_ttft, "latency": found.mean_latency}

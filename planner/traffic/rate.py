@@ -50,7 +50,12 @@ class LargestRate:
 
 
 def largest_rate(
-    replica: Replica, requests: Requests, limits: Limits, percentile: float | str = 95.0, *, level: str = CHAIN.name
+    replica: Replica,
+    requests: Requests,
+    limits: Limits,
+    percentile: float | str = 95.0,
+    *,
+    level: str | Level = CHAIN.name,
 ) -> LargestRate:
     """The largest rate within limits on a percentile of the requests, or on their mean.
 
@@ -59,15 +64,17 @@ def largest_rate(
         requests: what comes, at random.
         limits: none: the capacity.
         percentile: percent of the requests that keep within each limit, or "mean".
-        level: "steady", "chain" or "events".
+        level: "steady", "chain" or "events"; or a level of one's own, such as EventsLevel(seed).
 
     Raises:
         InputError: a percentile that is none, a level that is not known, prompts that the engine refuses.
     """
     checked_percentile(percentile)
-    if level not in LEVELS:
-        raise UnknownNameError("level of traffic", level, LEVELS)
-    return _Search(replica, requests, limits, percentile, LEVELS[level]).found()
+    if not isinstance(level, Level):
+        if level not in LEVELS:
+            raise UnknownNameError("level of traffic", level, LEVELS)
+        level = LEVELS[level]
+    return _Search(replica, requests, limits, percentile, level).found()
 
 
 @dataclass(frozen=True)
