@@ -116,7 +116,8 @@ def _loads(found: Capacity) -> Iterator[Block]:
     columns += [foreign(f"TTFT {name}", "percentile of TTFT") for name, _ in shown]
     columns += [foreign(f"TPOT {asked}", "percentile of TPOT"), foreign(f"latency {asked}", "percentile of latency")]
     rows = [_row(point, shown) for point in points]
-    yield Table(line("rates in requests per second; times by ", foreign(found.level, "level")), tuple(columns), tuple(rows))
+    caption = line("rates in requests per second; times by ", foreign(found.level, "level"))
+    yield Table(caption, tuple(columns), tuple(rows))
 
 
 def _row(point: LoadPoint, shown: list[tuple[str, Callable[[Times], float]]]) -> tuple[Line, ...]:
