@@ -120,29 +120,23 @@ def _note(one: Parameter) -> Inline:
 
 
 def _tests(found: EngineCalibration) -> Table:
+    several = len({one.model for one in found.tests}) > 1
     rows = []
     for one in found.tests:
         ttft, tpot = (_pair(one.measured, one.predicted.get("left_out", {}), what) for what in ("ttft", "tpot"))
-        request = f"{one.prompt_tokens} + {one.generated_tokens}"
         rows.append(
             (
-                line(foreign(one.origin, "origin")),
-                line(foreign(one.model, "model")),
+                line(foreign(f"{one.origin}, {one.model}" if several else one.origin, "load test")),
                 line(foreign(one.load, "load")),
-                line(request),
-                line(v.share(one.utilisation, 1.0, "utilisation")),
+                line(f"{one.prompt_tokens} + {one.generated_tokens}"),
+                line(v.share(one.utilisation, 1.0, "utilisation"), "*" if one.left else ""),
                 ttft,
                 tpot,
-                line(foreign(one.left, "why its times do not count")),
             )
         )
-    columns = ("", "model", "load", "tokens", "utilisation", "TTFT p50", "TPOT p50", "note")
-    return Table(
-        line("measured, and predicted without the test"),
-        columns,
-        tuple(rows),
-        words=frozenset({"model", "load", "note"}),
-    )
+    columns = ("", "load", "tokens", "of the most", "TTFT p50", "TPOT p50")
+    caption = line("measured, and predicted without the test; * its times do not count")
+    return Table(caption, columns, tuple(rows))
 
 
 def _pair(measured: Mapping[str, float], predicted: Mapping[str, float], what: str) -> Line:
