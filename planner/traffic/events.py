@@ -20,6 +20,7 @@ from planner.traffic.loop import run
 from planner.traffic.outcome import Outcome
 from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
+from planner.traffic.times import Times
 
 REQUESTS = 16_000
 """That are simulated by default."""
@@ -58,6 +59,21 @@ def simulate(
     """
     count = whole_number(count, "count", 1)
     check_fits(replica, requests)
+    work, room, times = prepared(replica, requests, arrivals, count, seed)
+    first, last = _kept(len(work.comes_s))
+    marks = (first, last - 1)
+    course = run(work, room, times, think_s=replica.request_s, marks=marks, leap=leap)
+    if timeline_s > 0:
+        start = course.marks[0].time_s
+        window = (start, start + timeline_s)
+        course = run(work, room, times, think_s=replica.request_s, marks=marks, recorded_s=window, leap=leap)
+    return _outcome(course, replica, np.array(work.generated_tokens), arrivals.requests_per_second, first, last)
+
+
+def prepared(
+    replica: Replica, requests: Requests, arrivals: Arrivals, count: int, seed: int
+) -> tuple[Work, Room, Times]:
+    """What the loop takes: the requests that come, what bounds an iteration, and how long one takes."""
     comes_s = arrivals.times_s(np.random.default_rng([seed, 0]), count)
     rows = arrivals.rows(np.random.default_rng([seed, 1]), requests, comes_s.size)
     columns = (requests.prompt_tokens, requests.generated_tokens, requests.cached_tokens, requests.images)
@@ -66,14 +82,7 @@ def simulate(
     longest = int(np.max(requests.cached_tokens + requests.prompt_tokens + requests.generated_tokens))
     times = replica.times(longest, int(requests.images.max()) if room.encoders else 0)
     times.foresee(requests.prompt_tokens[rows], requests.cached_tokens[rows])
-    first, last = _kept(comes_s.size)
-    marks = (first, last - 1)
-    course = run(work, room, times, think_s=replica.request_s, marks=marks, leap=leap)
-    if timeline_s > 0:
-        start = course.marks[0].time_s
-        window = (start, start + timeline_s)
-        course = run(work, room, times, think_s=replica.request_s, marks=marks, recorded_s=window, leap=leap)
-    return _outcome(course, replica, requests.generated_tokens[rows], arrivals.requests_per_second, first, last)
+    return work, room, times
 
 
 def check_fits(replica: Replica, requests: Requests) -> None:

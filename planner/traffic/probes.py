@@ -59,6 +59,6 @@ def prompts_drawn(random: np.random.Generator, tokens: int, longest: int) -> tup
     return p, p * (before + (p / n + 1) / 2), n
 
 
-def near(one: float, other: float) -> bool:
-    """Whether two times agree within the error that tables may have."""
-    return bool(abs(one - other) <= RELATIVE_ERROR * abs(other))
+def near(one: float, other: float, tables: int = 1) -> bool:
+    """Whether two times agree within the error that so many tables, which are added up, may have."""
+    return bool(abs(one - other) <= tables * RELATIVE_ERROR * abs(other))

@@ -66,6 +66,14 @@ def test_tables_are_direct_calls(kind: str) -> None:
             assert times.decode_s(b, context) == pytest.approx(direct.decode_s(b, context), rel=RELATIVE_ERROR)
 
 
+def test_short_contexts_bend_where_few_sequences_run() -> None:
+    """Pieces of the context are looked for beside few sequences too: here those of seven have a node of their own."""
+    short = Iterations(Model.of("Qwen1.5-1.8B", 144), Run.of("l40s"))
+    times, direct = times_of(short, 256, 8192, 226), Direct(short)
+    assert not isinstance(times, Direct)
+    assert times.decode_s(7, 531) == pytest.approx(direct.decode_s(7, 531), rel=RELATIVE_ERROR)
+
+
 @pytest.mark.parametrize("kind", ["dense", "few rows in a table", "windows", "planted"])
 def test_a_leap_is_the_sum_of_its_iterations(kind: str) -> None:
     """Context bends where a window fills and where reading overlaps with a launch: the sum follows it."""
