@@ -53,10 +53,12 @@ def with_cells(
     random: np.random.Generator,
     repeats: int = REPEATS,
 ) -> Iterator[Fold]:
-    """A group of which some cells of the scored ones are known, by chance, several times."""
+    """A group of which some cells of the scored ones are known, by chance, several times; none where all would be."""
     inside = np.zeros(len(rows), dtype=bool)
     inside[scored] = True
     cells = groups(rows, CELL, inside)
+    if len(cells) <= known:
+        return
     for _ in range(repeats if known else 1):
         chosen = random.choice(len(cells), size=known, replace=False)
         shown = np.concatenate([np.array([], dtype=np.intp), *(cells[i] for i in chosen)])

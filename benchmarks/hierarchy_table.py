@@ -11,13 +11,14 @@ from typing import Any
 
 from planner.laws.hierarchy.cells import constant, in_size, in_tokens
 from planner.laws.hierarchy.effects import EFFECTS
+from planner.laws.hierarchy.headroom import headroom, headroom_in_size
 from planner.laws.hierarchy.variances import Variances, shipped_variances
 
 FILE = Path(__file__).parent / "results" / "hierarchy.json"
 PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
 RESULT = ("<!-- benchmarks/results/hierarchy.json -->", "<!-- end -->")
 VARIANCES = ("<!-- fitted_laws/evidence/variances.json -->", "<!-- end variances -->")
-MULTIPLIES: dict[object, str] = {constant: "1", in_size: "x", in_tokens: "t"}
+MULTIPLIES: dict[object, str] = {constant: "1", in_size: "x", in_tokens: "t", headroom: "h", headroom_in_size: "h x"}
 
 
 def tables(result: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Make the evidence base from the published tables beside it: python -m fitted_laws.make_evidence [--check]
 
-Reads evidence/published/*.csv and runs/*.csv, copies of printed tables with the source in each row, and writes
-evidence/rows.csv: one row per measured cell under one set of names, on one scale. With --check it writes nothing and
-fails where the file is stale.
+Reads evidence/published/*.csv and runs/*.csv, copies of printed tables with the source in each row, and
+evidence/published/released/*.csv, published scores of released models, and writes evidence/rows.csv: one row per
+measured cell under one set of names, on one scale. With --check it writes nothing and fails where the file is stale.
 
 Left out: costs, means over tasks, raw CIDEr and video scores, retention (a share of a model's own right answers is no
 accuracy), tables whose number of tokens is not known, copies (a number that another table holds for the same cell) and
@@ -28,6 +28,7 @@ from fitted_laws.evidence_names import (
     PERCENT,
     TASKS,
 )
+from fitted_laws.released_tables import printed_scores
 from planner.base.quantities import parse_params
 
 HERE = Path(__file__).parent
@@ -206,6 +207,55 @@ def _visionzip(printed: Printed) -> Setup:
     return Setup("2412.04467 " + printed["table"].split(" (")[0], study)
 
 
+RELEASED: Mapping[str, str] = {
+    "qwen2_vl_readme": "Qwen2-VL README",
+    "qwen25_vl_readme": "Qwen2.5-VL README",
+    "qwen25_vl_3b_card": "Qwen2.5-VL-3B card",
+    "qwen25_vl_quoted": "2502.13923",
+    "qwen3_vl_quoted": "2511.21631 Tables 2 to 4",
+    "qwen3_vl_report": "2511.21631 Tables 2 to 4",
+    "youtu_vl_readme": "Youtu-VL README",
+    "minicpm_o45_readme": "MiniCPM-o 4.5 README",
+    "qwen35_card": "Qwen3.5-4B card",
+    "qwen36_card": "Qwen3.6 card",
+    "gemma3_report": "2503.19786 Table 16",
+    "llama4_card": "Llama 4 card",
+    "smolvlm_cards": "SmolVLM cards",
+    "internvl3_report": "2504.10479 Tables 2 to 5",
+    "internvl35_report": "2508.18265 Tables 3 to 6",
+    "minicpm_o26_readme": "MiniCPM-o 2.6 README",
+    "minicpm_v4_readme": "MiniCPM-V 4.0 README",
+    "llava_ov15_readme": "LLaVA-OneVision-1.5 README",
+    "lmms_eval_v04": "lmms-eval 0.4",
+    "vlmevalkit_zenjieli": "VLMEvalKit runs of zenjieli",
+    "pragma_vl": "2603.13292",
+}
+"""File of published/released/ -> table, the models' own publishers before those who quote them."""
+
+
+def _released(file: str) -> Iterator[Row]:
+    """Published scores of released models."""
+    for one in printed_scores(file):
+        known = one.known
+        yield Row(
+            table=RELEASED[file],
+            study=known["study"],
+            task=one.task,
+            llm=known["llm"],
+            family=known["family"],
+            recipe=known["recipe"],
+            tower="",
+            compressor=known["compressor"],
+            population=known["population"],
+            llm_params=f"{float(known['llm_params']):g}",
+            visual_tokens=str(one.visual_tokens),
+            error=round(1 - one.score, 10),
+            error_se="",
+            where=one.where,
+            checked=one.checked,
+        )
+
+
 def read_rows() -> list[Row]:
     """Every row of every table, originals before tables that quote them."""
     published, runs = EVIDENCE / "published", HERE / "runs"
@@ -225,6 +275,7 @@ def read_rows() -> list[Row]:
         *_runs(published / "fastvlm_table6.csv", _fastvlm_table6),
         *_runs(published / "fastvlm_table5_vicuna7b_methods.csv", _fastvlm_table5),
         *_long(published / "fastvlm_2024.csv", _fastvlm_more),
+        *(row for file in RELEASED for row in _released(file)),
     ]
 
 

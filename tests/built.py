@@ -39,7 +39,8 @@ from planner.laws.combined import LAW_PART, CombinedLaw
 from planner.laws.fit_data import CONSTRAINT, RUNS, FitData
 from planner.laws.fitted import FittedLaw
 from planner.laws.forms import FORMS
-from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
+from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.hierarchy.mix import TaskShare
 from planner.parts.llms import Dense
 from planner.parts.llms.layered import Layer, Layered
 from planner.parts.stored import Part

@@ -9,7 +9,8 @@ import numpy as np
 
 from planner.base.quantities import counted
 from planner.laws.combined import CombinedLaw, Law
-from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
+from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.hierarchy.mix import TaskShare
 from planner.planning.serving import no_engine
 
 if TYPE_CHECKING:

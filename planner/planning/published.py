@@ -15,7 +15,8 @@ from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.laws.combined import AVERAGE, CombinedLaw, Law
 from planner.laws.fitted import FittedLaw
-from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
+from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
+from planner.laws.hierarchy.mix import OwnCell
 from planner.laws.hierarchy.naming import series_of
 from planner.laws.hierarchy.tasks import EvidenceTask, task_of_runs
 from planner.planning.choices import LawLike, law_of

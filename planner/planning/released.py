@@ -35,6 +35,7 @@ from planner.planning.released_groups import Group, SideBySide
 from planner.planning.released_vision import ModelColumn, Vision
 from planner.planning.request import Load
 from planner.planning.space import in_order
+from planner.planning.task_images import on_task_images
 from planner.planning.transfer.known import beside_the_sequence
 from planner.planning.tried import Released, Tried
 
@@ -142,7 +143,8 @@ class ReleasedAxes:
         if not cells:
             raise InputError(f"no released model is left: {refused[-1][1]}")
         left = Selection(tuple(taken), refused=tuple(refused), asked=selection.asked)
-        return cls(left, images, law, own_dtype, tuple(cells), rank_by)
+        read = None if law is None else on_task_images(law, taken, images)
+        return cls(left, images, read, own_dtype, tuple(cells), rank_by)
 
     @property
     def laws(self) -> Mapping[str, Law]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 
 from planner.laws.combined import CombinedLaw, Law
-from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
+from planner.laws.hierarchy.law import EvidenceLaw
+from planner.laws.hierarchy.mix import TaskShare
 from planner.planning.candidate import Candidate
 from planner.planning.margin import Margin
 from planner.planning.result import Plan

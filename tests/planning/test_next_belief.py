@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from planner.base.errors import InputError
 from planner.laws.design import next_runs
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.belief import error_draws
-from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
+from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
+from planner.laws.hierarchy.mix import OwnCell
 from planner.laws.hierarchy.shipped import shipped_variances
 from planner.planning.next_belief import Measurable, PlanBelief
 from planner.runs import Runs
@@ -123,7 +125,8 @@ def test_so_of_released_models(limits: dict[str, Any], more: dict[str, Any], tas
     assert found.expected_regret_now == found.plan.best.expected_regret
     assert all(0 <= one.expected_gain <= found.expected_regret_now for one in found.next)
     assert found.together_gain is not None
-    assert max(one.expected_gain for one in found.next) * 0.9 <= found.together_gain <= found.expected_regret_now
+    largest = max(one.expected_gain for one in found.next)  # drawn: to some 2e-4
+    assert largest * 0.9 - 2e-4 <= found.together_gain <= found.expected_regret_now
     assert (found.next[0].predicted_error is None) == (task is not None)
 
 
@@ -158,7 +161,7 @@ def test_on_published_results_gains_are_those_of_planning_again(own: tuple[OwnCe
     assert bool(first.beside) == (not own)  # a level that is not known takes two runs
     if not own:
         assert runs[0][0] == runs[1][0]  # one language model
-    assert len({count for _, count in runs} | {one.visual_tokens for one in own}) == 2  # at two numbers of tokens
+        assert runs[0][1] != runs[1][1]  # at two numbers of tokens
     fits = np.flatnonzero(table.fits)
     names = np.array([one.name for one in table.llms])[table.llm_index[fits]]
     n, t = table.llm_params[fits], table.visual_tokens[fits]
@@ -180,7 +183,7 @@ def test_on_published_results_gains_are_those_of_planning_again(own: tuple[OwnCe
     assert first.expected_gain > 0.003
 
 
-@pytest.mark.parametrize("models", ["qwen2-vl,fastvlm", "qwen3-vl"])
+@pytest.mark.parametrize("models", ["qwen3.5,gemma-4", "gemma-4"])  # without results on the task
 def test_evaluations_by_published_results_gain_what_planning_again_gains(models: str) -> None:
     """Truths are drawn as the plan draws them; the evaluation that gains most is made of each, given to the law as a
     run, and what is picked by it is judged by the truth."""
@@ -202,7 +205,7 @@ def test_evaluations_by_published_results_gain_what_planning_again_gains(models:
         run = OwnCell(
             best.model, best.llm_params, float(best.visual_tokens), "", "DocVQA", float(truth[-1] + off), None
         )
-        again = EvidenceLaw(plan.law.mix, (run,))
+        again = replace(plan.law, own=(run,))
         pick = int(np.argmin(again.predict(n, t, names, released=True)))
         gained.append(truth[now] - truth[pick])
     assert best.expected_gain == pytest.approx(np.mean(gained), abs=3.5 * np.std(gained) / np.sqrt(len(gained)))

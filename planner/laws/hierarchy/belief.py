@@ -20,11 +20,13 @@ from planner.laws.hierarchy.conditioning import Gaussian
 from planner.laws.hierarchy.naming import cells_of, own_model, released_model
 from planner.laws.hierarchy.odds import draws
 from planner.laws.hierarchy.own_runs import Mixture, OwnRuns, noise_grid, predict_with
+from planner.laws.hierarchy.possible import expected_possible, possible_draws, possible_spread
 from planner.laws.hierarchy.shipped import shipped_posterior
 from planner.laws.hierarchy.variances import shipped_variances
 
 if TYPE_CHECKING:
-    from planner.laws.hierarchy.law import EvidenceLaw, TaskShare
+    from planner.laws.hierarchy.law import EvidenceLaw
+    from planner.laws.hierarchy.mix import TaskShare
 
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.str_]
@@ -38,11 +40,17 @@ AT_ONCE = 192
 def expected_errors(
     law: EvidenceLaw, n: FloatArray, t: FloatArray, llm: Labels, compressor: str, released: bool
 ) -> FloatArray:
-    """Expected errors of points, shape (points,); arguments as `EvidenceLaw.predict`, all of that shape."""
+    """Expected errors of points, shape (points,); arguments as `EvidenceLaw.predict`, all of that shape.
+
+    Of released models, whose errors have a level, given that none is below 0 (`possible`).
+    """
     found = np.empty(len(n))
     for start in range(0, len(n), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        found[some] = _mixture(law, n[some], t[some], llm[some], [compressor] * len(n[some]), released).mean
+        errors = _mixture(law, n[some], t[some], llm[some], [compressor] * len(n[some]), released)
+        found[some] = errors.mean
+        if released:
+            found[some] = expected_possible(errors.mean, errors.sd, shipped_variances().tail)
     return found
 
 
@@ -57,7 +65,8 @@ def error_draws(
     seed: int,
 ) -> FloatArray:
     """(count, points) joint draws of the errors, with tails as heavy as held-out evidence has."""
-    return draws(_mixture(law, n, t, llm, compressors, released), shipped_variances().tail, count, seed)
+    found = draws(_mixture(law, n, t, llm, compressors, released), shipped_variances().tail, count, seed)
+    return possible_draws(found) if released else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +97,14 @@ def outcomes(
     found = _mixture(law, n, t, llm, compressors, released, weights.reshape(len(weights), -1))
     each = _noise_variance(law, released) * shipped_variances().noise.of_tasks(np.array(law.tasks)) ** 2
     noise = np.concatenate([np.full(count, share**2 @ each), np.tile(each, cells)])
-    return Outcomes(found.mean, found.covariance, noise)
+    mean, covariance = found.mean, found.covariance
+    if released:
+        shrunk = possible_spread(mean, found.sd)
+        mean, covariance = (
+            expected_possible(mean, found.sd, shipped_variances().tail),
+            covariance * np.outer(shrunk, shrunk),
+        )
+    return Outcomes(mean, covariance, noise)
 
 
 def _noise_variance(law: EvidenceLaw, released: bool) -> float:
@@ -118,7 +134,10 @@ def _mixture(
             raise InputError(f"{name}: expected a number above 0, got {shown(bad[0])}")
     names, which = np.unique(llm, return_inverse=True)
     models = [released_model(name) if released else own_model(name) for name in names.tolist()]
-    cells = _joined([cells_of(one.asked, models, which, n, t, compressors) for one in law.mix])
+    seen = [t * _scales(law, one.task, names.tolist())[which] for one in law.mix]
+    cells = _joined(
+        [cells_of(one.asked, models, which, n, t, compressors) for one, t in zip(law.mix, seen, strict=True)]
+    )
     if weights is None:
         weights = np.kron(np.array([[one.share for one in law.mix]]), np.eye(len(n)))
     posterior = shipped_posterior()
@@ -126,6 +145,12 @@ def _mixture(
         return Mixture(np.ones(1), (_weighted(posterior.predict(cells), weights),))
     found, _ = predict_with(posterior, _own_runs(law, released), cells, shipped_variances().noise)
     return Mixture(found.weights, tuple(_weighted(part, weights) for part in found.parts))
+
+
+def _scales(law: EvidenceLaw, task: str, names: Sequence[str]) -> FloatArray:
+    """By what the visual tokens of models are multiplied on a task, (names,)."""
+    known = {one.model: one.factor for one in law.scales if one.task == task}
+    return np.array([known.get(name, 1.0) for name in names])
 
 
 def _weighted(errors: Gaussian, weights: FloatArray) -> Gaussian:
@@ -140,7 +165,8 @@ def _own_runs(law: EvidenceLaw, released: bool) -> OwnRuns:
     for one in law.own:
         evaluated = released and one.compressor in AS_RELEASED
         model = [released_model(one.llm) if evaluated else own_model(one.llm)]
-        size, tokens = np.array([one.llm_params]), np.array([one.visual_tokens])
+        size = np.array([one.llm_params])
+        tokens = one.visual_tokens * _scales(law, one.task, [one.llm] if evaluated else [""])
         cells.append(cells_of(by_name[one.task].asked, model, np.zeros(1, int), size, tokens, [one.compressor]))
     errors = np.array([one.error for one in law.own])
     se = np.array([np.nan if one.error_se is None else one.error_se for one in law.own])

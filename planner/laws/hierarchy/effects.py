@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
 from planner.laws.hierarchy.cells import CellColumns, FloatArray, constant, in_size, in_tokens
+from planner.laws.hierarchy.headroom import headroom, headroom_in_size
 
 LENGTH = 3.0
 """Of a smooth effect, in doublings of T."""
@@ -32,10 +33,13 @@ class Only:
     values: tuple[str, ...]
     excluded: bool = False
     """Whether it applies to the others instead."""
+    among: Only | None = None
+    """Of these cells alone; None: of all."""
 
     def mask(self, cells: CellColumns) -> NDArray[np.bool_]:
         found = np.isin(getattr(cells, self.column), self.values)
-        return ~found if self.excluded else found
+        found = ~found if self.excluded else found
+        return found if self.among is None else found & self.among.mask(cells)
 
 
 EVERYWHERE = Only("task", (), excluded=True)
@@ -44,6 +48,15 @@ NOT_TEXT = Only("task_class", ("text",), excluded=True)
 PRUNING = Only("population", ("pruning",))
 TRAINED = Only("population", ("pruning", "none"), excluded=True)
 """Trained compressors, and image sizes as a compressor."""
+RELEASED = Only("population", ("released",))
+"""Models that were published to be used, each with its own data, tower and images: series are far apart, and a series
+has one family of language models."""
+STUDIED = Only("population", ("released",), excluded=True)
+"""Models of studies that compare."""
+RELEASED_TEXT = Only("task_class", ("text",), among=RELEASED)
+RELEASED_OTHER = Only("task_class", ("text",), excluded=True, among=RELEASED)
+STUDIED_TEXT = Only("task_class", ("text",), among=STUDIED)
+STUDIED_OTHER = Only("task_class", ("text",), excluded=True, among=STUDIED)
 
 
 @dataclass(frozen=True)
@@ -69,24 +82,36 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("slope in N", (), in_size, fixed_sd=0.1),
     Effect("slope in T", (), in_tokens, fixed_sd=0.1),
     Effect("task", ("task",)),
-    Effect("study", ("study",)),
-    Effect("study x task", ("study", "task")),
-    Effect("table x task", ("table", "task")),
-    Effect("family", ("study", "family")),
-    Effect("recipe", ("study", "recipe")),
-    Effect("checkpoint", ("checkpoint",)),
-    Effect("recipe x text task", ("study", "recipe", "task"), only=TEXT),
-    Effect("recipe x other task", ("study", "recipe", "task"), only=NOT_TEXT),
-    Effect("family x task", ("family", "task")),
-    Effect("checkpoint x task", ("checkpoint", "task")),
-    Effect("slope in N: family", ("family",), in_size),
+    Effect("study", ("study",), only=STUDIED),
+    Effect("study x task", ("study", "task"), only=STUDIED),
+    Effect("table", ("table",)),
+    Effect("table x task", ("table", "task"), only=STUDIED),
+    Effect("family", ("study", "family"), only=STUDIED),
+    Effect("recipe", ("study", "recipe"), only=STUDIED),
+    Effect("checkpoint", ("checkpoint",), only=STUDIED),
+    Effect("recipe x text task", ("study", "recipe", "task"), only=STUDIED_TEXT),
+    Effect("recipe x other task", ("study", "recipe", "task"), only=STUDIED_OTHER),
+    Effect("family x task", ("family", "task"), only=STUDIED),
+    Effect("checkpoint x task", ("checkpoint", "task"), only=STUDIED),
+    Effect("slope in N: family", ("family",), in_size, STUDIED),
     Effect("slope in N: class", ("task_class",), in_size),
-    Effect("slope in N: study x task", ("study", "task"), in_size),
+    Effect("slope in N: study x task", ("study", "task"), in_size, STUDIED),
+    Effect("released table x task", ("table", "task"), headroom, RELEASED),
+    Effect("released", ("population",), only=RELEASED),
+    Effect("released x task", ("population", "task"), only=RELEASED),
+    Effect("released series", ("study",), headroom, RELEASED),
+    Effect("released series x task", ("study", "task"), headroom, RELEASED),
+    Effect("released model", ("checkpoint",), headroom, RELEASED),
+    Effect("released model x task", ("checkpoint", "task"), headroom, RELEASED),
+    Effect("slope in N: released", ("population",), headroom_in_size, RELEASED),
+    Effect("slope in N: released x task", ("population", "task"), headroom_in_size, RELEASED),
+    Effect("slope in N: released series", ("study",), headroom_in_size, RELEASED),
+    Effect("slope in N: released series x task", ("study", "task"), headroom_in_size, RELEASED),
     Effect("slope in T: class", ("task_class",), in_tokens),
     Effect("slope in T: text task", ("task",), in_tokens, TEXT),
     Effect("slope in T: other task", ("task",), in_tokens, NOT_TEXT),
-    Effect("slope in T: study", ("study",), in_tokens),
-    Effect("slope in T: checkpoint x text task", ("checkpoint", "task"), in_tokens, TEXT),
+    Effect("slope in T: study", ("study",), in_tokens, STUDIED),
+    Effect("slope in T: checkpoint x text task", ("checkpoint", "task"), in_tokens, STUDIED_TEXT),
     Effect("compressor", ("compressor",), only=TRAINED),
     Effect("slope in T: compressor", ("compressor",), in_tokens, TRAINED),
     Effect("compressor x task", ("compressor", "task"), only=TRAINED),
@@ -96,9 +121,11 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("slope in T: pruning", ("compressor",), in_tokens, PRUNING),
     Effect("pruning x task", ("compressor", "task"), only=PRUNING),
     Effect("slope in T: pruning x task", ("compressor", "task"), in_tokens, PRUNING),
-    Effect("model at T", ("checkpoint", "compressor", "visual_tokens")),
-    Effect("curve: study x text task", ("study", "task"), only=TEXT, smooth=True),
-    Effect("curve: study x other task", ("study", "task"), only=NOT_TEXT, smooth=True),
+    Effect("model at T", ("checkpoint", "compressor", "visual_tokens"), only=STUDIED),
+    Effect("curve: study x text task", ("study", "task"), only=STUDIED_TEXT, smooth=True),
+    Effect("curve: study x other task", ("study", "task"), only=STUDIED_OTHER, smooth=True),
+    Effect("curve: released series x text task", ("study", "task"), headroom, RELEASED_TEXT, smooth=True),
+    Effect("curve: released series x other task", ("study", "task"), headroom, RELEASED_OTHER, smooth=True),
     Effect("curve: compressor x class", ("compressor", "task_class"), only=TRAINED, smooth=True),
     Effect("curve: pruning x class", ("compressor", "task_class"), only=PRUNING, smooth=True),
 )

@@ -31,6 +31,10 @@ EFFECT_SCALE = 0.02
 NOISE_PRIOR = Noise({}, {}, median=0.0125, spread=0.7, task_spread=0.5)
 """Of studies' noise and tasks' factors."""
 
+RELEASED_NOISE = Noise({}, {}, median=0.005, spread=0.3, task_spread=0.5)
+"""Of released models: nothing is trained again, so that a number repeats where the evaluation is the same; what differs
+from one evaluation to another is an effect of the table."""
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -47,11 +51,14 @@ class Objective:
     """(n,)."""
     task: StrArray
     """(n,)."""
+    released: frozenset[str] = frozenset()
+    """Studies of released models."""
 
     @classmethod
     def of(cls, rows: EvidenceRows, layout: Layout = LAYOUT) -> Objective:
         """Of rows of evidence."""
-        return cls(Frame.of(rows, layout), rows.error, rows.error_se, rows.study, rows.task)
+        released = frozenset(rows.study[rows.population == "released"].tolist())
+        return cls(Frame.of(rows, layout), rows.error, rows.error_se, rows.study, rows.task, released)
 
     @cached_property
     def free(self) -> tuple[int, ...]:
@@ -61,6 +68,12 @@ class Objective:
     @cached_property
     def studies(self) -> tuple[str, ...]:
         return tuple(np.unique(self.study).tolist())
+
+    @cached_property
+    def noise_priors(self) -> tuple[FloatArray, FloatArray]:
+        """Means and standard deviations of the logarithm of each study's noise."""
+        priors = [RELEASED_NOISE if study in self.released else NOISE_PRIOR for study in self.studies]
+        return np.log([one.median for one in priors]), np.array([one.spread for one in priors])
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -105,13 +118,14 @@ class Objective:
         by_effect, by_row = gradient(factor)
         by_row = by_row * (noise.of_studies(self.study) * noise.of_tasks(self.task)) ** 2
         free = sds[list(self.free)]
-        apart = (point[studies] - np.log(NOISE_PRIOR.median)) / NOISE_PRIOR.spread
+        means, spreads = self.noise_priors
+        apart = (point[studies] - means) / spreads
         factors = point[tasks] / NOISE_PRIOR.task_spread
         density = factor.log_likelihood - float(np.log1p((free / EFFECT_SCALE) ** 2).sum()) + float(np.log(free).sum())
         density -= 0.5 * float(apart @ apart + factors @ factors)
         slopes = np.empty_like(point)
         slopes[effects] = by_effect[list(self.free)] - 2 * free**2 / (EFFECT_SCALE**2 + free**2) + 1
-        slopes[studies] = _summed(self.study, by_row) - apart / NOISE_PRIOR.spread
+        slopes[studies] = _summed(self.study, by_row) - apart / spreads
         slopes[tasks] = _summed(self.task, by_row) - factors / NOISE_PRIOR.task_spread
         return density, slopes
 

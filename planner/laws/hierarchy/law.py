@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.base.codec import SPARSE
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, LawFileError
 from planner.base.file_format import FileFormat
 from planner.base.quantities import format_percent, shown
 from planner.base.result import Result
-from planner.base.stored import Choice
-from planner.laws.hierarchy.tasks import CLASSES, EvidenceTask, find_task
+from planner.laws.hierarchy.mix import OwnCell, TaskShare, TokenScale
+from planner.laws.hierarchy.tasks import find_task
 from planner.runs.table import ERROR
 
 if TYPE_CHECKING:
@@ -40,38 +41,6 @@ EVIDENCE: Final = "evidence"
 """The form, and the status, of a law that rests on published results."""
 
 
-@dataclass(frozen=True)
-class TaskShare:
-    """One task of a mix."""
-
-    task: str
-    """As the evidence calls it; of one that nobody has measured, its class."""
-    task_class: Annotated[str, Choice(CLASSES)]
-    share: float
-    """Of the workload; the shares of a mix sum to 1."""
-
-    @property
-    def asked(self) -> EvidenceTask:
-        return EvidenceTask(self.task, self.task_class, measured=self.task not in CLASSES)
-
-
-@dataclass(frozen=True)
-class OwnCell:
-    """A run of one's own, on which the hierarchy is conditioned too."""
-
-    llm: str
-    llm_params: float
-    """Nominal size in parameters."""
-    visual_tokens: float
-    compressor: str
-    """"" where the runs do not say."""
-    task: str
-    """Of the mix, as the evidence calls it."""
-    error: float
-    error_se: float | None
-    """Its standard error; None where it is not known."""
-
-
 @dataclass(frozen=True, repr=False)
 class EvidenceLaw(Result):
     """The errors of a mix of tasks, as far as published results (and some runs of one's own) know them."""
@@ -81,6 +50,8 @@ class EvidenceLaw(Result):
     """Runs of one's own: trained with one's data, or, in plans among released models, evaluations of those."""
     name: str = field(default="", compare=False)
     """What the law is called: its tasks, by default."""
+    scales: tuple[TokenScale, ...] = field(default=(), metadata=SPARSE)
+    """Of the released models of a plan; a model without one sees the plan's images as the task's own."""
 
     def __post_init__(self) -> None:
         if not self.mix:
@@ -146,6 +117,15 @@ class EvidenceLaw(Result):
         measured = [one.task for one in self.mix if one.asked.measured]
         classes = [one.task_class for one in self.mix if not one.asked.measured]
         return rows.where(np.isin(rows.task, measured) | np.isin(rows.task_class, classes))
+
+    @property
+    def published_tasks(self) -> tuple[str, ...]:
+        """Its tasks that were measured."""
+        return tuple(one.task for one in self.mix if one.asked.measured)
+
+    def with_scales(self, scales: tuple[TokenScale, ...]) -> EvidenceLaw:
+        """The same of models that make other numbers of tokens of a task's own images than of those of a plan."""
+        return replace(self, scales=scales)
 
     @property
     def llms(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from planner.laws.hierarchy.tasks import EvidenceTask
 
 OWN_STUDY, OWN_TABLE = "what is to be trained", "not printed"
 
-TRAINED, PRUNING = "trained", "pruning"
+TRAINED, PRUNING, RELEASED = "trained", "pruning", "released"
 
 _POPULATIONS = {
     "none": ("none", "none"),
@@ -78,7 +78,7 @@ def released_model(name: str) -> Model:
     if known is not None:
         return known
     series = series_of(name)
-    return Model(series, series, "", f"{series} / {name}", "resize", "resize", np.nan)
+    return Model(series, series, "", f"{series} / {name}", "resize", RELEASED, np.nan)
 
 
 def is_measured(name: str) -> bool:

@@ -45,8 +45,9 @@ class EvidenceRows:
     compressor: Labels
     """"none", "resize", "tokenpacker"..."""
     population: Labels
-    """"trained": a compressor trained with the model; "pruning": of a model that was trained with all tokens; "resize":
-    smaller images for one model that takes many sizes; "none": the tokens that the tower gives."""
+    """"trained": a compressor trained with the model; "pruning": of a model that was trained with all tokens;
+    "released": a model that was published to be used, which takes images of many sizes; "none": the tokens that the
+    tower gives."""
     llm_params: FloatArray
     """Nominal size of the language model in parameters."""
     visual_tokens: FloatArray
@@ -112,6 +113,12 @@ def shipped_tables() -> Mapping[str, Table]:
 def task_classes() -> Mapping[str, str]:
     """The class of every task of the shipped rows."""
     return {row["task"]: row["class"] for row in csv.DictReader(_lines("tasks.csv"))}
+
+
+@cache
+def task_images() -> Mapping[str, str]:
+    """The typical image of each task whose images have one, "1700x2200"."""
+    return {row["task"]: row["image"] for row in csv.DictReader(_lines("tasks.csv")) if row["image"]}
 
 
 def _lines(name: str) -> Iterator[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from functools import cache
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fitted_laws.make_evidence import EVIDENCE
 from planner.base.errors import InputError
 from planner.laws.hierarchy.cells import NAMED, Cells
 from planner.laws.hierarchy.conditioning import Posterior
-from planner.laws.hierarchy.effects import EFFECTS, Effect
+from planner.laws.hierarchy.effects import EFFECTS, Effect, Only
 from planner.laws.hierarchy.factor import Factor, Frame, lower_inverse
 from planner.laws.hierarchy.left_out import left_out
 from planner.laws.hierarchy.noise import Noise
@@ -20,7 +23,15 @@ from planner.laws.hierarchy.own_runs import OwnRuns, noise_grid, predict_with
 FloatArray = NDArray[np.float64]
 
 CLASSES = ("text", "general", "knowledge", "localisation")
-KINDS = {"none": "none", "pool": "trained", "query": "trained", "small": "resize", "drop": "pruning", "cut": "pruning"}
+KINDS = {
+    "none": "none",
+    "pool": "trained",
+    "query": "trained",
+    "small": "resize",
+    "own": "released",
+    "drop": "pruning",
+    "cut": "pruning",
+}
 
 
 def some_cells(count: int, seed: int, new: str = "") -> Cells:
@@ -53,14 +64,27 @@ def sds_of(seed: int = 0) -> FloatArray:
 
 def effect_value(effect: Effect, cells: Cells, i: int) -> float:
     """What one cell's effect is multiplied with, from the names of its columns alone."""
-    inside = getattr(cells, effect.only.column)[i] in effect.only.values
-    if inside == effect.only.excluded:
-        return 0.0
+    only: Only | None = effect.only
+    while only is not None:
+        if (getattr(cells, only.column)[i] in only.values) == only.excluded:
+            return 0.0
+        only = only.among
+    x, room = math.log2(cells.llm_params[i] / 7e9), math.sqrt(typical_error(str(cells.task_class[i])) / 0.25)
     return {
         "constant": 1.0,
-        "in_size": math.log2(cells.llm_params[i] / 7e9),
+        "in_size": x,
         "in_tokens": math.log2(cells.visual_tokens[i] / 144),
+        "headroom": room,
+        "headroom_in_size": room * x,
     }[effect.covariate.__name__]
+
+
+@cache
+def typical_error(task_class: str) -> float:
+    """Of a task that has none of its own."""
+    with (EVIDENCE / "tasks.csv").open(encoding="utf-8", newline="") as file:
+        known = [float(row["error"]) for row in csv.DictReader(file) if row["error"] and row["class"] == task_class]
+    return sum(known) / len(known) if known else 0.25
 
 
 def covariance(cells: Cells, sds: FloatArray) -> FloatArray:

@@ -11,7 +11,8 @@ import planner
 from planner.base.errors import InputError, UnknownNameError
 from planner.laws.combined import CombinedLaw, law_from_dict, read_law
 from planner.laws.hierarchy.belief import error_draws
-from planner.laws.hierarchy.law import EvidenceLaw, OwnCell, evidence_law
+from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
+from planner.laws.hierarchy.mix import OwnCell
 from planner.laws.hierarchy.naming import family_of, is_measured, series_of
 from planner.laws.shipped import load_mix, mix_note
 from planner.laws.uncertainty import Asked, uncertainty
@@ -168,8 +169,11 @@ def test_checkpoints_of_the_evidence_are_those_of_the_rows() -> None:
 
     known = {one.checkpoint for one in _checkpoints().values()}
     assert known - rows == {
-        "Qwen2-VL / Qwen2-1.5B",
-        "Qwen2-VL / Qwen2-72B",
-    }  # of their study, without rows of their own
-    assert is_measured("Qwen2-VL-7B-Instruct")
-    assert not is_measured("Qwen3-VL-8B-Instruct")
+        "Gemma 4 / Gemma4-12B",
+        "Gemma 4 / Gemma4-26B-A4B",
+        "Gemma 4 / Gemma4-E4B",
+        "Qwen3.5 / Qwen3.5-0.8B",
+        "Qwen3.5 / Qwen3.5-35B-A3B",
+    }  # of their series, without rows of their own
+    assert is_measured("Qwen3-VL-8B-Instruct")
+    assert not is_measured("Phi-4-multimodal-instruct")
