@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-TRAINED, PRUNING, RELEASED, NONE = "trained", "pruning", "released", "none"
+TRAINED, PRUNING, RESIZE, NONE = "trained", "pruning", "resize", "none"
 """Populations of ways to few tokens: a compressor that was trained with the model; pruning of a model that was trained
-with all tokens; a released model, which takes images of many sizes; the tokens that the tower gives."""
+with all tokens; a smaller image for one model that takes many sizes; the tokens that the tower gives."""
 
 TASKS: Final = {
     "AOKVQA-DA (val)": "A-OKVQA",
@@ -74,7 +74,7 @@ COMPRESSORS: Final = {
     "ConvNeXt-L resolution scaling": ("none", NONE),
     "ConvNeXt-XXL resolution scaling": ("none", NONE),
     "Mini-Gemini": ("none", NONE),
-    "none (pixel-shuffle 2x2 MLP of Qwen2-VL)": ("resize", RELEASED),
+    "none (pixel-shuffle 2x2 MLP of Qwen2-VL)": ("resize", RESIZE),
     "tokenpacker": ("tokenpacker", TRAINED),
     "TokenPacker": ("tokenpacker", TRAINED),
     "TokenPacker-HD (dagger)": ("tokenpacker-hd", TRAINED),

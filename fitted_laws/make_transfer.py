@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from planner.base.files import file_text
 from planner.laws.hierarchy.cells import MIDDLE_TOKENS, Cells
 from planner.laws.hierarchy.conditioning import Gaussian, Posterior
-from planner.laws.hierarchy.rows import task_classes
-from planner.laws.hierarchy.shipped import shipped_posterior
+from planner.laws.hierarchy.rows import shipped_rows, task_classes
+from planner.laws.hierarchy.shipped import posterior_of
 from planner.laws.hierarchy.variances import shipped_variances
 
 FloatArray = NDArray[np.float64]
@@ -54,7 +54,9 @@ _SMALL = 1e-3
 
 def make_transfer() -> dict[str, Any]:
     """The content of the file."""
-    mean, covariance = _effects(shipped_posterior())
+    rows = shipped_rows()
+    studies = rows.where(rows.population != "released")  # of released models nobody varies the compressor
+    mean, covariance = _effects(posterior_of(studies, shipped_variances()))
     values, vectors = np.linalg.eigh(covariance)
     kept = values > _SMALL**2
     root = vectors[:, kept] * np.sqrt(values[kept])

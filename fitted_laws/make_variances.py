@@ -19,6 +19,7 @@ from planner.base.codec import encode
 from planner.base.files import file_text
 from planner.laws.hierarchy.calibration import Differences, differences, tail_of
 from planner.laws.hierarchy.conditioning import Gaussian
+from planner.laws.hierarchy.design import Layout
 from planner.laws.hierarchy.effects import EFFECTS
 from planner.laws.hierarchy.estimation import Objective
 from planner.laws.hierarchy.factor import Factor
@@ -44,35 +45,76 @@ APART = 0.5
 
 
 def estimated(rows: EvidenceRows) -> Variances:
-    """The most probable standard deviations, given some rows."""
+    """The most probable standard deviations, given some rows.
+
+    Studies that compare come first; then, with theirs as they are, released models, of which nobody varies one thing at
+    a time, so that their spread says nothing of what a study would find.
+    """
+    studies = rows.where(rows.population != "released")
+    about = Objective.of(studies, Layout(tuple(effect for effect in EFFECTS if not effect.of_released)))
+    point = _highest(about, about.start(START), np.ones(len(about.start(START)), bool))
+    sds, noise = about.split(point)
+    found = Variances(
+        sds={about.frame.layout.effects[e].name: _rounded(float(sds[e])) for e in about.free},
+        noise=replace(noise, study=_all_rounded(noise.study), task=_all_rounded(noise.task)),
+        tail=tail_of(held_out(studies, about.factor(point), noise)),
+        rows=len(rows),
+        log_likelihood=round(about.factor(point).log_likelihood, 1),
+    )
+    return found if len(studies) == len(rows) else _with_released(rows, found)
+
+
+def _with_released(rows: EvidenceRows, known: Variances) -> Variances:
+    """The same with what released models add: effects, studies and tasks that no study has."""
+    about = Objective.of(rows)
+    names = [EFFECTS[e].name for e in about.free]
+    noise = known.noise
+    more = replace(
+        noise,
+        study={study: noise.study.get(study, START) for study in about.studies},
+        task={task: noise.task.get(task, 1.0) for task in about.tasks},
+    )
+    start = about.joined({name: known.sds.get(name, START) for name in names}, more)
+    unknown = [
+        *(name not in known.sds for name in names),
+        *(study not in noise.study for study in about.studies),
+        *(task not in noise.task for task in about.tasks),
+    ]
+    point = _highest(about, start, np.array(unknown))
+    sds, found = about.split(point)
+    return replace(
+        known,
+        sds={name: _rounded(float(sds[e])) for name, e in zip(names, about.free, strict=True)},
+        noise=replace(found, study=_all_rounded(found.study), task=_all_rounded(found.task)),
+        log_likelihood=round(about.factor(point).log_likelihood, 1),
+    )
+
+
+def _highest(about: Objective, start: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
+    """Where the density is highest, of points that differ from one in their free coordinates."""
     from scipy.optimize import minimize
 
-    about = Objective.of(rows)
-    start = about.start(START)
     factors = len(about.tasks)
-    ends = [SDS] * (len(start) - factors) + [FACTORS] * factors
+    ends = np.log([SDS] * (len(start) - factors) + [FACTORS] * factors)
 
-    def downhill(point: FloatArray) -> tuple[float, FloatArray]:
-        density, slopes = about(point)
-        return -density, -slopes
+    def whole(part: FloatArray) -> FloatArray:
+        point = start.copy()
+        point[free] = part
+        return point
+
+    def downhill(part: FloatArray) -> tuple[float, FloatArray]:
+        density, slopes = about(whole(part))
+        return -density, -slopes[free]
 
     found = minimize(
         downhill,
-        start,
+        start[free],
         jac=True,
         method="L-BFGS-B",
-        bounds=[(np.log(low), np.log(high)) for low, high in ends],
+        bounds=ends[free].tolist(),
         options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-3},
     )
-    sds, noise = about.split(found.x)
-    factor = about.factor(found.x)
-    return Variances(
-        sds={EFFECTS[e].name: _rounded(float(sds[e])) for e in about.free},
-        noise=replace(noise, study=_all_rounded(noise.study), task=_all_rounded(noise.task)),
-        tail=tail_of(held_out(rows, factor, noise)),
-        rows=len(rows),
-        log_likelihood=round(factor.log_likelihood, 1),
-    )
+    return whole(found.x)
 
 
 def held_out(rows: EvidenceRows, factor: Factor, noise: Noise) -> Differences:

@@ -76,6 +76,14 @@ class Effect:
     fixed_sd: float | None = None
     """Standard deviation that is given, not estimated: a weak prior."""
 
+    @property
+    def of_released(self) -> bool:
+        """Whether it is one of released models alone."""
+        only: Only | None = self.only
+        while only is not None and (only.column, only.values, only.excluded) != ("population", ("released",), False):
+            only = only.among
+        return only is not None
+
 
 EFFECTS: tuple[Effect, ...] = (
     Effect("level", (), fixed_sd=1.0),
@@ -84,7 +92,6 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("task", ("task",)),
     Effect("study", ("study",), only=STUDIED),
     Effect("study x task", ("study", "task"), only=STUDIED),
-    Effect("table", ("table",)),
     Effect("table x task", ("table", "task"), only=STUDIED),
     Effect("family", ("study", "family"), only=STUDIED),
     Effect("recipe", ("study", "recipe"), only=STUDIED),
@@ -96,6 +103,7 @@ EFFECTS: tuple[Effect, ...] = (
     Effect("slope in N: family", ("family",), in_size, STUDIED),
     Effect("slope in N: class", ("task_class",), in_size),
     Effect("slope in N: study x task", ("study", "task"), in_size, STUDIED),
+    Effect("released table", ("table",), headroom, RELEASED),
     Effect("released table x task", ("table", "task"), headroom, RELEASED),
     Effect("released", ("population",), only=RELEASED),
     Effect("released x task", ("population", "task"), only=RELEASED),

@@ -29,7 +29,7 @@ class EvidenceGroup:
     """"text", "general", "knowledge" or "localisation"."""
     compressor: str
     population: str
-    """"trained", "pruning", "released" or "none"."""
+    """"trained", "pruning", "resize", "released" or "none"."""
     llms: tuple[str, ...]
     """Language models, the smallest first."""
     llm_params: tuple[float, float]

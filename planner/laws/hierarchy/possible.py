@@ -34,7 +34,7 @@ def expected_possible(mean: FloatArray, sd: FloatArray, tail: Tail) -> FloatArra
 
 
 def possible_spread(mean: FloatArray, sd: FloatArray) -> FloatArray:
-    """(m,) by how much standard deviations shrink above 0, those of a Gaussian: the root of 1 + q l - l^2, with q = -m / s
+    """(m,) by how much the standard deviations of a Gaussian shrink above 0: the root of 1 + q l - l^2, with q = -m / s
     and l = f(q) / (1 - F(q)) of the normal distribution.
     """
     found = np.ones(len(mean))

@@ -45,9 +45,9 @@ class EvidenceRows:
     compressor: Labels
     """"none", "resize", "tokenpacker"..."""
     population: Labels
-    """"trained": a compressor trained with the model; "pruning": of a model that was trained with all tokens;
-    "released": a model that was published to be used, which takes images of many sizes; "none": the tokens that the
-    tower gives."""
+    """"trained": a compressor trained with the model; "pruning": of a model that was trained with all tokens; "resize":
+    smaller images for one model that takes many sizes, side by side; "released": a model that was published to be
+    used, with images as its processor makes them; "none": the tokens that the tower gives."""
     llm_params: FloatArray
     """Nominal size of the language model in parameters."""
     visual_tokens: FloatArray

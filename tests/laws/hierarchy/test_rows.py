@@ -44,7 +44,7 @@ def test_columns_are_of_one_length_and_complete(rows: EvidenceRows) -> None:
     assert len(rows) > 1500
     for name in ("study", "table", "task", "task_class", "llm", "family", "checkpoint", "compressor", "source"):
         assert "" not in set(getattr(rows, name).tolist()), name
-    assert set(rows.population.tolist()) == {"trained", "pruning", "released", "none"}
+    assert set(rows.population.tolist()) == {"trained", "pruning", "resize", "released", "none"}
     assert set(rows.task_class.tolist()) == {"text", "general", "knowledge", "localisation"}
     assert np.all((rows.error > 0) & (rows.error < 1))
     studied = rows.population != "released"
