@@ -80,13 +80,17 @@ def capacity(
     encoder_data_parallel: Annotated[
         bool, typer.Option("--encoder-data-parallel", help="Deal images out to the GPUs that share the LLM.")
     ] = False,
-    gpu_memory_utilization: Annotated[
-        float, typer.Option(help="Share of the memory that the engine takes; default: vLLM's.")
+    memory_share: Annotated[
+        float,
+        typer.Option("--gpu-memory-utilization", help="Share of the memory that the engine takes; default: vLLM's."),
     ] = MEMORY_SHARE,
-    prefix_cache: Annotated[
-        str, typer.Option(help="Share of requests whose system tokens are in the prefix cache, as 90%.")
+    prefix_cache_share: Annotated[
+        str,
+        typer.Option("--prefix-cache", help="Share of requests whose system tokens are in the prefix cache, as 90%."),
     ] = "0",
-    image_cache: Annotated[str, typer.Option(help="Share of images that were encoded before, as 20%.")] = "0",
+    image_cache_share: Annotated[
+        str, typer.Option("--image-cache", help="Share of images that were encoded before, as 20%.")
+    ] = "0",
     vision: Vision = DEFAULT_VISION,
     compressor: Compressor = DEFAULT_COMPRESSOR,
     connector: Connector = DEFAULT_CONNECTOR,
@@ -130,9 +134,9 @@ def capacity(
         chunked_prefill=chunked_prefill,
         encoder=encoder,
         encoder_data_parallel=encoder_data_parallel,
-        memory_share=gpu_memory_utilization,
-        prefix_cache_share=parse_share(prefix_cache, "--prefix-cache", 1.0),
-        image_cache_share=parse_share(image_cache, "--image-cache", 1.0),
+        memory_share=memory_share,
+        prefix_cache_share=parse_share(prefix_cache_share, "--prefix-cache", 1.0),
+        image_cache_share=parse_share(image_cache_share, "--image-cache", 1.0),
         seed=parse_seed(seed),
         **parts,
     )

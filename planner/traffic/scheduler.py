@@ -55,7 +55,7 @@ class Scheduler:
         if self.encoder_is_apart and self.encoder_data_parallel:
             raise InputError(
                 "encoder_data_parallel: an encoder that stands apart does not run on the model's GPUs; leave it out or "
-                f'use encoder="{IN_PROCESS}"'
+                f"use encoder='{IN_PROCESS}'"
             )
 
     @classmethod

@@ -180,8 +180,8 @@ class Service:
                 raise InputError(f"{name}: expected a share from 0 to 1, got {shown(value)}")
         if self.prefix_cache_share and not any(one.system_tokens for one in self.workloads):
             raise InputError(
-                "prefix_cache_share: no request has system tokens, which are what requests share; give system_tokens, "
-                "or cached_tokens where they are in the cache in any case"
+                "prefix_cache_share: no request has system tokens, which are what requests share; give some, or "
+                "cached tokens where they are in the cache in any case"
             )
         if self.prefix_cache_share and any(one.prefix for one in self._tokens):
             raise InputError(

@@ -109,6 +109,17 @@ def test_static_batches(run: Run) -> None:
             "--percentile: expected a number between 0 and 100, such as 95",
         ),
         ((*TEXT, "--ttft", "1s", "--prefix-cache", "2"), 2, "--prefix-cache: expected a share up to 1"),
+        ((*TEXT, "--ttft", "1s", "--prefix-cache", ".5"), 2, "--prefix-cache: no request has system tokens, which are"),
+        (
+            (*TEXT, "--ttft", "1s", "--gpu-memory-utilization", 2),
+            2,
+            "--gpu-memory-utilization: expected a share above 0",
+        ),
+        (
+            (*TEXT, "--ttft", "1s", "--encoder", "apart", "--encoder-data-parallel"),
+            2,
+            "leave it out or use --encoder in-process",
+        ),
         ((*TEXT, "--ttft", "1s", "--encoder", "elsewhere"), 2, "no place of the encoder is called 'elsewhere'"),
         ((*TEXT, "--ttft", "1s", "--max-num-seqs", 9, "--max-num-batched-tokens", 4), 2, "--max-num-batched-tokens"),
         (

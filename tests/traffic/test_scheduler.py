@@ -49,7 +49,7 @@ def test_short_sequences_lower_the_tokens_of_an_iteration() -> None:
         (
             {"encoder": "apart", "encoder_data_parallel": True},
             "encoder_data_parallel: an encoder that stands apart does not run on the model's GPUs; leave it out or use "
-            'encoder="in-process"',
+            "encoder='in-process'",
         ),
     ],
 )
