@@ -11,11 +11,12 @@ from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.under_load.asked import ARRIVING
 from planner.planning.under_load.carry import times_of_chain
-from planner.planning.under_load.headroom import Headroom, headroom
-from planner.planning.under_load.served import Carried, Rival, Scaled, Served
+from planner.planning.under_load.served import TIMES, Carried, Rival, Scaled, Served
 from planner.planning.under_load.service import service_of
 from planner.planning.under_load.simulated import simulated
 from planner.traffic.chain import chain
+from planner.traffic.limits import Limits
+from planner.traffic.rate import LargestRate, largest_rate
 from planner.traffic.service import Service
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def served(plan: Plan) -> Served:
     confirmed, deployment, traffic = plan.carried, plan.deployment, plan.deployment.traffic
     assert confirmed is not None and traffic is not None
     service = service_of(plan.best, plan.load, deployment)
-    found = (
-        simulated(plan.best, service, confirmed.requests_per_second / confirmed.replicas, plan.load, deployment)
-        or confirmed
-    )
-    largest = headroom(service, traffic, confirmed.requests_per_second / confirmed.replicas)
+    rate = confirmed.requests_per_second / confirmed.replicas
+    found = simulated(plan.best, service, rate, plan.load, deployment) or confirmed
+    limits = (traffic.limits.get(name) for name in TIMES)
+    largest = largest_rate(service.replica, service.requests, Limits(*limits), traffic.percentile)
+    most = max(_rate(largest), rate)  # at which the level that confirmed it saw the limits kept
     return Served(
         requests_per_second=found.requests_per_second,
         gpus=found.gpus,
@@ -44,36 +45,39 @@ def served(plan: Plan) -> Served:
         ttft_s=found.ttft_s,
         tpot_s=found.tpot_s,
         latency_s=found.latency_s,
-        max_requests_per_second=largest.requests_per_second * found.replicas,
+        max_requests_per_second=most * found.replicas,
         level=found.level,
         max_level=largest.level,
-        bound=largest.bound,
+        bound=largest.bound if largest.requests_per_second else "capacity",
         unstable_above=largest.unstable_above * found.replicas,
         running=found.running,
         percentile=traffic.percentile,
         confirmed=confirmed,
-        scaled=_scaled(plan, service, found, largest),
+        scaled=_scaled(plan, service, found, most, largest.unstable_above),
         rivals=tuple(_rival(one, plan.load, deployment) for one in plan.runners_up[:RIVALS]),
     )
 
 
-def _scaled(plan: Plan, service: Service, found: Carried, largest: Headroom) -> Scaled:
+def _rate(largest: LargestRate) -> float:
+    """Of a replica within the limits; where only events would say more, as far as they are known to hold."""
+    return largest.at_least if largest.requests_per_second is None else largest.requests_per_second
+
+
+def _scaled(plan: Plan, service: Service, found: Carried, most: float, unstable_above: float) -> Scaled:
     """The pick at several times the load."""
     traffic = plan.deployment.traffic
     assert traffic is not None
     factor = traffic.next_scale
     rate = factor * found.requests_per_second
-    if traffic.concurrency is not None:  # as many requests at each replica keep what they have
-        replicas = math.ceil(factor * found.replicas)
-    else:
-        replicas = math.ceil(rate / largest.requests_per_second)
+    by_rate = traffic.concurrency is None  # else as many requests at each replica keep what they have
+    replicas = math.ceil(rate / most if by_rate else factor * found.replicas)
     there = chain(service.replica, service.requests, rate / found.replicas)
     times = {} if there.ttft_s is None else times_of_chain(there.ttft_s, traffic)
     devices = plan.best.tensor_parallel
     return Scaled(
         factor=factor,
         requests_per_second=rate,
-        stable=rate / found.replicas < largest.unstable_above,
+        stable=rate / found.replicas < unstable_above,
         gpus=replicas * devices,
         ttft_s=times,
     )

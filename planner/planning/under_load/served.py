@@ -88,7 +88,8 @@ class Served:
     max_level: str
     """Of the largest rate."""
     bound: str
-    """What ends it: "ttft", "tpot", "latency"; "capacity" where only a simulation would say more."""
+    """What ends it: "ttft", "tpot", "latency"; "capacity" where nine tenths of that are used, or seats or cache are
+    full, and only a simulation would say more."""
     unstable_above: float
     """Requests per second of all replicas."""
     running: float

@@ -41,19 +41,19 @@ def _blocks(plan: Plan, served: Served) -> Iterator[Block]:
         yield rivals_table(served)
 
 
-def asked_line(plan: Plan) -> Line:
+def asked_line(plan: Plan, label: bool = True) -> Line:
     """The load in a line, on top: "30 requests/s on 2 GPUs, 2 replicas, p95 TTFT 133 ms (solved numerically)"; () where
     there is none."""
     carried, traffic = plan.carried, plan.deployment.traffic
     if carried is None or traffic is None:
         return ()
     level = f"p{traffic.percentile:g}"
+    tpot = (f", {level} TPOT ", v.seconds(carried.tpot_s[level], "percentile of the TPOT")) if carried.tpot_s else ()
     return line(
-        "load: ", _rate(carried.requests_per_second, "requests per second that arrive"), _under_way(plan), " on ",
-        _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
-        v.seconds(carried.ttft_s[level], "percentile of the TTFT"),
-        *((f", {level} TPOT ", v.seconds(carried.tpot_s[level], "percentile of the TPOT")) if carried.tpot_s else ()),
-        f" ({_LEVELS[carried.level]})", _why_so_many(plan),
+        "load: " if label else "", _rate(carried.requests_per_second, "requests per second that arrive"),
+        _under_way(plan), " on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
+        v.seconds(carried.ttft_s[level], "percentile of the TTFT"), *tpot, f" ({_LEVELS[carried.level]})",
+        _why_so_many(plan),
     )  # fmt: skip
 
 

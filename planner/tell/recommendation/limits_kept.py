@@ -50,11 +50,14 @@ def measured_limits(plan: Plan, judgement: Judgement | None) -> Mapping[str, Mea
     found: dict[str, Measured] = {}
     for one in plan.limits:
         limit, note = one.limit, ""
-        number = known.get(limit.column) if limit.name in _MEASURED_AS_NAMED else None
+        alone = limit.percentile is None  # one request at a time was measured, and not the load
+        number = known.get(limit.column) if limit.name in _MEASURED_AS_NAMED and alone else None
         if limit.name == "memory_bytes":
             number = known.get("driver_bytes", known.get("peak_memory_bytes"))
             note = "" if "driver_bytes" in known else "tensors alone"
-        if limit.kind.of_all_gpus and plan.load.tail == plan.load.mean:  # else another request was measured
+        if (
+            limit.kind.of_all_gpus and plan.carried is None and plan.load.tail == plan.load.mean
+        ):  # else another request was measured
             seconds = known.get("request_s", 0.0)
             if seconds > 0:
                 number = best.batch * plan.deployment.replicas(best.tensor_parallel) / seconds

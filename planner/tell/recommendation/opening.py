@@ -12,6 +12,7 @@ from planner.planning.transfer.known import not_known
 from planner.planning.words import expected_worse
 from planner.tell import values as v
 from planner.tell.document import Block, Facts, Line, Paragraph, Value, foreign, joined, line
+from planner.tell.plan.load import asked_line
 from planner.tell.plan.sentences import NO_GAP, named, released_pick
 from planner.tell.plan.story import warned
 from planner.tell.published import gain_line, points
@@ -158,7 +159,10 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
         name = foreign(deployment.hardware.title, "hardware", NAME_MAX)
         several = line(v.count(gpus, "GPUs that serve"), " x ") if gpus > 1 else ()
         found.append(("Hardware", line(several, name, _shared(gpus, shared))))
-        found.append(("Batch", line(v.count(batch, "requests that run together"), " at once" if batch > 1 else "")))
+        if plan.carried is None:
+            found.append(("Batch", line(v.count(batch, "requests that run together"), " at once" if batch > 1 else "")))
+        else:
+            found.append(("Load", asked_line(plan, label=False)))
         hour = deployment.price_per_hour
         if hour is not None:
             found.append(("Price of a GPU", line(v.significant(hour, "price of a GPU for an hour"), " for an hour")))

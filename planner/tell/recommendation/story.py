@@ -17,6 +17,7 @@ from planner.planning.plan_file import HASH, PLAN_FILE
 from planner.planning.result import Plan
 from planner.tell.asked import again
 from planner.tell.document import Document
+from planner.tell.plan.load import load_section
 from planner.tell.recommendation.charts import charts
 from planner.tell.recommendation.costs import costs
 from planner.tell.recommendation.judgement import Judgement
@@ -81,6 +82,7 @@ def _told(plan: Plan, judgement: Judgement | None) -> Document:
         sections=(
             why(plan),
             costs(plan, judgement),
+            *load_section(plan),
             *([] if plan.by_cost else [charts(plan)]),
             measured(plan, judgement, measure_commands(plan)),
             assumptions(plan),
