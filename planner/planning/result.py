@@ -261,7 +261,8 @@ class Plan(Result):
             f"cost: {cost}: {stages}",
         ]
         if best.latency is not None:
-            times = (f"{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
+            level = "" if self.deployment.traffic is None else f"p{self.deployment.traffic.percentile:g} "
+            times = (f"{level}{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
             memory = format_bytes(float(best.memory.peak))
             lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory per device {memory}")
         if self.carried is not None:

@@ -35,6 +35,8 @@ def _blocks(plan: Plan, served: Served) -> Iterator[Block]:
     yield times_table(served)
     yield Paragraph(headroom_line(served))
     yield Paragraph(scaled_line(served))
+    if told := engine_line(plan):
+        yield Paragraph(told)
     if plan.at_scale is not None:
         yield Paragraph(next_size_line(plan))
     if served.rivals:
@@ -128,6 +130,23 @@ def scaled_line(served: Served) -> Line:
     else:
         there = line("waits grow fast on these GPUs")
     return line(told, there, "; the pick keeps its limits on ", _gpus(scaled.gpus))
+
+
+def engine_line(plan: Plan) -> Line:
+    """The engine that is assumed, and how requests come."""
+    card = plan.deployment.hardware
+    if card is None:
+        return ()
+    from planner.planning.under_load.engines import scheduler_of  # only plans with a load pay for its import
+
+    engine = scheduler_of(card)
+    come = "as the log has them" if plan.load.arrivals is not None else "at random"
+    host = "" if card.efficiency.host.source else "; what its host adds to each iteration is not calibrated"
+    return line(
+        "assumes an engine with vLLM's defaults (max_num_seqs ", v.count(engine.max_num_seqs, "sequences at once"),
+        ", max_num_batched_tokens ", v.count(engine.max_num_batched_tokens, "tokens of an iteration"),
+        f"), and requests that come {come}{host}",
+    )  # fmt: skip
 
 
 def next_size_line(plan: Plan) -> Line:

@@ -64,7 +64,8 @@ def candidate_table(
         marked: the row of the pick.
         ways: whether the rows are the best of each way: compressor and prompt order stand first.
     """
-    limit = v.limit_kind(plan.cost_kind.name, 1.0)
+    kind = plan.cost_kind
+    limit = next((one.limit for one in plan.limits if one.limit.kind is kind), v.limit_kind(kind.name, 1.0))
     setups = {
         "compressor": [Value(one.compressor.name, one.compressor.name, "compressor") for one in rows],
         "tower": [foreign(one.vision.name, "vision tower", NAME_MAX) for one in rows],
