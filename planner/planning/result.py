@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError
 from planner.base.quantities import (
-    format_bytes,
     format_flops,
     format_fraction,
     format_percent,
     format_score,
-    format_seconds,
 )
 from planner.base.result import Result, above
 from planner.costs.stages import STAGES, Workload
@@ -44,15 +42,13 @@ from planner.planning.words import (
     price_text,
     tenths,
     tied_text,
+    time_text,
     way_to_run,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-
-_TIMES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "request": "request_s"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -261,10 +257,7 @@ class Plan(Result):
             f"cost: {cost}: {stages}",
         ]
         if best.latency is not None:
-            level = "" if self.deployment.traffic is None else f"p{self.deployment.traffic.percentile:g} "
-            times = (f"{level}{title} {format_seconds(best.quantities[name])}" for title, name in _TIMES.items())
-            memory = format_bytes(float(best.memory.peak))
-            lines.append(f"time: {', '.join(times)} ({best.latency.source}); memory per device {memory}")
+            lines.append(time_text(self))
         if self.carried is not None:
             lines.append(load_carried(self))
         if price := price_text(self):
