@@ -81,7 +81,7 @@ def price_text(plan: Plan) -> str:
 
 
 def time_text(plan: Plan) -> str:
-    """ "time: TTFT 48 ms, TPOT 14 ms, request 474 ms (calibrated); memory per device 8.6 GiB"; under a load the times of
+    """ "time: TTFT 48 ms, TPOT 14 ms, request 474 ms (calibrated); memory per device 8.6 GiB"; of a load the times at
     the percentile that limits hold for."""
     best, traffic = plan.best, plan.deployment.traffic
     assert best.latency is not None
