@@ -1,4 +1,4 @@
-"""Write the shipped variances and the tables of results/hierarchy.json into docs/evidence.md:
+"""Write the shipped variances, the tables of results/hierarchy.json and that of released models into docs/evidence.md:
 
 python benchmarks/hierarchy_table.py
 """
@@ -16,7 +16,10 @@ from planner.laws.hierarchy.variances import Variances, shipped_variances
 
 FILE = Path(__file__).parent / "results" / "hierarchy.json"
 PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
+RELEASED_FILE = FILE.with_name("released_scores.json")
+SIMPLE = ("mean of the task", "nearest size", "model and task")
 RESULT = ("<!-- benchmarks/results/hierarchy.json -->", "<!-- end -->")
+RELEASED = ("<!-- benchmarks/results/released_scores.json -->", "<!-- end released -->")
 VARIANCES = ("<!-- fitted_laws/evidence/variances.json -->", "<!-- end variances -->")
 MULTIPLIES: dict[object, str] = {constant: "1", in_size: "x", in_tokens: "t", headroom: "h", headroom_in_size: "h x"}
 
@@ -45,6 +48,21 @@ def tables(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def released(result: dict[str, Any]) -> str:
+    """The table of released models, in Markdown."""
+    lines = [
+        f"| held out | scores | error | 95 % covers | {' | '.join(SIMPLE)} | choices right |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in result["table"].items():
+        simple = " | ".join(_points(row["baselines"][one]) for one in SIMPLE)
+        right = "" if row["choices_right"] is None else f"{row['choices_right']:.0%}"
+        lines.append(
+            f"| {name} | {row['scores']} | {_points(row['rmse'])} | {row['coverage']:.1%} | {simple} | {right} |"
+        )
+    return "\n".join(lines)
+
+
 def effects(variances: Variances) -> str:
     """The table of effects with their standard deviations in points, in Markdown."""
     lines = ["| effect | one value for each | multiplies | of | sd, points |", "|---|---|---|---|---|"]
@@ -59,7 +77,9 @@ def effects(variances: Variances) -> str:
 
 def page(result: dict[str, Any], text: str) -> str:
     """docs/evidence.md with the tables of a result and of the shipped variances."""
-    for (opens, closes), table in ((RESULT, tables(result)), (VARIANCES, effects(shipped_variances()))):
+    found = json.loads(RELEASED_FILE.read_text(encoding="utf-8"))
+    made = ((RESULT, tables(result)), (RELEASED, released(found)), (VARIANCES, effects(shipped_variances())))
+    for (opens, closes), table in made:
         before, rest = text.split(opens)
         _, after = rest.split(closes)
         text = f"{before}{opens}\n{table}\n{closes}{after}"

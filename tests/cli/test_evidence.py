@@ -13,15 +13,15 @@ import planner
 def test_evidence_lists_what_rests_on_what(run: Run) -> None:
     told = run("evidence").out
     found = planner.evidence()
-    assert told.startswith(f"{found.rows_count:,} published results from 8 studies, {found.checked_count:,} of them")
-    for name in ("PaliGemma 2", "DocVQA", "tokenpacker", "arXiv 2412.13303v2 (FastVLM), Table 6"):
+    assert told.startswith(f"{found.rows_count:,} published results from 21 studies, {found.checked_count:,} of them")
+    for name in ("PaliGemma 2", "Qwen2.5-VL", "DocVQA", "tokenpacker", "arXiv 2412.13303v2 (FastVLM), Table 6"):
         assert name in told
 
 
 def test_evidence_of_a_task_as_json(run: Run) -> None:
     found = run("evidence", "--task", "docvqa", "--json").json
     assert found["task"] == "DocVQA"
-    assert found["rows"] == sum(group["rows"] for group in found["groups"]) == found["checked"]
+    assert found["rows"] == sum(group["rows"] for group in found["groups"]) >= found["checked"]
     assert {group["task"] for group in found["groups"]} == {"DocVQA"}
     (gemma,) = [group for group in found["groups"] if group["study"] == "PaliGemma 2"]
     assert (gemma["llms"], gemma["visual_tokens"]) == (["Gemma2-2B", "Gemma2-9B", "Gemma2-27B"], [256.0, 1024.0])
