@@ -14,7 +14,11 @@ from planner.laws.hierarchy.mix import TaskShare
 from planner.planning.serving import no_engine
 
 if TYPE_CHECKING:
+    from planner.laws.hierarchy.rows import EvidenceRows, Mask
     from planner.planning.result import Plan
+
+SHOWN_RESULTS = 2
+"""Published scores that are printed of a model on a task."""
 
 
 def weights_text(plan: Plan) -> str:
@@ -74,7 +78,8 @@ def _results(law: EvidenceLaw, asked: TaskShare, name: str) -> str:
     own = sum(one.llm.rpartition("/")[2].lower() == name.lower() and one.task == asked.task for one in law.own)
     if count:
         beside = f", and {counted(own, 'run')} of your own" if own else ""
-        return f"{counted(count, 'published result')} of {name} on {where}{beside}"
+        printed = f": {_printed(rows, of_model & on_task)}" if measured else ""
+        return f"{counted(count, 'published result')} of {name} on {where}{printed}{beside}"
     known = [f"{counted(own, 'run')} of your own"] if own else []
     known += [f"{counted(elsewhere, 'result')} of it on other tasks"] if elsewhere else []
     origin = f"{', '.join(known)}, and from " if known else ""
@@ -82,6 +87,14 @@ def _results(law: EvidenceLaw, asked: TaskShare, name: str) -> str:
         f"no published result of {name} on {where} is in the evidence: it is predicted from {origin}size, tokens and "
         "class"
     )
+
+
+def _printed(rows: EvidenceRows, which: Mask) -> str:
+    """ "78.4 (model card of Qwen/Qwen3.5-4B, thinking)": scores with their tables."""
+    found = np.flatnonzero(which)
+    told = [f"{100 * (1 - rows.error[one]):.1f} ({rows.source[one]})" for one in found[:SHOWN_RESULTS]]
+    more = len(found) - SHOWN_RESULTS
+    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
 
 
 def gpus_of(plan: Plan) -> int:

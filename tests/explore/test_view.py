@@ -247,7 +247,7 @@ def test_by_published_results_the_page_says_gains_and_the_command_that_does_the_
     assert typed[-len(words) :] == words
     plan = run(*typed[1:], "--json").json
     assert view.pick == f"{plan['best']['llm']} with {plan['best']['visual_tokens']} visual tokens"
-    assert view.sentence.count(f"{plan['gain_over_next']['points']:.1f} points") == 1
+    assert view.sentence.count(f"{abs(plan['gain_over_next']['points']):.1f} points") == 1
 
 
 def test_a_kept_law_is_noted_on_the_page() -> None:
