@@ -21,6 +21,8 @@ IN_COMMANDS = {
 UsageError: Any = typer.BadParameter.__base__
 """What typer raises for a command line that it cannot read."""
 
+_BUDGET = re.compile(r"(?<![\w.])budget=Budget\(([^()]*)\)")
+"""Limits, which are options of their own on the command line."""
 _ARGUMENT = re.compile(r"(?<![\w'\"-])([a-z][a-z_]*)=(?:'([^']*)'|(\d+))?")
 
 
@@ -48,7 +50,7 @@ def in_options(text: str, arguments: Sequence[str]) -> str:
     found = f"{head}{colon}{rest}"
     for python, typed in IN_COMMANDS.items():
         found = found.replace(python, typed)
-    return _ARGUMENT.sub(said, found)
+    return _ARGUMENT.sub(said, _BUDGET.sub(r"\1", found))
 
 
 def usage_text(error: Any, arguments: Sequence[str], verbs: Iterable[str]) -> str:

@@ -241,7 +241,7 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], Said, str]] = {
     "an engine that nobody named": (
         [vllm_bench(made(rate=1.0)), vllm_bench(made(rate=2.0))],
         Said(images=0),
-        "does not say which engine it measured: say engine and version",
+        "does not say which engine it measured: say engine and version by engine=, as 'vLLM 0.32.0'",
     ),
     "two engines": (
         [
@@ -308,7 +308,7 @@ def test_the_command_says_what_is_wrong(run: Run, tmp_path: Path) -> None:
     for arguments, expected in (
         (["--from", str(garbage), "--hardware", "l4"], "is no result of a load test that is known here"),
         (["--from", str(good)], "--hardware is missing: name the card that the engine ran on"),
-        (["--from", str(good), "--hardware", "l4"], "does not say which engine it measured"),
+        (["--from", str(good), "--hardware", "l4"], "say engine and version by --engine, as 'vLLM 0.32.0'"),
         (["--engine", "vLLM 0.32.0"], "--engine goes with --from RESULTS of load tests"),
         ([str(good)], "results go with --from"),
         (["--from", str(good), str(garbage), "--hardware", "l4"], "garbage.json is no result of a load test"),

@@ -80,6 +80,10 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
         ([*PLAN, "--images", "0"], "--images: expected at least 1, got 0: a plan chooses visual tokens of images"),
         ([*PLAN, "--images=-1"], "--images: expected a whole number of at least 0, got -1"),
         ([*PLAN, "--query-tokens", "-1"], "--query-tokens: expected a whole number of at least 0, got -1"),
+        (
+            [*PLAN, "--percentile", "99"],
+            "--percentile: needs a load, such as --requests-per-second 30, or --concurrency 16",
+        ),
         ([*PLAN, "--compressor", "qecc"], "no compressor is called 'qecc'; did you mean 'quecc'?"),
         ([*PLAN, "--convention", "papers"], "no convention is called 'papers'; did you mean 'paper'?"),
         (

@@ -407,6 +407,16 @@ def test_files_that_were_written_without_scores_are_read() -> None:
     assert Plan.from_dict(content | {HASH: content_hash(content, HASH)}) == plan
 
 
+def test_a_load_by_requests_under_way_reads_as_a_sentence() -> None:
+    plan = planner.plan(
+        budget=planner.Budget(ttft_s=0.3), hardware="l4", gpus=2, concurrency=8, scale=2, llms="Qwen1.5-0.5B", **REQUEST
+    )
+    said = " ".join(printed(plan, width=200).split())
+    assert " requests/s, 8 under way at once, on 2 GPUs, 2 replicas; p95 TTFT " in said
+    assert re.search(r" requests/s, 8 under way at once, \d+ % of what 2 GPUs can keep up with; ", said)
+    assert "the best at 2 times the load on as many times the GPUs: Qwen1.5-0.5B with " in said
+
+
 if __name__ == "__main__":  # python tests/tell/test_plan.py: record the golden texts again
     for name, given in PLANS.items():
         (GOLDEN / f"plan-{name}.txt").write_text(printed(planner.plan(**given)), encoding="utf-8")

@@ -88,7 +88,8 @@ def _one_engine(tests: Sequence[LoadTest]) -> tuple[str, str]:
     for test in tests:
         if not (test.engine and test.engine_version):
             raise InputError(
-                f"{test.origin} does not say which engine it measured: say engine and version, as 'vLLM 0.32.0'"
+                f"{test.origin} does not say which engine it measured: say engine and version by engine=, as "
+                "'vLLM 0.32.0'"
             )
     first = tests[0]
     for what in ("engine_named", "measured_with"):

@@ -94,6 +94,11 @@ def as_traffic(
     if scheduler is not None and scheduler not in SCHEDULERS:
         raise UnknownNameError("scheduler", scheduler, SCHEDULERS)
     rate = budget.limits.get(RATE, arriving)
+    if scheduler == STATIC and arriving is not None:
+        raise InputError(
+            "traffic: static batches run one after the other, whenever requests arrive; leave out scheduler=, or "
+            "traffic= and take the lengths alone of the same file, by workload="
+        )
     said = {"concurrency": concurrency, "percentile": percentile, "scale": scale}
     if scheduler == STATIC or (rate is None and concurrency is None):
         for name, value in said.items():

@@ -74,7 +74,8 @@ class Engines:
         low = np.zeros(len(self))
         for _ in range(_ROUNDS):  # under way = rate x latency, and the latency grows with the rate
             rate = (low + high) / 2
-            more = self.at(rate).latency_s * rate < under_way
+            with np.errstate(invalid="ignore"):  # what has no room for a request has no latency
+                more = self.at(rate).latency_s * rate < under_way
             low, high = np.where(more, rate, low), np.where(more, high, rate)
         return self.at(low), low
 

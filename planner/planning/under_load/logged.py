@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from planner.base.errors import InputError
 from planner.costs.stages import Workload
 from planner.planning.request import Load
 from planner.planning.traffic import TAIL
@@ -27,7 +28,7 @@ def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log]:
     and contexts are planned for; times are those of the kinds of requests as they come.
 
     Raises:
-        InputError: no such file, no time stamps, or a line that cannot be read, which it names.
+        InputError: no such file, no time stamps, all at one time, or a line that cannot be read, which it names.
     """
     log = read_log(path)
     mean, tail, most = (
@@ -35,6 +36,11 @@ def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log]:
     )
     kinds = log.kinds(KINDS)
     arrivals = log.arrivals(kinds)
+    if not math.isfinite(arrivals.requests_per_second):
+        found = "one request" if len(log) == 1 else f"{len(log)} requests at the same time"
+        raise InputError(
+            f"{log.file}: expected requests that come at different times, whose rate is the load, got {found}"
+        )
     load = Load(mean, tail, len(log), most if len(log) > 1 else None)
     return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist())), arrivals
 

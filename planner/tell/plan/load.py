@@ -53,7 +53,7 @@ def asked_line(plan: Plan, label: bool = True) -> Line:
     tpot = (f", {level} TPOT ", v.seconds(carried.tpot_s[level], "percentile of the TPOT")) if carried.tpot_s else ()
     return line(
         "load: " if label else "", _rate(carried.requests_per_second, "requests per second that arrive"),
-        _under_way(plan), " on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
+        _under_way(plan) or " ", "on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
         v.seconds(carried.ttft_s[level], "percentile of the TTFT"), *tpot, f" ({_LEVELS[carried.level]})",
         _why_so_many(plan),
     )  # fmt: skip
@@ -70,7 +70,7 @@ def _under_way(plan: Plan) -> Line:
     traffic = plan.deployment.traffic
     if traffic is None or traffic.concurrency is None:
         return ()
-    return line(", ", v.count(traffic.concurrency, "requests under way"), " under way at once,")
+    return line(", ", v.count(traffic.concurrency, "requests under way"), " under way at once, ")
 
 
 def carried_line(plan: Plan, served: Served) -> Line:
@@ -81,7 +81,7 @@ def carried_line(plan: Plan, served: Served) -> Line:
     )  # fmt: skip
     each = () if served.replicas == 1 else line(" in each of ", _replicas(served.replicas))
     return line(
-        "load: ", _rate(served.requests_per_second, "requests per second that arrive"), _under_way(plan), ", ",
+        "load: ", _rate(served.requests_per_second, "requests per second that arrive"), _under_way(plan) or ", ",
         v.share(served.utilisation, 1.0, "rate by the rate above which it is unstable"), " of what ",
         _gpus(served.gpus), " can keep up with; ", v.count(round(served.running), "sequences of a replica at once"),
         " sequences at once", each, good,
@@ -153,8 +153,9 @@ def next_size_line(plan: Plan) -> Line:
     """The best at the scaled load."""
     other, traffic = plan.at_scale, plan.deployment.traffic
     assert other is not None and traffic is not None
+    gpus = "" if plan.deployment.gpus is None else " on as many times the GPUs"
     return line(
-        "the best at ", f"{traffic.next_scale:g} times", " the load: ",
+        "the best at ", f"{traffic.next_scale:g} times", f" the load{gpus}: ",
         foreign(str(other), "the pick at that load", 80), " in ", foreign(other.precision, "precision"), " on ",
         _gpus(int(other.quantities["gpus"])),
     )  # fmt: skip

@@ -156,6 +156,13 @@ def test_a_plan_with_a_load_is_read_back_as_it_was() -> None:
         assert {"p50", "p95", "p99"} <= content["traffic"]["ttft_s"].keys()
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_has_no_room_for_a_request_has_no_rate_and_no_warning() -> None:
+    asked: dict[str, Any] = {"models": "released", "image": "1024x768", "query_tokens": 120, "generated_tokens": 200}
+    plan = planner.plan(budget=planner.Budget(ttft="400 ms"), hardware="h100-sxm", gpus=2, concurrency=64, **asked)
+    assert plan.carried is not None and plan.carried.requests_per_second > 0
+
+
 def test_requests_under_way_are_rate_times_latency() -> None:
     plan = on(2, budget=planner.Budget(ttft="150 ms"), concurrency=40)
     assert plan.carried is not None
@@ -259,6 +266,21 @@ def test_a_log_is_the_load_as_it_came(tmp_path: Path) -> None:
     assert again == plan and again.load.kinds == plan.load.kinds
     with pytest.raises(InputError, match="traffic: the log says what requests are"):
         planner.plan(traffic=_log(tmp_path, 0.8), query_tokens=3, **asked)
+
+
+@pytest.mark.parametrize(("rows", "got"), [(1, "one request"), (3, "3 requests at the same time")])
+def test_a_log_without_a_rate_is_refused(tmp_path: Path, rows: int, got: str) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("time_s,query_tokens,generated_tokens\n" + "5.0,120,200\n" * rows)
+    with pytest.raises(InputError, match=f"expected requests that come at different times, .*got {got}$"):
+        planner.plan(budget=FAST, traffic=log, hardware="h100-sxm", llms=("qwen3",))
+
+
+def test_a_log_has_no_static_batches(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="traffic: static batches run one after the other"):
+        planner.plan(
+            budget=planner.Budget(ttft="150 ms"), traffic=_log(tmp_path, 0.0), scheduler="static", hardware="h100-sxm"
+        )
 
 
 def test_a_file_of_requests_keeps_its_lengths_under_a_rate(tmp_path: Path) -> None:
