@@ -26,7 +26,7 @@ from planner.parts.towers import Tower
 from planner.planning.capacity_result import Capacity
 from planner.planning.carried import carried, in_batches
 from planner.planning.limits import LIMITS
-from planner.planning.request import Budget
+from planner.planning.request import Budget, as_budget
 from planner.traffic.cache_room import MEMORY_SHARE
 from planner.traffic.scheduler import IN_PROCESS, Scheduler
 from planner.traffic.service import Service
@@ -201,6 +201,7 @@ def _limits(budget: Budget | None, concurrency: int | None) -> dict[str, float]:
         )
     if budget is None:
         return {}
+    budget = as_budget(budget, None)  # a bare number or text is FLOPs, or says which limit its unit is of
     others = [LIMITS.find(name).keyword for name in budget.limits if name not in _TIMES]
     if others:
         raise InputError(f"{others[0]}: no limit of a server's load; expected some of ttft, tpot and latency")

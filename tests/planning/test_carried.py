@@ -136,6 +136,8 @@ def test_a_limit_that_one_request_breaks_is_said_with_what_it_takes() -> None:
             {"budget": planner.Budget("2 TFLOPs")},
             "budget: no limit of a server's load; expected some of ttft, tpot and",
         ),
+        ({"budget": "2 TFLOPs"}, "budget: no limit of a server's load; expected some of ttft, tpot and"),
+        ({"budget": "200 ms"}, "budget: a value alone is FLOPs of one request, got '200 ms'; say budget=Budget("),
         ({"percentile": 100.0}, "percentile: expected a number between 0 and 100"),
         ({"visual_tokens": 16, "image": "512x512"}, "image and visual_tokens exclude each other"),
         ({"scheduler": "static", "budget": None, "concurrency": 4}, "concurrency: static batches have no closed loop"),
