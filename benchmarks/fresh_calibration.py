@@ -35,7 +35,8 @@ def by_batch(found: Calibration) -> dict[str, Any]:
             for one in found.shapes:
                 cached = one.workload.cached_tokens
                 key = f"{cached} cached tokens" if cached else f"batch {one.batch}"
-                cells.setdefault(key, []).append(one.error(name, quantity))
+                if (error := one.error(name, quantity)) is not None:
+                    cells.setdefault(key, []).append(error)
             medians = {key: round(float(np.median(np.abs(errors))), 4) for key, errors in sorted(cells.items())}
             told.setdefault(name, {})[quantity] = medians
     return told
