@@ -10,8 +10,6 @@ Letters: C cells.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,11 +54,12 @@ def rank_training_runs(
     belief = PlanBelief.of(made, Measurable.to_train(made, *cells))
     if not belief.has_effects:
         law, candidates, llm = made.law, made.tried.fitting_points, made.tried.fitting_llms(made.law)
-        believed: dict[str, Any] = {"forms": "own", "noise_sd": noise_sd, "llm": llm}  # an average's own are all forms
-        alone = next_runs(law, candidates, cells, costs, criterion=criterion, per_cost=per_cost, **believed)
+        alone = next_runs(
+            law, candidates, cells, costs, criterion=criterion, per_cost=per_cost, noise_sd=noise_sd, llm=llm
+        )
         if together == 1:
             return alone, None
-        return alone, next_batch(law, candidates, cells, together, **believed)
+        return alone, next_batch(law, candidates, cells, together, noise_sd=noise_sd, llm=llm)
     if criterion != "regret" and made.law.status == EVIDENCE:
         raise InputError(
             f"criterion={criterion!r} asks for the parameters of a law, and published results have none; leave it out"

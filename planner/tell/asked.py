@@ -143,7 +143,8 @@ def _law(law: Law, files: dict[str, Law]) -> list[str]:
     if isinstance(law, EvidenceLaw):
         shares = ",".join(f"{one.task}={_plain(one.share)}" for one in law.mix)
         words = ["--task", law.mix[0].task] if len(law.mix) == 1 else ["--mix", shares]
-        tries.append((words, lambda: evidence_law({one.task: one.share for one in law.mix})))
+        asked = {one.task: one.share for one in law.mix}
+        tries.append((words, lambda: evidence_law(asked).with_scales(law.scales)))  # a plan finds its models' anew
     elif isinstance(law, CombinedLaw) and law.kind == MIX:
         tries += [(["--mix", law.name, *form], _mix(law.name, form)) for form in ([], ["--form", "auto"])]
     else:

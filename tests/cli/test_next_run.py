@@ -207,7 +207,7 @@ def test_what_belongs_to_evaluations_needs_models(run: Run, tmp_path: Path) -> N
             ["--models", "released", "--image", "640x480", "--budget", "20TFLOPs", *RELEASED[-4:]],
             "SmolVLM-256M-Instruct",
         ),
-        (["--task", "docvqa", *RELEASED[1:]], "Qwen3-VL-30B-A3B-Instruct at max_pixels=131072"),
+        (["--task", "docvqa", *RELEASED[1:]], "Qwen3-VL-2B-Instruct at max_pixels=65536"),
     ],
 )
 def test_the_command_that_a_plan_prints_ranks_what_it_names(run: Run, verb: list[object], first: str) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 import planner
 from planner.base.errors import InputError
-from planner.laws.design import next_runs
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.belief import error_draws
 from planner.laws.hierarchy.law import EvidenceLaw, evidence_law
@@ -48,15 +47,6 @@ def test_of_the_measured_compressor_nothing_is_left_to_tell_and_of_another_all_t
     # five token counts with the planned compressor leave little of what it changes
     assert other.together.expected_gains[-1] > 0.8 * other.ranked.expected_regret_now
     assert not any(run.measured for run in other.ranked.runs)
-
-
-def test_one_form_alone_is_believed_where_it_is_named() -> None:
-    """As the plan's interval and odds: the other forms, which pick otherwise, would leave far more open."""
-    asked: dict[str, Any] = {"budget": "16 TFLOPs", "llms": "qwen1.5", "compressor": "tokenpacker", **REQUEST}
-    found = planner.next_run("reasoning", form="additive", **asked)
-    law, points, cell = found.plan.law, found.plan.tried.fitting_points, (np.array([4e9]), np.array([64.0]))
-    own, every = (next_runs(law, points, cell, forms=forms).expected_regret_now for forms in ("own", "all"))
-    assert found.ranked.expected_regret_now == own and 0 < own < every / 10
 
 
 def test_of_a_compressor_alone_gains_are_those_of_picking_again_after_each_outcome() -> None:

@@ -15,7 +15,7 @@ from planner import Plan
 from planner.laws.fitted import FittedLaw
 from planner.laws.hierarchy.student_tail import Tail
 from planner.laws.uncertainty import DRAWS, Asked, uncertainty
-from planner.planning import search
+from planner.planning import among
 from planner.planning.transfer.spreads import Spreads
 from tests.planning.transfer.planted import spreads
 
@@ -27,7 +27,7 @@ REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
 def plant(monkeypatch: pytest.MonkeyPatch) -> Any:
     def planted(**more: Any) -> Spreads:
         found = spreads(**more)
-        monkeypatch.setattr(search, "shipped_spreads", lambda: found)
+        monkeypatch.setattr(among, "shipped_spreads", lambda: found)
         return found
 
     return planted
