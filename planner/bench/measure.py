@@ -31,6 +31,7 @@ from planner.bench.measurement import (
     ProcessUse,
 )
 from planner.bench.meters import Gpu
+from planner.bench.methods import check_images
 from planner.bench.mode_stages import stages_of
 from planner.bench.probes import probe
 from planner.bench.process import peak_bytes
@@ -81,11 +82,13 @@ def measure(
         progress: told what is done.
 
     Raises:
-        InputError: a mode, count or dtype that cannot be measured; text-first without a query; too little memory.
+        InputError: a mode, count or dtype that cannot be measured; a request without images; text-first without a
+            query; too little memory.
     """
     if mode not in MODES:
         raise UnknownNameError("mode", mode, MODES)
     whole_number(batch, "batch", 1)
+    check_images(workload)
     if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
         raise InputError(f"seconds: expected a number above 0, got {shown(seconds)}")
     if not (isinstance(within, int | float) and 0 < within < 1):

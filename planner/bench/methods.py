@@ -8,6 +8,7 @@ from planner.base.errors import InputError
 from planner.base.quantities import shown
 from planner.bench.measurement import SLICES, WHOLE
 from planner.bench.planned import Planned
+from planner.costs.stages import Workload
 from planner.vlm.build import free_bytes
 
 AUTO = "auto"
@@ -20,6 +21,12 @@ def check_method(method: str) -> None:
     """Raises InputError for a way to measure that there is not."""
     if method not in METHODS:
         raise InputError(f"method: expected {', '.join(METHODS)}, got {shown(method)}")
+
+
+def check_images(workload: Workload) -> None:
+    """Raises InputError for a request of text alone, whose encoder has nothing to run."""
+    if not workload.images:
+        raise InputError("images: expected at least 1, got 0: text alone is predicted (planner.cost), not measured")
 
 
 def in_slices(method: str, wanted: Planned, device: torch.device, held_bytes: int = 0) -> bool:

@@ -16,7 +16,7 @@ from planner.bench.expected import Expected
 from planner.bench.keeping import Cell, kept_measurement, kept_or_taken, make_folder
 from planner.bench.measure import measure
 from planner.bench.measurement import Ceilings, Measurement
-from planner.bench.methods import AUTO, check_method, in_slices
+from planner.bench.methods import AUTO, check_images, check_method, in_slices
 from planner.bench.place import free_memory, measurable_device
 from planner.bench.samples import WITHIN
 from planner.bench.slices import measure_by_slices
@@ -76,6 +76,7 @@ def sweep(
     if chosen not in DTYPES:
         raise InputError(f"precision: expected {', '.join(DTYPES)}, got {shown(chosen)}")
     check_method(method)
+    check_images(workload)
     if folder is not None:
         make_folder(folder)
     parts: dict[str, Any] = {"vision": vision, "compressor": compressor, "prompt_order": prompt_order}

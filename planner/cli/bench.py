@@ -30,7 +30,6 @@ from planner.cli.common import (
 from planner.cli.costs import (
     Compressor,
     Image,
-    Images,
     Knobs,
     LlmConfig,
     Model_,
@@ -49,7 +48,13 @@ from planner.cli.running import (
     progress_bar,
     watched,
 )
-from planner.cli.verifying import need_released, parse_tolerance, refuse_beside_measured, refuse_parts_of_a_pick
+from planner.cli.verifying import (
+    need_images,
+    need_released,
+    parse_tolerance,
+    refuse_beside_measured,
+    refuse_parts_of_a_pick,
+)
 from planner.configuration import ReleasedModel
 from planner.hardware import find_hardware
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_VISION
@@ -60,6 +65,9 @@ Mode = Annotated[str, typer.Option(help="eager; static (CUDA graph of the decode
 Seconds = Annotated[float, typer.Option(help=SECONDS_HELP)]
 Within = Annotated[str, typer.Option(help=WITHIN_HELP)]
 Retakes = Annotated[int, typer.Option(min=0, max=20, help=RETAKES_HELP)]
+MeasuredImages = Annotated[
+    int, typer.Option("--images", help="Images per request, 1 or more: text alone is not measured.")
+]
 MethodName = Annotated[str, typer.Option("--method", help="whole; slices (k and 2k decoder layers); auto.")]
 
 
@@ -76,7 +84,7 @@ def measure(
     llm_config: LlmConfig = None,
     cached_tokens: CachedTokens = 0,
     system_tokens: SystemTokens = 0,
-    images: Images = 1,
+    images: MeasuredImages = 1,
     vision: Vision = DEFAULT_VISION,
     compressor: Compressor = DEFAULT_COMPRESSOR,
     prompt_order: PromptOrder = "image-first",
@@ -95,6 +103,7 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure a model with random weights on this device, stage by stage; several shapes answer questions."""
+    need_images(images)
     name = one_name(model, llm_config)
     batches = parse_counts(batch, "--batch")
     is_released = own_parts(image, visual_tokens, knob)
@@ -163,7 +172,7 @@ def verify(
     knob: Knobs = None,
     query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request, without a plan.")] = None,
     generated_tokens: Annotated[int | None, typer.Option(help="Answer tokens of a request, without a plan.")] = None,
-    images: Images = 1,
+    images: MeasuredImages = 1,
     batch: Annotated[int, typer.Option(help="Requests that run together, without a plan.")] = 1,
     llm_config: LlmConfig = None,
     vision: Annotated[str | None, typer.Option(help="config.json of a tower that the catalogue lacks.")] = None,
@@ -185,6 +194,7 @@ def verify(
 ) -> None:
     """Build the pick, measure it here, and judge the plan's numbers; exit code 1 if one fails, 3 if times could not be
     measured steadily."""
+    need_images(images)
     if output is not None:
         check_output("a verdict", output, force)
     if junit is not None:

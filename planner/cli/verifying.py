@@ -19,6 +19,15 @@ def refuse_beside_measured(file: str, said: Mapping[str, object]) -> None:
         raise InputError(f"--measured {file}: it was measured already, so leave out {needless}")
 
 
+def need_images(images: int) -> None:
+    """Raises InputError for a request of text alone, which is predicted but not measured."""
+    if images < 1:
+        raise InputError(
+            f"--images: expected at least 1, got {images}: text alone is predicted (vlm-planner cost, capacity), "
+            "not measured"
+        )
+
+
 def need_released(model: str | None, own: Mapping[str, object], others: Mapping[str, object]) -> None:
     """Raises InputError where neither a plan nor a released model with its request is given."""
     if model is None:

@@ -70,6 +70,13 @@ def test_a_query_that_came_before(tmp_path: Path) -> None:
         measure(build_recipe(other, {}, dtype="fp32"), other, bare, **QUICK)
 
 
+def test_a_request_without_images_is_refused(tmp_path: Path) -> None:
+    """Before anything runs: the encoder would get no pixels."""
+    r = recipe(tmp_path)
+    with pytest.raises(InputError, match="images: expected at least 1, got 0"):
+        measure(build_recipe(r, {}, dtype="fp32"), r, Workload(4, 2, images=0), **QUICK)
+
+
 def test_the_static_mode_runs_the_same_model(tmp_path: Path) -> None:
     r = recipe(tmp_path)
     model = build_recipe(r, {}, dtype="fp32")

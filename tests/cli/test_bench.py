@@ -157,6 +157,12 @@ def test_measure_a_shape_and_several(run: Run, parts: dict[str, str], tmp_path: 
         (["measure", "Qwen2.5-0.5B", "--visual-tokens", "5", *TOKENS], "visual tokens, not 5"),
         (["measure", "Qwen2.5-0.5B", "--visual-tokens", "four", *TOKENS], "expected whole numbers"),
         (["measure", "Qwen2.5-0.5B", "--visual-tokens", "4", "--precision", "int8", *TOKENS], "precision: expected"),
+        (
+            ["measure", "Qwen2.5-0.5B", "--visual-tokens", "4", "--images", "0", *TOKENS],
+            "--images: expected at least 1",
+        ),
+        (["measure", "Qwen2.5-0.5B", "--images", "0", *TOKENS], "text alone is predicted (vlm-planner cost, capacity)"),
+        (["verify", "--model", "Qwen2.5-0.5B", "--images", "0", *TOKENS], "--images: expected at least 1, got 0"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
