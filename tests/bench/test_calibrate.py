@@ -470,6 +470,7 @@ def test_from_a_folder(card: Hardware, tmp_path: Path, run: Run) -> None:
     assert both.complaint.startswith("--from reads measurements and --keep writes them")
 
 
+@pytest.mark.slow
 def test_an_interrupted_calibration_goes_on(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, card: Hardware
 ) -> None:

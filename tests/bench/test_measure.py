@@ -232,6 +232,7 @@ def test_bad_input(tmp_path: Path, change: dict[str, Any], said: str) -> None:
 # ---- slices ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_slices_count_what_the_whole_counts(tmp_path: Path) -> None:
     """Everything that is counted grows linearly with the layers: extrapolated from 1 and 2 it is that of all 7."""
     whole = recipe(tmp_path, num_hidden_layers=7)

@@ -515,6 +515,7 @@ def test_a_run_that_was_ended_goes_on_where_it_stopped(tmp_path: Path, monkeypat
     assert all(cell.passed for cell in grid.cells)
 
 
+@pytest.mark.slow
 def test_cells_of_another_environment_are_never_mixed(tmp_path: Path) -> None:
     wanted = expected_of(tmp_path, hardware="cpu")
     cells = tmp_path / "cells"
