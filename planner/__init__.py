@@ -114,6 +114,8 @@ if TYPE_CHECKING:
     from planner.tell.plots.frontier import frontier as plot_frontier
     from planner.tell.plots.law import law_over_flops as plot_law
     from planner.tell.plots.law import residuals as plot_residuals
+    from planner.tell.plots.load import load as plot_load
+    from planner.tell.plots.load import timeline as plot_timeline
     from planner.tell.plots.profiles import profiles as plot_profiles
     from planner.tell.stories import Told as Told
     from planner.vlm.answering import answer as ask
@@ -204,8 +206,10 @@ __all__ = [
     "plan",
     "plot_frontier",
     "plot_law",
+    "plot_load",
     "plot_profiles",
     "plot_residuals",
+    "plot_timeline",
     "read_runs",
     "register",
     "released_cost",
@@ -294,6 +298,8 @@ _WHERE = {
     "plot_frontier": "planner.tell.plots.frontier:frontier",
     "plot_law": "planner.tell.plots.law:law_over_flops",
     "plot_profiles": "planner.tell.plots.profiles:profiles",
+    "plot_load": "planner.tell.plots.load:load",
+    "plot_timeline": "planner.tell.plots.load:timeline",
     "plot_residuals": "planner.tell.plots.law:residuals",
     "mean_over_tasks": "planner.runs.tasks",
     "read_runs": "planner.runs.read",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import planner
 from planner.base.errors import InputError
+from planner.base.files import refuse_existing
 from planner.cli.common import (
     CachedTokens,
     Connector,
+    Force,
     GeneratedTokens,
     Json,
     QueryTokens,
@@ -96,9 +100,25 @@ def capacity(
     connector: Connector = DEFAULT_CONNECTOR,
     prompt_order: PromptOrder = "image-first",
     seed: Annotated[int, typer.Option(help="Of the requests that are drawn.")] = 0,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw TTFT and throughput against the rate: a .png, .svg or .pdf file."),
+    ] = None,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(help="Draw a second of the engine, iteration by iteration: a .png, .svg or .pdf file."),
+    ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """The most requests per second that one server carries within limits on percentiles, and how it runs then."""
+    pictures = {name: path for name, path in (("load", plot), ("timeline", timeline)) if path is not None}
+    if pictures:
+        from planner.tell import plots  # only who wants a picture loads matplotlib
+
+        for path in pictures.values():
+            plots.picture_kind(path)
+            refuse_existing(path, force)
     load = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
     typed = [(LIMITS.find(name), text) for name, text in (("ttft_s", ttft), ("tpot_s", tpot), ("request_s", latency))]
     limits = {kind.name: read_limit(kind, text, kind.option) for kind, text in typed if text is not None}
@@ -140,9 +160,12 @@ def capacity(
         seed=parse_seed(seed),
         **parts,
     )
+    for draw, path in pictures.items():
+        plots.save(getattr(plots, draw)(found), path, overwrite=force)
+        print(f"wrote {path}", file=sys.stderr)
     if as_json:
         print(json_text(found.to_dict()))
         return
     from planner.tell.capacity import capacity_story
 
-    show_story(capacity_story(found))
+    show_story(capacity_story(found, picture=True))

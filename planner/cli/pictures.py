@@ -18,8 +18,9 @@ from planner.cli.limits import given_limits, takes_limits
 from planner.cli.mixes import mix_of
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 
-FRONTIER = "frontier"
-KINDS = ("law", "profiles", "residuals", FRONTIER)
+FRONTIER, LOAD, TIMELINE = "frontier", "load", "timeline"
+_OF_PLANS = (FRONTIER, LOAD, TIMELINE)
+KINDS = ("law", "profiles", "residuals", *_OF_PLANS)
 _REQUEST = ("--query-tokens", "--generated-tokens")
 _FOR = {"law": _REQUEST}
 """Options that kinds of picture take, beside the frontier, which takes all that a plan does."""
@@ -28,7 +29,13 @@ _FOR = {"law": _REQUEST}
 @app.command()
 @partial(takes_limits, of="frontier: ")
 def plot(
-    kind: Annotated[str, typer.Argument(help="law (over FLOPs), profiles, residuals, or frontier (of a plan).")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="law (over FLOPs), profiles, residuals, frontier (of a plan), or of a plan with a load, with the "
+            "options of frontier: load (TTFT and throughput against the rate), timeline (a second of an engine)."
+        ),
+    ],
     output: Annotated[str, typer.Option("-o", "--output", help="The picture: a .png, .svg or .pdf file.")],
     law: Annotated[
         str | None, typer.Argument(help="Shipped law, as the catalog lists them, or the path of a law file.")
@@ -67,7 +74,7 @@ def plot(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Draw a law over FLOPs, its profile curves, its residuals, or the frontier of a plan."""
+    """Draw a law over FLOPs, its profile curves, its residuals, the frontier of a plan, or its load."""
     if kind not in KINDS:
         raise UnknownNameError("picture", kind, KINDS)
     choices = {
@@ -92,7 +99,7 @@ def plot(
         "--convention": convention,
     }
     given = {name for name, value in choices.items() if value is not None}.union(given_limits(limits))
-    if kind != FRONTIER:
+    if kind not in _OF_PLANS:
         for name in sorted(given.difference(_FOR.get(kind, ()))):
             kinds = [f"plot {taker}" for taker, names in _FOR.items() if name in names] + [f"plot {FRONTIER}"]
             raise InputError(f"plot {kind} takes no {name}, which is for {' and '.join(kinds)}: leave it out")
@@ -103,10 +110,10 @@ def plot(
 
     plots.picture_kind(Path(output))
     refuse_existing(Path(output), force)
-    if kind == FRONTIER:
+    if kind in _OF_PLANS:
         if not limits or query_tokens is None or generated_tokens is None:
             missing = ["--budget"] * (not limits) + [name for name in _REQUEST if name not in given]
-            raise InputError(f"plot frontier needs what plan needs: give {', '.join(missing)} too")
+            raise InputError(f"plot {kind} needs what plan needs: give {', '.join(missing)} too")
         picked = planner.plan(
             law if mix is None else mix_of(mix, form),
             form=form,
@@ -129,7 +136,8 @@ def plot(
             batch=None if batch is None else parse_counts(batch, "--batch"),
             scheduler=scheduler,
         )
-        figure, shown_law = plots.frontier(picked), picked.law
+        draw = {FRONTIER: plots.frontier, LOAD: plots.load, TIMELINE: plots.timeline}[kind]
+        figure, shown_law = draw(picked), picked.law
     else:
         assert law is not None
         shown_law = planner.load_law(law, form)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, field
+from typing import TYPE_CHECKING, Any
 
 from planner.base.dataclass import dataclass
 from planner.base.quantities import format_percent, format_seconds, format_significant
-from planner.base.result import Result
+from planner.base.result import Result, above
 from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.traffic.scheduler import Scheduler
+from planner.traffic.service import Service
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,17 @@ class Capacity(Result):
     """Tokens that the KV cache has room for; None of static batches."""
     notes: tuple[str, ...] = ()
     """What has to be said of these numbers."""
+    service: Service | None = field(default=None, repr=False, compare=False)
+    """The server and its requests, from which pictures are made; None of static batches."""
 
     @property
     def requests_per_second(self) -> float:
         """The highest rate."""
         return self.at.requests_per_second
+
+    def plot(self) -> Figure:
+        """Times and throughput against the rate of requests; see `planner.plot_load`."""
+        return above().picture_of(self)
 
     def __str__(self) -> str:
         return f"{self.model}: {format_significant(self.requests_per_second)} requests per second"

@@ -79,6 +79,7 @@ def carried(
         gpus=service.gpus,
         kv_tokens=service.replica.kv_tokens,
         notes=service.notes,
+        service=service,
     )
 
 

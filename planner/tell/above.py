@@ -14,6 +14,7 @@ from planner.laws.combined import CombinedLaw
 from planner.laws.fitted import FittedLaw
 from planner.laws.intervals import Interval
 from planner.laws.parameters import intervals
+from planner.planning.capacity_result import Capacity
 from planner.planning.result import Plan
 from planner.tell.document import Document
 from planner.tell.plan import plan_story
@@ -47,7 +48,7 @@ def _story(result: Any) -> Document:
 @singledispatch
 def picture_of(result: Any, **options: Any) -> Figure:
     """The picture of a result. Raises InputError where there is none of such a result."""
-    raise InputError(f"there is no picture of {shown(result)}; expected a plan, a law or a calibration")
+    raise InputError(f"there is no picture of {shown(result)}; expected a plan, a law, a capacity or a calibration")
 
 
 @picture_of.register(FittedLaw)
@@ -63,6 +64,13 @@ def _picture_of_plan(plan: Plan) -> Figure:
     from planner.tell.plots.frontier import frontier
 
     return frontier(plan)
+
+
+@picture_of.register(Capacity)
+def _picture_of_capacity(found: Capacity) -> Figure:
+    from planner.tell.plots.load import load
+
+    return load(found)
 
 
 @picture_of.register(Calibration)

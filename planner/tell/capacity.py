@@ -8,6 +8,7 @@ from planner.configuration import ReleasedModel
 from planner.planning.capacity_result import Capacity, LoadPoint, Times
 from planner.tell import values as v
 from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, Value, foreign, joined, line
+from planner.tell.load_curve import of_capacity, ttft_chart
 
 _ENDS = {
     "ttft": "the TTFT limit ends it",
@@ -24,14 +25,21 @@ _ENDS = {
 _TITLES = {"ttft_s": "TTFT", "tpot_s": "TPOT", "latency_s": "latency"}
 
 
-def capacity_story(found: Capacity) -> Document:
-    """One configuration under load as a document."""
+def capacity_story(found: Capacity, picture: bool = False) -> Document:
+    """One configuration under load as a document.
+
+    Args:
+        found: the server.
+        picture: whether its load curve, which takes some 400 ms, is drawn too, where it has one.
+    """
     return Document(
         kind="capacity",
         title="Load that a server carries",
         heading=_heading(found),
         opening=(_setup(found), Paragraph(_carried(found), strong=True), Paragraph(_times(found)), *_notes(found)),
-        sections=(Section("loads", "Loads", tuple(_loads(found))),) if found.others else (),
+        sections=(Section("loads", "Loads", (*_loads(found), *(_curve(found) if picture else ()))),)
+        if found.others
+        else (),
         opening_title="The server",
         sources={"capacity": found.to_dict()},
     )
@@ -118,6 +126,12 @@ def _loads(found: Capacity) -> Iterator[Block]:
     rows = [_row(point, shown) for point in points]
     caption = line("rates in requests per second; times by ", foreign(found.level, "level"))
     yield Table(caption, tuple(columns), tuple(rows))
+
+
+def _curve(found: Capacity) -> Iterator[Block]:
+    """Nothing for static batches and a closed loop."""
+    if found.service is not None and found.limits:
+        yield ttft_chart(of_capacity(found))
 
 
 def _row(point: LoadPoint, shown: list[tuple[str, Callable[[Times], float]]]) -> tuple[Line, ...]:

@@ -68,6 +68,18 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A filled stretch: from one x to another, from one y up to another."""
+
+    start: float
+    end: float
+    low: float
+    high: float
+    kind: str
+    """"decode" or "prefill": how it looks."""
+
+
+@dataclass(frozen=True)
 class Rule:
     """A line across the chart at one x or one y; beyond the end of the axis its label alone stands at the edge."""
 
@@ -87,9 +99,10 @@ class Chart:
     y: Axis
     curves: tuple[Curve, ...] = ()
     marks: tuple[Mark, ...] = ()
+    bars: tuple[Bar, ...] = ()
     rules: tuple[Rule, ...] = ()
     legend: tuple[tuple[str, Line], ...] = ()
-    """(shape, line, ring or standing, what it means); shapes are those of series, or of groups of them."""
+    """(shape, line, bar's kind, ring or standing, what it means); shapes are those of series, or of groups of them."""
     series: tuple[Value, ...] = ()
     """What marks belong to by `Mark.series`, the raw name. A medium may have signs of its own for them: letters,
     colours; their shapes are `SHAPES`, from the first again where there are more."""

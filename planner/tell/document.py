@@ -11,7 +11,7 @@ from dataclasses import field, replace
 from typing import Any, TypeAlias
 
 from planner.base.dataclass import dataclass
-from planner.tell.chart import SHAPES, Axis, Chart, Curve, Mark, Rule, Tick
+from planner.tell.chart import SHAPES, Axis, Bar, Chart, Curve, Mark, Rule, Tick
 from planner.tell.inline import (
     TEXT_MAX,
     Code,
@@ -31,6 +31,7 @@ __all__ = [
     "SHAPES",
     "TEXT_MAX",
     "Axis",
+    "Bar",
     "Block",
     "Bullets",
     "Chart",

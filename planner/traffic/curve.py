@@ -84,7 +84,7 @@ def load_curve(
     most = capacity(replica, requests)[0] if unstable_above is None else unstable_above
 
     def at(rate: float) -> CurvePoint:
-        if arrivals is None:
+        if arrivals is None and rate < most:
             found = chain(replica, requests, rate)
             if found.ttft_s is not None:
                 tokens = rate * requests.means.generated_tokens

@@ -25,7 +25,7 @@ def simulated(
     where its queue grows."""
     traffic, replicas = deployment.traffic, int(candidate.quantities["replicas"])
     assert traffic is not None
-    found = simulate(service.replica, service.requests, _arrivals(load, replicas, rate))
+    found = simulate(service.replica, service.requests, arrivals_of(load, replicas, rate))
     if not found.stable:
         return None
     most = float(Batch.of(service.replica, service.requests).capacity[0])
@@ -46,7 +46,7 @@ def simulated(
     )
 
 
-def _arrivals(load: Load, replicas: int, rate: float) -> Arrivals:
+def arrivals_of(load: Load, replicas: int, rate: float) -> Arrivals:
     """At one of the replicas."""
     if load.arrivals is None:
         return Poisson(rate)

@@ -21,6 +21,7 @@ from planner.tell.plan.load import load_section
 from planner.tell.recommendation.charts import charts
 from planner.tell.recommendation.costs import costs
 from planner.tell.recommendation.judgement import Judgement
+from planner.tell.recommendation.load_pictures import load_pictures
 from planner.tell.recommendation.measured import measured
 from planner.tell.recommendation.next_steps import assumptions, next_steps
 from planner.tell.recommendation.opening import heading, opening
@@ -83,6 +84,7 @@ def _told(plan: Plan, judgement: Judgement | None) -> Document:
             why(plan),
             costs(plan, judgement),
             *load_section(plan),
+            *load_pictures(plan),
             *([] if plan.by_cost else [charts(plan)]),
             measured(plan, judgement, measure_commands(plan)),
             assumptions(plan),

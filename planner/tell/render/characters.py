@@ -31,6 +31,9 @@ class Signs:
     over: str
     run: str
     rule: str
+    level: str
+    decode: str
+    prefill: str
     corner: str
     down: str
     across: str
@@ -38,8 +41,8 @@ class Signs:
     under: str
 
 
-UNICODE = Signs("●", "·", "+", "×", "o", "┆", "└", "│", "─", "┤", "┴")
-ASCII = Signs("@", ".", "+", "x", "o", ":", "+", "|", "-", "|", "+")
+UNICODE = Signs("●", "·", "+", "×", "o", "┆", "╌", "░", "▓", "└", "│", "─", "┤", "┴")
+ASCII = Signs("@", ".", "+", "x", "o", ":", "-", ",", "#", "+", "|", "-", "|", "+")
 
 
 def draw(chart: Chart, width: int, signs: Signs = UNICODE) -> list[Text]:
@@ -50,10 +53,12 @@ def draw(chart: Chart, width: int, signs: Signs = UNICODE) -> list[Text]:
     margin = max(cell_len(value.text) for value in heights) + 2
     columns = min(width, WIDTH_MAX) - margin - 1
     curves = [(letters[str(curve.label.raw)], curve.points) for curve in chart.curves if curve.label]
-    rules = [rule for rule in chart.rules if chart.x.low <= rule.at <= chart.x.high]
+    rules = [rule for rule in chart.rules if rule.axis == "x" and chart.x.low <= rule.at <= chart.x.high]
+    levels = [rule for rule in chart.rules if rule.axis == "y" and chart.y.low <= rule.at <= chart.y.high]
     places = [*((mark.x, mark.y) for mark in chart.marks), *(point for _, points in curves for point in points)]
+    places += [place for bar in chart.bars for place in ((bar.start, bar.low), (bar.end, bar.high))]
     across = _closer(chart.x, [*(x for x, _ in places), *(rule.at for rule in rules)])
-    up = _closer(chart.y, [y for _, y in places])
+    up = _closer(chart.y, [*(y for _, y in places), *(rule.at for rule in levels)])
 
     def column(x: float) -> int:
         return round((columns - 1) * share(across, x))
@@ -65,6 +70,12 @@ def draw(chart: Chart, width: int, signs: Signs = UNICODE) -> list[Text]:
     for rule in rules:
         for line in grid:
             line[column(rule.at)] = signs.rule
+    for rule in levels:
+        grid[row(rule.at)] = [signs.level] * columns
+    for bar in chart.bars:
+        for line in grid[row(bar.high) : row(bar.low) + 1]:
+            for at in range(column(bar.start), column(bar.end) + 1):
+                line[at] = signs.prefill if signs.prefill in (line[at], getattr(signs, bar.kind)) else signs.decode
     for letter, points in curves:
         for at, height in _between(points, across, columns):
             grid[row(height)][at] = letter
@@ -146,11 +157,12 @@ def _ticks(axis: Axis, columns: int, signs: Signs) -> tuple[str, str]:
 def _legend(chart: Chart, letters: dict[str, str], signs: Signs, drawn: str, width: int) -> list[Text]:
     """What the characters mean, of those that are seen."""
     known = {"ring": signs.pick, "beside": signs.beside, "next": signs.next, "over": signs.over, "dot": signs.run}
+    known |= {"decode": signs.decode, "prefill": signs.prefill}
     told = {sign: plain(meaning) for sign, meaning in chart.legend if sign not in SHAPES}
     parts = [(signs.pick, told.pop("ring"))] if "ring" in told else []
     parts += [(letters[str(one.raw)], str(one)) for one in _named(chart)]
     parts += [(known[sign], meaning) for sign, meaning in told.items() if sign in known]
-    parts += [(signs.rule, plain(rule.label)) for rule in chart.rules]
+    parts += [(signs.rule if rule.axis == "x" else signs.level, plain(rule.label)) for rule in chart.rules]
     lines = [Text()]
     for sign, meaning in parts:
         if sign not in drawn:

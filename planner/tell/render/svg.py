@@ -6,12 +6,13 @@ import math
 from html import escape
 
 from planner.tell.axes import share
-from planner.tell.document import Axis, Chart, Curve, Line, Mark, Rule, Tick, plain, visible
+from planner.tell.document import Axis, Bar, Chart, Curve, Line, Mark, Rule, Tick, plain, visible
 
 WIDTH, HEIGHT = 400, 290
 LEFT, RIGHT, TOP, BOTTOM = 48, 14, 26, 42
 _LABEL_ROOM = 52  # beside curves that are named at their end
 _STANDINGS = ("beside", "next", "over")
+_FILLED = ("decode", "prefill")
 _CROSS = "-1.5,-4.5 1.5,-4.5 1.5,-1.5 4.5,-1.5 4.5,1.5 1.5,1.5 1.5,4.5 -1.5,4.5 -1.5,1.5 -4.5,1.5 -4.5,-1.5 -1.5,-1.5"
 _CORNERS = {
     "square": "-3.6,-3.6 3.6,-3.6 3.6,3.6 -3.6,3.6",
@@ -36,8 +37,12 @@ def draw(chart: Chart) -> str:
     plot = _Plot(chart.x, chart.y, WIDTH - right)
     title, told = f"{chart.key}-picture-title", f"{chart.key}-picture-told"
     body = [*_axes(chart, plot)]
+    body += [_filled(bar, plot) for bar in chart.bars]
+    across = [rule for rule in chart.rules if rule.axis == "x"]
+    for i, rule in enumerate(across):
+        body += _rule(rule, chart.x, plot, i)
     for rule in chart.rules:
-        body += _rule(rule, chart.x, plot)
+        body += [] if rule in across else _level(rule, chart.y, plot)
     body += [_curve(curve, plot) for curve in chart.curves]
     body += _curve_labels(chart.curves, plot)
     body += [_mark(mark, plot) for mark in chart.marks if not mark.ring]
@@ -54,6 +59,8 @@ def symbol(shape: str) -> str:
     """A sign of the legend."""
     if shape == "line":
         inside = '<line class="law" x1="1" x2="19" y1="10" y2="10"/>'
+    elif shape in _FILLED:
+        inside = f'<rect class="filled {shape}" x="3" y="4" width="14" height="12"/>'
     elif shape == "bar":
         inside = _bar(10, 2, 18)
     elif shape in ("ring", "ring-tied"):
@@ -92,7 +99,9 @@ def _axes(chart: Chart, plot: _Plot) -> list[str]:
     middle = (LEFT + plot.right) / 2
     label = _text(chart.x.label) + (", logarithmic" if chart.x.log else "")
     found.append(f'<text class="label" x="{middle:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{label}</text>')
-    found.append(f'<text class="label" x="0" y="12">{_text(chart.y.label)}</text>')
+    found.append(
+        f'<text class="label" x="0" y="12">{_text(chart.y.label)}{", logarithmic" if chart.y.log else ""}</text>'
+    )
     return found
 
 
@@ -114,13 +123,31 @@ def _curve(curve: Curve, plot: _Plot) -> str:
     return f'<polyline class="{curve.kind}" points="{points}"/>'
 
 
-def _rule(rule: Rule, x: Axis, plot: _Plot) -> list[str]:
-    """A line with its label; beyond the axis an arrow says so."""
+def _filled(bar: Bar, plot: _Plot) -> str:
+    left, right, top, bottom = plot.x(bar.start), plot.x(bar.end), plot.y(bar.high), plot.y(bar.low)
+    place = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"'
+    return f'<rect class="filled {bar.kind}" {place}/>'
+
+
+def _level(rule: Rule, y: Axis, plot: _Plot) -> list[str]:
+    """A line at a height with its label over it; beyond the axis an arrow says so."""
+    below, above = rule.at < y.low, rule.at > y.high
+    at = plot.y(min(max(rule.at, y.low), y.high))
+    label = f"{_text(rule.label)} ↓" if below else f"{_text(rule.label)} ↑" if above else _text(rule.label)
+    place = f'x="{plot.right - 4:.1f}" y="{at + (12 if above else -4):.1f}" text-anchor="end"'
+    text = f'<text class="rule-label" {place}>{label}</text>'
+    if below or above:
+        return [text]
+    return [f'<line class="rule" x1="{LEFT}" x2="{plot.right}" y1="{at:.1f}" y2="{at:.1f}"/>', text]
+
+
+def _rule(rule: Rule, x: Axis, plot: _Plot, row: int = 0) -> list[str]:
+    """A line with its label, one under the other; beyond the axis an arrow says so."""
     left, right = rule.at < x.low, rule.at > x.high
     at = plot.x(min(max(rule.at, x.low), x.high))
     anchor, shift = ("end", -4) if at > (LEFT + plot.right) / 2 else ("start", 4)
     label = f"← {_text(rule.label)}" if left else f"{_text(rule.label)} →" if right else _text(rule.label)
-    place = f'x="{at + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}"'
+    place = f'x="{at + shift:.1f}" y="{TOP + 10 + 14 * row}" text-anchor="{anchor}"'
     text = f'<text class="rule-label" {place}>{label}</text>'
     if left or right:
         return [text]
