@@ -398,6 +398,7 @@ def test_shapes_that_cannot_be() -> None:
     assert plan.notes[0].endswith("Qwen2.5-72B, 1 visual token, batch 1")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_goes_on(card: Hardware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measuring is a lookup here; the third one is interrupted, as by a kill. The second run takes what is missing."""
     pytest.importorskip("torch")

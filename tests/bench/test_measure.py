@@ -92,7 +92,7 @@ def test_the_static_mode_runs_the_same_model(tmp_path: Path) -> None:
     assert found.mode == "static" and {"ttft", "tpot", "request"} <= set(found.samples)
 
 
-@pytest.mark.parametrize("order", ["image-first", "text-first"])
+@pytest.mark.parametrize("order", ["image-first", pytest.param("text-first", marks=pytest.mark.slow)])
 def test_a_static_request_is_that_of_its_stages_and_its_cache_has_room_for_the_answer(
     tmp_path: Path, order: str
 ) -> None:

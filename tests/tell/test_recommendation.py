@@ -391,7 +391,7 @@ def test_what_is_nothing_at_all_is_one_sentence() -> None:
 WRONG = (None, "text", -1, 0, 1e308, True, [], {}, [None], {"x": 1}, ...)
 
 
-@pytest.mark.parametrize("which", ["flops", "limits", "mix"])
+@pytest.mark.parametrize("which", ["flops", "limits", pytest.param("mix", marks=pytest.mark.slow)])
 def test_a_plan_with_anything_wrong_at_any_place_is_a_page_or_one_sentence(which: str) -> None:
     """Whoever recomputes the hash may put anything anywhere; nothing but an InputError comes of it."""
     whole = content(which)

@@ -69,7 +69,7 @@ def test_carried_modules_import_nothing_of_the_package_but_each_other() -> None:
                 assert all(alias.name.partition(".")[0] != "planner" for alias in node.names), name
 
 
-@pytest.mark.parametrize("order", ["image-first", "text-first"])
+@pytest.mark.parametrize("order", ["image-first", pytest.param("text-first", marks=pytest.mark.slow)])
 def test_loads_where_the_package_is_not_installed(order: str, tmp_path: Path) -> None:
     built = model(prompt_order=order)
     made = processor(built.config)
