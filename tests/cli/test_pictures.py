@@ -152,7 +152,7 @@ def test_an_existing_picture_is_overwritten_only_with_force(run: Run, tmp_path: 
         (["plot", "lwa", "reasoning"], "no picture is called 'lwa'; did you mean 'law'?"),
         (
             ["plot", "pie", "reasoning"],
-            "no picture is called 'pie'; there are: law, profiles, residuals, frontier",
+            "no picture is called 'pie'; there are: law, profiles, residuals, frontier, load, timeline",
         ),
         (["plot", "law", "reasonin"], "no shipped law is called 'reasonin'; did you mean 'reasoning'?"),
         (
