@@ -27,12 +27,11 @@ from planner.planning.capacity_result import Capacity
 from planner.planning.carried import carried, in_batches
 from planner.planning.limits import LIMITS
 from planner.planning.request import Budget, as_budget
+from planner.planning.under_load.asked import CONTINUOUS, SCHEDULERS, STATIC
 from planner.traffic.cache_room import MEMORY_SHARE
 from planner.traffic.scheduler import IN_PROCESS, Scheduler
 from planner.traffic.service import Service
 
-CONTINUOUS, STATIC = "continuous", "static"
-SCHEDULERS = (CONTINUOUS, STATIC)
 _TIMES = {"ttft_s": "ttft_s", "tpot_s": "tpot_s", "request_s": "latency_s"}
 """Limits of a budget that hold for times, and what traffic calls them."""
 

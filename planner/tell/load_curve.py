@@ -10,9 +10,9 @@ from planner.tell import values as v
 from planner.tell.axes import linear_axis, log_axis
 from planner.tell.chart import Axis, Chart, Curve, Mark, Rule
 from planner.tell.document import Line, Table, Value, foreign, line
+from planner.tell.plan.load import LEVELS
 from planner.traffic.curve import CurvePoint, LoadCurve
 
-LEVELS = {"chain": "solved numerically", "events": "simulated request by request"}
 _ROOM = 1.3
 """Above the highest point, for the labels of rules."""
 _RATE, _TOKENS = "requests per second", "answer tokens per second"

@@ -18,22 +18,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, NothingFitsError
 from planner.base.quantities import format_bytes, shown
 from planner.configuration import Model, Run
 from planner.costs.memory import CONTEXT_BYTES, kv_bytes, weights_of
+from planner.hardware import Hardware
 from planner.hardware.precision import wide_bytes
 from planner.parts.llms import Llm
 from planner.parts.walk import Cache
+from planner.traffic.iteration_time import FloatArray, Number
 from planner.traffic.scheduler import Scheduler
 
 MEMORY_SHARE = 0.92
 """What vLLM takes by itself: the default of gpu_memory_utilization (vllm/config/cache.py of vLLM 0.33.0; once .9)."""
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def cache_room(
     if card is None:
         raise InputError("a server's room needs hardware: give the run an accelerator, such as l4")
     gpus = int(run.tensor_parallel)
-    usable = min(share * card.memory_bytes, card.memory_bytes - CONTEXT_BYTES)
+    usable = usable_bytes(card, share)
     weights = float(weights_of(model, run, vision=images))
     activations = _activations(model, run, scheduler, images)
     caches = model.llm.caches(float(gpus))
@@ -99,11 +98,31 @@ def cache_room(
     return CacheRoom(room, per_token, activations, weights)
 
 
+def usable_bytes(card: Hardware, share: float) -> float:
+    """Of a GPU, what a server with so large a share may take."""
+    return min(share * card.memory_bytes, card.memory_bytes - CONTEXT_BYTES)
+
+
+def budget_bytes(llm: Llm, run: Run, scheduler: Scheduler) -> Number:
+    """Bytes of the activations of a full token budget on one GPU, with logits of every sequence."""
+    wide, budget = wide_bytes(run.precision), scheduler.max_num_batched_tokens
+    width = llm.activation_values(np.asarray(run.tensor_parallel, float)) + llm.hidden_size
+    logits = (wide + 4) * llm.vocab_size * min(scheduler.max_num_seqs, budget)  # in the model's precision, and as fp32
+    return wide * budget * width + logits
+
+
+def kept_sum(t: Number, steps: Number, window: Number) -> FloatArray:
+    """Sum over i = 0 ... G - 1 of min(t + i, window)."""
+    bounded = np.minimum(window, 1e15)  # infinity times nothing is no number
+    short = np.clip(np.ceil(bounded - t), 0.0, steps)
+    return np.asarray(t * short + short * (short - 1) / 2 + (steps - short) * bounded)
+
+
 def check_encoder_room(model: Model, run: Run, share: float) -> None:
     """Raises NothingFitsError where tower and compressor do not fit on a GPU of their own with one image."""
     assert run.hardware is not None
     wide = wide_bytes(run.precision)
-    usable = min(share * run.hardware.memory_bytes, run.hardware.memory_bytes - CONTEXT_BYTES)
+    usable = usable_bytes(run.hardware, share)
     vision = float(weights_of(model, run)) - float(weights_of(model, run, vision=False))
     needed = vision + wide * _image_values(model)
     if needed > usable:
@@ -115,15 +134,12 @@ def check_encoder_room(model: Model, run: Run, share: float) -> None:
 
 def _activations(model: Model, run: Run, scheduler: Scheduler, images: bool) -> float:
     """Bytes of the widest pass: of a token budget, or of the images that fill it."""
-    llm, wide, budget = model.llm, wide_bytes(run.precision), scheduler.max_num_batched_tokens
-    width = llm.activation_values(float(run.tensor_parallel)) + llm.hidden_size
-    logits = (wide + 4) * llm.vocab_size * min(scheduler.max_num_seqs, budget)  # in the model's precision, and as fp32
-    found = float(wide * budget * width + logits)
+    found = float(budget_bytes(model.llm, run, scheduler))
     if not images:
         return found
     tokens = max(float(model.sequence_tokens), float(model.beside_tokens), 1.0)
-    together = max(budget // tokens, 1.0)
-    return max(found, wide * together * _image_values(model))
+    together = max(scheduler.max_num_batched_tokens // tokens, 1.0)
+    return max(found, wide_bytes(run.precision) * together * _image_values(model))
 
 
 def _image_values(model: Model) -> float:
@@ -139,7 +155,7 @@ def _per_token(caches: Sequence[Cache], sequences: Sequences, each_bytes: float)
     t, steps = sequences.context_tokens, sequences.generated_tokens
     held = _constant(caches, sequences) * steps
     for cache in caches:
-        held = held + cache.values_per_token * _kept_sum(t, steps, float(np.asarray(cache.window)))
+        held = held + cache.values_per_token * kept_sum(t, steps, cache.window)
     tokens = t * steps + steps * (steps - 1) / 2
     shares = sequences.weights
     return float(each_bytes * (shares @ held) / (shares @ tokens))
@@ -159,14 +175,6 @@ def _constant(caches: Sequence[Cache], sequences: Sequences) -> FloatArray:
     for cache in caches:
         found = found + cache.constant_values + cache.values_per_image_token * sequences.beside_tokens
     return found
-
-
-def _kept_sum(t: FloatArray, steps: FloatArray, window: float) -> FloatArray:
-    """Sum over i = 0 ... G - 1 of min(t + i, window)."""
-    if not np.isfinite(window):
-        return np.asarray(t * steps + steps * (steps - 1) / 2)
-    short = np.clip(np.ceil(window - t), 0.0, steps)
-    return np.asarray(t * short + short * (short - 1) / 2 + (steps - short) * window)
 
 
 def _too_small(llm: Llm, run: Run, usable: float, weights: float, activations: float, longest: float) -> str:

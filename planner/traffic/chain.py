@@ -7,11 +7,12 @@ the iterations beside it (`planner.traffic.running`), and times to the first tok
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.quantities import positive_number
 from planner.traffic.backlog import Backlog, Sizes, backlog
 from planner.traffic.batch import Batch

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.traffic.arrivals import Poisson
 from planner.traffic.batch import Batch
 from planner.traffic.chain import MOST_UTILISED, chain

@@ -10,10 +10,10 @@ narrowed. Times that do not grow with the rate (kernels that are slower with few
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.base.errors import UnknownNameError
 from planner.traffic.levels import CHAIN, LEVELS, STEADY, At, Level, capacity
 from planner.traffic.limits import Limits, checked_percentile

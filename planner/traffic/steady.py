@@ -14,12 +14,12 @@ its own. It discards candidates: means hold within a few percent in the middle o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from planner.base.dataclass import dataclass
 from planner.traffic.batch import Batch, Beside
 from planner.traffic.demand import Demand
 from planner.traffic.iteration_time import FloatArray, IterationTime, Number

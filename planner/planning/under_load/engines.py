@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.memory import Memory
-from planner.costs.seconds import Clocks
 from planner.hardware import Hardware
-from planner.parts.walk import Pass
 from planner.planning.request import Load
 from planner.planning.together import Together
 from planner.planning.under_load.asked import Traffic
@@ -22,6 +20,7 @@ from planner.planning.under_load.mean_request import MeanRequest
 from planner.planning.under_load.room import kv_tokens
 from planner.planning.under_load.tabulated import Beside, FloatArray, Tabulated, decode_nodes, tabulated
 from planner.traffic.demand import Demand
+from planner.traffic.query_pass import QueryPass
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.steady import Steady, steady
 
@@ -187,9 +186,4 @@ def engines_of(
 
 def _query_seconds(model: Model, run: Run, request: MeanRequest, together: FloatArray) -> FloatArray | float:
     """Of the pass over the queries of so many requests that a compressor waits for."""
-    if not request.query_pass:
-        return 0.0
-    assert run.hardware is not None
-    clocks = Clocks.of(run.hardware, run, model.llm)
-    todo = Pass(together, request.query_pass, 0.0)
-    return np.asarray(clocks.time(model.llm.walk(todo, np.asarray(run.tensor_parallel, float))).seconds)
+    return QueryPass(model, run, request.query_pass).seconds(together) if request.query_pass else 0.0

@@ -8,12 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from planner.configuration import Model, Run
-from planner.costs.memory import CONTEXT_BYTES, Memory, kv_bytes
+from planner.costs.memory import Memory, kv_bytes
 from planner.hardware import Hardware
-from planner.hardware.precision import wide_bytes
 from planner.planning.under_load.mean_request import MeanRequest
 from planner.planning.under_load.tabulated import FloatArray
-from planner.traffic.cache_room import MEMORY_SHARE
+from planner.traffic.cache_room import MEMORY_SHARE, budget_bytes, kept_sum, usable_bytes
 from planner.traffic.scheduler import Scheduler
 
 
@@ -44,33 +43,22 @@ def kv_tokens(
     """
     card = run.hardware
     assert card is not None
-    devices, wide = np.asarray(run.tensor_parallel, float), wide_bytes(run.precision)
-    llm, budget = model.llm, scheduler.max_num_batched_tokens
-    width = llm.activation_values(devices) + llm.hidden_size
-    logits = (wide + 4) * llm.vocab_size * min(scheduler.max_num_seqs, budget)
-    widest = wide * budget * width + logits
+    llm, devices = model.llm, np.asarray(run.tensor_parallel, float)
+    widest = budget_bytes(llm, run, scheduler)
     if images:
         seen = np.maximum(np.asarray(model.sequence_tokens, float), np.asarray(model.beside_tokens, float))
-        together = np.maximum(budget // np.maximum(seen, 1.0), 1.0) / images
+        together = np.maximum(scheduler.max_num_batched_tokens // np.maximum(seen, 1.0), 1.0) / images
         widest = np.maximum(widest, together * np.maximum(held.encoder, held.compressor))
-    usable = min(share * card.memory_bytes, card.memory_bytes - CONTEXT_BYTES)
-    room = usable - np.asarray(held.weights) - widest
+    room = usable_bytes(card, share) - np.asarray(held.weights) - widest
     before = request.cached_tokens + request.prompt_tokens
     steps = request.generated_tokens
     running: FloatArray | float = 0.0
     longest: FloatArray | float = 0.0
     for cache in llm.caches(devices):
         constant = cache.constant_values + cache.values_per_image_token * request.beside_tokens
-        running = running + constant * steps + cache.values_per_token * _kept(before, steps, cache.window)
+        running = running + constant * steps + cache.values_per_token * kept_sum(before, steps, cache.window)
         longest = longest + constant + cache.values_per_token * cache.kept(before + steps)
     tokens = before * steps + steps * (steps - 1) / 2
     each = kv_bytes(run)
     found = room * tokens / (each * running)
     return np.where(room >= each * longest, found, 0.0)
-
-
-def _kept(before: FloatArray, steps: float, window: FloatArray | float) -> FloatArray:
-    """Sum over i = 0 ... G - 1 of min(before + i, window)."""
-    bounded = np.minimum(window, 1e15)  # infinity times nothing is no number
-    short = np.clip(np.ceil(bounded - before), 0.0, steps)
-    return np.asarray(before * short + short * (short - 1) / 2 + (steps - short) * bounded)

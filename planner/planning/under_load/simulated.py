@@ -11,9 +11,9 @@ from planner.planning.under_load.asked import Traffic
 from planner.planning.under_load.served import Carried
 from planner.planning.under_load.service import percentiles_of
 from planner.traffic.arrivals import Arrivals, Poisson
-from planner.traffic.batch import Batch
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
+from planner.traffic.levels import capacity
 from planner.traffic.outcome import Outcome
 from planner.traffic.service import Service
 
@@ -28,7 +28,7 @@ def simulated(
     found = simulate(service.replica, service.requests, arrivals_of(load, replicas, rate))
     if not found.stable:
         return None
-    most = float(Batch.of(service.replica, service.requests).capacity[0])
+    most, _ = capacity(service.replica, service.requests)
     limits = traffic.limits
     good = found.goodput(ttft_s=limits.get("ttft_s"), tpot_s=limits.get("tpot_s"), latency_s=limits.get("request_s"))
     ttft, tpot, latency = _times(found, traffic)

@@ -10,11 +10,12 @@ from planner.tell import values as v
 from planner.tell.document import Block, Line, Paragraph, Section, Table, foreign, line
 
 _NAME_MAX = 40
-_LEVELS = {
+LEVELS = {
     "chain": "solved numerically",
     "events": "simulated request by request",
     "steady": "by the steady state in closed form",
 }
+"""How numbers were found, in words."""
 _BOUNDS = {
     "ttft": "then the TTFT limit breaks",
     "tpot": "then the TPOT limit breaks",
@@ -54,7 +55,7 @@ def asked_line(plan: Plan, label: bool = True) -> Line:
     return line(
         "load: " if label else "", _rate(carried.requests_per_second, "requests per second that arrive"),
         _under_way(plan) or " ", "on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
-        v.seconds(carried.ttft_s[level], "percentile of the TTFT"), *tpot, f" ({_LEVELS[carried.level]})",
+        v.seconds(carried.ttft_s[level], "percentile of the TTFT"), *tpot, f" ({LEVELS[carried.level]})",
         _why_so_many(plan),
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def times_table(served: Served) -> Table:
         if times
     ]
     return Table(
-        line(f"times under the load, {_LEVELS[served.level]}"), ("", *names), tuple(cells), words=frozenset({""})
+        line(f"times under the load, {LEVELS[served.level]}"), ("", *names), tuple(cells), words=frozenset({""})
     )
 
 
@@ -108,7 +109,7 @@ def headroom_line(served: Served) -> Line:
     spare = line(", ", v.share(more, 1.0, "headroom"), " more") if more > 0 else ()
     return line(
         "headroom: up to ", _rate(served.max_requests_per_second, "most requests per second within the limits"), spare,
-        f", {_BOUNDS[served.bound]} ({_LEVELS[served.max_level]}); unstable above ",
+        f", {_BOUNDS[served.bound]} ({LEVELS[served.max_level]}); unstable above ",
         _rate(served.unstable_above, "requests per second above which it is unstable"),
     )  # fmt: skip
 
