@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from planner.base.quantities import format_factor, format_percent
 from planner.bench.calibration.pool import QUANTITIES
@@ -72,7 +72,7 @@ def _errors(found: Calibration) -> Iterator[Block]:
         if quantity == "ttft":
             breaks.add(len(rows))
         if any(errors.values()):
-            cells = (_sizes(errors[name], f"{TITLES[quantity]}, {_COLUMNS[name]}") for name in columns)
+            cells = (sizes(errors[name], f"{TITLES[quantity]}, {_COLUMNS[name]}") for name in columns)
             rows.append((line(TITLES[quantity]), *cells))
     shapes = v.count(len(found.shapes), "measurements")
     several = "" if len(found.shapes) == 1 else "s"
@@ -93,12 +93,14 @@ def _parameters(found: Calibration) -> Table:
     for one in found.parameters:
         title = title_of(one.name)
         start, value = _value(one, one.start, f"{title} before"), _value(one, one.value, title)
-        rows.append((line(foreign(title, "parameter")), line(start), line(value), _range(one), line(_note(one))))
+        interval = range_of(one, title, _value)
+        rows.append((line(foreign(title, "parameter")), line(start), line(value), interval, line(note_of(one))))
     columns = ("", "before", "value", v.interval_title(), "note")
     return Table(line("efficiencies of the profile"), columns, tuple(rows), words=frozenset({"note"}))
 
 
-def _sizes(errors: Errors | None, what: str) -> Line:
+def sizes(errors: Errors | None, what: str) -> Line:
+    """Median and nine of ten; "-" where nothing was compared."""
     if errors is None:
         return ("-",)
     return line(_size(errors.median, f"median error of {what}"), " (", _size(errors.p90, f"nine of ten, {what}"), ")")
@@ -113,15 +115,17 @@ def _value(one: Parameter, value: float, what: str) -> Value:
     return v.seconds(value, what) if one.name.endswith("_s") else v.significant(value, what)
 
 
-def _range(one: Parameter) -> Line:
+def range_of(one: Parameter, title: str, show: Callable[[Parameter, float, str], Value]) -> Line:
+    """The interval of a number, as `show` writes its values; () where the measurements give none."""
     if not (one.identified or one.at_bound):
         return ()
-    low = _value(one, one.low, f"lower end of the interval of {title_of(one.name)}")
-    high = _value(one, one.high, f"upper end of the interval of {title_of(one.name)}")
+    low = show(one, one.low, f"lower end of the interval of {title}")
+    high = show(one, one.high, f"upper end of the interval of {title}")
     return line(low, " to ", high)
 
 
-def _note(one: Parameter) -> Inline:
+def note_of(one: Parameter) -> Inline:
+    """What keeps a number from being known."""
     if one.at_bound:
         return "at its bound"
     return "" if one.identified else "not identified"

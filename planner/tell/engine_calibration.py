@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from planner.base.quantities import format_factor, format_percent
 from planner.bench.calibration.engine_result import EngineCalibration
-from planner.bench.calibration.result import Errors, Parameter
+from planner.bench.calibration.result import Parameter
 from planner.tell import values as v
+from planner.tell.calibration import note_of, range_of, sizes
 from planner.tell.document import (
     Block,
     Document,
-    Inline,
     Line,
     Paragraph,
     Section,
@@ -42,8 +41,6 @@ _COLUMNS = {
     "left_out_file": "other files",
     "left_out_model": "other models",
 }
-_LARGEST = 5.0
-"""A larger error is shown as how many times too long."""
 _HOST = {"step_s": "host, each iteration", "prefill_s": "host, prefill", "request_s": "host, request"}
 
 
@@ -70,7 +67,7 @@ def _errors(found: EngineCalibration) -> Iterator[Block]:
     for number, title in TITLES.items():
         errors = {name: found.errors(name, number) for name in columns}
         if any(errors.values()):
-            rows.append((line(title), *(_sizes(errors[name], f"{title}, {_COLUMNS[name]}") for name in columns)))
+            rows.append((line(title), *(sizes(errors[name], f"{title}, {_COLUMNS[name]}") for name in columns)))
     counts = sum(not one.left for one in found.tests)
     count = v.count(counts, "tests that count")
     caption = line("size of errors over ", count, f" test{'' if counts == 1 else 's'}: median (nine of ten)")
@@ -78,23 +75,13 @@ def _errors(found: EngineCalibration) -> Iterator[Block]:
     yield Paragraph(line("uncalibrated: the start; other tests, files and models: by a fit that did not see the test"))
 
 
-def _sizes(errors: Errors | None, what: str) -> Line:
-    if errors is None:
-        return ("-",)
-    return line(_size(errors.median, f"median error of {what}"), " (", _size(errors.p90, f"nine of ten, {what}"), ")")
-
-
-def _size(error: float, what: str) -> Value:
-    text = format_percent(error, 1.0) if error < _LARGEST else f"{format_factor(error + 1)}x"
-    return Value(text, error, what, "relative error")
-
-
 def _parameters(found: EngineCalibration) -> Table:
     rows = []
     for one in found.parameters:
         title = _HOST.get(one.name, one.name if one.name.startswith("max_") else one.name.replace("_", " "))
         start, value = _value(one, one.start, f"{title} before"), _value(one, one.value, title)
-        rows.append((line(foreign(title, "parameter")), line(start), line(value), _range(one, title), line(_note(one))))
+        interval = () if one.low == one.high else range_of(one, title, _value)
+        rows.append((line(foreign(title, "parameter")), line(start), line(value), interval, line(note_of(one))))
     columns = ("", "before", "value", v.interval_title(), "note")
     return Table(line("numbers of the profile and the scheduler"), columns, tuple(rows), words=frozenset({"note"}))
 
@@ -103,20 +90,6 @@ def _value(one: Parameter, value: float, what: str) -> Value:
     if one.name in _HOST:
         return v.seconds(value, what)
     return v.count(round(value), what) if one.name.startswith("max_") else v.significant(value, what)
-
-
-def _range(one: Parameter, title: str) -> Line:
-    if not (one.identified or one.at_bound) or one.low == one.high:
-        return ()
-    low = _value(one, one.low, f"lower end of the interval of {title}")
-    high = _value(one, one.high, f"upper end of the interval of {title}")
-    return line(low, " to ", high)
-
-
-def _note(one: Parameter) -> Inline:
-    if one.at_bound:
-        return "at its bound"
-    return "" if one.identified else "not identified"
 
 
 def _tests(found: EngineCalibration) -> Table:

@@ -8,8 +8,6 @@ from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-
 from planner.base.codec import SPARSE
 from planner.base.dataclass import dataclass
 from planner.base.file_format import FileFormat
@@ -93,11 +91,7 @@ class EngineCalibration(Result):
         """Over the tests whose times count, of the throughput also those that were saturated; None where nothing can be
         compared."""
         those = [one for one in self.tests if not one.left or (one.left == "saturated" and number == NUMBERS[0])]
-        off = np.array([error for one in those if (error := one.error(prediction, number)) is not None])
-        if not len(off):
-            return None
-        sizes = np.abs(off)
-        return Errors(len(off), float(np.median(sizes)), float(np.quantile(sizes, 0.9)), float(np.median(off)))
+        return Errors.of(one.error(prediction, number) for one in those)
 
     def __repr__(self) -> str:
         return f"EngineCalibration({self.hardware.name!r}, {self.engine!r}, {len(self.tests)} tests)"

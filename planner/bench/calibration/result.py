@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,6 +92,15 @@ class Errors:
     bias: float
     """Median with its sign: above 0, predictions are too long."""
 
+    @classmethod
+    def of(cls, errors: Iterable[float | None]) -> Errors | None:
+        """Of what can be compared; None where nothing can."""
+        off = np.array([error for error in errors if error is not None])
+        if not len(off):
+            return None
+        sizes = np.abs(off)
+        return cls(len(off), float(np.median(sizes)), float(np.quantile(sizes, 0.9)), float(np.median(off)))
+
 
 @dataclass(frozen=True, repr=False)
 class Calibration(Result):
@@ -112,12 +121,7 @@ class Calibration(Result):
 
     def errors(self, prediction: str, quantity: str) -> Errors | None:
         """Over all shapes; None where nothing can be compared."""
-        found = [one.error(prediction, quantity) for one in self.shapes]
-        off = np.array([error for error in found if error is not None])
-        if not len(off):
-            return None
-        sizes = np.abs(off)
-        return Errors(len(off), float(np.median(sizes)), float(np.quantile(sizes, 0.9)), float(np.median(off)))
+        return Errors.of(one.error(prediction, quantity) for one in self.shapes)
 
     def plot(self) -> Figure:
         """Predicted over measured times of every shape."""
