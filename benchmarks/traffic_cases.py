@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 from environment import environment, say, write_result
+from traffic_rows import closed_loop
 
 import planner
 from planner.configuration import Model, Run
 from planner.costs.latency import latency
 from planner.costs.stages import Workload
-from planner.traffic.arrivals import Closed, Poisson
+from planner.traffic.arrivals import Poisson
 from planner.traffic.events import simulate
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.service import Service
@@ -137,13 +138,7 @@ def published_rate() -> dict[str, Any]:
     users = round(PUBLISHED["requests_per_second"] * (PUBLISHED["ttft_s"] + decodes * PUBLISHED["tpot_s"]))
     model, run = Model.of("Qwen3-8B", 0), Run.of("h100-sxm")
     assert run.hardware is not None
-    server = Service(model, run, (TEXT,), (1.0,), Scheduler.vllm(run.hardware.memory_bytes, run.hardware.name))
-    loop = simulate(server.replica, server.requests, Closed(users))
-    own = {
-        "requests_per_second": loop.requests_per_second,
-        "ttft_s": loop.mean_ttft.value,
-        "tpot_s": loop.mean_tpot.value,
-    }
+    own = closed_loop(model, run, TEXT, users)
     at_random = {}
     for percentile in (50.0, 95.0):
         budget = planner.Budget(ttft_s=0.150, tpot_s=0.030)

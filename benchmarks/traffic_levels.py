@@ -37,10 +37,10 @@ from planner.hardware import find_hardware
 from planner.hardware.host_costs import HostCosts
 from planner.traffic.arrivals import Poisson
 from planner.traffic.batch import Batch
-from planner.traffic.chain import Chain, chain
+from planner.traffic.chain import chain
 from planner.traffic.demand import Demand
 from planner.traffic.events import REQUESTS, simulate
-from planner.traffic.levels import LEVELS
+from planner.traffic.levels import LEVELS, At
 from planner.traffic.limits import Limits
 from planner.traffic.outcome import Outcome
 from planner.traffic.rate import largest_rate
@@ -146,19 +146,7 @@ def of_events(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def of_chain(found: Chain) -> dict[str, float]:
-    assert found.ttft_s and found.tpot_s and found.latency_s
-    return {
-        "tpot_mean": found.tpot_s.mean,
-        "tpot_p95": found.tpot_s.percentile(95),
-        "ttft_mean": found.ttft_s.mean,
-        "ttft_p95": found.ttft_s.percentile(95),
-        "latency_p95": found.latency_s.percentile(95),
-    }
-
-
-def of_steady(setting: Setting) -> dict[str, float]:
-    at = LEVELS["steady"].at(setting.replica, setting.requests, setting.rate, 95.0)
+def of_level(at: At) -> dict[str, float]:
     return {
         "tpot_mean": at.means_s["tpot"],
         "tpot_p95": at.times_s["tpot"],
@@ -176,7 +164,9 @@ def timed(what: Callable[..., Any], *given: Any, **more: Any) -> tuple[Any, floa
 
 def compared(setting: Setting) -> dict[str, Any]:
     """Errors of the levels against events, or why the numerical one does not answer."""
-    found = chain(setting.replica, setting.requests, setting.rate)
+    found, rough = (
+        LEVELS[name].at(setting.replica, setting.requests, setting.rate, 95.0) for name in ("chain", "steady")
+    )
     row: dict[str, Any] = {"seed": setting.seed, **setting.text}
     if found.events_only:
         return {**row, "events_only": found.events_only}
@@ -189,8 +179,8 @@ def compared(setting: Setting) -> dict[str, Any]:
         **row,
         "running": round(outcome.running, 1),
         "ttft_p95_interval": round((tail.high - tail.low) / 2 / tail.value, 4),
-        "chain": errors(of_chain(found), truth),
-        "steady": errors(of_steady(setting), truth),
+        "chain": errors(of_level(found), truth),
+        "steady": errors(of_level(rough), truth),
     }
 
 

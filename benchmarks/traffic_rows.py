@@ -23,7 +23,7 @@ from planner.base.errors import PlannerError
 from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.traffic.arrivals import Closed
-from planner.traffic.events import simulate
+from planner.traffic.events import REQUESTS, simulate
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.service import Service
 
@@ -90,18 +90,24 @@ def taken() -> list[dict[str, Any]]:
     return rows
 
 
+def closed_loop(model: Model, run: Run, load: Workload, users: int, count: int = REQUESTS) -> dict[str, float]:
+    """Requests per second and mean times of so many users."""
+    assert run.hardware is not None
+    server = Service(model, run, (load,), (1.0,), Scheduler.vllm(run.hardware.memory_bytes, run.hardware.name))
+    loop = simulate(server.replica, server.requests, Closed(users), count=count)
+    return {
+        "requests_per_second": loop.requests_per_second,
+        "ttft_s": loop.mean_ttft.value,
+        "tpot_s": loop.mean_tpot.value,
+    }
+
+
 def compared(row: dict[str, Any]) -> dict[str, Any]:
     """A row with our closed loop, and the rate at random arrivals."""
     model, load = Model.of(row["model"], 0), Workload(row["tokens_in"], row["tokens_out"], images=0)
     run = Run.of(row["card"], precision=row["precision"], tensor_parallel=row["gpus"])
     assert run.hardware is not None
-    server = Service(model, run, (load,), (1.0,), Scheduler.vllm(run.hardware.memory_bytes, run.hardware.name))
-    loop = simulate(server.replica, server.requests, Closed(row["users"]), count=COUNT)
-    own = {
-        "requests_per_second": loop.requests_per_second,
-        "ttft_s": loop.mean_ttft.value,
-        "tpot_s": loop.mean_tpot.value,
-    }
+    own = closed_loop(model, run, load, row["users"], count=COUNT)
     budget = planner.Budget(ttft_s=row["ttft_limit_s"], tpot_s=row["tpot_limit_s"])
     try:
         most = planner.capacity(

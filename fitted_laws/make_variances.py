@@ -52,14 +52,15 @@ def estimated(rows: EvidenceRows) -> Variances:
     """
     studies = rows.where(rows.population != "released")
     about = Objective.of(studies, Layout(tuple(effect for effect in EFFECTS if not effect.of_released)))
-    point = _highest(about, about.start(START), np.ones(len(about.start(START)), bool))
-    sds, noise = about.split(point)
+    start = about.start(START)
+    point = _highest(about, start, np.ones(len(start), bool))
+    (sds, noise), factor = about.split(point), about.factor(point)
     found = Variances(
         sds={about.frame.layout.effects[e].name: _rounded(float(sds[e])) for e in about.free},
         noise=replace(noise, study=_all_rounded(noise.study), task=_all_rounded(noise.task)),
-        tail=tail_of(held_out(studies, about.factor(point), noise)),
+        tail=tail_of(held_out(studies, factor, noise)),
         rows=len(rows),
-        log_likelihood=round(about.factor(point).log_likelihood, 1),
+        log_likelihood=round(factor.log_likelihood, 1),
     )
     return found if len(studies) == len(rows) else _with_released(rows, found)
 

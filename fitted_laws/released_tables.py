@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from planner.laws.hierarchy.rows import task_images
 from planner.parts.released import Checkpoint, find_checkpoint
 
 FOLDER = Path(__file__).parent / "evidence"
@@ -28,10 +29,6 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {"gemma3_report": {"do_pan_and_sc
 class Printed:
     """One printed score."""
 
-    file: str
-    """Name of the table's file, without its ending."""
-    model: str
-    """As the catalogue calls it."""
     known: Mapping[str, str]
     """Its row of checkpoints.csv."""
     task: str
@@ -50,8 +47,6 @@ def printed_scores(file: str) -> Iterator[Printed]:
                 if task in ABOUT or not text:
                     continue
                 yield Printed(
-                    file=file,
-                    model=row["model"],
                     known=_checkpoints()[row["model"]],
                     task=task,
                     score=float(text) / FULL_MARK.get(task, 100.0),
@@ -64,19 +59,13 @@ def printed_scores(file: str) -> Iterator[Printed]:
 @cache
 def tokens_of(model: str, task: str, file: str = "") -> int:
     """Visual tokens that a model makes of an image of a task's typical size, as a table was measured."""
-    width, height = map(int, _images()[task].split("x"))
+    width, height = map(int, task_images()[task].split("x"))
     return _as_measured(model, file).rule.visual_tokens(width, height)
 
 
 def _as_measured(model: str, file: str) -> Checkpoint:
     found = find_checkpoint(model)
     return replace(found, rule=found.rule.turned(SETTINGS.get(file, {})))
-
-
-@cache
-def _images() -> dict[str, str]:
-    with (FOLDER / "tasks.csv").open(encoding="utf-8", newline="") as lines:
-        return {row["task"]: row["image"] for row in csv.DictReader(lines) if row["image"]}
 
 
 @cache

@@ -48,9 +48,6 @@ ARCHITECTURES: Mapping[str, Spellings] = {
 }
 """Architectures of our catalogue that its registry lists, each with the knobs that it reads."""
 
-UTILISATION = MEMORY_SHARE
-"""What it takes by itself."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Vllm(HubEngine):
@@ -69,7 +66,7 @@ class _Vllm(HubEngine):
         share after weights and a trial prefill is its cache, so more than the plan holds does no harm."""
         least = share(held.peak - held.reserve, held.device, up=True)
         most = share(held.limit - held.reserve, held.device, up=False)
-        taken = held.share_taken(UTILISATION, least, most)
+        taken = held.share_taken(MEMORY_SHARE, least, most)
         notes = (tight(self, held, "--enforce-eager or a smaller --max-num-batched-tokens"),)
         return ["--gpu-memory-utilization", f"{taken:g}"], tuple(filter(None, notes))
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from planner.base.errors import InputError, NothingFitsError
-from planner.base.quantities import format_flops
+from planner.base.quantities import counted, format_flops
 from planner.planning.blocks import Space, candidate_at
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
@@ -107,7 +107,7 @@ def _overload(nearest: Candidate, traffic: Traffic, more: int | None) -> Nothing
     """That nothing keeps up with the load, and the most that a candidate carries."""
     gpus, found = int(nearest.quantities["gpus"]), nearest.quantities
     most = found[ARRIVING] / found["utilisation"]
-    on = "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    on = counted(gpus, "GPU")
     ways = "name smaller models or faster hardware" + (f"; gpus={more} would do" if more is not None else "")
     return NothingFitsError(
         f"nothing carries {traffic.text} on {on}: {nearest} in {nearest.precision} comes nearest, unstable above "

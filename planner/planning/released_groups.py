@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from planner.base.dataclass import dataclass
+from planner.configuration import Run
 from planner.costs.flops import Flops, flops
 from planner.costs.stages import Workload
 from planner.laws.combined import Law
@@ -14,7 +15,7 @@ from planner.parts.images import ImageMix
 from planner.parts.llms import stacks
 from planner.planning.blocks import FloatArray
 from planner.planning.released_cells import Cell, rounded_up
-from planner.planning.released_vision import ModelColumn, Vision, stored_bytes
+from planner.planning.released_vision import ModelColumn, Vision, VisionSeconds, stored_bytes
 from planner.planning.together import Together
 
 
@@ -85,10 +86,16 @@ class SideBySide:
 
     def with_images(self, vision: Vision) -> list[Together]:
         """The groups, and what encodes the images of mean requests to each."""
+        last: list[tuple[Run, VisionSeconds]] = []
+
+        def of_all(run: Run) -> VisionSeconds:
+            """Of all models: groups that are asked about the same run share it."""
+            if not last or last[0][0] is not run:
+                last[:] = [(run, vision.mean.times(vision.load.mean, run))]
+            return last[0][1]
 
         def of(group: Group) -> Together:
-            encode = vision.mean.times
-            return Together(group.members, group.usual, lambda run: encode(vision.load.mean, run).only(group.among))
+            return Together(group.members, group.usual, lambda run: of_all(run).only(group.among))
 
         return [of(one) for one in self.groups]
 

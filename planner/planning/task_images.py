@@ -35,11 +35,17 @@ def _scales(tasks: Sequence[str], checkpoints: Sequence[Checkpoint], images: Ima
     from planner.laws.hierarchy.rows import task_images  # laws of other kinds do not pay for its import
 
     known = task_images()
+    planned = [_tokens(one, images) for one in checkpoints]
     for task in tasks:
         if task not in known:
             continue
         own = ImageMix.of(known[task])
-        for one in checkpoints:
-            here, there = (mix.mean(seen.visual_tokens for seen in mix.seen(one.rule)) for mix in (images, own))
+        for one, here in zip(checkpoints, planned, strict=True):
+            there = _tokens(one, own)
             if here and there and here != there:
                 yield TokenScale(one.name, task, there / here)
+
+
+def _tokens(checkpoint: Checkpoint, mix: ImageMix) -> float:
+    """Mean visual tokens of an image, as the model is published."""
+    return mix.mean(seen.visual_tokens for seen in mix.seen(checkpoint.rule))

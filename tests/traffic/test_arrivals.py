@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -61,7 +63,7 @@ def test_one_of_several_replicas() -> None:
         ),
     ],
 )
-def test_what_is_no_arrival(make: object, message: str) -> None:
+def test_what_is_no_arrival(make: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError) as refused:
-        make()  # type: ignore[operator]
+        make()
     assert str(refused.value) == message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,6 +113,6 @@ def test_what_does_not_fit_is_refused_in_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("share", [0, 1.5, -0.1, True, "all"])
-def test_a_share_of_memory_is_above_0_and_at_most_1(share: object) -> None:
+def test_a_share_of_memory_is_above_0_and_at_most_1(share: Any) -> None:
     with pytest.raises(InputError, match="memory_share: expected a share above 0 and at most 1"):
-        cache_room(Model.of("Qwen3-0.6B", 0), Run.of("l4"), SMALL, sequences(50, 10), share, False)  # type: ignore[arg-type]
+        cache_room(Model.of("Qwen3-0.6B", 0), Run.of("l4"), SMALL, sequences(50, 10), share, False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from traffic.line import Line
+from traffic.line import CARD, Line
 
 from planner.base.errors import InputError
 from planner.traffic.arrivals import Poisson
@@ -19,7 +19,6 @@ from planner.traffic.running import Answers, product_form
 from planner.traffic.scheduler import Scheduler
 
 WIDE = Scheduler(max_num_seqs=1024, max_num_batched_tokens=8192)
-CARD = Line(step_s=1e-3, weights_s=8e-3, decode_s=3e-5, prompt_token_s=3e-5, context_s=5e-8, pair_s=1e-10)
 
 
 def at(line: Line, requests: Requests, rate: float, scheduler: Scheduler = WIDE, kv: float = math.inf) -> Chain:

@@ -250,7 +250,7 @@ def test_requests_that_can_never_run(replica: Replica, message: str) -> None:
 def test_percentiles_lie_between_0_and_100(q: object) -> None:
     found = simulate(ENGINE, Requests.fixed(300, 20), Poisson(5.0), count=20)
     with pytest.raises(InputError, match="percentile: expected a number between 0 and 100"):
-        found.ttft(q)  # type: ignore[arg-type]
+        found.ttft(q)  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,13 @@ class Setting:
     def work(self, count: int = 300, seed: int = 1) -> Work:
         random = np.random.default_rng(seed)
         times = np.cumsum(random.exponential(size=count)) / self.rate
-        draw = lambda low_high: random.integers(low_high[0], low_high[1] + 1, count).tolist()  # noqa: E731
+
+        def draw(least: int, most: int) -> list[int]:
+            found: list[int] = random.integers(least, most + 1, count).tolist()
+            return found
+
         return Work(
-            times.tolist(), draw(self.prompts), draw(self.answers), [self.cached] * count, [self.images] * count
+            times.tolist(), draw(*self.prompts), draw(*self.answers), [self.cached] * count, [self.images] * count
         )
 
 

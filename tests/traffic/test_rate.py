@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from traffic.line import Line
+from traffic.line import CARD, Line
 
 from planner.base.errors import InputError, UnknownNameError
 from planner.traffic.chain import chain
@@ -16,7 +16,6 @@ from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
 from planner.traffic.scheduler import Scheduler
 
-CARD = Line(step_s=1e-3, weights_s=8e-3, decode_s=3e-5, prompt_token_s=3e-5, context_s=5e-8, pair_s=1e-10)
 SERVER = Replica(CARD, Scheduler(max_num_seqs=1024, max_num_batched_tokens=8192), math.inf)
 REQUESTS = Requests.fixed(900, 100)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,6 @@ def test_without_variation_it_is_fixed() -> None:
 
 
 def test_drawn_as_often_as_they_weigh() -> None:
-    requests = Requests.of_rows([1, 2, 3], 7)
     requests = Requests(*map(np.array, ([1, 2, 3], [7] * 3, [0] * 3, [0] * 3, [0.5, 0.0, 0.5])))
     drawn = np.bincount(requests.draw(np.random.default_rng(1), 10_000), minlength=3)
     assert drawn[1] == 0
@@ -83,7 +84,7 @@ def test_cached_images_are_found_one_by_one() -> None:
             "prompt_tokens: expected 1 whole numbers from 1 on, one per row, got array([0])",
         ),
         (
-            lambda: Requests.fixed(5, 1.5),  # type: ignore[arg-type]
+            lambda: Requests.fixed(5, 1.5),  # type: ignore[arg-type]  # on purpose
             "generated_tokens: expected 1 whole numbers from 1 on, one per row, got array([1.5])",
         ),
         (lambda: Requests.of_rows([], 5), "requests: expected at least one, got none"),
@@ -95,7 +96,7 @@ def test_cached_images_are_found_one_by_one() -> None:
         (lambda: Requests.spread(5, 5, prompt_cv=-1), "prompt_cv: expected a number from 0 on, got -1"),
     ],
 )
-def test_what_is_no_distribution(make: object, message: str) -> None:
+def test_what_is_no_distribution(make: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError) as refused:
-        make()  # type: ignore[operator]
+        make()
     assert str(refused.value) == message

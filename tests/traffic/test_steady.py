@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from traffic.line import Line
+from traffic.line import CARD, Line
 
 from planner.traffic.batch import Batch
 from planner.traffic.demand import Demand
+from planner.traffic.iteration_time import Number
 from planner.traffic.scheduler import Scheduler
 from planner.traffic.steady import Steady, steady
 
 WIDE = Scheduler(max_num_seqs=1024, max_num_batched_tokens=8192)
-CARD = Line(step_s=1e-3, weights_s=8e-3, decode_s=3e-5, prompt_token_s=3e-5, context_s=5e-8, pair_s=1e-10)
 
 
 def at(
-    line: Line, demand: Demand, rate: object, scheduler: Scheduler = WIDE, kv: object = math.inf, **more: object
+    line: Line, demand: Demand, rate: Number, scheduler: Scheduler = WIDE, kv: Number = math.inf, **more: Any
 ) -> Steady:
-    return steady(line, scheduler, kv, demand, rate, **more)  # type: ignore[arg-type]
+    return steady(line, scheduler, kv, demand, rate, **more)
 
 
 def test_iterations_of_one_length_hold_as_many_sequences_as_littles_law_says() -> None:
@@ -102,7 +103,7 @@ def test_images_dealt_out_to_the_gpus_of_a_model_take_less() -> None:
 
 def test_times_that_fall_with_the_batch_are_followed() -> None:
     class Odd(Line):
-        def seconds(self, decodes=0.0, *rest, **more):  # type: ignore[no-untyped-def]
+        def seconds(self, decodes: Number = 0.0, *rest: Any, **more: Any) -> np.ndarray:
             found = super().seconds(decodes, *rest, **more)
             return found * np.where((np.asarray(decodes) > 2) & (np.asarray(decodes) < 8), 2.0, 1.0)
 

@@ -96,14 +96,14 @@ def test_whole_prompts_are_asked_for_ahead() -> None:
     times, direct = times_of(iteration, SEATS, BUDGET, LONGEST), Direct(iteration)
     sizes, cached = random.integers(50, 1500, 30), random.integers(0, 1500, 30)
     times.foresee(sizes, cached)
-    asked = len(times._alone._known)  # type: ignore[attr-defined]
+    asked = len(times._alone._known)  # type: ignore[attr-defined]  # of its table
     pairs = sizes * (cached + (sizes + 1) / 2)
     for i in range(29):
         for n in (1, 2):
             given = (0, 0, int(sizes[i : i + n].sum()), float(pairs[i : i + n].sum()), n, n, 0)
             if given[2] <= BUDGET:
                 assert times.mixed_s(*given) == pytest.approx(direct.mixed_s(*given), rel=1e-12)
-    assert len(times._alone._known) == asked  # type: ignore[attr-defined]
+    assert len(times._alone._known) == asked  # type: ignore[attr-defined]  # of its table
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Effect:
     def of_released(self) -> bool:
         """Whether it is one of released models alone."""
         only: Only | None = self.only
-        while only is not None and (only.column, only.values, only.excluded) != ("population", ("released",), False):
+        while only is not None and only != RELEASED:
             only = only.among
         return only is not None
 

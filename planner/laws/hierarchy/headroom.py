@@ -9,14 +9,13 @@ with the root of the share.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 
 import numpy as np
 
 from planner.laws.hierarchy.cells import CellColumns, FloatArray, in_size
+from planner.laws.hierarchy.rows import task_rows
 
 MIDDLE_ERROR = 0.25
 """Where h is 1."""
@@ -42,8 +41,7 @@ def _root(task: str, task_class: str) -> float:
 @cache
 def _errors() -> tuple[Mapping[str, float], Mapping[str, float]]:
     """Mean errors of released models by task, and their means by class."""
-    text = (resources.files("fitted_laws") / "evidence" / "tasks.csv").read_text("utf-8")
-    rows = [row for row in csv.DictReader(text.splitlines()) if row["error"]]
+    rows = [row for row in task_rows() if row["error"]]
     by_class: dict[str, list[float]] = {}
     for row in rows:
         by_class.setdefault(row["class"], []).append(float(row["error"]))

@@ -22,7 +22,7 @@ from planner.base.codec import SPARSE
 from planner.base.dataclass import dataclass
 from planner.base.errors import InputError, LawFileError
 from planner.base.file_format import FileFormat
-from planner.base.quantities import format_percent, shown
+from planner.base.quantities import counted, format_percent, shown
 from planner.base.result import Result
 from planner.laws.hierarchy.mix import OwnCell, TaskShare, TokenScale
 from planner.laws.hierarchy.tasks import find_task
@@ -212,7 +212,7 @@ class EvidenceLaw(Result):
         return pd.DataFrame(vars(self.rows))
 
     def __repr__(self) -> str:
-        own = f", {len(self.own)} {'run' if len(self.own) == 1 else 'runs'} of one's own" if self.own else ""
+        own = f", {counted(len(self.own), 'run')} of one's own" if self.own else ""
         return f"EvidenceLaw({self.name}{own})"
 
     def to_dict(self) -> dict[str, Any]:

@@ -110,15 +110,21 @@ def shipped_tables() -> Mapping[str, Table]:
 
 
 @cache
+def task_rows() -> tuple[Mapping[str, str], ...]:
+    """The rows of tasks.csv."""
+    return tuple(csv.DictReader(_lines("tasks.csv")))
+
+
+@cache
 def task_classes() -> Mapping[str, str]:
     """The class of every task of the shipped rows."""
-    return {row["task"]: row["class"] for row in csv.DictReader(_lines("tasks.csv"))}
+    return {row["task"]: row["class"] for row in task_rows()}
 
 
 @cache
 def task_images() -> Mapping[str, str]:
     """The typical image of each task whose images have one, "1700x2200"."""
-    return {row["task"]: row["image"] for row in csv.DictReader(_lines("tasks.csv")) if row["image"]}
+    return {row["task"]: row["image"] for row in task_rows() if row["image"]}
 
 
 def _lines(name: str) -> Iterator[str]:
