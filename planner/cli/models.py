@@ -103,13 +103,18 @@ def build(
         made = build_recipe(
             recipe, sources, dtype=kind, device=place if in_memory else "meta", seed=seed, progress=progress
         )
+        table, rows = params_table(made, recipe), made.config.text_config.vocab_size
         if output is not None:
             processor = make_processor(made, sources)
+            if made.config.text_config.vocab_size > rows:
+                notes.append(
+                    f"the vocabulary has no token to spare for images: the embedding got "
+                    f"{made.config.text_config.vocab_size - rows} rows more than the plan counted"
+                )
             where = "cpu" if place.type == "meta" else place
             save_model(made, processor, output, overwrite=force, seed=seed, device=where, progress=progress)
             if "llm" not in sources:
                 notes.append("random weights have no tokenizer: one token a byte, made here")
-    table = params_table(made, recipe)
     content = {
         "output": output,
         "llm": recipe.llm.name,

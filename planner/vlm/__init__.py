@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
 
+from planner.vlm.base_model import PlannerVlmModel, PlannerVlmModelOutput
 from planner.vlm.baselines import COMPRESSORS, Matryoshka, TokenPacker, make_compressor
 from planner.vlm.configuration import PlannerVlmConfig
 from planner.vlm.modeling import PlannerVlmForConditionalGeneration, PlannerVlmOutput
@@ -27,6 +28,8 @@ __all__ = [
     "Matryoshka",
     "PlannerVlmConfig",
     "PlannerVlmForConditionalGeneration",
+    "PlannerVlmModel",
+    "PlannerVlmModelOutput",
     "PlannerVlmOutput",
     "PlannerVlmProcessor",
     "Projector",
@@ -42,10 +45,11 @@ __all__ = [
 ]
 
 AutoConfig.register(PlannerVlmConfig.model_type, PlannerVlmConfig, exist_ok=True)
-AutoModel.register(PlannerVlmConfig, PlannerVlmForConditionalGeneration, exist_ok=True)
+AutoModel.register(PlannerVlmConfig, PlannerVlmModel, exist_ok=True)
 AutoModelForImageTextToText.register(PlannerVlmConfig, PlannerVlmForConditionalGeneration, exist_ok=True)
 AutoProcessor.register(PlannerVlmConfig, PlannerVlmProcessor, exist_ok=True)
 
 PlannerVlmConfig.register_for_auto_class()
+PlannerVlmModel.register_for_auto_class("AutoModel")
 PlannerVlmForConditionalGeneration.register_for_auto_class("AutoModelForImageTextToText")
 PlannerVlmProcessor.register_for_auto_class()

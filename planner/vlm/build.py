@@ -26,6 +26,8 @@ from .recipe import Picked, Recipe, make_recipe, planned_precision
 from .weights import RANDOM, Source, Weights, byte_tokenizer, find_sources
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+ROWS = 64
+"""Rows of an embedding come in multiples of so many: matrix products of odd sizes are slow."""
 _SAMPLING = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
 _MODULES = {"llm": "language_model", "vision": "vision_tower"}
 
@@ -166,6 +168,9 @@ def make_processor(
 ) -> PlannerVlmProcessor:
     """What turns images and text into the model's inputs; tells the model its image token and its end.
 
+    Where the vocabulary fills the embedding and reserves no token that could become the image token, the embedding gets
+    further rows for it, which count as parameters of the model.
+
     Args:
         model: what it is for.
         weights: as the model was built with: the language model's tokenizer comes from there. Where its weights are
@@ -188,11 +193,22 @@ def make_processor(
     else:
         tokenizer = source.tokenizer()
     processor = PlannerVlmProcessor.from_config(model.config, tokenizer)
+    _make_room(model, processor.image_token_id)
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id
     if model.generation_config.eos_token_id is None:
         model.generation_config.eos_token_id = tokenizer.eos_token_id
     return processor
+
+
+def _make_room(model: PlannerVlmForConditionalGeneration, image_token_id: int) -> None:
+    """Further rows of the embeddings, up to the image token's: engines look every id up."""
+    embeds = [(model, model.config.text_config.vocab_size)]
+    if model.config.query_config is not None:
+        embeds.append((model.query_encoder, model.config.query_config.vocab_size))
+    for part, rows in embeds:
+        if image_token_id >= rows:
+            part.resize_token_embeddings(image_token_id + 1, pad_to_multiple_of=ROWS, mean_resizing=False)
 
 
 def _sources_of(model: PlannerVlmForConditionalGeneration, weights: Any) -> dict[str, Source]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import DynamicCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.utils.generic import can_return_tuple
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
 from .baselines import make_compressor
@@ -60,13 +61,16 @@ class PlannerVlmParts(PreTrainedModel):
             **(config.compressor_options or {}),
         )
         self.projector = Projector(config.vision_config.hidden_size, config.text_config.hidden_size)
-        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.language_model = self._make_language_model()
         if config.query.has_encoder:
             self.query_encoder = AutoModel.from_config(config.query_config)
         if config.query.asks:
             config.query.source(self)  # what it makes at the first call would break a compiled graph
         self._no_split_modules = [type(part).__name__ for part in (self.compressor, self.projector)]
         self.post_init()
+
+    def _make_language_model(self) -> Any:
+        return AutoModelForCausalLM.from_config(self.config.text_config)
 
     # ---- the parts -----------------------------------------------------------------------------------------------
 
@@ -115,6 +119,7 @@ class PlannerVlmParts(PreTrainedModel):
         text = None if text is None else text.to(x.device, x.dtype)
         return self.projector(self.compressor(x, levels, text, visual_tokens))
 
+    @can_return_tuple
     def get_image_features(
         self,
         pixel_values: Tensor,

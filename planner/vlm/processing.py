@@ -12,6 +12,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from transformers.processing_utils import MultiModalData
 
 from .configuration import PlannerVlmConfig
+from .image_token import with_image_token
 from .orders import PROMPT_ORDERS
 from .towers import TOWERS
 
@@ -109,8 +110,13 @@ class PlannerVlmProcessor(ProcessorMixin):
     def from_config(
         cls, config: PlannerVlmConfig, tokenizer: PreTrainedTokenizerBase, image_token: str = IMAGE_TOKEN
     ) -> PlannerVlmProcessor:
-        """The processor of a model; sets the config's `image_token_id` to the tokenizer's."""
+        """The processor of a model; sets the config's `image_token_id` to the tokenizer's.
+
+        A tokenizer without the image token gets it, in place of a reserved token where the embedding has no row for
+        another one (`with_image_token`).
+        """
         tower = config.vision_config
+        tokenizer = with_image_token(tokenizer, image_token, config.text_config.vocab_size)
         processor = cls(
             TOWERS.find(tower.model_type).image_processor(tower.image_size),
             tokenizer,

@@ -10,9 +10,23 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import AutoModel, AutoModelForImageTextToText, StaticCache
-from vlm.tiny import FAMILIES, IMAGE, PAD, VOCABULARY, answers, asked, batch, image, llm_config, model, pixels, text
+from vlm.tiny import (
+    FAMILIES,
+    IMAGE,
+    PAD,
+    VOCABULARY,
+    answers,
+    asked,
+    batch,
+    config,
+    image,
+    llm_config,
+    model,
+    pixels,
+    text,
+)
 
-from planner.vlm import COMPRESSORS, PlannerVlmForConditionalGeneration
+from planner.vlm import COMPRESSORS, PlannerVlmForConditionalGeneration, PlannerVlmModel
 
 EXACT = {"atol": 1e-5, "rtol": 1e-5}
 """Float32 noise of logits between 1 and 10 when the same sums run in another order."""
@@ -257,13 +271,41 @@ def test_saves_and_loads_bit_by_bit(options: dict[str, Any], tmp_path: Path) -> 
     built.save_pretrained(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors", ".py"}
     read, base = AutoModelForImageTextToText.from_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)
-    assert type(read) is type(base) is PlannerVlmForConditionalGeneration
+    assert type(read) is PlannerVlmForConditionalGeneration and type(base) is PlannerVlmModel
     assert read.state_dict().keys() == built.state_dict().keys()
     for name, weight in built.state_dict().items():
         assert torch.equal(read.state_dict()[name], weight), name
     tied = read.get_output_embeddings().weight is read.get_input_embeddings().weight
     assert tied is (options.get("family") == "llama")
     torch.testing.assert_close(read(**two_samples()).logits, built(**two_samples()).logits, **EXACT)
+    states = base(**two_samples()).last_hidden_state
+    torch.testing.assert_close(built.get_output_embeddings()(states), built(**two_samples()).logits, **EXACT)
+    torch.testing.assert_close(states, built.base_model(**two_samples()).last_hidden_state, **EXACT)
+
+
+def test_the_base_model_is_a_view() -> None:
+    built = model("llama")
+    view = built.base_model
+    assert view is built.base_model is not built and type(view) is PlannerVlmModel
+    assert dict(view.named_parameters()).keys() == dict(built.named_parameters()).keys()
+    copied = copy.deepcopy(built)
+    assert copied.base_model.vision_tower is copied.vision_tower is not built.vision_tower
+    assert built.get_decoder() is view.get_decoder() and built.get_encoder("image") is built.vision_tower
+    assert built.get_encoder() is built
+
+
+def test_an_engine_builds_it_without_a_head() -> None:
+    with torch.device("meta"):
+        bare = AutoModel.from_config(config("llama"))
+    assert not any("lm_head" in name for name, _ in bare.named_parameters())
+    assert bare.get_encoder("image") is bare.vision_tower and bare.get_output_embeddings() is None
+    whole = model("llama", compressor="tokenpacker")
+    images = whole.base_model.get_image_features(pixels(2), return_dict=True).pooler_output
+    assert torch.equal(images, whole.get_image_features(pixels(2), return_dict=False)[0])
+    embeds = whole.get_input_embeddings()(torch.tensor([[1, 2, 3]]))
+    given = {"input_ids": None, "position_ids": torch.arange(3)[None], "use_cache": False, "return_dict": False}
+    states = whole.base_model(inputs_embeds=embeds, **given)[0]
+    assert torch.equal(whole.get_output_embeddings()(states), whole(torch.tensor([[1, 2, 3]])).logits)
 
 
 def test_the_language_model_saves_by_itself(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ import planner.vlm
 
 CARRIED = {
     "attention",
+    "base_model",
     "baselines",
     "configuration",
     "encoding",
     "generation",
+    "image_token",
     "modeling",
     "orders",
     "prefix",
