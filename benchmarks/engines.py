@@ -22,10 +22,11 @@ from typing import Any
 
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
-from planner.engines import ENGINES, EngineCommand, Held, engine_commands
+from planner.engines import ENGINES, Batching, EngineCommand, Held, engine_commands
 from planner.parts.images.base import RESIZE
 from planner.parts.quantisation import Quantisation
 from planner.parts.released import find_checkpoint, released_ids
+from planner.traffic.scheduler import Scheduler
 
 RECORDS = Path(__file__).parents[1] / "tests" / "engines"
 RESULTS = Path(__file__).parent / "results" / "engines.json"
@@ -39,6 +40,8 @@ RUNS = (
 
 HELD = Held(weights=60e9, kv_cache=2e9, peak=65e9, reserve=6e8, activations=1e9, device=8e10, limit=7e10)
 """What a plan may hold, so that engines are told their share of the memory."""
+BATCHING = Batching(Scheduler(max_num_seqs=256, max_num_batched_tokens=2048), 100_000, prefix_cache=False)
+"""How requests share an engine under a load."""
 QUANTISED = tuple(
     Quantisation(method, precision, 8)
     for method, precision in (
@@ -64,7 +67,8 @@ def commands() -> Iterator[EngineCommand]:
             model = ReleasedModel.of_checkpoint(hub_id, "1024x768", knobs=knobs)
             for run in RUNS:
                 tokens = min(published.checkpoint.context_tokens or 4096, 4096)
-                yield from engine_commands(model, run, tokens, 2, HELD if run is RUNS[0] else None)
+                held, batching = (HELD, BATCHING) if run is RUNS[0] else (None, None)
+                yield from engine_commands(model, run, tokens, 2, held, batching)
     whole = find_checkpoint("Qwen/Qwen3-VL-8B-Instruct")
     for stored in QUANTISED:
         model = ReleasedModel.of_checkpoint(replace(whole, quantisation=stored, dtype=stored.precision), "1024x768")

@@ -16,8 +16,10 @@ from planner.cli.common import (
     Connector,
     Force,
     GeneratedTokens,
+    IterationTokens,
     Json,
     QueryTokens,
+    Seats,
     SystemTokens,
     app,
     json_text,
@@ -43,9 +45,6 @@ from planner.cli.limits import read_limit
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION
 from planner.planning.limits import LIMITS
 from planner.traffic.cache_room import MEMORY_SHARE
-
-Seats = Annotated[int | None, typer.Option(help="Sequences that run at once; default: vLLM's for the card.")]
-Budget = Annotated[int | None, typer.Option(help="Tokens of an iteration; default: vLLM's for the card.")]
 
 
 @app.command()
@@ -78,7 +77,7 @@ def capacity(
         str, typer.Option(help="continuous: requests join at every step; static: batches one after the other.")
     ] = "continuous",
     max_num_seqs: Seats = None,
-    max_num_batched_tokens: Budget = None,
+    max_num_batched_tokens: IterationTokens = None,
     chunked_prefill: Annotated[bool, typer.Option(help="Whether a prompt may take several iterations.")] = True,
     encoder: Annotated[str, typer.Option(help="Of images: in-process, or apart on a GPU of its own.")] = "in-process",
     encoder_data_parallel: Annotated[

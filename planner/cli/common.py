@@ -55,6 +55,9 @@ Scheduler = Annotated[
     str | None,
     typer.Option(help="continuous, the default where there is a load, or static: batches one after the other."),
 ]
+_DEFAULT = "default: of a profile that was calibrated to an engine, else vLLM's for the card."
+Seats = Annotated[int | None, typer.Option(help=f"Sequences that an engine runs at once; {_DEFAULT}")]
+IterationTokens = Annotated[int | None, typer.Option(help=f"Tokens of an iteration; {_DEFAULT}")]
 GeneratedTokens = Annotated[int, typer.Option(help="Answer tokens of a request.")]
 
 

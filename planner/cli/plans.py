@@ -18,10 +18,12 @@ from planner.cli.common import (
     Force,
     FormName,
     GeneratedTokens,
+    IterationTokens,
     Json,
     Law,
     QueryTokens,
     Scheduler,
+    Seats,
     SystemTokens,
     app,
     check_output,
@@ -71,6 +73,8 @@ def plan(
         float | None, typer.Option(help="Of requests that keep the limits of time under a load, 50 to 99; default: 95.")
     ] = None,
     scale: Annotated[str | None, typer.Option(help="Plan for so many times the load too: 2x.")] = None,
+    max_num_seqs: Seats = None,
+    max_num_batched_tokens: IterationTokens = None,
     latency_source: Annotated[str, typer.Option(help="roofline, or silicon (aiconfigurator).")] = "roofline",
     law: Annotated[
         str | None, typer.Option(help="Shipped law or law file, or one a compressor: quecc=LAW,none=LAW.")
@@ -173,6 +177,8 @@ def plan(
         concurrency=concurrency,
         percentile=percentile,
         scale=None if scale is None else parse_times(scale),
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
         rank_by=rank_by,
         as_measured=as_measured,
     )

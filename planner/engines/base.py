@@ -21,6 +21,7 @@ from planner.configuration.released import ReleasedModel
 from planner.costs.memory import Memory
 from planner.hardware import Hardware, released_precision
 from planner.parts.images.base import RESIZE, Setting
+from planner.traffic.scheduler import Scheduler
 
 NOT_RUN = "not run"
 TIGHT_BYTES = 2 * 2**30
@@ -99,6 +100,17 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Batching:
+    """How requests share an engine under a load, as it was planned."""
+
+    scheduler: Scheduler
+    kv_tokens: int
+    """Tokens that the KV cache has room for."""
+    prefix_cache: bool
+    """Whether requests find tokens in the KV cache that earlier ones left there."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """What a command must say."""
 
@@ -110,6 +122,8 @@ class Asked:
     """Most images of a prompt."""
     held: Held | None = None
     """What the plan holds; None where that is not known, and the engine takes what it takes by itself."""
+    batching: Batching | None = None
+    """None without a load: the engine batches as it does by itself."""
 
     @property
     def path(self) -> str:
@@ -204,7 +218,12 @@ ENGINES: Registry[Engine] = Registry("engine", Engine)
 
 
 def engine_commands(
-    model: ReleasedModel, run: Run, context_tokens: int | None = None, images: int = 1, held: Held | None = None
+    model: ReleasedModel,
+    run: Run,
+    context_tokens: int | None = None,
+    images: int = 1,
+    held: Held | None = None,
+    batching: Batching | None = None,
 ) -> tuple[EngineCommand, ...]:
     """How each engine serves a released model as it was planned.
 
@@ -214,6 +233,7 @@ def engine_commands(
         context_tokens: longest sequence, prompt and answer together; None: the model's own limit.
         images: most images of a prompt.
         held: what the plan holds on a device; None: the engine takes the share of memory that it takes by itself.
+        batching: how requests share the engine; None: it batches as it does by itself.
 
     Returns:
         One for each engine of `ENGINES`, in their order.
@@ -227,7 +247,7 @@ def engine_commands(
         context_tokens = whole_number(context_tokens, "context_tokens", 1)
         if limit is not None and context_tokens > limit:
             raise InputError(f"context_tokens: {model.checkpoint.name} takes at most {limit}, got {context_tokens}")
-    asked = Asked(model, run, context_tokens, images, held)
+    asked = Asked(model, run, context_tokens, images, held, batching)
     return tuple(engine.command(asked) for engine in ENGINES)
 
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 
 from planner.base.dataclass import dataclass
-from planner.engines.base import Asked, Engine, Held, Refused, refused_knob
+from planner.engines.base import Asked, Batching, Engine, Held, Refused, refused_knob
 from planner.parts.images import ImageRule
 
 Spelling = Callable[[ImageRule, str], dict[str, object]]
@@ -36,7 +36,8 @@ class HubEngine(Engine):
         words = [*self.start_words(asked), *self._weights(asked)]
         words += ["--tensor-parallel-size", str(int(asked.run.tensor_parallel)), *self.limit_words(asked)]
         share, notes = ([], ()) if asked.held is None else self.memory_words(asked.held)
-        return [*words, *share, *self._cache(asked), *knob], knob, notes
+        shared = [] if asked.batching is None else self.batching_words(asked.batching)
+        return [*words, *share, *self._cache(asked), *shared, *knob], knob, notes
 
     @abstractmethod
     def start_words(self, asked: Asked) -> list[str]:
@@ -49,6 +50,10 @@ class HubEngine(Engine):
     @abstractmethod
     def memory_words(self, held: Held) -> tuple[list[str], tuple[str, ...]]:
         """The share of a device that it takes, and notes."""
+
+    @abstractmethod
+    def batching_words(self, batching: Batching) -> list[str]:
+        """The constants of its scheduler."""
 
     @abstractmethod
     def knob_words(self, settings: dict[str, object]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from planner.base.dataclass import dataclass
-from planner.engines.base import Asked, Engine, Refused, refused_knob, shrink_text
+from planner.engines.base import Asked, Batching, Engine, Refused, refused_knob, shrink_text
 from planner.hardware.gguf import GGUF_BITS
 from planner.parts.images import ImageRule
 from planner.parts.images.base import RESIZE
@@ -112,6 +112,8 @@ ARCHITECTURES: Mapping[str, _Cut] = {
 }
 """Architectures of our catalogue that conversion/ turns into a model and an mmproj, and how tools/mtmd cuts images."""
 
+SEQUENCES_MAX = 256
+"""LLAMA_MAX_SEQ of src/llama-cparams.h."""
 
 _COMPUTERS = (
     *("SXM4", "SXM5", "SXM6", "OAM", "PCIe card"),
@@ -132,9 +134,15 @@ class _LlamaCpp(Engine):
         file = self._file(asked)
         options = cut.options(asked.model.rule) if cut.options is not None else {}
         knob = [word for name, value in options.items() for word in (name, str(value))]
-        words = ["llama-server", "-hf", f"{repository}:{file}", *self._split(asked), *self._context(asked)]
+        words = ["llama-server", "-hf", f"{repository}:{file}", *self._split(asked)]
+        words += self._context(asked) if asked.batching is None else self._shared(asked.batching)
         notes = [f"whether {repository} holds a {file} file is not known here: llama-server says so when it starts"]
         notes += [cut.note] if cut.note else []
+        if asked.batching is not None and (most := asked.batching.scheduler.max_num_seqs) > SEQUENCES_MAX:
+            notes.append(
+                f"it runs at most {SEQUENCES_MAX} sequences at once, and the plan is for up to {most}: what was "
+                "planned holds while no more of them run"
+            )
         if int(asked.run.tensor_parallel) > 1:
             notes.append("its tensor parallelism (--split-mode tensor) is called experimental by its makers")
         return [*words, *self._cache(asked), *knob], knob if asked.turned else [], tuple(notes)
@@ -172,6 +180,17 @@ class _LlamaCpp(Engine):
         slots = int(asked.run.batch)
         tokens = asked.context_tokens or asked.model.checkpoint.context_tokens
         return ["--parallel", str(slots), *(["--ctx-size", str(tokens * slots)] if tokens else [])]
+
+    def _shared(self, batching: Batching) -> list[str]:
+        """One cache for all sequences, and as many tokens of an iteration as planned, computed in one pass."""
+        scheduler = batching.scheduler
+        tokens = str(scheduler.max_num_batched_tokens)
+        return [
+            *("--parallel", str(min(scheduler.max_num_seqs, SEQUENCES_MAX)), "--cont-batching"),
+            *("--kv-unified", "--ctx-size", str(batching.kv_tokens)),
+            *("--batch-size", tokens, "--ubatch-size", tokens),
+            "--cache-prompt" if batching.prefix_cache else "--no-cache-prompt",
+        ]
 
     def _cache(self, asked: Asked) -> list[str]:
         cache = asked.run.kv_precision or asked.wide

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 
 from planner.base.dataclass import dataclass
-from planner.engines.base import Asked, Held, share, tight
+from planner.engines.base import Asked, Batching, Held, share, tight
 from planner.engines.hub import HubEngine, Spellings, both_edges, plain
 
 _PIXELS: Spellings = {"max_pixels": both_edges, "min_pixels": both_edges}
@@ -63,6 +63,19 @@ class _Sglang(HubEngine):
         taken = held.share_taken(STATIC, least, most)
         notes = (tight(self, held, "--disable-cuda-graph or a smaller --chunked-prefill-size"),)
         return ["--mem-fraction-static", f"{taken:g}"], tuple(filter(None, notes))
+
+    def batching_words(self, batching: Batching) -> list[str]:
+        """Left to itself it runs prompts in iterations of their own (srt/managers/scheduler.py), and keeps what it
+        computed of them in a radix tree."""
+        scheduler = batching.scheduler
+        chunk = scheduler.max_num_batched_tokens if scheduler.chunked_prefill else -1
+        return [
+            *("--max-running-requests", str(scheduler.max_num_seqs)),
+            *("--chunked-prefill-size", str(chunk)),
+            *("--max-prefill-tokens", str(scheduler.max_num_batched_tokens)),
+            *(["--enable-mixed-chunk"] if scheduler.chunked_prefill else []),
+            *([] if batching.prefix_cache else ["--disable-radix-cache"]),
+        ]
 
     def knob_words(self, settings: dict[str, object]) -> list[str]:
         return ["--mm-process-config", json.dumps({"image": settings})]

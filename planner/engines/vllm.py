@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 
 from planner.base.dataclass import dataclass
-from planner.engines.base import Asked, Held, share, tight
+from planner.engines.base import Asked, Batching, Held, share, tight
 from planner.engines.hub import HubEngine, Spellings, both_edges, longest_edge, plain
 from planner.traffic.cache_room import MEMORY_SHARE
 
@@ -69,6 +69,15 @@ class _Vllm(HubEngine):
         taken = held.share_taken(MEMORY_SHARE, least, most)
         notes = (tight(self, held, "--enforce-eager or a smaller --max-num-batched-tokens"),)
         return ["--gpu-memory-utilization", f"{taken:g}"], tuple(filter(None, notes))
+
+    def batching_words(self, batching: Batching) -> list[str]:
+        scheduler = batching.scheduler
+        return [
+            *("--max-num-seqs", str(scheduler.max_num_seqs)),
+            *("--max-num-batched-tokens", str(scheduler.max_num_batched_tokens)),
+            "--enable-chunked-prefill" if scheduler.chunked_prefill else "--no-enable-chunked-prefill",
+            "--enable-prefix-caching" if batching.prefix_cache else "--no-enable-prefix-caching",
+        ]
 
     def knob_words(self, settings: dict[str, object]) -> list[str]:
         return ["--mm-processor-kwargs", json.dumps(settings)]

@@ -107,12 +107,20 @@ def _among_gpus(
     if axes.rank_by != ERROR:
         from planner.planning.cheapest import cheapest  # only who asks for it pays for its import
 
+        if traffic is not None:
+            assert confirming.confirmed is not None
+            carried = confirming.carried[confirming.confirmed]
+            if not cost_kind(axes.rank_by, limits, deployment).of_all_gpus:  # else others are ordered by the same form
+                carried = confirming.settle(confirming.confirmed)
         found = cheapest(axes.rank_by, space, axes.tried(space), limits, budget, load, deployment)
-        return found if traffic is None else replace(found, deployment=asked_for, carried=confirming.confirmed)
+        return found if traffic is None else replace(found, deployment=asked_for, carried=carried)
     choice = _chosen(axes, owners, space, as_measured)
     while traffic is not None and not confirming.holds(choice.best_row):
         space = confirming.space  # the pick may be another than that of the least error, and not keep the limits
         choice = _chosen(axes, owners, space, as_measured)
+    if traffic is not None:
+        confirming.settle(choice.best_row)
+        space = confirming.space
     table, fits = space.table, space.table.fits
     errors, costs = table.predicted_error, table.quantities["total_flops"]
     tried, doubt, ranking, distinct, best_row = choice

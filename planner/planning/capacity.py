@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
-from planner.base.quantities import shown, whole_number
+from planner.base.quantities import shown
 from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run
 from planner.costs.stages import Workload, as_workload
 from planner.hardware import Hardware, check_bf16, find_hardware, released_precision
@@ -31,6 +31,7 @@ from planner.planning.under_load.asked import CONTINUOUS, SCHEDULERS, STATIC
 from planner.traffic.cache_room import MEMORY_SHARE
 from planner.traffic.scheduler import IN_PROCESS, Scheduler
 from planner.traffic.service import Service
+from planner.traffic.usual import ASKED, CONSTANTS, Usual, usual_scheduler
 
 _TIMES = {"ttft_s": "ttft_s", "tpot_s": "tpot_s", "request_s": "latency_s"}
 """Limits of a budget that hold for times, and what traffic calls them."""
@@ -90,7 +91,8 @@ def capacity(
         tensor_parallel: GPUs that share the language model.
         scheduler: "continuous", requests join a running batch at every step; "static", batches one after the other,
             without a queue; or a `Scheduler`, in place of the five below.
-        max_num_seqs: sequences that run at once; None: vLLM's default for the card, as with the next.
+        max_num_seqs: sequences that run at once; None: as a profile says that was calibrated to an engine, else vLLM's
+            default for the card, as with the next.
         max_num_batched_tokens: tokens of an iteration.
         chunked_prefill: whether a prompt may take several iterations.
         encoder: "in-process", or "apart": images are encoded on a GPU of its own.
@@ -118,10 +120,10 @@ def capacity(
         scheduler, run, max_num_seqs, max_num_batched_tokens, chunked_prefill, encoder, encoder_data_parallel
     )
     service = Service(
-        found, run, (load,), (1.0,), engine,
+        found, run, (load,), (1.0,), engine.scheduler,
         memory_share=memory_share, prefix_cache_share=prefix_cache_share, image_cache_share=image_cache_share,
     )  # fmt: skip
-    return carried(service, limits, percentile, concurrency, seed)
+    return replace(carried(service, limits, percentile, concurrency, seed), constants=engine.source)
 
 
 def _model(
@@ -169,27 +171,20 @@ def _engine(
     chunked_prefill: bool,
     encoder: str,
     encoder_data_parallel: bool,
-) -> Scheduler:
-    """vLLM's constants for the card, but for those that are given."""
+) -> Usual:
+    """The constants of the card's profile or vLLM's for the card, but for those that are given."""
     if isinstance(scheduler, Scheduler):
-        return scheduler
+        return Usual(scheduler, dict.fromkeys(CONSTANTS, ASKED))
     if scheduler != CONTINUOUS:
         raise UnknownNameError("scheduler", scheduler, SCHEDULERS)
     assert run.hardware is not None
-    usual = Scheduler.vllm(run.hardware.memory_bytes, run.hardware.name)
-    tokens = usual.max_num_batched_tokens if max_num_batched_tokens is None else max_num_batched_tokens
-    tokens = whole_number(tokens, "max_num_batched_tokens", 1)
-    if max_num_seqs is None:
-        max_num_seqs = min(usual.max_num_seqs, tokens)  # as vLLM does where seats are not asked for
-    elif max_num_batched_tokens is None:
-        tokens = max(tokens, whole_number(max_num_seqs, "max_num_seqs", 1))
-    return Scheduler(
-        max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=tokens,
-        chunked_prefill=chunked_prefill,
-        encoder=encoder,
-        encoder_data_parallel=encoder_data_parallel,
-    )
+    usual = usual_scheduler(run.hardware, max_num_seqs, max_num_batched_tokens)
+    beside: dict[str, Any] = {
+        "chunked_prefill": chunked_prefill,
+        "encoder": encoder,
+        "encoder_data_parallel": encoder_data_parallel,
+    }
+    return replace(usual, scheduler=replace(usual.scheduler, **beside))
 
 
 def _limits(budget: Budget | None, concurrency: int | None) -> dict[str, float]:

@@ -90,11 +90,15 @@ class Capacity(Result):
     others: tuple[LoadPoint, ...]
     """Half and twice that load."""
     unstable_above: float | None
-    """Requests per second; None of static batches, which have no queue."""
+    """Requests per second, at the same level: what is answered while twice as many requests as it has seats are always
+    on their way. None of static batches, which have no queue."""
     gpus: int
     """Of one server."""
     kv_tokens: float | None
     """Tokens that the KV cache has room for; None of static batches."""
+    constants: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Of the scheduler, by name: where each comes from ("as asked", "vLLM's defaults", "of the profile, ..."); {} of
+    static batches."""
     notes: tuple[str, ...] = ()
     """What has to be said of these numbers."""
     service: Service | None = field(default=None, repr=False, compare=False)
@@ -134,6 +138,7 @@ class Capacity(Result):
             "percentile": self.percentile,
             "level": self.level,
             "scheduler": "static" if self.scheduler is None else asdict(self.scheduler),
+            "scheduler_source": dict(self.constants),
             "limits": dict(self.limits),
             "unstable_above": self.unstable_above,
             "kv_tokens": self.kv_tokens,

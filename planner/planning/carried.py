@@ -62,8 +62,7 @@ def carried(
         found, *others = [
             simulate(replica, requests, Poisson(share * rate), seed=seed) for share in (1.0, *OTHER_LOADS)
         ]
-    overloaded = [one.requests_per_second for one in others if not one.stable]
-    stable = max(found.requests_per_second, *(overloaded or [_saturated_rate(service, seed)]))
+    stable = max(found.requests_per_second, _saturated_rate(service, seed))
     return Capacity(
         model=service.model,
         run=service.run,

@@ -85,6 +85,8 @@ def as_deployment(
     percentile: float | None = None,
     concurrency: int | None = None,
     scale: float | None = None,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
     arriving: float | None = None,
 ) -> Deployment:
     """A Deployment from what a user may pass.
@@ -110,6 +112,8 @@ def as_deployment(
         percentile,
         concurrency,
         scale,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
         arriving=arriving,
         hardware=card is not None,
         batch=bool(batches),

@@ -109,3 +109,14 @@ def gpus_used(plan: Plan) -> int:
     if plan.carried is not None:
         return plan.carried.replicas * plan.best.tensor_parallel
     return plan.deployment.gpus_used(plan.best.tensor_parallel)
+
+
+def gpus_paid(plan: Plan) -> int:
+    """GPUs that the price counts: under a load all of them, else those that serve."""
+    return gpus_used(plan) if plan.carried is None else gpus_of(plan)
+
+
+def idle_text(plan: Plan) -> str:
+    """ "1 GPU idles": those of all GPUs that are too few for another copy of the model; "" where all serve."""
+    idle = gpus_of(plan) - gpus_used(plan)
+    return f"{counted(idle, 'GPU')} {'idles' if idle == 1 else 'idle'}" if idle else ""

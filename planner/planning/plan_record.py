@@ -195,6 +195,10 @@ class Inputs:
     """Of the requests that keep each limit of time, under a load."""
     scale: float | None = field(default=None, metadata=SPARSE)
     """How many times the load was planned for too."""
+    max_num_seqs: Annotated[int, _FROM_ONE] | None = field(default=None, metadata=SPARSE)
+    """Of an engine's scheduler, where it was asked for."""
+    max_num_batched_tokens: Annotated[int, _FROM_ONE] | None = field(default=None, metadata=SPARSE)
+    """Of an engine's scheduler, where it was asked for."""
     arriving_per_second: float | None = field(default=None, metadata=SPARSE)
     """The rate of a load, which a log may give."""
     workload_kinds: tuple[Workload, ...] = field(default=(), metadata=SPARSE)

@@ -73,6 +73,8 @@ def plan(
     percentile: float | None = None,
     concurrency: int | None = None,
     scale: float | None = None,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
     rank_by: str = ERROR,
     as_measured: str | Iterable[str] = (),
 ) -> Plan:
@@ -134,6 +136,9 @@ def plan(
         percentile: of the requests that keep each limit of time under a load, 50 to 99; 95 by default.
         concurrency: the load as requests that are under way at once, on average.
         scale: how many times the load to plan for too, as the next size.
+        max_num_seqs: sequences that an engine runs at once; by default as a profile says that was calibrated to an
+            engine, else vLLM's default for the card.
+        max_num_batched_tokens: tokens of an iteration, likewise.
         rank_by: "error", as the law predicts it. Released models are also ordered by a cost alone, which asks no law
             and says nothing of quality: "cost" takes the first limit of the budget (in the order FLOPs, TTFT, TPOT,
             latency, memory, energy, price, throughput), the name of a limit, as "price", that one.
@@ -173,7 +178,8 @@ def plan(
         released, precision = released_axes(models, image, law, form, load, precision, card, ranking)
     deployment = as_deployment(
         budget, hardware, precision, kv_precision, tensor_parallel, batch, gpus, price_per_hour, latency_source,
-        scheduler=scheduler, percentile=percentile, concurrency=concurrency, scale=scale, arriving=arriving,
+        scheduler=scheduler, percentile=percentile, concurrency=concurrency, scale=scale,
+        max_num_seqs=max_num_seqs, max_num_batched_tokens=max_num_batched_tokens, arriving=arriving,
     )  # fmt: skip
     if deployment.traffic is not None and isinstance(workload, str | Path):
         from planner.planning.under_load.logged import with_kinds  # only who has a load pays for its import

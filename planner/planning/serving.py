@@ -9,7 +9,7 @@ from planner.hardware import Hardware, released_precision
 from planner.planning.limits import LIMITS
 
 if TYPE_CHECKING:
-    from planner.engines import EngineCommand, Held, Room
+    from planner.engines import Batching, EngineCommand, Held, Room
     from planner.planning.candidate import Candidate
     from planner.planning.result import Plan
 
@@ -28,7 +28,8 @@ def serving(plan: Plan) -> tuple[EngineCommand, ...]:
     room = serving_room(plan)
     tokens = None if room is None else room.context_tokens
     longest = load.longest or load.tail
-    return engine_commands(best.released, best.run(plan.deployment.hardware), tokens, longest.images, _held(plan))
+    run = best.run(plan.deployment.hardware)
+    return engine_commands(best.released, run, tokens, longest.images, *_shared(plan))
 
 
 def serving_room(plan: Plan) -> Room | None:
@@ -76,11 +77,24 @@ def _titles(best: Candidate, precision: str, images: int, served: bool) -> str:
     return ", ".join(one.title for one in commands if (one.command is not None) == served)
 
 
-def _held(plan: Plan) -> Held | None:
-    """What the pick holds on a device; None without hardware."""
-    from planner.engines import Held
+def _shared(plan: Plan) -> tuple[Held | None, Batching | None]:
+    """What the pick holds on a device, None without hardware; and how requests share it, None without a load."""
+    from planner.engines import Batching, Held
 
     card = plan.deployment.hardware
     if card is None:
-        return None
-    return Held.of(plan.best.memory, card.memory_bytes, plan.budget.limits.get(LIMITS.find("memory_bytes").name))
+        return None, None
+    limit = plan.budget.limits.get(LIMITS.find("memory_bytes").name)
+    held = Held.of(plan.best.memory, card.memory_bytes, limit)
+    if plan.deployment.traffic is None:
+        return held, None
+    from planner.planning.under_load.service import service_of
+
+    service = service_of(plan.best, plan.load, plan.deployment)
+    room = service.room
+    taken = {"weights": room.weights_bytes, "kv_cache": room.bytes, "activations": room.activations_bytes}
+    cached = any(kind.cached_tokens for kind in plan.load.kinds)
+    return (
+        replace(held, **taken, peak=held.reserve + sum(taken.values())),
+        Batching(service.scheduler, int(room.tokens), cached),
+    )

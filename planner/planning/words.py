@@ -20,7 +20,7 @@ from planner.laws.hierarchy.law import EvidenceLaw
 from planner.parts.catalog import family_of
 from planner.parts.connectors import Mlp
 from planner.planning.limits import show_price
-from planner.planning.pick_facts import gpus_of, gpus_used
+from planner.planning.pick_facts import gpus_of, gpus_paid, gpus_used, idle_text
 from planner.planning.request import Load
 from planner.planning.transfer.origin import measured_with
 from planner.planning.transfer.transfer import COMPRESSOR, FAMILY
@@ -43,7 +43,7 @@ and is not to be told that it is a tie."""
 def way_to_run(plan: Plan) -> str:
     """Hardware, GPUs, precision and batch of the pick in a line; empty where nothing was asked of them."""
     best, card = plan.best, plan.deployment.hardware
-    gpus, used = gpus_of(plan), gpus_used(plan)
+    gpus = gpus_of(plan)
     parts = []
     if card is not None:
         parts.append(f"{gpus} x {card.title}" if gpus > 1 else card.title)
@@ -52,8 +52,8 @@ def way_to_run(plan: Plan) -> str:
     if best.tensor_parallel > 1:
         shared = gpus != best.tensor_parallel
         parts.append(f"{best.tensor_parallel} GPUs a model, tensor parallel" if shared else "tensor parallel")
-    if used < gpus:
-        parts.append(f"{gpus - used} {'GPU idles' if gpus - used == 1 else 'GPUs idle'}")
+    if idle := idle_text(plan):
+        parts.append(idle)
     if parts or len(plan.deployment.precisions) > 1 or best.precision != "bf16":
         parts.append(best.precision)
     if best.kv_precision is not None:
@@ -73,11 +73,12 @@ def price_text(plan: Plan) -> str:
     price = best.quantities.get("price_per_million_requests")
     if deployment.price_per_hour is None or price is None:
         return ""
-    gpus, used = gpus_of(plan), gpus_used(plan)
-    count = f"{used} of {gpus}" if used < gpus else str(gpus)
-    hourly = show_price((used if deployment.traffic is None else gpus) * deployment.price_per_hour)
+    gpus, paid = gpus_of(plan), gpus_paid(plan)
+    count = f"{paid} of {gpus}" if paid < gpus else str(gpus)
     each = f"{show_price(price)} for a million requests{'' if deployment.traffic is None else ' at this load'}"
-    return f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {hourly} an hour; {each}"
+    told = f"{count} {'GPU' if gpus == 1 else 'GPUs'}, {show_price(paid * deployment.price_per_hour)} an hour; {each}"
+    idle = idle_text(plan) if paid == gpus else ""
+    return f"{told}; {idle}, which the price includes" if idle else told
 
 
 def time_text(plan: Plan) -> str:
@@ -95,7 +96,7 @@ def load_carried(plan: Plan) -> str:
     one = plan.carried
     if one is None:
         return ""
-    share, gpus = format_percent(one.utilisation, 1.0), counted(one.gpus, "GPU")
+    share, gpus = format_percent(one.utilisation, 1.0), counted(gpus_used(plan), "GPU")
     return f"load: {one.requests_per_second:.4g} requests/s, {share} of what {gpus} can keep up with ({one.level})"
 
 

@@ -208,9 +208,9 @@ def _load_words(asked: Deployment) -> list[str]:
     if traffic is None:
         return ["--batch", ",".join(map(str, asked.batches))]
     words = ["--scheduler", CONTINUOUS, "--percentile", _plain(traffic.percentile)]
-    for option, number in (("--concurrency", traffic.concurrency), ("--scale", traffic.scale)):
-        if number is not None:
-            words += [option, _plain(number)]
+    for name in ("concurrency", "scale", "max_num_seqs", "max_num_batched_tokens"):
+        if (number := getattr(traffic, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", _plain(number)]
     return words
 
 

@@ -9,6 +9,7 @@ from planner.planning.capacity_result import Capacity, LoadPoint, Times
 from planner.tell import values as v
 from planner.tell.document import Block, Document, Line, Paragraph, Section, Table, Value, foreign, joined, line
 from planner.tell.load_curve import of_capacity, ttft_chart
+from planner.tell.plan.load import LEVELS, scheduler_line
 
 _ENDS = {
     "ttft": "the TTFT limit ends it",
@@ -74,11 +75,9 @@ def _setup(found: Capacity) -> Paragraph:
     room = line(
         "" if found.kv_tokens is None else v.count(round(found.kv_tokens), "tokens that the KV cache has room for")
     )
-    seats = v.count(engine.max_num_seqs, "sequences that run at once")
-    budget = v.count(engine.max_num_batched_tokens, "tokens of an iteration")
     return Paragraph(
-        line("a request: ", joined(parts), "; the engine: at most ", seats, " sequences and ", budget,
-             " tokens at a time, KV cache for ", room, " tokens")
+        line("a request: ", joined(parts), "; the engine: ", scheduler_line(engine, found.constants),
+             ", KV cache for ", room, " tokens")
     )  # fmt: skip
 
 
@@ -109,7 +108,10 @@ def _times(found: Capacity) -> Line:
 
 def _notes(found: Capacity) -> Iterator[Block]:
     if found.unstable_above is not None:
-        yield Paragraph(line("above ", _rate(found.unstable_above), " requests per second the queue grows without end"))
+        yield Paragraph(
+            line("above ", _rate(found.unstable_above), " requests per second the queue grows without end (",
+                 LEVELS[found.level], ")")
+        )  # fmt: skip
     for note in found.notes:
         yield Paragraph(line(foreign(note, "note")), label="note")
 
@@ -124,7 +126,7 @@ def _loads(found: Capacity) -> Iterator[Block]:
     columns += [foreign(f"TTFT {name}", "percentile of TTFT") for name, _ in shown]
     columns += [foreign(f"TPOT {asked}", "percentile of TPOT"), foreign(f"latency {asked}", "percentile of latency")]
     rows = [_row(point, shown) for point in points]
-    caption = line("rates in requests per second; times by ", foreign(found.level, "level"))
+    caption = line("rates in requests per second; times ", LEVELS[found.level])
     yield Table(caption, tuple(columns), tuple(rows))
 
 

@@ -12,7 +12,6 @@ from planner.traffic.arrivals import Poisson
 from planner.traffic.batch import Batch
 from planner.traffic.chain import MOST_UTILISED, chain
 from planner.traffic.demand import Demand
-from planner.traffic.events import simulate
 from planner.traffic.iteration_time import FloatArray
 from planner.traffic.limits import MEAN, Limits
 from planner.traffic.replica import Replica
@@ -101,6 +100,8 @@ class EventsLevel(Level):
         self.seed = seed
 
     def at(self, replica: Replica, requests: Requests, rate: float, percentile: float | str) -> At:
+        from planner.traffic.events import simulate  # only who simulates pays for its import
+
         found = simulate(replica, requests, Poisson(rate), seed=self.seed)
         mean = percentile == MEAN
         q = 50.0 if mean else float(percentile)

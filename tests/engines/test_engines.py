@@ -14,10 +14,11 @@ from planner.base.errors import InputError
 from planner.base.registry import register
 from planner.configuration import Run
 from planner.configuration.released import ReleasedModel
-from planner.engines import ENGINES, Asked, Engine, EngineCommand, Held, engine_commands
+from planner.engines import ENGINES, Asked, Batching, Engine, EngineCommand, Held, engine_commands
 from planner.hardware import find_hardware
 from planner.parts.quantisation import read_quantisation
 from planner.parts.released import Checkpoint, find_checkpoint, released_ids
+from planner.traffic.scheduler import Scheduler
 
 FOLDER = Path(__file__).parent
 BENCHMARK = FOLDER.parents[1] / "benchmarks" / "engines.py"
@@ -27,6 +28,7 @@ RUNS = (
     Run(precision="fp8", kv_precision="fp8", tensor_parallel=4),
     Run(precision="fp16", batch=8),
 )
+SHARED = Batching(Scheduler(max_num_seqs=512, max_num_batched_tokens=4096), 50_000, prefix_cache=False)
 HELD = Held(weights=60e9, kv_cache=2e9, peak=65e9, reserve=6e8, activations=1e9, device=8e10, limit=8e10)
 
 
@@ -36,10 +38,11 @@ def command(
     run: Run | None = None,
     context: int | None = None,
     held: Held | None = None,
+    batching: Batching | None = None,
     **knobs: object,
 ) -> EngineCommand:
     released = ReleasedModel.of_checkpoint(model, "1024x768", knobs=knobs)
-    found = {one.engine: one for one in engine_commands(released, run or Run(), context, held=held)}
+    found = {one.engine: one for one in engine_commands(released, run or Run(), context, held=held, batching=batching)}
     return found[engine]
 
 
@@ -61,6 +64,29 @@ def test_the_lines_to_type() -> None:
         "llama-server -hf ggml-org/Qwen2.5-VL-7B-Instruct-GGUF:BF16 --split-mode none --parallel 4 --ctx-size 16384 "
         "--cache-type-k bf16 --cache-type-v bf16 --image-min-tokens 4 --image-max-tokens 512"
     )
+
+
+def test_a_server_under_a_load_schedules_as_planned() -> None:
+    """In each engine's own words: sequences at once, tokens of an iteration, and whether prompts are cached."""
+    said = {
+        "vllm": "--max-num-seqs 512 --max-num-batched-tokens 4096 --enable-chunked-prefill --no-enable-prefix-caching",
+        "sglang": "--max-running-requests 512 --chunked-prefill-size 4096 --max-prefill-tokens 4096 "
+        "--enable-mixed-chunk --disable-radix-cache",
+        "llama.cpp": "--parallel 256 --cont-batching --kv-unified --ctx-size 50000 --batch-size 4096 "
+        "--ubatch-size 4096 --no-cache-prompt",
+    }
+    for engine, words in said.items():
+        found = command(engine, "Qwen/Qwen2.5-VL-7B-Instruct", batching=SHARED)
+        assert f" {words}" in (found.command or "")
+        assert any("at most 256 sequences" in note for note in found.notes) == (engine == "llama.cpp")
+        alone = command(engine, "Qwen/Qwen2.5-VL-7B-Instruct").command or ""
+        assert words.split()[2] not in alone and words.split()[-1] not in alone
+    caching = replace(SHARED, prefix_cache=True, scheduler=Scheduler(max_num_seqs=64, max_num_batched_tokens=64))
+    assert "--enable-prefix-caching" in str(command("vllm", "Qwen/Qwen2.5-VL-7B-Instruct", batching=caching))
+    assert "--disable-radix-cache" not in str(command("sglang", "Qwen/Qwen2.5-VL-7B-Instruct", batching=caching))
+    few = command("llama.cpp", "Qwen/Qwen2.5-VL-7B-Instruct", batching=caching)
+    assert "--parallel 64 " in str(few) and " --cache-prompt" in str(few)
+    assert not any("sequences" in note for note in few.notes)
 
 
 def test_a_gguf_file_is_named_by_its_type() -> None:
@@ -166,7 +192,7 @@ def test_every_option_is_one_that_the_engine_has(engine: str) -> None:
         knobs = ReleasedModel.of_checkpoint(hub_id, "1024x768").rule.own_knobs()
         for turned in ({}, *({knob.name: knob.values[0]} for knob in knobs)):
             for run in RUNS:
-                words = shlex.split(command(engine, hub_id, run, held=HELD, **turned).command or "")
+                words = shlex.split(command(engine, hub_id, run, held=HELD, batching=SHARED, **turned).command or "")
                 made += bool(words)
                 for word, value in zip(words, [*words, ""][1:], strict=True):
                     if word.startswith("-") and word != "-m":

@@ -7,9 +7,21 @@ from functools import cache
 import planner
 from planner.base.quantities import format_seconds
 from planner.planning.result import Plan
+from planner.planning.words import price_text, way_to_run
 from planner.tell.document import plain
-from planner.tell.plan.load import asked_line, headroom_line, load_section, rivals_table, scaled_line, times_table
+from planner.tell.plan.load import (
+    asked_line,
+    carried_line,
+    engine_line,
+    headroom_line,
+    load_section,
+    rivals_table,
+    scaled_line,
+    times_table,
+)
 from planner.tell.plan.story import plan_story
+from planner.tell.recommendation import tell
+from planner.tell.render import as_text
 
 
 @cache
@@ -51,6 +63,28 @@ def test_what_becomes_of_it_at_several_times_the_load() -> None:
     light = loaded(1).traffic
     assert light is not None and light.scaled.stable
     assert format_seconds(light.scaled.ttft_s["p95"]) in plain(scaled_line(light))
+
+
+def test_gpus_that_idle_are_said_in_one_way() -> None:
+    """On top, beside the load, in the price and on the page; what is kept up with is of those that serve."""
+    plan = loaded(20, 3, tensor_parallel=2, price_per_hour=2.0)
+    served = plan.traffic
+    assert served is not None
+    assert "on 3 GPUs, 1 replica, 1 GPU idles; p95 TTFT" in plain(asked_line(plan))
+    assert " of what 2 GPUs can keep up with, 1 GPU idles; " in plain(carried_line(plan, served))
+    assert way_to_run(plan).endswith("1 GPU idles, bf16")
+    assert price_text(plan).startswith("3 GPUs, 6.00 an hour; ")
+    assert price_text(plan).endswith("; 1 GPU idles, which the price includes")
+    page = as_text(tell(plan), ".md")
+    assert "1 GPU idles" in page and "GPUs idle" not in page
+    assert "idle" not in as_text(tell(loaded(20, 2, tensor_parallel=2)), ".md")
+
+
+def test_where_the_scheduler_of_the_engine_comes_from() -> None:
+    told = plain(engine_line(loaded(20)))
+    assert "with max_num_seqs 256 and max_num_batched_tokens 2,048 (vLLM's defaults), and requests" in told
+    told = plain(engine_line(loaded(20, max_num_seqs=64)))
+    assert "with max_num_seqs 64 (as asked) and max_num_batched_tokens 2,048 (vLLM's defaults), and requests" in told
 
 
 def test_a_plan_without_a_load_says_nothing_of_one() -> None:

@@ -19,6 +19,7 @@ from planner.parts.llms import Llm
 from planner.parts.released import Checkpoint, find_checkpoint
 from planner.parts.towers import Tower
 from planner.traffic.scheduler import Scheduler
+from planner.traffic.usual import vllm_defaults
 
 Described: TypeAlias = "Checkpoint | Llm | Model"
 """What a served name stands for: a released model, a language model, or one model with its visual tokens."""
@@ -124,15 +125,9 @@ def run_of(test: LoadTest, what: Described, hardware: Hardware) -> Run:
 
 def scheduler_of(test: LoadTest, hardware: Hardware, changed: Mapping[str, int]) -> Scheduler:
     """The scheduler of one test: what is said of the server, else `changed`, else vLLM's defaults for the hardware."""
-    usual = Scheduler.vllm(hardware.memory_bytes, hardware.name)
-    if hardware.form_factor == "host":
-        usual = Scheduler(max_num_seqs=_HOST_SEATS, max_num_batched_tokens=_HOST_TOKENS)
+    usual = vllm_defaults(hardware)
     values = {name: getattr(usual, name) for name in ("max_num_seqs", "max_num_batched_tokens")}
     values |= changed
     values |= {name: test.settings[name] for name in values if name in test.settings}
     values["max_num_seqs"] = min(values["max_num_seqs"], values["max_num_batched_tokens"])
     return replace(usual, **values)
-
-
-_HOST_SEATS, _HOST_TOKENS = 128, 2048
-"""Defaults of `vllm serve` on a CPU (vLLM 0.32, `EngineArgs.get_batch_defaults`)."""

@@ -45,6 +45,10 @@ class Traffic:
     """Limits of time by the quantity that they look at, seconds: replicas are added until they are kept."""
     memory_bytes: float | None = None
     """Limit of the memory of a GPU; None: what the engine takes by itself."""
+    max_num_seqs: int | None = None
+    """Sequences that an engine runs at once; None: as the profile of the hardware says, or vLLM's default."""
+    max_num_batched_tokens: int | None = None
+    """Tokens of an iteration; None likewise."""
     priced: bool = False
     """Whether a limit says what the GPUs may cost, of which each candidate then gets as many as it needs; else, where
     their number is not given either, all get the fewest with which one of them carries the load."""
@@ -69,6 +73,8 @@ def as_traffic(
     concurrency: int | None,
     scale: float | None,
     *,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
     arriving: float | None = None,
     hardware: bool,
     batch: bool,
@@ -82,6 +88,7 @@ def as_traffic(
         percentile: 50 to 99.
         concurrency: requests under way at once, instead of a rate.
         scale: how many times the load.
+        max_num_seqs, max_num_batched_tokens: of the engine's scheduler.
         arriving: requests per second of a log, where the budget has no rate.
         hardware: whether there is any.
         batch: whether a batch is asked for.
@@ -99,7 +106,8 @@ def as_traffic(
             "traffic: static batches run one after the other, whenever requests arrive; leave out scheduler=, or "
             "traffic= and take the lengths alone of the same file, by workload="
         )
-    said = {"concurrency": concurrency, "percentile": percentile, "scale": scale}
+    constants = {"max_num_seqs": max_num_seqs, "max_num_batched_tokens": max_num_batched_tokens}
+    said = {"concurrency": concurrency, "percentile": percentile, "scale": scale, **constants}
     if scheduler == STATIC or (rate is None and concurrency is None):
         for name, value in said.items():
             if value is not None:
@@ -135,6 +143,7 @@ def as_traffic(
         concurrency=None if concurrency is None else whole_number(concurrency, "concurrency", 1),
         percentile=share,
         scale=times,
+        **{name: None if value is None else whole_number(value, name, 1) for name, value in constants.items()},
         limits={kind.column: value for kind, value in budget.kinds() if kind.of_each_request},
         memory_bytes=budget.limits.get("memory_bytes"),
         priced=any(kind.batching_helps and not kind.of_all_gpus for kind, _ in budget.kinds()),

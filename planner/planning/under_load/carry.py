@@ -43,6 +43,11 @@ def _under_way(service: Service, found: Chain, wanted: float) -> Chain:
     return found
 
 
+def idle_gpus(candidate: Candidate) -> int:
+    """Of those that are paid for, the ones too few for another replica."""
+    return int(candidate.quantities["gpus"]) - int(candidate.quantities["replicas"]) * candidate.tensor_parallel
+
+
 def times_of_chain(found: Spread, traffic: Traffic) -> dict[str, float]:
     """By mean and percentiles."""
     return {"mean": found.mean, **{f"p{q:g}": found.percentile(q) for q in percentiles_of(traffic)}}
@@ -58,6 +63,7 @@ def _of_chain(found: Chain, candidate: Candidate, traffic: Traffic) -> Carried:
         level=found.level,
         requests_per_second=found.rate * replicas,
         gpus=int(candidate.quantities["gpus"]),
+        idle_gpus=idle_gpus(candidate),
         replicas=replicas,
         utilisation=found.utilisation,
         running=found.running,

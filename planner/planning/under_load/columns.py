@@ -22,7 +22,7 @@ from planner.planning.request import Load
 from planner.planning.together import Together
 from planner.planning.under_load.asked import ARRIVING, RATE, Traffic
 from planner.planning.under_load.engines import NO_LOAD, Engines, engines_of
-from planner.planning.under_load.room import memory_share
+from planner.planning.under_load.room import engine_of, memory_share
 from planner.planning.under_load.tabulated import FloatArray
 from planner.traffic.steady import Steady
 
@@ -49,7 +49,8 @@ def under_load(
     traffic, card = deployment.traffic, deployment.hardware
     assert traffic is not None and card is not None
     share = memory_share(card, traffic.memory_bytes)
-    engines = engines_of(groups, held, run, load, share, traffic.percentile, shape)
+    scheduler = engine_of(deployment).scheduler
+    engines = engines_of(groups, held, run, load, scheduler, share, traffic.percentile, shape)
     if deployment.gpus is None:
         replicas = _replicas(engines, traffic)
     else:

@@ -21,7 +21,9 @@ from planner.planning.request import Load
 from planner.planning.under_load.asked import ARRIVING, RATE
 from planner.planning.under_load.carry import carried
 from planner.planning.under_load.columns import settled
+from planner.planning.under_load.most import most_of
 from planner.planning.under_load.served import TIMES, Carried
+from planner.planning.under_load.service import service_of
 
 _BY_REPLICAS = {"replicas", "gpus", "requests_per_second", "price_per_million_requests", "energy_joules"}
 """What grows with the replicas."""
@@ -39,8 +41,8 @@ class Confirming:
     def __init__(self, space: Space, limits: Sequence[Limit], load: Load, deployment: Deployment) -> None:
         self.carried: dict[int, Carried | None] = {}
         """By row; None where it does not keep up with the load."""
-        self.confirmed: Carried | None = None
-        """Of the first that was."""
+        self.confirmed: int | None = None
+        """The first row that was."""
         self._limits, self._times = limits, [limit for limit in limits if limit.percentile is not None]
         self._quantities = {name: np.array(column) for name, column in space.table.quantities.items()}
         self._fits = np.array(space.table.fits)
@@ -61,7 +63,7 @@ class Confirming:
     def first(self, order: Iterable[int]) -> bool:
         """Whether one of these rows is confirmed; those in front of it are refuted, or passed over."""
         self._fits &= settled(self._quantities)
-        self.confirmed = next((self.carried[int(row)] for row in order if self.holds(int(row))), None)
+        self.confirmed = next((int(row) for row in order if self.holds(int(row))), None)
         return self.confirmed is not None
 
     def holds(self, row: int) -> bool:
@@ -75,6 +77,18 @@ class Confirming:
         while not kept and self._grow(row):
             kept = self._carry(row)
         return kept
+
+    def settle(self, row: int) -> Carried | None:
+        """A confirmed row with the most that it carries, which takes the place of what the closed form said that it
+        keeps up with: where a limit of time breaks first, that is less."""
+        found, traffic = self.carried[row], self._deployment.traffic
+        assert found is not None and traffic is not None
+        if found.most is None:
+            candidate = candidate_at(self.space, row, self._deployment.kv_precision, {})
+            most = most_of(service_of(candidate, self._load, self._deployment), found, traffic)
+            found = self.carried[row] = replace(found, most=most)
+            self._quantities[RATE][row] = most.requests_per_second
+        return found
 
     def _carry(self, row: int) -> bool:
         """Whether it keeps the limits with the replicas that it has."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from planner.base.dataclass import dataclass
 from planner.configuration import Model, Run
 from planner.costs.memory import Memory
-from planner.hardware import Hardware
 from planner.planning.request import Load
 from planner.planning.together import Together
 from planner.planning.under_load.asked import Traffic
@@ -100,16 +99,12 @@ class Engines:
 _erfc = np.vectorize(math.erfc, otypes=[float])
 
 
-def scheduler_of(card: Hardware) -> Scheduler:
-    """What an engine does by itself on such a card."""
-    return Scheduler.vllm(card.memory_bytes, card.name)
-
-
 def engines_of(
     groups: Sequence[Together],
     held: Memory,
     run: Run,
     load: Load,
+    scheduler: Scheduler,
     share: float,
     percentile: float,
     shape: tuple[int, int, int, int],
@@ -121,6 +116,7 @@ def engines_of(
         held: bytes of one request, of the block's shape.
         run: hardware, precision, and GPUs that share a model.
         load: what comes.
+        scheduler: of each.
         share: of the memory that an engine takes.
         percentile: of the requests.
         shape: of the block: (1, GPUs, models, visual tokens).
@@ -128,7 +124,7 @@ def engines_of(
     card = run.hardware
     assert card is not None
     run = Run(card, run.precision, run.kv_precision, 1, run.tensor_parallel)
-    scheduler, inner = scheduler_of(card), shape[1:]
+    inner = shape[1:]
 
     def joined(values: Sequence[FloatArray]) -> FloatArray:
         """(..., GPUs, own models, visual tokens) of each group -> in the order of the block."""
@@ -152,7 +148,7 @@ def engines_of(
         kv_tokens(model, run, request, part(held, members), scheduler, share, load.tail.images)
         for (members, model, _), request in zip(groups, requests, strict=True)
     ]
-    together = decode_nodes(scheduler.max_num_seqs)[1:]
+    together = decode_nodes(max(scheduler.max_num_seqs, 2))[1:]
     batches = replace(run, batch=together.reshape(-1, 1, 1, 1), tensor_parallel=1)
     beside = []
     for one, request in zip(groups, requests, strict=True):

@@ -11,12 +11,12 @@ from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.under_load.asked import ARRIVING
 from planner.planning.under_load.carry import times_of_chain
-from planner.planning.under_load.served import TIMES, Carried, Rival, Scaled, Served
+from planner.planning.under_load.most import most_of
+from planner.planning.under_load.room import engine_of
+from planner.planning.under_load.served import Carried, Most, Rival, Scaled, ScheduledBy, Served
 from planner.planning.under_load.service import service_of
 from planner.planning.under_load.simulated import simulated
 from planner.traffic.chain import chain
-from planner.traffic.limits import Limits
-from planner.traffic.rate import LargestRate, largest_rate
 from planner.traffic.service import Service
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def served(plan: Plan) -> Served:
     service = service_of(plan.best, plan.load, deployment)
     rate = confirmed.requests_per_second / confirmed.replicas
     found = simulated(plan.best, service, rate, plan.load, deployment) or confirmed
-    limits = (traffic.limits.get(name) for name in TIMES)
-    largest = largest_rate(service.replica, service.requests, Limits(*limits), traffic.percentile)
-    most = max(_rate(largest), rate)  # at which the level that confirmed it saw the limits kept
+    most = confirmed.most or most_of(service, confirmed, traffic)
+    engine = engine_of(deployment)
     return Served(
         requests_per_second=found.requests_per_second,
         gpus=found.gpus,
@@ -45,39 +44,39 @@ def served(plan: Plan) -> Served:
         ttft_s=found.ttft_s,
         tpot_s=found.tpot_s,
         latency_s=found.latency_s,
-        max_requests_per_second=most * found.replicas,
+        max_requests_per_second=most.requests_per_second,
         level=found.level,
-        max_level=largest.level,
-        bound=largest.bound if largest.requests_per_second else "capacity",
-        unstable_above=largest.unstable_above * found.replicas,
+        max_level=most.level,
+        bound=most.bound,
+        unstable_above=most.unstable_above,
         running=found.running,
         percentile=traffic.percentile,
         confirmed=confirmed,
-        scaled=_scaled(plan, service, found, most, largest.unstable_above),
+        scaled=_scaled(plan, service, found, most),
         rivals=tuple(_rival(one, plan.load, deployment) for one in plan.runners_up[:RIVALS]),
+        scheduler=ScheduledBy(
+            engine.scheduler.max_num_seqs, engine.scheduler.max_num_batched_tokens, dict(engine.source)
+        ),
+        idle_gpus=found.idle_gpus,
     )
 
 
-def _rate(largest: LargestRate) -> float:
-    """Of a replica within the limits; where only events would say more, as far as they are known to hold."""
-    return largest.at_least if largest.requests_per_second is None else largest.requests_per_second
-
-
-def _scaled(plan: Plan, service: Service, found: Carried, most: float, unstable_above: float) -> Scaled:
+def _scaled(plan: Plan, service: Service, found: Carried, most: Most) -> Scaled:
     """The pick at several times the load."""
     traffic = plan.deployment.traffic
     assert traffic is not None
     factor = traffic.next_scale
     rate = factor * found.requests_per_second
     by_rate = traffic.concurrency is None  # else as many requests at each replica keep what they have
-    replicas = math.ceil(rate / most if by_rate else factor * found.replicas)
+    each = most.requests_per_second / found.replicas
+    replicas = math.ceil(rate / each if by_rate else factor * found.replicas)
     there = chain(service.replica, service.requests, rate / found.replicas)
     times = {} if there.ttft_s is None else times_of_chain(there.ttft_s, traffic)
     devices = plan.best.tensor_parallel
     return Scaled(
         factor=factor,
         requests_per_second=rate,
-        stable=rate / found.replicas < unstable_above,
+        stable=rate < most.unstable_above,
         gpus=replicas * devices,
         ttft_s=times,
     )

@@ -8,17 +8,28 @@ from __future__ import annotations
 import numpy as np
 
 from planner.configuration import Model, Run
-from planner.costs.memory import Memory, kv_bytes
+from planner.costs.memory import CONTEXT_BYTES, Memory, kv_bytes
 from planner.hardware import Hardware
+from planner.planning.deployment import Deployment
 from planner.planning.under_load.mean_request import MeanRequest
 from planner.planning.under_load.tabulated import FloatArray
 from planner.traffic.cache_room import MEMORY_SHARE, budget_bytes, kept_sum, usable_bytes
 from planner.traffic.scheduler import Scheduler
+from planner.traffic.usual import Usual, usual_scheduler
+
+
+def engine_of(deployment: Deployment) -> Usual:
+    """The scheduler of each engine under the load, and where its constants come from."""
+    card, traffic = deployment.hardware, deployment.traffic
+    assert card is not None and traffic is not None
+    return usual_scheduler(card, traffic.max_num_seqs, traffic.max_num_batched_tokens)
 
 
 def memory_share(card: Hardware, limit_bytes: float | None) -> float:
-    """Of a GPU's memory that the engine takes: vLLM's own, or what a limit leaves it."""
-    return MEMORY_SHARE if limit_bytes is None else min(MEMORY_SHARE, limit_bytes / card.memory_bytes)
+    """Of a GPU's memory that the engine takes: vLLM's own, or what a limit leaves it beside the driver's part."""
+    if limit_bytes is None:
+        return MEMORY_SHARE
+    return min(MEMORY_SHARE, max(limit_bytes - CONTEXT_BYTES, 1.0) / card.memory_bytes)
 
 
 def kv_tokens(

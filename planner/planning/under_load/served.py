@@ -16,6 +16,20 @@ TIMES = ("ttft_s", "tpot_s", "request_s")
 
 
 @dataclass(frozen=True)
+class Most:
+    """How much a candidate carries."""
+
+    requests_per_second: float
+    """Of all replicas, within every limit of time."""
+    bound: str
+    """What ends it: "ttft", "tpot", "latency"; "capacity" where nine tenths of that are used, or seats or cache are
+    full, and only a simulation would say more."""
+    level: str
+    unstable_above: float
+    """Requests per second of all replicas, in closed form."""
+
+
+@dataclass(frozen=True)
 class Carried:
     """A candidate under the load, at one level: "chain" (numerical) or "events" (simulated)."""
 
@@ -36,6 +50,10 @@ class Carried:
     latency_s: Mapping[str, float] = field(hash=False)
     goodput: float | None = field(default=None, metadata=SPARSE)
     """Share of the requests within every limit of time; None where the level knows no joint times."""
+    idle_gpus: Annotated[int, COUNT] = field(default=0, metadata=SPARSE)
+    """Of `gpus`, those that are too few for another replica: they are paid for and do nothing."""
+    most: Most | None = field(default=None, metadata=SPARSE)
+    """How much it carries; None where nobody asked."""
 
     def time_s(self, quantity: str, percentile: float) -> float:
         """Seconds of one of `TIMES` at a percentile; 0 of TPOT where no request has one."""
@@ -70,6 +88,16 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class ScheduledBy:
+    """Constants of an engine's scheduler, and where they come from."""
+
+    max_num_seqs: Annotated[int, _FROM_ONE]
+    max_num_batched_tokens: Annotated[int, _FROM_ONE]
+    source: Mapping[str, str] = field(hash=False)
+    """By name: "as asked", "vLLM's defaults", or of a profile that was calibrated to an engine."""
+
+
+@dataclass(frozen=True)
 class Served:
     """The pick under the load, simulated, and how much more it carries."""
 
@@ -88,10 +116,9 @@ class Served:
     max_level: str
     """Of the largest rate."""
     bound: str
-    """What ends it: "ttft", "tpot", "latency"; "capacity" where nine tenths of that are used, or seats or cache are
-    full, and only a simulation would say more."""
+    """What ends it, as `Most.bound`."""
     unstable_above: float
-    """Requests per second of all replicas."""
+    """Requests per second of all replicas, in closed form."""
     running: float
     """Sequences that one replica decodes at once, on average."""
     percentile: float
@@ -100,3 +127,7 @@ class Served:
     """The pick by the level that confirmed it."""
     scaled: Scaled
     rivals: tuple[Rival, ...] = field(default=(), metadata=SPARSE)
+    scheduler: ScheduledBy | None = field(default=None, metadata=SPARSE)
+    """Of each engine; None in files of versions before."""
+    idle_gpus: Annotated[int, COUNT] = field(default=0, metadata=SPARSE)
+    """Of `gpus`, those that are too few for another replica: they are paid for and do nothing."""

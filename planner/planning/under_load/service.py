@@ -9,8 +9,7 @@ from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.under_load.asked import Traffic
-from planner.planning.under_load.engines import scheduler_of
-from planner.planning.under_load.room import memory_share
+from planner.planning.under_load.room import engine_of, memory_share
 from planner.traffic.service import Service
 
 STORED = (50.0, 95.0, 99.0)
@@ -26,7 +25,8 @@ def service_of(candidate: Candidate, load: Load, deployment: Deployment) -> Serv
     card, traffic = deployment.hardware, deployment.traffic
     assert card is not None and traffic is not None
     share = memory_share(card, traffic.memory_bytes)
-    return Service(_seeing(candidate), candidate.run(card), load.kinds, load.shares, scheduler_of(card), share)
+    scheduler = engine_of(deployment).scheduler
+    return Service(_seeing(candidate), candidate.run(card), load.kinds, load.shares, scheduler, share)
 
 
 def _seeing(candidate: Candidate) -> Model:

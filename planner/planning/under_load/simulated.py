@@ -8,6 +8,7 @@ from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
 from planner.planning.under_load.asked import Traffic
+from planner.planning.under_load.carry import idle_gpus
 from planner.planning.under_load.served import Carried
 from planner.planning.under_load.service import percentiles_of
 from planner.traffic.arrivals import Arrivals, Poisson
@@ -36,6 +37,7 @@ def simulated(
         level=found.level,
         requests_per_second=rate * replicas,
         gpus=int(candidate.quantities["gpus"]),
+        idle_gpus=idle_gpus(candidate),
         replicas=replicas,
         utilisation=rate / most,
         running=found.running,

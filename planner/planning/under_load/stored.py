@@ -8,12 +8,14 @@ from planner.planning.plan_record import Inputs
 from planner.planning.request import Budget
 from planner.planning.under_load.asked import CONTINUOUS, Traffic, as_traffic
 
+_SAME = ("concurrency", "percentile", "scale", "max_num_seqs", "max_num_batched_tokens")
+
 
 def stored(traffic: Traffic | None) -> dict[str, Any]:
     """Fields of the inputs; the rate stands among the limits. {} of static batches, as in files of versions before."""
     if traffic is None:
         return {}
-    same = {name: getattr(traffic, name) for name in ("concurrency", "percentile", "scale")}
+    same = {name: getattr(traffic, name) for name in _SAME}
     return {"scheduler": CONTINUOUS, "arriving_per_second": traffic.requests_per_second, **same}
 
 
@@ -27,6 +29,8 @@ def restored_traffic(inputs: Inputs, budget: Budget) -> Traffic | None:
         inputs.percentile,
         inputs.concurrency,
         inputs.scale,
+        max_num_seqs=inputs.max_num_seqs,
+        max_num_batched_tokens=inputs.max_num_batched_tokens,
         arriving=inputs.arriving_per_second,
         hardware=True,
         batch=False,

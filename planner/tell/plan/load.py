@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from planner.planning.pick_facts import idle_text
 from planner.planning.result import Plan
 from planner.planning.under_load.served import Carried, Served
 from planner.tell import values as v
 from planner.tell.document import Block, Line, Paragraph, Section, Table, foreign, line
+from planner.traffic.scheduler import Scheduler
+from planner.traffic.usual import SEATS, TOKENS
 
 _NAME_MAX = 40
 LEVELS = {
@@ -54,7 +57,8 @@ def asked_line(plan: Plan, label: bool = True) -> Line:
     tpot = (f", {level} TPOT ", v.seconds(carried.tpot_s[level], "percentile of the TPOT")) if carried.tpot_s else ()
     return line(
         "load: " if label else "", _rate(carried.requests_per_second, "requests per second that arrive"),
-        _under_way(plan) or " ", "on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), f"; {level} TTFT ",
+        _under_way(plan) or " ", "on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), *_idle(plan),
+        f"; {level} TTFT ",
         v.seconds(carried.ttft_s[level], "percentile of the TTFT"), *tpot, f" ({LEVELS[carried.level]})",
         _why_so_many(plan),
     )  # fmt: skip
@@ -65,6 +69,11 @@ def _why_so_many(plan: Plan) -> Line:
     if plan.deployment.gpus_follow:
         return line("; the fewest GPUs that carry it, as neither --gpus nor --price says how many there may be")
     return ()
+
+
+def _idle(plan: Plan) -> Line:
+    told = idle_text(plan)
+    return line(", ", foreign(told, "GPUs that are too few for another replica")) if told else ()
 
 
 def _under_way(plan: Plan) -> Line:
@@ -84,7 +93,8 @@ def carried_line(plan: Plan, served: Served) -> Line:
     return line(
         "load: ", _rate(served.requests_per_second, "requests per second that arrive"), _under_way(plan) or ", ",
         v.share(served.utilisation, 1.0, "rate by the rate above which it is unstable"), " of what ",
-        _gpus(served.gpus), " can keep up with; ", v.count(round(served.running), "sequences of a replica at once"),
+        _gpus(served.gpus - served.idle_gpus), " can keep up with", *_idle(plan), "; ",
+        v.count(round(served.running), "sequences of a replica at once"),
         " sequences at once", each, good,
     )  # fmt: skip
 
@@ -109,9 +119,13 @@ def headroom_line(served: Served) -> Line:
     spare = line(", ", v.share(more, 1.0, "headroom"), " more") if more > 0 else ()
     return line(
         "headroom: up to ", _rate(served.max_requests_per_second, "most requests per second within the limits"), spare,
-        f", {_BOUNDS[served.bound]} ({LEVELS[served.max_level]}); unstable above ",
-        _rate(served.unstable_above, "requests per second above which it is unstable"),
+        f", {_BOUNDS[served.bound]} ({LEVELS[served.max_level]}); ", unstable_line(served.unstable_above),
     )  # fmt: skip
+
+
+def unstable_line(rate: float) -> Line:
+    """Above which rate the queue grows, and how that was found."""
+    return line("unstable above ", _rate(rate, "requests per second above which it is unstable"), " (in closed form)")
 
 
 def scaled_line(served: Served) -> Line:
@@ -138,16 +152,24 @@ def engine_line(plan: Plan) -> Line:
     card = plan.deployment.hardware
     if card is None:
         return ()
-    from planner.planning.under_load.engines import scheduler_of  # only plans with a load pay for its import
+    from planner.planning.under_load.room import engine_of  # only plans with a load pay for its import
 
-    engine = scheduler_of(card)
+    engine = engine_of(plan.deployment)
     come = "as the log has them" if plan.load.arrivals is not None else "at random"
     host = "" if card.efficiency.host.source else "; what its host adds to each iteration is not calibrated"
     return line(
-        "assumes an engine with vLLM's defaults (max_num_seqs ", v.count(engine.max_num_seqs, "sequences at once"),
-        ", max_num_batched_tokens ", v.count(engine.max_num_batched_tokens, "tokens of an iteration"),
-        f"), and requests that come {come}{host}",
+        "assumes an engine that schedules as vLLM does, with ", scheduler_line(engine.scheduler, engine.source),
+        f", and requests that come {come}{host}",
     )  # fmt: skip
+
+
+def scheduler_line(scheduler: Scheduler, source: Mapping[str, str]) -> Line:
+    """The constants of a scheduler and where they come from: "max_num_seqs 1,024 and max_num_batched_tokens 8,192
+    (vLLM's defaults)"."""
+    told = {SEATS: "sequences that run at once", TOKENS: "tokens of an iteration"}
+    seats, tokens = (line(f"{name} ", v.count(getattr(scheduler, name), what)) for name, what in told.items())
+    of_seats, of_tokens = (line(" (", foreign(source[name], "where a constant comes from"), ")") for name in told)
+    return line(seats, *(() if source[SEATS] == source[TOKENS] else of_seats), " and ", tokens, of_tokens)
 
 
 def next_size_line(plan: Plan) -> Line:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from planner.costs.stages import Workload
 from planner.planning.candidate import Candidate
-from planner.planning.pick_facts import gpus_of, weights_text
+from planner.planning.pick_facts import gpus_of, gpus_paid, idle_text, weights_text
 from planner.planning.result import Plan
 from planner.planning.transfer.known import not_known
 from planner.planning.words import expected_worse
@@ -157,8 +157,10 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
     else:
         gpus, shared, batch = gpus_of(plan), best.tensor_parallel, best.batch
         name = foreign(deployment.hardware.title, "hardware", NAME_MAX)
-        several = line(v.count(gpus, "GPUs that serve"), " x ") if gpus > 1 else ()
-        found.append(("Hardware", line(several, name, _shared(gpus, shared))))
+        several = line(v.count(gpus, "GPUs in all"), " x ") if gpus > 1 else ()
+        idle = idle_text(plan)
+        left = line("; ", foreign(idle, "GPUs that are too few for another replica")) if idle else ()
+        found.append(("Hardware", line(several, name, _shared(gpus, shared), left)))
         if plan.carried is None:
             found.append(("Batch", line(v.count(batch, "requests that run together"), " at once" if batch > 1 else "")))
         else:
@@ -166,9 +168,10 @@ def _configuration(plan: Plan) -> list[tuple[str, Line]]:
         hour = deployment.price_per_hour
         if hour is not None:
             found.append(("Price of a GPU", line(v.significant(hour, "price of a GPU for an hour"), " for an hour")))
-            if gpus > 1:
-                price = v.significant(hour * gpus, "price of all GPUs for an hour")
-                found.append(("Price of all GPUs", line(price, " for an hour")))
+            if (paid := gpus_paid(plan)) > 1:
+                price = v.significant(hour * paid, "price of the GPUs for an hour")
+                which = "Price of all GPUs" if paid == gpus else "Price of the GPUs that serve"
+                found.append((which, line(price, " for an hour")))
     if load.tail == load.mean:
         return [*found, ("Request", _request(load.mean, ""))]
     requests = v.count(load.requests, "requests in the file of traffic")

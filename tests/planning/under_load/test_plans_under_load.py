@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import planner
 from planner.base.errors import InputError, NothingFitsError
+from planner.hardware import find_hardware
 from planner.planning.load_plan import replan
 from planner.planning.result import Plan
 from planner.planning.under_load import confirm
@@ -100,10 +102,55 @@ def test_a_price_decides_how_many_gpus_there_may_be() -> None:
 
 def test_gpus_that_idle_are_paid_for() -> None:
     one = on(3, tensor_parallel=2, price_per_hour=2.0)
-    assert one.carried is not None
-    assert (one.carried.gpus, one.carried.replicas) == (3, 1)
+    assert one.carried is not None and one.traffic is not None
+    assert (one.carried.gpus, one.carried.replicas, one.carried.idle_gpus) == (3, 1, 1)
+    assert one.to_dict()["traffic"]["idle_gpus"] == one.traffic.idle_gpus == 1
+    assert "idle_gpus" not in on(2).to_dict()["traffic"]
     assert one.best.quantities["price_per_million_requests"] == pytest.approx(1e6 / 3600 * 2.0 * 3 / 30)
     assert one.best.quantities["energy_joules"] == pytest.approx(700 * 3 / 30)
+
+
+@pytest.mark.parametrize("ttft", ["150 ms", "10 s"])
+def test_the_throughput_of_the_pick_is_what_it_carries_within_all_limits(ttft: str) -> None:
+    """The row of the limit and the headroom are one number, at which a limit breaks before the capacity is used up."""
+    plan = on(2, budget=planner.Budget(ttft=ttft, requests_per_second=30))
+    served, row = plan.traffic, next(one for one in plan.limits if one.limit.name == "requests_per_second")
+    assert served is not None and plan.carried is not None and plan.carried.most is not None
+    most = served.max_requests_per_second
+    assert plan.best.quantities["requests_per_second"] == plan.carried.most.requests_per_second == most
+    assert row.used == 30 / most
+    assert plan.to_dict()["limits"]["requests_per_second"]["used"] == row.used
+    assert (served.bound, most < 0.85 * served.unstable_above) == (("ttft", True), ("capacity", False))[ttft == "10 s"]
+    table = plan.table.quantities["requests_per_second"]
+    assert most in table.tolist()
+
+
+def test_a_cost_alone_has_the_same_row() -> None:
+    plan = planner.plan(
+        models="qwen2.5-vl", image="640x480", rank_by="memory", gpus=1,
+        budget=planner.Budget(ttft="200 ms", requests_per_second=5), **REQUEST,
+    )  # fmt: skip
+    row = next(one for one in plan.limits if one.limit.name == "requests_per_second")
+    assert plan.traffic is not None
+    assert row.used == 5 / plan.traffic.max_requests_per_second == 5 / plan.best.quantities["requests_per_second"]
+
+
+def test_a_profile_of_an_engine_says_how_it_schedules() -> None:
+    """And what is asked for comes before it; the plan stores both, and what they come from."""
+    card = replace(find_hardware("h100-sxm"), name="mine", conditions={"engine": "vLLM 0.32.0", "max_num_seqs": 8})
+    budget = planner.Budget(ttft="400 ms", requests_per_second=3)
+    found = {seats: on(1, budget=budget, hardware=card, max_num_seqs=seats) for seats in (None, 64)}
+    for seats, plan in found.items():
+        served = plan.traffic
+        assert served is not None and served.scheduler is not None
+        assert served.scheduler.max_num_seqs == (seats or 8)
+        assert served.scheduler.source["max_num_seqs"].startswith("as asked" if seats else "of the profile, calibrated")
+        assert served.scheduler.source["max_num_batched_tokens"] == "vLLM's defaults"
+        again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
+        assert again == plan and again.deployment.traffic == plan.deployment.traffic
+    few, more = (one.traffic for one in found.values())
+    assert few is not None and more is not None
+    assert few.max_requests_per_second < more.max_requests_per_second
 
 
 def test_at_most_three_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
