@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from planner.planning.pick_facts import idle_text
 from planner.planning.result import Plan
 from planner.planning.under_load.served import Carried, Served
 from planner.tell import values as v
 from planner.tell.document import Block, Line, Paragraph, Section, Table, foreign, line
-from planner.traffic.scheduler import Scheduler
-from planner.traffic.usual import SEATS, TOKENS
+
+if TYPE_CHECKING:
+    from planner.traffic.scheduler import Scheduler
 
 _NAME_MAX = 40
 LEVELS = {
@@ -166,10 +168,11 @@ def engine_line(plan: Plan) -> Line:
 def scheduler_line(scheduler: Scheduler, source: Mapping[str, str]) -> Line:
     """The constants of a scheduler and where they come from: "max_num_seqs 1,024 and max_num_batched_tokens 8,192
     (vLLM's defaults)"."""
-    told = {SEATS: "sequences that run at once", TOKENS: "tokens of an iteration"}
+    told = {"max_num_seqs": "sequences that run at once", "max_num_batched_tokens": "tokens of an iteration"}
     seats, tokens = (line(f"{name} ", v.count(getattr(scheduler, name), what)) for name, what in told.items())
     of_seats, of_tokens = (line(" (", foreign(source[name], "where a constant comes from"), ")") for name in told)
-    return line(seats, *(() if source[SEATS] == source[TOKENS] else of_seats), " and ", tokens, of_tokens)
+    alike = len({source[name] for name in told}) == 1
+    return line(seats, *(() if alike else of_seats), " and ", tokens, of_tokens)
 
 
 def next_size_line(plan: Plan) -> Line:
