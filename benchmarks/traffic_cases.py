@@ -17,6 +17,7 @@ Kernel times are those of the shipped profiles, host costs are not calibrated: n
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,14 +102,16 @@ def in_batches(model: Model, run: Run) -> dict[str, Any]:
     }
 
 
-def continuous(model: Model, run: Run) -> dict[str, Any]:
-    """The load of one GPU, and the most that it carries."""
+def continuous(model: Model, run: Run, early: bool = True) -> dict[str, Any]:
+    """The load of one GPU, and the most that it carries; with iterations that are filled early, or not."""
     card = run.hardware
     assert card is not None
-    server = Service(model, run, (QUESTION,), (1.0,), Scheduler.vllm(card.memory_bytes, card.name))
+    scheduler = replace(Scheduler.vllm(card.memory_bytes, card.name), async_scheduling=early)
+    server = Service(model, run, (QUESTION,), (1.0,), scheduler)
     there = simulate(server.replica, server.requests, Poisson(RATE / GPUS))
+    limit = planner.Budget(ttft_s=TTFT_S)
     most = planner.capacity(
-        model, card, budget=planner.Budget(ttft_s=TTFT_S), workload=QUESTION, precision=run.precision
+        model, card, budget=limit, workload=QUESTION, precision=run.precision, scheduler=scheduler
     ).to_dict()
     return {
         "requests_per_second": RATE / GPUS,
@@ -128,7 +131,11 @@ def case_of_a_queue() -> dict[str, Any]:
     for name, (model, precision) in PICKS.items():
         run = Run.of("h100-sxm", precision=precision)
         say(name)
-        found[name] = {"static": in_batches(model, run), "continuous": continuous(model, run)}
+        found[name] = {
+            "static": in_batches(model, run),
+            "continuous": continuous(model, run),
+            "continuous, --no-async-scheduling": continuous(model, run, early=False),
+        }
     return found
 
 

@@ -83,6 +83,10 @@ def capacity(
     encoder_data_parallel: Annotated[
         bool, typer.Option("--encoder-data-parallel", help="Deal images out to the GPUs that share the LLM.")
     ] = False,
+    async_scheduling: Annotated[
+        bool | None,
+        typer.Option(help="Whether an iteration is filled while another runs; default: on GPUs, as vLLM."),
+    ] = None,
     memory_share: Annotated[
         float,
         typer.Option("--gpu-memory-utilization", help="Share of the memory that the engine takes; default: vLLM's."),
@@ -153,6 +157,7 @@ def capacity(
         chunked_prefill=chunked_prefill,
         encoder=encoder,
         encoder_data_parallel=encoder_data_parallel,
+        async_scheduling=async_scheduling,
         memory_share=memory_share,
         prefix_cache_share=parse_share(prefix_cache_share, "--prefix-cache", 1.0),
         image_cache_share=parse_share(image_cache_share, "--image-cache", 1.0),

@@ -23,6 +23,8 @@ from planner.base.stored import NOT_NEGATIVE, POSITIVE
 from planner.hardware.efficiency import Efficiency, efficiency_of
 
 PRECISIONS = ("bf16", "fp16", "fp8", "int8", "fp32")
+HOST = "host"
+"""Form factor of a processor that computes without a GPU."""
 FILE_FORMAT = "vlm-planner hardware"
 FORMAT_VERSION = 1
 
@@ -95,6 +97,11 @@ class Hardware(Result):
         if precision not in self.flops_per_s:
             raise InputError(f"{self.title} has no {precision}; it has {', '.join(self.flops_per_s)}")
         return self.flops_per_s[precision]
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is a machine's processor, without a GPU."""
+        return self.form_factor == HOST
 
     @property
     def memory_note(self) -> str:

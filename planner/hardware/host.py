@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from planner.base.errors import InputError
-from planner.hardware.card import Hardware
+from planner.hardware.card import HOST, Hardware
 from planner.hardware.efficiency import SHARES, Efficiency
 
 CPU = "cpu"
@@ -51,7 +51,7 @@ def host_cpu() -> Hardware:
         },
         # the peaks are measured: what is reached, not promised; a core computes or waits for memory, not both
         efficiency=Efficiency.from_dict(dict.fromkeys(SHARES, 1.0) | {"overlap": 1.0}),
-        form_factor="host",
+        form_factor=HOST,
     )
 
 

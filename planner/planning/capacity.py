@@ -64,6 +64,7 @@ def capacity(
     chunked_prefill: bool = True,
     encoder: str = IN_PROCESS,
     encoder_data_parallel: bool = False,
+    async_scheduling: bool | None = None,
     memory_share: float = MEMORY_SHARE,
     prefix_cache_share: float = 0.0,
     image_cache_share: float = 0.0,
@@ -90,13 +91,14 @@ def capacity(
         kv_precision: of the KV cache; by default that of what is not quantised.
         tensor_parallel: GPUs that share the language model.
         scheduler: "continuous", requests join a running batch at every step; "static", batches one after the other,
-            without a queue; or a `Scheduler`, in place of the five below.
+            without a queue; or a `Scheduler`, in place of the six below.
         max_num_seqs: sequences that run at once; None: as a profile says that was calibrated to an engine, else vLLM's
             default for the card, as with the next.
         max_num_batched_tokens: tokens of an iteration.
         chunked_prefill: whether a prompt may take several iterations.
         encoder: "in-process", or "apart": images are encoded on a GPU of its own.
         encoder_data_parallel: whether images are dealt out to the GPUs that share the language model.
+        async_scheduling: whether an iteration is filled while the one before it runs; None: as vLLM does, on GPUs.
         memory_share: of each GPU that the engine takes, vLLM's gpu_memory_utilization.
         prefix_cache_share: of requests whose system tokens are in the prefix cache.
         image_cache_share: of images that were encoded before.
@@ -117,8 +119,9 @@ def capacity(
             raise InputError("concurrency: static batches have no closed loop; give limits, or scheduler='continuous'")
         return in_batches(found, load, run, limits, percentile)
     engine = _engine(
-        scheduler, run, max_num_seqs, max_num_batched_tokens, chunked_prefill, encoder, encoder_data_parallel
-    )
+        scheduler, run, max_num_seqs, max_num_batched_tokens, chunked_prefill, encoder, encoder_data_parallel,
+        async_scheduling,
+    )  # fmt: skip
     service = Service(
         found, run, (load,), (1.0,), engine.scheduler,
         memory_share=memory_share, prefix_cache_share=prefix_cache_share, image_cache_share=image_cache_share,
@@ -171,6 +174,7 @@ def _engine(
     chunked_prefill: bool,
     encoder: str,
     encoder_data_parallel: bool,
+    async_scheduling: bool | None,
 ) -> Usual:
     """The constants of the card's profile or vLLM's for the card, but for those that are given."""
     if isinstance(scheduler, Scheduler):
@@ -184,6 +188,8 @@ def _engine(
         "encoder": encoder,
         "encoder_data_parallel": encoder_data_parallel,
     }
+    if async_scheduling is not None:
+        beside["async_scheduling"] = async_scheduling
     return replace(usual, scheduler=replace(usual.scheduler, **beside))
 
 

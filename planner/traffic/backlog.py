@@ -5,6 +5,10 @@
 w is counted in units of 1/r of a prompt of the mean size; C units fit into an iteration, whose time is t(n, s). With n
 held, which changes slowly beside it, the chain has a steady state; n = 0 idles until the next request, which starts at
 once. Sizes are the seconds by which a prompt lengthens an iteration, by their mean: images of a request are part of it.
+
+Where an iteration is filled while the one before it runs, A is what arrived during t(n, s) of the one before that. As
+long as nothing is left over, every other iteration then makes a chain of its own with the same steady state, and
+neighbours know nothing of each other; what is left over joins them.
 """
 
 from __future__ import annotations
@@ -14,73 +18,26 @@ from functools import cached_property
 import numpy as np
 
 from planner.base.dataclass import dataclass
-from planner.traffic.batch import Batch, Beside
+from planner.traffic.batch import Batch
 from planner.traffic.iteration_time import FloatArray, IntArray
-from planner.traffic.requests import Requests
+from planner.traffic.prompt_sizes import Sizes
+from planner.traffic.prompt_units import (
+    STATES_MAX,
+    arrivals,
+    ends_of,
+    full_of,
+    moves,
+    reach_of,
+    units_of,
+    units_of_one,
+)
 
-_FULL = 12
-"""Units at least of an iteration that is full of prompts, where prompts are cut."""
-_COST = 0.001
-"""Share of an iteration by which rounding may be off, to save one unit of a prompt."""
-_STATES_MAX = 256
 _STEPS = 32
 """From iteration to iteration that are looked at one by one."""
 _SETTLED = 1e-4
 """Of the mean, where the iterations ahead do not depend on the state any more."""
-_SIZES = 16
-"""Of prompts, at most."""
-_TAIL = 8.0
-"""Exponents of e that the states reach into the tail of the backlog."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sizes:
-    """Of prompts by their mean, as few classes; shape (classes,)."""
-
-    of_mean: FloatArray
-    weights: FloatArray
-
-    @classmethod
-    def of(cls, batch: Batch, requests: Requests, n: float) -> Sizes:
-        """By the seconds that each row adds to an iteration beside n sequences: as many mean prompts add them."""
-        tokens = requests.prompt_tokens.astype(float)
-        if len(requests) == 1:
-            return cls(np.ones(1), np.ones(1))
-        context = n * np.asarray(batch.demand.context_tokens)
-        pairs = tokens * (requests.cached_tokens + (tokens + 1) / 2)
-        added: FloatArray = batch.iteration.seconds(n, context, tokens, pairs, n + 1.0, prompts=1.0)
-        added = added + batch.images_s(requests.images.astype(float))
-        grid = np.geomspace(1e-2, 4 * tokens.max() / tokens.mean(), 256)
-        mean_prompt = batch.iteration.seconds(
-            n, context, grid * batch.prompt_tokens, grid * np.asarray(batch.demand.pairs), n + 1.0, prompts=1.0
-        )
-        known = np.maximum.accumulate(mean_prompt + grid * batch.encode_s(grid))
-        return cls(*classes(np.interp(added, known, grid), requests.weights, _SIZES))
-
-    @property
-    def mean(self) -> float:
-        """1, but for what classes lose."""
-        return float(self.weights @ self.of_mean)
-
-    @property
-    def square(self) -> float:
-        """Mean of the squares."""
-        return float(self.weights @ self.of_mean**2)
-
-
-def classes(values: FloatArray, weights: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:
-    """At most so many values with their weights, each the mean of neighbours; the mean stays, ends are finer."""
-    found, which = np.unique(values, return_inverse=True)
-    shares = np.bincount(which, weights=weights).astype(float)
-    if found.size > most:
-        below = np.cumsum(shares) - shares / 2
-        edges = np.sin(np.linspace(0, np.pi / 2, most + 1))[1:-1] * (1 + 1e-9)  # the largest are the finest
-        which = np.searchsorted(edges, below)
-        total = np.bincount(which, weights=shares, minlength=most)
-        sums = np.bincount(which, weights=shares * found, minlength=most)
-        there = total > 0
-        return sums[there] / total[there], total[there].astype(float)
-    return found, shares
+_SELDOM = 1e-4
+"""Share of the iterations that leave something over, below which it is not followed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +59,10 @@ class Backlog:
     """Mean square of the sizes of prompts, by the square of their mean."""
     ends: FloatArray
     """Chance that a prompt of the backlog ends so many units before the backlog does. Shape (W,)."""
+    arrive: FloatArray
+    """Chance of each number of units that arrive in an iteration that takes s of them. Shape (K, S + 1, W)."""
+    early: bool = False
+    """Whether an iteration is filled while the one before it runs."""
 
     @property
     def states(self) -> int:
@@ -133,11 +94,7 @@ class Backlog:
     @cached_property
     def after(self) -> FloatArray:
         """States of the iteration after that in which a prompt ends, as such a prompt sees them. Shape (K, W)."""
-        before = np.concatenate([[0.0], np.cumsum(self.ends)])
-        w = np.arange(self.states)
-        weights = self.share * (before[w] - before[w - self.taken])
-        weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-        return np.asarray((weights[:, None, :] @ self.moves)[:, 0, :])
+        return np.asarray((self._ending[:, None, :] @ self.moves)[:, 0, :])
 
     @cached_property
     def ahead(self) -> FloatArray:
@@ -153,7 +110,27 @@ class Backlog:
 
     def life_s(self) -> FloatArray:
         """Mean seconds of each iteration after that in which a prompt ends. Shape (K, steps)."""
-        return np.asarray((self.ahead @ self.after[..., None])[..., 0])
+        found = np.asarray((self.ahead @ self.after[..., None])[..., 0])
+        return self._every_other(found) if self.early else found
+
+    @cached_property
+    def apart(self) -> FloatArray:
+        """P where what arrives knows nothing of what is left: neighbours of iterations that are filled early. Shape
+        (K, W, W)."""
+        weights = np.zeros_like(self.arrive[..., 0])
+        np.add.at(weights, (np.arange(len(self.n))[:, None], self.taken), self.share)
+        arrive = (weights[:, None, :] @ self.arrive)[:, 0, :]
+        return moves(np.broadcast_to(arrive[:, None, :], self.arrive.shape), self.full, self.states)
+
+    @cached_property
+    def before(self) -> FloatArray:
+        """Distribution function of the state before each one, of iterations that are filled early. Shape (K, W, W),
+        the last axis that of the state before."""
+        joint = np.swapaxes(self.share[..., None] * self.apart, 1, 2)
+        total = joint.sum(axis=2, keepdims=True)
+        joint = np.where(total > 0, joint, self.share[:, None, :])
+        below = np.cumsum(joint, axis=2)
+        return np.asarray(below / below[..., -1:])
 
     @cached_property
     def variance(self) -> FloatArray:
@@ -163,7 +140,50 @@ class Backlog:
         h = h - (self.share * h).sum(axis=1, keepdims=True)
         return np.asarray(np.maximum((self.share * off * (2 * h - off)).sum(axis=1), 0.0))
 
+    def evenness(self, iterations: FloatArray) -> FloatArray:
+        """Variance of the seconds of so many successive iterations that are filled early, by that of iterations that are
+        not: less, as stalls bring on others later. Shape (K, counts)."""
+        off = self.ahead - self.mean_s[:, None, None]
+        covariance = (self.share[:, None, :] * off * off[:, :1, :]).sum(axis=2)
+        m = np.arange(np.ceil(iterations.max()) + 1)
+        lags = np.arange(1, covariance.shape[1])
+        found = m * covariance[:, :1] + 2 * covariance[:, 1:] @ np.maximum(m - lags[:, None], 0.0)
+        halves, wholes = (np.stack([np.interp(many, m, row) for row in found]) for many in (iterations / 2, iterations))
+        return np.asarray(np.where(wholes > 0, 2 * halves / np.where(wholes > 0, wholes, 1.0), 1.0))
+
     # ---- how ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _ending(self) -> FloatArray:
+        """States of the iteration in which a prompt ends, as such a prompt sees them. Shape (K, W)."""
+        before = np.concatenate([[0.0], np.cumsum(self.ends)])
+        w = np.arange(self.states)
+        weights = self.share * (before[w] - before[w - self.taken])
+        return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))
+
+    def _every_other(self, found: FloatArray) -> FloatArray:
+        """`life_s` of iterations that are filled early: what arrived beside a prompt is met every other iteration, what
+        it left over in each."""
+        steps, mean = found.shape[1], self.mean_s[:, None]
+        left = self._left_s(2 * steps)
+        late = np.zeros_like(left)
+        late[:, 1::2] = found - mean - left[:, :steps]
+        return np.asarray(mean + left + late)
+
+    def _left_s(self, steps: int) -> FloatArray:
+        """Seconds above the mean in the iterations after that in which a prompt ends, by what is left over. Shape (K,
+        steps)."""
+        found = np.zeros((len(self.n), steps))
+        if float((self.share * (self.taken < np.arange(self.states))).sum(axis=1).max()) < _SELDOM:
+            return found
+        now = self._ending[:, None, :]
+        for step in range(steps):
+            now = now @ self.apart
+            found[:, step] = (now[:, 0, :] * self.seconds).sum(axis=1)
+            if step and np.all(np.abs(found[:, step] - found[:, step - 1]) < _SETTLED * self.mean_s):
+                found[:, step + 1 :] = found[:, step, None]
+                break
+        return found - found[:, -1:]
 
     @cached_property
     def _bordered(self) -> FloatArray:
@@ -176,10 +196,10 @@ def backlog(batch: Batch, sizes: Sizes, rate: float, n: FloatArray) -> Backlog:
     """The chain beside each of some numbers of sequences; shape of n: (K,)."""
     room = batch.room(n)
     middle = batch.beside(n, rate, batch.alone(n), batch.encode_s(1.0))
-    reach = _reach(middle, rate, room, sizes)
-    units = _units(float(np.median(room)), reach, sizes, batch.scheduler.chunked_prefill)
-    states = int(np.clip(np.ceil(units * reach), 16, _STATES_MAX))
-    full = np.minimum(_full(room, units, sizes), states - 1)
+    reach = reach_of(middle, rate, room, sizes)
+    units = units_of(float(np.median(room)), reach, sizes, batch.scheduler.chunked_prefill)
+    states = int(np.clip(np.ceil(units * reach), 16, STATES_MAX))
+    full = np.minimum(full_of(room, units, sizes), states - 1)
     s = np.arange(full.max() + 1)
     k = np.minimum(s, full[:, None]) / units
     times = np.where(k > 0, batch.prefill_s(n[:, None], np.maximum(k, 1e-9)), batch.step_s(n)[:, None])
@@ -188,100 +208,8 @@ def backlog(batch: Batch, sizes: Sizes, rate: float, n: FloatArray) -> Backlog:
     served = full / units / np.minimum(room, (states - 1) / units)
     exact = batch.prefill_s(n, full / units / served) + full / units * batch.encode_s(full / units)
     times = np.where(s >= full[:, None], (exact * served)[:, None], times)
-    arrive = _arrivals(rate * times, sizes, units, states)
-    one = _one(sizes, units, states)
+    arrive = arrivals(rate * times, sizes, units, states)
+    one = units_of_one(sizes, units, states)
     arrive[(n == 0), 0] = one  # idle: the next request starts at once
-    return Backlog(n, units, full, times, rate, _moves(arrive, full, states), sizes.square / sizes.mean**2, _ends(one))
-
-
-def _reach(middle: Beside, rate: float, room: FloatArray, sizes: Sizes) -> float:
-    """Prompts of the mean size that hardly any backlog exceeds: of the prompts of some iterations, or of a queue."""
-    u = np.clip(middle.load, 0.0, 0.97)
-    mean = rate * middle.step_s / (1 - u)
-    deviation = np.sqrt(mean * sizes.square / (1 - u * u))
-    largest = sizes.of_mean.max()
-    free = mean + 5 * deviation + 3 * largest
-    full_s = middle.step_s + middle.prompt_s * room
-    gap = np.maximum(room - rate * full_s, 0.03 * room)
-    decay = 2 * gap / np.maximum(rate * full_s * sizes.square, 1e-9)
-    queue = np.maximum(np.minimum(free, room) + _TAIL / decay + 2 * largest, free)
-    return float(np.max(np.where(free < room, free, queue)))
-
-
-def _units(room: float, reach: float, sizes: Sizes, chunked: bool) -> int:
-    """r: as few as keep sizes apart, so that a full iteration has `_FULL` of them, where there are not too many states,
-    and is near a whole number."""
-    if not chunked:
-        return 1
-    least = 1 if room >= _FULL else int(np.ceil(_FULL / room))
-    if sizes.of_mean.size > 1:
-        least = max(least, 4)
-    most = max(int(_STATES_MAX / reach), 1)
-    least = min(least, most)
-    if room >= _FULL:
-        return least
-    found = np.arange(least, max(least + 1, min(3 * least, most + 1)))
-    off = [abs(float(_full(np.array([room]), one, sizes)[0]) / (one * room) - 1) for one in found.tolist()]
-    return int(found[np.argmin(np.array(off) + _COST * (found - least))])
-
-
-def _full(room: FloatArray, units: int, sizes: Sizes) -> IntArray:
-    """C, of each n: near to room, but prompts of one size are as many in an iteration, or take as many iterations, as
-    they do: a few tokens too many take another one."""
-    found = np.maximum(np.rint(room * units), 1.0)
-    if sizes.of_mean.size > 1:
-        return found.astype(np.int64)
-    whole, parts = np.floor(room + 1e-9), np.ceil(1.0 / room - 1e-9)
-    found = np.where(found >= (whole + 1) * units, (whole + 1) * units - 1, found)
-    split = np.ceil(units / np.maximum(parts - 1, 1.0)) - 1  # the most that still take so many
-    found = np.where((parts > 1) & (found > split), split, found)
-    return np.maximum(found, 1.0).astype(np.int64)
-
-
-def _one(sizes: Sizes, units: int, states: int) -> FloatArray:
-    """Chance of each number of units of one request. Shape (states,)."""
-    exact = np.minimum(sizes.of_mean * units, states - 1.001)
-    low = np.floor(exact).astype(np.int64)
-    found = np.zeros(states)
-    np.add.at(found, low, sizes.weights * (low + 1 - exact))
-    np.add.at(found, np.minimum(low + 1, states - 1), sizes.weights * (exact - low))
-    return found
-
-
-def _ends(one: FloatArray) -> FloatArray:
-    """Chance that prompts, the last of which ends at 0, end at each of the units before it: a renewal process."""
-    found = np.zeros_like(one)
-    found[0] = 1.0 / (1.0 - one[0])
-    there = np.flatnonzero(one[1:]) + 1
-    for at in range(1, one.size):
-        reach = there[there <= at]
-        found[at] = one[reach] @ found[at - reach] / (1.0 - one[0])
-    found[0] = 1.0
-    return found
-
-
-def _arrivals(mean: FloatArray, sizes: Sizes, units: int, states: int) -> FloatArray:
-    """Chance of each number of units that arrive, where `mean` requests do. Shape (..., states)."""
-    if sizes.of_mean.size == 1:
-        count = np.arange((states - 1) // units + 1)
-        logs = np.concatenate([[0.0], np.cumsum(np.log(np.maximum(count[1:], 1)))])
-        chance = np.exp(count * np.log(np.maximum(mean, 1e-300))[..., None] - mean[..., None] - logs)
-        found = np.zeros((*mean.shape, states))
-        found[..., ::units][..., : count.size] = chance
-        return found
-    length = 1 << int(np.ceil(np.log2(2 * states)))
-    spectrum = np.fft.rfft(_one(sizes, units, states), length)
-    found = np.fft.irfft(np.exp(mean[..., None] * (spectrum - 1.0)), length)[..., :states]
-    return np.maximum(found, 0.0)
-
-
-def _moves(arrive: FloatArray, full: IntArray, states: int) -> FloatArray:
-    """P: what is left and what arrives. Shape (K, W, W)."""
-    kinds, served, _ = arrive.shape
-    padded = np.concatenate([np.zeros_like(arrive), arrive], axis=-1).ravel()
-    w = np.arange(states)
-    taken = np.minimum(w, full[:, None])
-    start = (np.arange(kinds)[:, None] * served + taken) * 2 * states + states - (w - taken)
-    found = padded[start[..., None] + w]
-    found[..., -1] += np.maximum(1.0 - found.sum(axis=-1), 0.0)
-    return np.asarray(found)
+    early, square = batch.scheduler.async_scheduling, sizes.square / sizes.mean**2
+    return Backlog(n, units, full, times, rate, moves(arrive, full, states), square, ends_of(one), arrive, early)

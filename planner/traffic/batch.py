@@ -69,7 +69,10 @@ class Batch:
     def seats(self) -> FloatArray:
         """N: the most sequences that are decoded at once."""
         budget = float(self.scheduler.max_num_batched_tokens)
-        return np.minimum(np.minimum(float(self.scheduler.max_num_seqs), self._kv_sequences), max(budget - 1.0, 1.0))
+        most = np.minimum(float(self.scheduler.max_num_seqs), self._kv_sequences)
+        if self.scheduler.async_scheduling:  # one that has ended keeps its place while another iteration runs
+            most = most * (1.0 - np.minimum(self.decodes, 1.0) / (self.decodes + 2.0))
+        return np.minimum(most, max(budget - 1.0, 1.0))
 
     def room(self, n: Number) -> FloatArray:
         """Prompts that an iteration has tokens for beside n sequences; below 1 where a prompt takes several."""

@@ -14,10 +14,11 @@ import numpy as np
 
 from planner.base.dataclass import dataclass
 from planner.base.quantities import positive_number
-from planner.traffic.backlog import Backlog, Sizes, backlog
+from planner.traffic.backlog import Backlog, backlog
 from planner.traffic.batch import Batch
 from planner.traffic.first_token import NORMAL, first_token_s, spread_points, sum_of_sizes
 from planner.traffic.iteration_time import FloatArray
+from planner.traffic.prompt_sizes import Sizes
 from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
 from planner.traffic.running import Answers, Running, product_form, running
@@ -104,7 +105,7 @@ def chain(replica: Replica, requests: Requests, rate: float) -> Chain:
     seats = int(min(replica.scheduler.max_num_seqs, replica.scheduler.max_num_batched_tokens - 1))
     answers = Answers.of(requests)
     sizes, solved, found = _solved(batch, answers, requests, lam, seats)
-    reason = _not_here(replica, batch, requests, found, seats)
+    reason = _not_here(replica, lam, requests, found, seats)
     if reason:
         return Chain(lam, most, full, True, reason)
     first = first_token_s(solved, sizes)
@@ -139,13 +140,13 @@ def _nodes(chance: FloatArray) -> FloatArray:
     return np.unique(np.concatenate([[0.0] if low == 0 else [], spaced]))
 
 
-def _not_here(replica: Replica, batch: Batch, requests: Requests, found: Running, seats: int) -> str:
+def _not_here(replica: Replica, rate: float, requests: Requests, found: Running, seats: int) -> str:
     """Why only events answer; "" where this level does."""
-    if replica.scheduler.async_scheduling:
-        return "iterations are filled while others run (async_scheduling)"
-    n = np.arange(found.chance.size)
+    early = replica.scheduler.async_scheduling
+    held = rate * float(found.chance @ found.tau_s) if early else 0.0  # seats of those that have ended
+    n = np.arange(found.chance.size) + held
     filled = seats == replica.scheduler.max_num_seqs < n.size
-    full = float(found.chance[-1]) if filled else 0.0
+    full = float(found.chance[n >= seats].sum()) if filled else 0.0
     if full > MOST_FULL:
         return f"all {seats} seats (max_num_seqs) are taken {full:.0%} of the time"
     if found.prompts_share > MOST_PROMPTS:

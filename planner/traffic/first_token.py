@@ -1,7 +1,8 @@
 """The time to the first token of a request that comes at any time: drawn from the chains of the backlog.
 
 It waits for the rest of the iteration in which it comes, for the full iterations of what is in front, and for the
-iteration in which its own prompt ends, which others may fill. Points are spread evenly (R-sequence), not at random.
+iteration in which its own prompt ends, which others may fill. Where iterations are filled while others run, the next
+one is filled already when it comes. Points are spread evenly (R-sequence), not at random.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from statistics import NormalDist
 
 import numpy as np
 
-from planner.traffic.backlog import Backlog, Sizes
-from planner.traffic.iteration_time import FloatArray
+from planner.traffic.backlog import Backlog
+from planner.traffic.iteration_time import FloatArray, IntArray
+from planner.traffic.prompt_sizes import Sizes
 
 POINTS = 1024
 """Beside each n."""
-_DIMENSIONS = 5
+_DIMENSIONS, _EARLY_DIMENSIONS = 5, 7
+"""Numbers that a point is made of; the latter where iterations are filled early."""
 _MANY = 20.0
 _ARRIVALS_MAX = 60
 _AT = np.concatenate([[1e-6], np.linspace(0.0, 1.0, 513)[1:-1], [1 - 1e-6]])
@@ -35,7 +38,8 @@ def spread_points(count: int, dimensions: int) -> FloatArray:
 def first_token_s(backlog: Backlog, sizes: Sizes, points: int = POINTS) -> FloatArray:
     """Seconds from the arrival to the end of the iteration in which the prompt ends. Shape (K, points), each as likely
     as the others beside its n."""
-    at, within, before, behind, own = spread_points(points, _DIMENSIONS)
+    spread = spread_points(points, _EARLY_DIMENSIONS if backlog.early else _DIMENSIONS)
+    at, within, before, behind, own = spread[:_DIMENSIONS]
     generator = np.random.default_rng(0)
     k = np.arange(len(backlog.n))[:, None]
     idle = (backlog.n == 0)[:, None] & (np.arange(backlog.states) == 0)
@@ -46,18 +50,41 @@ def first_token_s(backlog: Backlog, sizes: Sizes, points: int = POINTS) -> Float
     state = np.minimum(state, backlog.states - 1)
     waits = ~idle[k, state]
     now = backlog.seconds[k, state] * waits
-    taken = backlog.taken[k, state]
+    left = (state - backlog.taken[k, state]) * waits
+    full, full_s = backlog.full[:, None], backlog.times_s[:, -1:]
+    next_s, fills = np.zeros_like(now), backlog.rate * now * (1 - within)
+    if backlog.early:
+        known = left + _seen_late(backlog, sizes, state, spread[_DIMENSIONS:], generator)
+        known, goes_on = known * waits, waits & ((known > 0) | (backlog.n > 0)[:, None])
+        next_s = np.where(known > 0, _time(backlog, np.minimum(known, full)), backlog.times_s[:, :1]) * goes_on
+        left = known - np.minimum(known, full)
     ahead = poisson(backlog.rate * now * within, before)
     size = _own(sizes, own) * backlog.units
-    front = (state - taken) * waits + backlog.units * sum_of_sizes(ahead, sizes, generator)
-    full = backlog.full[:, None]
+    front = left + backlog.units * sum_of_sizes(ahead, sizes, generator)
     total = front + size
     before_last = np.maximum(np.ceil(total / full - 1e-9) - 1, 0.0)
-    full_s = backlog.times_s[:, -1:]
-    others = backlog.rate * (now * (1 - within) + before_last * full_s)
-    follow = backlog.units * sum_of_sizes(poisson(others, behind), sizes, generator)
+    if backlog.early:
+        fills = fills + backlog.rate * np.where(before_last > 0, next_s + (before_last - 1) * full_s, 0.0)
+    else:
+        fills = fills + backlog.rate * before_last * full_s
+    follow = backlog.units * sum_of_sizes(poisson(fills, behind), sizes, generator)
     last = np.minimum(total - before_last * full + follow, full)
-    return np.asarray(now * (1 - within) + before_last * full_s + _time(backlog, last))
+    return np.asarray(now * (1 - within) + next_s + before_last * full_s + _time(backlog, last))
+
+
+def _seen_late(
+    backlog: Backlog, sizes: Sizes, state: IntArray, at: FloatArray, generator: np.random.Generator
+) -> FloatArray:
+    """Units that came in the iteration before one of these states, and are computed in that after it."""
+    k = np.arange(len(backlog.n))[:, None]
+    row = k * backlog.states + state
+    below = backlog.before.reshape(-1, backlog.states) + np.arange(len(backlog.n) * backlog.states)[:, None]
+    earlier = np.searchsorted(below.ravel(), row + at[0]) - row * backlog.states
+    earlier = np.clip(earlier, 0, backlog.states - 1)
+    came = poisson(backlog.rate * backlog.seconds[k, earlier], at[1])
+    # without sequences nothing runs between the iterations of a queue that ends
+    there = (backlog.n > 0)[:, None] | (state > backlog.taken[k, state])
+    return backlog.units * sum_of_sizes(came * there, sizes, generator)
 
 
 def _own(sizes: Sizes, at: FloatArray) -> FloatArray:

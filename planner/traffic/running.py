@@ -13,9 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from planner.base.dataclass import dataclass
-from planner.traffic.backlog import Backlog, classes
+from planner.traffic.backlog import Backlog
 from planner.traffic.batch import Batch
 from planner.traffic.iteration_time import FloatArray
+from planner.traffic.prompt_sizes import classes
 from planner.traffic.requests import Requests
 
 _ANSWERS = 8
@@ -141,7 +142,11 @@ def running(batch: Batch, answers: Answers, backlog: Backlog, seats: int) -> Run
     spread, slope = _deviation(answers, tau[1:], joined)
     variance = met(backlog.variance[some])[1:]
     mean = met(backlog.mean_s[some])[1:] @ joined
-    stalls, stall_s, base = _stalls(answers, tpot, step[1:] @ joined, mean, (variance @ joined) / backlog.square, slope)
+    beside = np.where(some, _weights(chance, n), 0.0)
+    even = np.average(backlog.evenness(answers.decodes), axis=0, weights=beside) if backlog.early else np.ones(1)
+    stalls, stall_s, base = _stalls(
+        answers, tpot, step[1:] @ joined, mean, (variance @ joined) / backlog.square, slope, even
+    )
     return Running(chance, tau, _weights(chance, n), tpot, base, spread, stalls, stall_s, float(share[1:] @ joined))
 
 
@@ -162,7 +167,7 @@ def _deviation(answers: Answers, tau: FloatArray, joined: FloatArray) -> tuple[F
 
 
 def _stalls(
-    answers: Answers, tpot: FloatArray, step: float, mean: float, variance: float, slope: float
+    answers: Answers, tpot: FloatArray, step: float, mean: float, variance: float, slope: float, even: FloatArray
 ) -> tuple[tuple[FloatArray, ...], FloatArray, FloatArray]:
     """Prompts that stall a request: those that come in its life, and in the stalls of those. Their number is the whole
     progeny of a branching process (generalized Poisson, Consul and Jain 1973): a first ones, u further of each. Each
@@ -171,7 +176,11 @@ def _stalls(
     each = max(variance * (1.0 - share) ** 2 / (share * mean), _NO_TIME_S)
     jump = each / answers.decodes
     count = np.maximum(tpot - step, 0.0) / jump
-    tables = tuple(_progeny(float(one) * (1.0 - share), share) for one in count)
+    shares = np.where(even < 1.0, np.maximum(1.0 - (1.0 - share) / np.sqrt(even), 0.0), share)
+    shares = np.broadcast_to(shares, count.shape)
+    tables = tuple(
+        _progeny(one * (1.0 - some), some) for one, some in zip(count.tolist(), shares.tolist(), strict=True)
+    )
     jump = jump + _STAYS * slope
     return tables, jump, tpot - count * jump
 

@@ -35,9 +35,10 @@ class Scheduler:
     """Whether the images of an iteration are dealt out to the GPUs that share the model; else each encodes them all."""
     block_tokens: int = 16
     """Tokens of one block of the KV cache."""
-    async_scheduling: bool = False
-    """Whether an iteration is filled while the one before it runs, as vLLM does on GPUs unless it is told not to
-    (`--no-async-scheduling`): the host's work costs no time, and who comes waits for one more iteration."""
+    async_scheduling: bool = True
+    """Whether an iteration is filled while the one before it runs, so that the GPU does not wait for the scheduler: a
+    request that comes waits for one more iteration, and one that has ended keeps seat and blocks for one more. vLLM
+    does so on GPUs (from 0.14 on) unless `--no-async-scheduling` is given, and never on a CPU."""
 
     def __post_init__(self) -> None:
         for name in ("max_num_seqs", "max_num_batched_tokens", "block_tokens"):
@@ -59,22 +60,29 @@ class Scheduler:
             )
 
     @classmethod
-    def vllm(cls, memory_bytes: float, card: str = "", *, max_model_len: int | None = None) -> Scheduler:
-        """The defaults of `vllm serve` (vLLM 0.32, `EngineArgs.get_batch_defaults`) on a GPU.
+    def vllm(
+        cls, memory_bytes: float, card: str = "", *, cpu: bool = False, max_model_len: int | None = None
+    ) -> Scheduler:
+        """The defaults of `vllm serve` (vLLM 0.32: `EngineArgs.get_batch_defaults`, `VllmConfig.__post_init__` and
+        `CpuPlatform.check_and_update_config`).
 
-        | memory of the card | max_num_batched_tokens | max_num_seqs |
-        |---|---|---|
-        | from 160 GiB | 16384 | 1024 |
-        | from 70 GiB, but an A100 | 8192 | 1024 |
-        | less | 2048 | 256 |
+        | memory of the card | max_num_batched_tokens | max_num_seqs | async_scheduling |
+        |---|---|---|---|
+        | from 160 GiB | 16384 | 1024 | yes |
+        | from 70 GiB, but an A100 | 8192 | 1024 | yes |
+        | less | 2048 | 256 | yes |
+        | a CPU | 2048 | 128 | no |
 
         Args:
             memory_bytes: of one GPU.
             card: its name; vLLM looks for "a100" in it.
+            cpu: whether it runs on a processor without a GPU.
             max_model_len: of the longest sequence; vLLM lowers the tokens of an iteration to those of all seats.
         """
         memory = positive_number(memory_bytes, "memory_bytes") / _GIB
-        if memory >= 160:
+        if cpu:
+            seats, tokens = 128, 2048
+        elif memory >= 160:
             seats, tokens = 1024, 16384
         elif memory >= 70 and "a100" not in card.lower():
             seats, tokens = 1024, 8192
@@ -82,7 +90,7 @@ class Scheduler:
             seats, tokens = 256, 2048
         if max_model_len is not None:
             tokens = min(tokens, seats * whole_number(max_model_len, "max_model_len", 1))
-        return cls(max_num_seqs=min(seats, tokens), max_num_batched_tokens=tokens)
+        return cls(max_num_seqs=min(seats, tokens), max_num_batched_tokens=tokens, async_scheduling=not cpu)
 
     @property
     def encoder_is_apart(self) -> bool:

@@ -157,6 +157,7 @@ def _first(
 
     A prompt waits for the rest of the iteration in which it comes, short (decode steps alone) or long (with prompts),
     and for the end of the next one, its own. Where prompts take several iterations, they wait for each other's end.
+    Where iterations are filled while others run, the next one is filled already if sequences run.
     """
     u, d = np.minimum(now.load, _MOST), now.prompt_s
     uneven = 1.0 + np.asarray(batch.demand.prompt_variation)
@@ -170,6 +171,11 @@ def _first(
     late = np.maximum(1.0 - (1.0 - share) / np.maximum(busy * in_long, 1e-9), 0.0)
     late_s = np.where(late > 0, late * long_s + (1.0 + lam * long_s) * d * np.sqrt(uneven), d)
     tail = np.maximum(mean + (2 * share - 1) * (mean - now.step_s - d), late_s + now.step_s)
+    if batch.scheduler.async_scheduling:
+        between, off = _filled_already(n, k, now, tau)
+        beyond = tail - mean
+        tail = mean + between + np.copysign(np.hypot(beyond, NormalDist().inv_cdf(share) * off), beyond)
+        mean = mean + between
     room = batch.room(n)
     several = room < 1.0
     if not np.any(several):
@@ -182,6 +188,14 @@ def _first(
     wait = np.maximum(wait, mean - now.step_s - d)
     queued = wait * (2 * share + (-math.log1p(-share) - 2 * share) * load)
     return np.where(several, alone + wait, mean), np.where(several, alone + queued, tail)
+
+
+def _filled_already(n: FloatArray, k: FloatArray, now: Beside, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Seconds of the iteration between the one in which a request comes and its own: mean and standard deviation."""
+    there = -np.expm1(-n)
+    longer = k * now.prompt_s
+    share = np.clip((tau - now.step_s) / np.maximum(longer, 1e-300), 0.0, 1.0)  # of the iterations has prompts
+    return there * tau, there * longer * np.sqrt(share * (1.0 - share))
 
 
 class _Apart(NamedTuple):

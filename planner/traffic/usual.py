@@ -5,6 +5,7 @@ What is asked for comes first, then what the profile of the hardware says it was
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 
@@ -17,8 +18,8 @@ from planner.traffic.scheduler import Scheduler
 SEATS, TOKENS = "max_num_seqs", "max_num_batched_tokens"
 CONSTANTS = (SEATS, TOKENS)
 ASKED, DEFAULTS = "as asked", "vLLM's defaults"
-_HOST_SEATS, _HOST_TOKENS = 128, 2048
-"""Defaults of `vllm serve` on a CPU (vLLM 0.32, `EngineArgs.get_batch_defaults`)."""
+_EARLY_SINCE = (0, 14)
+"""Version of vLLM from which on an iteration is filled while the one before it runs, unless it is told not to."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,17 @@ class Usual:
     """Constant by name -> "as asked", "vLLM's defaults" or "of the profile, calibrated to vLLM 0.32.0"."""
 
 
-def vllm_defaults(card: Hardware) -> Scheduler:
-    """What `vllm serve` does by itself on a GPU, or on a processor."""
-    if card.form_factor == "host":
-        return Scheduler(max_num_seqs=_HOST_SEATS, max_num_batched_tokens=_HOST_TOKENS)
-    return Scheduler.vllm(card.memory_bytes, card.name)
+def vllm_defaults(card: Hardware, engine: str = "") -> Scheduler:
+    """What `vllm serve` does by itself on a GPU, or on a processor.
+
+    Args:
+        card: that it runs on.
+        engine: and its version, "vLLM 0.13.0", where they are known: vLLM did not schedule ahead before 0.14.
+    """
+    found = Scheduler.vllm(card.memory_bytes, card.name, cpu=card.is_host)
+    version = re.match(r"vllm v?(\d+)\.(\d+)", engine.lower())
+    late = version is not None and (int(version[1]), int(version[2])) < _EARLY_SINCE
+    return replace(found, async_scheduling=False) if late else found
 
 
 def usual_scheduler(
@@ -54,7 +61,7 @@ def usual_scheduler(
         InputError: no whole number of at least 1, also in the profile.
     """
     asked = {SEATS: max_num_seqs, TOKENS: max_num_batched_tokens}
-    defaults = vllm_defaults(card)
+    defaults = vllm_defaults(card, str(card.conditions.get("engine", "")))
     values: dict[str, int] = {}
     source: dict[str, str] = {}
     for name in CONSTANTS:

@@ -19,7 +19,7 @@ from support import Run
 import planner
 from planner.base.errors import InputError
 from planner.bench.calibration.engine import calibrate_engine
-from planner.bench.calibration.engine_models import Parts, described
+from planner.bench.calibration.engine_models import Parts, described, scheduler_of
 from planner.bench.calibration.engine_points import points_of
 from planner.bench.calibration.engine_replay import replay
 from planner.bench.calibration.engine_result import EngineCalibration
@@ -332,3 +332,13 @@ def test_the_command_writes_a_profile(run: Run, tmp_path: Path) -> None:
     assert content["calibration"]["engine"] == "vLLM 0.32.0"
     assert planner.load_hardware(profile).efficiency.host.step_s == pytest.approx(STEP_S, rel=0.2)
     assert run("report", str(profile.with_suffix(".calibration.json")), "--json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "early"),
+    [("vLLM", "0.13.0", False), ("vLLM", "0.14.1", True), ("vLLM", "0.32.0", True), ("SGLang", "0.5.1", True)],
+)
+def test_iterations_are_filled_as_the_version_of_the_engine_does(engine: str, version: str, early: bool) -> None:
+    test = replace(_read(vllm_bench(runs()[0], detailed=True), 0), engine=engine, engine_version=version)
+    assert scheduler_of(test, find_hardware("l4"), {}).async_scheduling is early
+    assert not scheduler_of(test, replace(find_hardware("l4"), form_factor="host"), {}).async_scheduling

@@ -167,15 +167,36 @@ def test_sequences_beside_one_of_the_same_length_vary_by_two_thirds() -> None:
         ),
     ],
 )
-def test_it_agrees_with_events(server: Replica, requests: Requests, rate: float) -> None:
+@pytest.mark.parametrize(("early", "mean_off"), [(False, 0.05), (True, 0.06)])
+def test_it_agrees_with_events(server: Replica, requests: Requests, rate: float, early: bool, mean_off: float) -> None:
+    server = replace(server, scheduler=replace(server.scheduler, async_scheduling=early))
     seen = simulate(server, requests, Poisson(rate), count=12000)
     found = chain(server, requests, rate)
     assert found.ttft_s and found.tpot_s and found.latency_s
     assert found.tpot_s.mean == pytest.approx(seen.mean_tpot.value, rel=0.03)
-    assert found.ttft_s.mean == pytest.approx(seen.mean_ttft.value, rel=0.05)
+    assert found.ttft_s.mean == pytest.approx(seen.mean_ttft.value, rel=mean_off)
     assert found.ttft_s.percentile(95) == pytest.approx(seen.ttft(95).value, rel=0.1)  # which scatters by 3 %
     assert found.tpot_s.percentile(95) == pytest.approx(seen.tpot(95).value, rel=0.08)
     assert found.latency_s.percentile(95) == pytest.approx(seen.latency(95).value, rel=0.08)
+
+
+def test_iterations_that_are_filled_early_add_one_to_the_first_token() -> None:
+    """Of one length: who comes waits for half of one, for the one that is filled and for its own."""
+    line, requests = Line(step_s=0.01), Requests.fixed(1, 101)
+    late, early = (at(line, requests, 50.0, replace(WIDE, async_scheduling=one)) for one in (False, True))
+    assert late.ttft_s and early.ttft_s and late.tpot_s and early.tpot_s
+    assert late.ttft_s.mean == pytest.approx(0.015, rel=0.01)
+    assert early.ttft_s.mean == pytest.approx(0.025, rel=0.01)
+    assert early.ttft_s.percentile(95) == pytest.approx(0.0295, rel=0.01)
+    assert early.tpot_s.mean == pytest.approx(late.tpot_s.mean)
+
+
+def test_prompts_alone_queue_as_if_iterations_were_not_filled_early() -> None:
+    """Nothing runs between the iterations of one prompt each: M/D/1."""
+    load, narrow = 0.8, Scheduler(max_num_seqs=64, max_num_batched_tokens=64)
+    found = at(Line(prompt_token_s=1 / 640), Requests.fixed(640, 1), load, replace(narrow, async_scheduling=True))
+    assert found.ttft_s is not None
+    assert found.ttft_s.mean == pytest.approx(1 + load / (2 * (1 - load)), rel=0.02)
 
 
 @pytest.mark.parametrize("requests", [Requests.fixed(900, 100), Requests.spread(900, 100, prompt_cv=0.7)])

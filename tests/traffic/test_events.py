@@ -11,9 +11,9 @@ from traffic.planted import Curved, Linear
 
 from planner.base.errors import InputError
 from planner.traffic.arrivals import Closed, Log, Poisson
-from planner.traffic.chain import chain
 from planner.traffic.estimates import mean, percentile
 from planner.traffic.events import simulate
+from planner.traffic.levels import CHAIN, STEADY
 from planner.traffic.outcome import Outcome
 from planner.traffic.replica import Replica
 from planner.traffic.requests import Requests
@@ -109,13 +109,15 @@ def test_the_host_is_in_the_first_token_and_in_no_iteration() -> None:
     assert slow.tpot_s == pytest.approx(plain.tpot_s)
 
 
-def test_scheduling_ahead_is_seen_by_events_alone() -> None:
-    ahead = replace(ENGINE, scheduler=replace(ENGINE.scheduler, async_scheduling=True))
+def test_scheduling_ahead_is_seen_by_all_levels() -> None:
+    late, ahead = (replace(ENGINE, scheduler=replace(ENGINE.scheduler, async_scheduling=one)) for one in (False, True))
     requests = Requests.fixed(300, 20)
-    plain, found = (simulate(one, requests, Poisson(15.0), count=2000) for one in (ENGINE, ahead))
+    plain, found = (simulate(one, requests, Poisson(15.0), count=2000) for one in (late, ahead))
     step = float(plain.tpot_s.mean())
     assert found.ttft_s.mean() - plain.ttft_s.mean() == pytest.approx(step * plain.utilisation, rel=0.3)
-    assert chain(ahead, requests, 15.0).events_only == "iterations are filled while others run (async_scheduling)"
+    for level in (STEADY, CHAIN):
+        less, more = (level.at(one, requests, 15.0, 95.0).means_s["ttft"] for one in (late, ahead))
+        assert more - less == pytest.approx(found.ttft_s.mean() - plain.ttft_s.mean(), rel=0.2)
 
 
 def test_a_replica_makes_its_tables_once() -> None:
@@ -149,10 +151,17 @@ def test_a_load_below_one_is_not(load: float) -> None:
 
 def test_full_seats_are_found() -> None:
     """Four seats, 10 steps of 10 ms each: 40 requests per second, whatever comes."""
-    replica = Replica(Linear(step_s=0.01), Scheduler(max_num_seqs=4), math.inf)
+    replica = Replica(Linear(step_s=0.01), Scheduler(max_num_seqs=4, async_scheduling=False), math.inf)
     found = simulate(replica, Requests.fixed(1, 10), Poisson(60.0), count=4000)
     assert not found.stable
     assert found.requests_per_second == pytest.approx(40, rel=1e-2)
+
+
+def test_full_seats_that_are_kept_for_an_iteration_more_are_found() -> None:
+    """As above, but 11 steps: filled early, an iteration does not know who ended in the one before."""
+    replica = Replica(Linear(step_s=0.01), Scheduler(max_num_seqs=4, async_scheduling=True), math.inf)
+    found = simulate(replica, Requests.fixed(1, 10), Poisson(60.0), count=4000)
+    assert found.requests_per_second == pytest.approx(4 / 0.11, rel=1e-2)
 
 
 def test_an_encoder_apart_that_is_overloaded_is_found() -> None:

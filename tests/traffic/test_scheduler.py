@@ -34,6 +34,12 @@ def test_short_sequences_lower_the_tokens_of_an_iteration() -> None:
     assert Scheduler.vllm(24 * GIB, max_model_len=4).max_num_batched_tokens == 1024
 
 
+def test_on_a_processor_vllm_fills_iterations_when_they_begin() -> None:
+    found = Scheduler.vllm(512 * GIB, "cpu", cpu=True)
+    assert (found.max_num_batched_tokens, found.max_num_seqs, found.async_scheduling) == (2048, 128, False)
+    assert Scheduler.vllm(24 * GIB, "l4").async_scheduling
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

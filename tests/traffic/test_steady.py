@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,13 @@ def test_every_number_broadcasts_over_candidates() -> None:
 def test_work_of_a_batch_that_is_full_gives_the_capacity() -> None:
     # 100 seats, 99 steps of .01 s each: a hundred requests in .99 s, prompts in between take 100 x .002 s
     line = Line(step_s=0.01, prompt_token_s=2e-5)
-    capacity, bound = Batch(line, Scheduler(max_num_seqs=100), math.inf, Demand.fixed(100, 100)).capacity
+    demand, late = Demand.fixed(100, 100), Scheduler(max_num_seqs=100, async_scheduling=False)
+    capacity, bound = Batch(line, late, math.inf, demand).capacity
     assert capacity == pytest.approx(100 / (99 * 0.01 + 100 * 0.002), rel=1e-3)
+    assert bound == "seats"
+    # who has ended keeps the seat for another step: 99 steps of every 101 / 100 as many
+    capacity, bound = Batch(line, replace(late, async_scheduling=True), math.inf, demand).capacity
+    assert capacity == pytest.approx(100 / (99 * 0.01 * 101 / 100 + 100 * 0.002), rel=1e-3)
     assert bound == "seats"
 
 

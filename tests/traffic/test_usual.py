@@ -39,7 +39,16 @@ def test_a_card_without_a_calibration_has_vllms_defaults() -> None:
         found = usual_scheduler(card)
         assert found.scheduler == Scheduler.vllm(card.memory_bytes, card.name) == vllm_defaults(card)
         assert set(found.source.values()) == {DEFAULTS}
-    assert vllm_defaults(find_hardware("cpu")) == Scheduler(max_num_seqs=128, max_num_batched_tokens=2048)
+    host = Scheduler(max_num_seqs=128, max_num_batched_tokens=2048, async_scheduling=False)
+    assert vllm_defaults(find_hardware("cpu")) == host
+
+
+@pytest.mark.parametrize(
+    ("engine", "early"), [("vLLM 0.13.0", False), ("vLLM 0.32.0+cu129", True), ("SGLang 0.5", True)]
+)
+def test_a_profile_of_an_old_engine_does_not_schedule_ahead(engine: str, early: bool) -> None:
+    card = replace(L4, name="mine", conditions={"engine": engine})
+    assert usual_scheduler(card).scheduler.async_scheduling is early
 
 
 @pytest.mark.parametrize("wrong", [0, 2.5, "64", True])

@@ -125,7 +125,7 @@ def run_of(test: LoadTest, what: Described, hardware: Hardware) -> Run:
 
 def scheduler_of(test: LoadTest, hardware: Hardware, changed: Mapping[str, int]) -> Scheduler:
     """The scheduler of one test: what is said of the server, else `changed`, else vLLM's defaults for the hardware."""
-    usual = vllm_defaults(hardware)
+    usual = vllm_defaults(hardware, test.engine_named)
     values = {name: getattr(usual, name) for name in ("max_num_seqs", "max_num_batched_tokens")}
     values |= changed
     values |= {name: test.settings[name] for name in values if name in test.settings}

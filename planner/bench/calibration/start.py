@@ -14,6 +14,7 @@ from planner.bench.calibration.pool import Pool
 from planner.bench.devices import recognise
 from planner.bench.measurement import Ceilings
 from planner.hardware import CPU, Hardware, find_hardware, host_cpu
+from planner.hardware.card import HOST
 from planner.hardware.efficiency import Efficiency
 from planner.hardware.few_rows import FewRows
 
@@ -74,7 +75,7 @@ def _measured(pool: Pool, device: str, on_host: bool) -> Hardware:
             "memory_bytes": "read from the operating system" if on_host else "as the driver reports it",
         },
         efficiency=Efficiency(),
-        form_factor="host" if on_host else "",
+        form_factor=HOST if on_host else "",
     )
 
 
