@@ -141,8 +141,8 @@ class Backlog:
         return np.asarray(np.maximum((self.share * off * (2 * h - off)).sum(axis=1), 0.0))
 
     def evenness(self, iterations: FloatArray) -> FloatArray:
-        """Variance of the seconds of so many successive iterations that are filled early, by that of iterations that are
-        not: less, as stalls bring on others later. Shape (K, counts)."""
+        """Variance of the seconds of so many successive iterations that are filled early, by that of iterations that
+        are not: less, as stalls bring on others later. Shape (K, counts)."""
         off = self.ahead - self.mean_s[:, None, None]
         covariance = (self.share[:, None, :] * off * off[:, :1, :]).sum(axis=2)
         m = np.arange(np.ceil(iterations.max()) + 1)
