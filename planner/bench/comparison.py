@@ -81,6 +81,11 @@ class ShapeChange:
     runs: tuple[int, int] = (1, 1)
     """Measurements of this shape on each side."""
 
+    def disturbed(self, change: Change) -> bool:
+        """Whether what was measured says nothing, since something disturbed a side: of times and energy, which run
+        with them; bytes and FLOPs are exact."""
+        return bool(self.unstable) and change.unit in ("s", "joules")
+
     def change(self, name: str) -> Change:
         """By its name, "ttft_s". Raises KeyError."""
         for one in self.changes:
@@ -111,6 +116,10 @@ class MeasurementComparison(Result):
     def above(self, share: float) -> tuple[tuple[ShapeChange, Change], ...]:
         """What takes more than so much more, beyond doubt."""
         return tuple((shape, one) for shape in self.shapes for one in shape.changes if one.above(share))
+
+    def proved(self, share: float) -> tuple[tuple[ShapeChange, Change], ...]:
+        """What takes more than so much more, beyond doubt, while nothing disturbed the machine."""
+        return tuple((shape, one) for shape, one in self.above(share) if not shape.disturbed(one))
 
     def __repr__(self) -> str:
         found = [f"{one.title} x {one.ratio:.3f}" for one in self.shapes[0].changes if one.name in ("ttft_s", "tpot_s")]

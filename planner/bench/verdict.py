@@ -142,6 +142,10 @@ class Verdict(Result):
         """Whether the times may be trusted."""
         return self.measurement.stable
 
+    def disturbed(self, check: Check) -> bool:
+        """Whether what was measured says nothing, since something disturbed the machine: of times; counts are exact."""
+        return check.unit == "s" and not self.stable
+
     @property
     def advice(self) -> tuple[str, ...]:
         """What to do about instability, and about predictions that miss."""

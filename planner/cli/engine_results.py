@@ -83,9 +83,10 @@ def calibrate_to_engine(results: Sequence[str], target: Path, asked: EngineOptio
     """Read, fit, write, show. Raises InputError."""
     from planner.bench.calibration.engine import calibrate_engine
     from planner.bench.calibration.engine_models import Parts
-    from planner.bench.loadtests import Said
+    from planner.bench.loadtests import Said, expect_load_tests
 
     if asked.hardware is None:
+        expect_load_tests(results)  # of a file of another kind no option is missing
         raise InputError("--hardware is missing: name the card that the engine ran on, such as l4, or a profile of it")
     tokens = None if asked.visual_tokens is None else parse_counts(asked.visual_tokens)
     if tokens is not None and len(tokens) > 1:

@@ -42,10 +42,10 @@ def compare_measurements(
     if junit is not None:
         write_text(junit, junit_text(suites_of(found, share)), overwrite=force)
         print(f"wrote {junit}", file=sys.stderr)
-    above = () if share is None else found.above(share)
+    above, proved = ((), ()) if share is None else (found.above(share), found.proved(share))
     if as_json:
         print(json_text(found.to_dict() | {"fail_above": share, "failed": bool(above)}))
     else:
         show_story(changes_story(found, share))
     if above:
-        raise typer.Exit(WORSE if found.stable else NOT_MEASURED)
+        raise typer.Exit(WORSE if proved else NOT_MEASURED)

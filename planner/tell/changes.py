@@ -59,8 +59,10 @@ def _opening(found: MeasurementComparison, fail_above: float | None) -> Iterator
             if named:
                 text = line(foreign(shape.title, "shape"), ": ", joined(named), ", with ", limit, " more allowed")
                 yield Paragraph(text, "bad", "failed")
-        if above and not found.stable:
-            doubt = "times were unstable, so that nothing is proved: measure both sides again on an idle machine"
+        proved = found.proved(fail_above)
+        if len(proved) < len(above):
+            what = "nothing is proved" if not proved else "the times prove nothing"
+            doubt = f"times were unstable, so that {what}: measure both sides again on an idle machine"
             yield Paragraph(line(doubt), "warn")
         if not above:
             yield Paragraph(line("nothing takes more than ", limit, " more beyond doubt"), "good")

@@ -30,6 +30,8 @@ class Case:
     name: str
     failure: str = ""
     """Why it failed; "" where it did not."""
+    error: str = ""
+    """Why it could not be measured, so that it neither passed nor failed; "" where it could."""
     skipped: str = ""
     """Why it was not judged; "" where it was."""
     said: str = ""
@@ -68,6 +70,8 @@ def junit(suites: Sequence[Suite]) -> str:
             if case.failure:
                 failure = ElementTree.SubElement(one, "failure", {"message": _clean(case.failure), "type": "failed"})
                 failure.text = _clean(case.said or case.failure)
+            elif case.error:
+                ElementTree.SubElement(one, "error", {"message": _clean(case.error), "type": "not measured"})
             elif case.skipped:
                 ElementTree.SubElement(one, "skipped", {"message": _clean(case.skipped)})
             if case.said:
@@ -80,8 +84,12 @@ def junit(suites: Sequence[Suite]) -> str:
 
 def _counts(cases: Iterable[Case]) -> dict[str, str]:
     found = list(cases)
-    failures, skipped = sum(bool(one.failure) for one in found), sum(bool(one.skipped) for one in found)
-    return {"tests": str(len(found)), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
+    told = {
+        "failures": [one.failure for one in found],
+        "errors": [one.error for one in found],
+        "skipped": [one.skipped for one in found],
+    }
+    return {"tests": str(len(found))} | {name: str(sum(map(bool, texts))) for name, texts in told.items()}
 
 
 def _clean(text: str) -> str:
@@ -107,7 +115,7 @@ def suites_of(thing: Any, fail_above: float | None = None) -> tuple[Suite, ...]:
 def _of_verdict(verdict: Verdict, fail_above: float | None = None) -> tuple[Suite, ...]:
     where = verdict.measurement.environment
     facts = {name: str(value) for name, value in where.items() if isinstance(value, str | int | float | bool)}
-    cases = tuple(map(_case_of_check, verdict.checks))
+    cases = tuple(_case_of_check(check, verdict.disturbed(check)) for check in verdict.checks)
     return (Suite(verdict.subject, cases, facts, verdict.advice, str(where.get("measured_at", ""))),)
 
 
@@ -129,24 +137,39 @@ def _of_grid(grid: GridVerdict, fail_above: float | None = None) -> tuple[Suite,
 def _of_comparison(found: MeasurementComparison, fail_above: float | None = None) -> tuple[Suite, ...]:
     facts = {one.name: f"{one.before} -> {one.after}" for one in found.unlike}
     return tuple(
-        Suite(shape.title, tuple(_case_of_change(one, fail_above) for one in shape.changes), facts, shape.unstable)
+        Suite(
+            shape.title,
+            tuple(_case_of_change(one, fail_above, shape.disturbed(one)) for one in shape.changes),
+            facts,
+            shape.unstable,
+        )
         for shape in found.shapes
     )
 
 
-def _case_of_check(check: Check) -> Case:
+def _case_of_check(check: Check, disturbed: bool) -> Case:
     numbers = "" if check.predicted is None or check.measured is None else (
         f"predicted {check.predicted:.6g} {check.unit}, measured {check.measured:.6g} {check.unit}"
     )  # fmt: skip
     note = f" ({check.note})" if check.note else ""
     failure = f"{check.said}{note}" if check.passed is False else ""
     skipped = (check.note or "not judged") if check.passed is None else ""
-    return Case(check.name, failure, skipped, f"{check.said}: {numbers}" if numbers else "")
+    said = f"{check.said}: {numbers}" if numbers else ""
+    return _missed(check.name, failure, disturbed, said) if failure else Case(check.name, skipped=skipped, said=said)
 
 
-def _case_of_change(one: Change, fail_above: float | None) -> Case:
+def _case_of_change(one: Change, fail_above: float | None, disturbed: bool) -> Case:
     interval = "" if one.low is None else f", interval {format_times(one.low)} to {format_times(one.sure[1])}"
     said = f"{one.title} x {format_times(one.ratio)}{interval}: {one.before:.6g} to {one.after:.6g} {one.unit}"
     failed = fail_above is not None and one.above(fail_above)
     limit = "" if fail_above is None else format_percent(fail_above, 1.0)
-    return Case(one.name, f"{said}; more than {limit} {one.word}" if failed else "", "", said)
+    return _missed(one.name, f"{said}; more than {limit} {one.word}", disturbed, said) if failed else Case(
+        one.name, said=said
+    )  # fmt: skip
+
+
+def _missed(name: str, failure: str, disturbed: bool, said: str) -> Case:
+    """A miss is a failure, or nothing is known where something disturbed the machine: as the exit code has it."""
+    return Case(name, error=f"{failure}; not measured steadily", said=said) if disturbed else Case(
+        name, failure, said=said
+    )  # fmt: skip

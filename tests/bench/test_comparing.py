@@ -179,6 +179,18 @@ def test_what_was_not_stable_cannot_fail_the_gate(run: Run, tmp_path: Path) -> N
     done = run("compare-measurements", before, after, "--fail-above", "5%")
     assert done.code == 3 and "advice: after: other programs use the cores" in done.out
     assert "times were unstable, so that nothing is proved" in done.out
+    disturbed = replace(unstable, samples={**unstable.samples, "ttft": hit})
+    heavy = tmp_path / "heavy.json"  # bytes are exact in any weather
+    replace(disturbed, memory=replace(disturbed.memory, peak_bytes=400)).save(heavy)
+    done = run("compare-measurements", before, heavy, "--fail-above", "5%", "--junit", tmp_path / "j.xml")
+    assert done.code == 1 and "times were unstable, so that the times prove nothing" in done.out
+    root = ElementTree.parse(tmp_path / "j.xml").getroot()
+    assert [one.get("name") for one in root.iter("testcase") if one.find("failure") is not None] == [
+        "peak_memory_bytes"
+    ]
+    errors = {one.get("name"): one.find("error") for one in root.iter("testcase") if one.find("error") is not None}
+    assert "ttft_s" in errors and root.get("errors") == str(len(errors)) and root.get("failures") == "1"
+    assert "not measured steadily" in str(errors["ttft_s"].get("message"))  # type: ignore[union-attr]
 
 
 def test_folders_are_compared_shape_by_shape(run: Run, tmp_path: Path) -> None:

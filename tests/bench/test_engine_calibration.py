@@ -307,6 +307,7 @@ def test_the_command_says_what_is_wrong(run: Run, tmp_path: Path) -> None:
     out = ["calibrate", "-o", str(tmp_path / "new.json")]
     for arguments, expected in (
         (["--from", str(garbage), "--hardware", "l4"], "is no result of a load test that is known here"),
+        (["--from", str(garbage)], "is no result of a load test that is known here"),  # before an option is missed
         (["--from", str(good)], "--hardware is missing: name the card that the engine ran on"),
         (["--from", str(good), "--hardware", "l4"], "say engine and version by --engine, as 'vLLM 0.32.0'"),
         (["--engine", "vLLM 0.32.0"], "--engine goes with --from RESULTS of load tests"),

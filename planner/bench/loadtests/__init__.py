@@ -6,7 +6,7 @@ from planner.bench.loadtests.aiperf_records import AiPerfRecords
 from planner.bench.loadtests.format import LOAD_TESTS, LoadTestFile, LoadTestFormat
 from planner.bench.loadtests.guidellm import GuideLlm
 from planner.bench.loadtests.load_test import ARRIVALS, LoadTest, Rows, Spread
-from planner.bench.loadtests.reading import LoadTests, is_load_test, read_load_tests
+from planner.bench.loadtests.reading import LoadTests, expect_load_tests, is_load_test, read_load_tests
 from planner.bench.loadtests.said import Said
 from planner.bench.loadtests.vllm_bench import VllmBench
 
@@ -20,6 +20,7 @@ __all__ = [
     "Rows",
     "Said",
     "Spread",
+    "expect_load_tests",
     "is_load_test",
     "read_load_tests",
 ]

@@ -34,6 +34,12 @@ def is_load_test(path: str | os.PathLike[str]) -> bool:
     return place.is_file() and format_of(LoadTestFile(place)) is not None
 
 
+def expect_load_tests(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Raises InputError for a file that is no result of a load test, or a folder without any."""
+    for path in map(Path, paths):
+        list(_found(path))
+
+
 def read_load_tests(paths: Iterable[str | os.PathLike[str]], said: Said | None = None) -> LoadTests:
     """The load tests in files and folders; what a file is, is seen in its content.
 
@@ -68,7 +74,8 @@ def _found(path: Path) -> Iterator[tuple[Path, tuple[LoadTestFile, LoadTestForma
         file = LoadTestFile(path)
         kind = format_of(file)
         if kind is None:
-            raise InputError(f"{path} is no result of a load test that is known here; expected {_expected()}")
+            own = "a folder of measurements of your own, by measure -o"
+            raise InputError(f"{path} is no result of a load test that is known here; expected {_expected()}; or {own}")
         yield path.resolve(), (file, kind)
         return
     empty = True
