@@ -2,12 +2,13 @@
 
     python -m venv ~/venv-optimum          # an environment of its own: optimum-benchmark asks for much that we do not
     ~/venv-optimum/bin/pip install torch==2.13.0 transformers==4.57.6 optimum-benchmark==0.6.0
-    python benchmarks/measuring_peers.py --optimum ~/venv-optimum/bin/python     about three minutes, on an idle machine
+    python benchmarks/measuring_peers.py --optimum ~/venv-optimum/bin/python     about four minutes, on an idle machine
     python benchmarks/measuring_peers.py                                         only `measure` and the plain loop
 
 Where the pip index gives torch with CUDA and only CPUs are there: torch from its index for CPUs first. Torch must
 be the version of this environment. Transformers cannot be: optimum-benchmark 0.6.0 imports a name that version 5 has no
-more, so what the two versions differ by is in its ratios; the plain loop runs with ours.
+more, so what the two versions differ by is in its ratios. The plain loop therefore runs with both: ours over the plain
+loop here, over optimum-benchmark over the plain loop there, is what the two tools differ by (`tools_alone`).
 
 Each tool runs in a process of its own, in turns, each round in another order: SmolLM2-135M with random weights, fp32,
 two threads, eager, one request of S prompt tokens and G generated ones.
@@ -47,7 +48,8 @@ THREADS = 2
 QUANTITIES = ("prefill_s", "decode_s", "memory_bytes")
 SAMPLES = 7
 """Whole requests that each tool times in a round."""
-ORDER = ("ours", "optimum", "plain")
+ORDER = ("ours", "optimum", "plain", "plain_there")
+"""Tools; the last is the plain loop in the environment of optimum-benchmark."""
 
 
 # ---- one tool, in a process of its own -------------------------------------------------------------------------------
@@ -152,7 +154,12 @@ def request(model: Any, ids: Any, generated: int) -> tuple[float, float]:
     return first - start, (end - first) / (generated - 1)
 
 
-TOOLS: dict[str, Callable[[Path], dict[str, float]]] = {"ours": ours, "optimum": optimum, "plain": plain}
+TOOLS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "ours": ours,
+    "optimum": optimum,
+    "plain": plain,
+    "plain_there": plain,
+}
 
 
 def _resident_after_a_tiny_model(folder: Path) -> int:
@@ -189,15 +196,28 @@ def compared(rounds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, A
     for tool in tools:
         if tool == "ours":
             continue
-        ratios[tool] = {}
-        for name in QUANTITIES:
-            each = [one["ours"][name] / one[tool][name] for one in rounds]
-            ratios[tool][name] = {
-                "median": round(statistics.median(each), 4),
-                "least": round(min(each), 4),
-                "largest": round(max(each), 4),
-            }
-    return {"medians": medians, "ours_over": ratios}
+        ratios[tool] = {name: spread([one["ours"][name] / one[tool][name] for one in rounds]) for name in QUANTITIES}
+    found: dict[str, Any] = {"medians": medians, "ours_over": ratios}
+    if "plain_there" in tools:
+        found["tools_alone"] = {
+            name: spread(
+                [
+                    one["ours"][name] / one["plain"][name] * one["plain_there"][name] / one["optimum"][name]
+                    for one in rounds
+                ]
+            )
+            for name in QUANTITIES
+        }
+    return found
+
+
+def spread(ratios: Sequence[float]) -> dict[str, float]:
+    """Of the ratios of all rounds."""
+    return {
+        "median": round(statistics.median(ratios), 4),
+        "least": round(min(ratios), 4),
+        "largest": round(max(ratios), 4),
+    }
 
 
 def in_turns(pythons: Mapping[str, str], folder: Path, count: int) -> list[dict[str, dict[str, float]]]:
@@ -235,7 +255,7 @@ def versions(python: str) -> dict[str, str]:
 def main() -> None:
     asked = argparse.ArgumentParser(description="Measure an LLM with `measure`, optimum-benchmark and a plain loop.")
     asked.add_argument("--optimum", metavar="PYTHON", help="of an environment that has optimum-benchmark")
-    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--rounds", type=int, default=4)
     asked.add_argument("--one", choices=ORDER, help=argparse.SUPPRESS)
     asked.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = asked.parse_args()
@@ -248,7 +268,8 @@ def main() -> None:
     pythons = {"ours": sys.executable, "plain": sys.executable}
     peer = None
     if args.optimum:
-        pythons["optimum"], peer = args.optimum, versions(args.optimum)
+        pythons |= {"optimum": args.optimum, "plain_there": args.optimum}
+        peer = versions(args.optimum)
         if peer["torch"] != metadata.version("torch"):
             sys.exit(f"torch: expected {metadata.version('torch')} in both environments, got {peer['torch']} there")
     with tempfile.TemporaryDirectory() as place:
