@@ -101,6 +101,25 @@ def test_changelog_and_citation_name_the_version_and_its_day() -> None:
     assert "\nlicense: Apache-2.0\n" in citation and "2411.03312" in citation
 
 
+def test_the_wheel_plans_without_the_source(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked beside the dependencies of this environment, before the source tree."""
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "lib", wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    script = "import sys; sys.path.insert(0, sys.argv.pop(1)); import planner.cli; planner.cli.main()"
+    away = tmp_path / "away"
+    away.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, tmp_path / "lib", *PLAN],
+        cwd=away,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["best"] == pick(Path(sys.executable), away)
+
+
+@pytest.mark.slow
 def test_the_wheel_plans_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     """Installed with its dependencies by pip, as a user would; the answer is that of this environment."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)

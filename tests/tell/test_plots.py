@@ -37,6 +37,10 @@ from planner.tell import plots
 from planner.tell.plan.frontier import TIED_MAX
 
 SHIPPED = tuple((law.name, law.form) for law in shipped_laws() if not law.joint)
+SHIPPED_SOME = tuple(
+    pytest.param(*one, marks=pytest.mark.slow) if one == ("reasoning", "log-power") else one for one in SHIPPED
+)
+"""The same; the largest belief takes as long as all others, and its form is that of another law as well."""
 REQUEST: dict[str, Any] = {"query_tokens": 50, "generated_tokens": 32}
 PLANS: dict[str, dict[str, Any]] = {
     "default": {"budget": "2 TFLOPs"},
@@ -133,7 +137,7 @@ def assert_readable(figure: Figure) -> None:
 # --- a law over FLOPs -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "form"), SHIPPED)
+@pytest.mark.parametrize(("name", "form"), SHIPPED_SOME)
 def test_law_over_flops_shows_every_run_and_the_law(name: str, form: str) -> None:
     law = shipped(name, form)
     assert law.data is not None
@@ -159,7 +163,7 @@ def test_law_over_flops_shows_every_run_and_the_law(name: str, form: str) -> Non
     assert_readable(figure)
 
 
-@pytest.mark.parametrize(("name", "form"), SHIPPED)
+@pytest.mark.parametrize(("name", "form"), SHIPPED_SOME)
 def test_bands_are_the_profile_intervals_and_hold_the_curve(name: str, form: str) -> None:
     law = shipped(name, form)
     (axes,) = plots.law_over_flops(law).axes
@@ -185,7 +189,7 @@ def test_bands_are_left_out_on_request_and_where_a_law_has_none() -> None:
         assert "95 % interval of the law" not in legend(figure)
 
 
-@pytest.mark.parametrize(("name", "form"), SHIPPED)
+@pytest.mark.parametrize(("name", "form"), SHIPPED_SOME)
 def test_nothing_beats_the_optimal_line(name: str, form: str) -> None:
     law = shipped(name, form)
     (axes,) = plots.law_over_flops(law).axes

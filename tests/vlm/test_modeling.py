@@ -248,8 +248,8 @@ def test_bf16_and_attention_implementations() -> None:
     ("order", "way"),
     [
         ("image-first", {}),
-        ("text-first", {}),
-        ("image-first", {"query_features": "llm-layers", "query_layers": 1}),
+        pytest.param("text-first", {}, marks=pytest.mark.slow),
+        pytest.param("image-first", {"query_features": "llm-layers", "query_layers": 1}, marks=pytest.mark.slow),
         pytest.param("text-first", ENCODER, marks=pytest.mark.slow),
     ],
 )
