@@ -55,6 +55,12 @@ Scheduler = Annotated[
     str | None,
     typer.Option(help="continuous, the default where there is a load, or static: batches one after the other."),
 ]
+Concurrency = Annotated[
+    int | None, typer.Option(help="Load as requests under way at once, on average; else --requests-per-second.")
+]
+Percentile = Annotated[
+    float | None, typer.Option(help="Of requests that keep the limits of time under a load, 50 to 99; default: 95.")
+]
 _DEFAULT = "default: of a profile that was calibrated to an engine, else vLLM's for the card."
 Seats = Annotated[int | None, typer.Option(help=f"Sequences that an engine runs at once; {_DEFAULT}")]
 IterationTokens = Annotated[int | None, typer.Option(help=f"Tokens of an iteration; {_DEFAULT}")]
@@ -139,19 +145,23 @@ def parse_seed(seed: int) -> int:
 
 
 def request_of(
+    log: str | None,
     file: str | None,
     query_tokens: int | None,
     generated_tokens: int | None,
     cached: int,
     system: int,
     images: int,
-    option: str = "--workload",
-) -> planner.Workload | Path:
-    """The request, or the file of requests. Raises InputError where both or neither are given."""
-    if file is not None:
+) -> planner.Workload | Path | None:
+    """The request, or the file of requests; None where a log says what comes. Raises InputError where several or none
+    are given."""
+    if log is not None and file is not None:
+        raise InputError(f"--traffic {log} and --workload {file}: give one of them; a log says both")
+    if (given := log or file) is not None:
         if query_tokens is not None or generated_tokens is not None or cached or system or images != 1:
-            raise InputError(f"{option} {file}: the file says how long requests are; leave out the token options")
-        return Path(file)
+            option = "--workload" if log is None else "--traffic"
+            raise InputError(f"{option} {given}: the file says how long requests are; leave out the token options")
+        return Path(given) if log is None else None
     if query_tokens is None or generated_tokens is None:
         missing = "--query-tokens" if query_tokens is None else "--generated-tokens"
         raise InputError(f"{missing} is missing: say how many tokens a request has, or give --workload REQUESTS.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -79,6 +80,10 @@ def hold_load_tests(results: Sequence[str]) -> bool:
     return any(Path(one).is_file() or is_load_test(one) for one in results)
 
 
+def _in_option(found: re.Match[str]) -> str:
+    return "--model:" if found.group().endswith(":") else "--model"
+
+
 def calibrate_to_engine(results: Sequence[str], target: Path, asked: EngineOptions, force: bool, as_json: bool) -> None:
     """Read, fit, write, show. Raises InputError."""
     from planner.bench.calibration.engine import calibrate_engine
@@ -111,7 +116,10 @@ def calibrate_to_engine(results: Sequence[str], target: Path, asked: EngineOptio
     parts = {
         field.name: getattr(asked, field.name) for field in fields(Parts) if getattr(asked, field.name) is not None
     }
-    found = calibrate_engine(results, asked.hardware, models=asked.models or None, said=said, parts=Parts(**parts))
+    try:
+        found = calibrate_engine(results, asked.hardware, models=asked.models or None, said=said, parts=Parts(**parts))
+    except InputError as error:  # --models of this verb are folders of measured models
+        raise InputError(re.sub(r"^models:|\bmodels=", _in_option, str(error))) from None
     profile, record = found.save(target, overwrite=force)
     print(f"wrote {profile} and, beside it, {record.name}", file=sys.stderr)
     if as_json:

@@ -15,10 +15,14 @@ from planner.base.files import refuse_existing
 from planner.base.quantities import whole_number
 from planner.cli.common import (
     CachedTokens,
+    Concurrency,
     Force,
     FormName,
+    IterationTokens,
     Json,
+    Percentile,
     Scheduler,
+    Seats,
     SystemTokens,
     app,
     json_text,
@@ -50,6 +54,9 @@ def next_run(
     system_tokens: SystemTokens = 0,
     images: Annotated[int, typer.Option(help="Images per request.")] = 1,
     workload: Annotated[str | None, typer.Option(help="With --models: CSV of requests instead.")] = None,
+    traffic: Annotated[
+        str | None, typer.Option(help="With --models: log of requests with time stamps instead, the load as it came.")
+    ] = None,
     form: FormName = None,
     task: Annotated[
         str | None,
@@ -118,6 +125,10 @@ def next_run(
     tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",
     batch: Annotated[str | None, typer.Option(help="Requests of a static batch in the plan, as 1,8,32.")] = None,
     scheduler: Scheduler = None,
+    concurrency: Concurrency = None,
+    percentile: Percentile = None,
+    max_num_seqs: Seats = None,
+    max_num_batched_tokens: IterationTokens = None,
     latency_source: Annotated[str, typer.Option(help="roofline, or silicon (aiconfigurator).")] = "roofline",
     criterion: Annotated[str, typer.Option(help="regret (error of the pick) or d-optimal (parameters).")] = "regret",
     per_cost: Annotated[
@@ -156,6 +167,9 @@ def next_run(
         raise InputError(NO_LIMIT)
     if workload is not None and models is None:
         raise InputError("--workload: a file of requests has no single length of a training sample")
+    if traffic is not None and models is None:
+        raise InputError("--traffic: a log of requests has no single length of a training sample")
+    request = request_of(traffic, workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images)
     own: dict[str, Any] = {
         "llms": llms,
         "vision": vision,
@@ -169,6 +183,11 @@ def next_run(
         "tensor_parallel": parse_counts(tensor_parallel, "--tensor-parallel"),
         "batch": None if batch is None else parse_counts(batch, "--batch"),
         "scheduler": scheduler,
+        "concurrency": concurrency,
+        "percentile": percentile,
+        "max_num_seqs": max_num_seqs,
+        "max_num_batched_tokens": max_num_batched_tokens,
+        "traffic": traffic,
         "latency_source": latency_source,
         "as_measured": as_measured,
         "task": task,
@@ -179,7 +198,7 @@ def next_run(
             law if mix is None else mix_of(mix, form),
             form=form,
             budget=planner.Budget(convention=convention, limits=limits),
-            workload=request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+            workload=request,
             models=models,
             image=image,
             benchmark=benchmark,

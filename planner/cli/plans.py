@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from planner.base.quantities import shown
 from planner.cli.common import (
     BudgetText,
     CachedTokens,
+    Concurrency,
     Connector,
     Force,
     FormName,
@@ -21,6 +23,7 @@ from planner.cli.common import (
     IterationTokens,
     Json,
     Law,
+    Percentile,
     QueryTokens,
     Scheduler,
     Seats,
@@ -66,12 +69,8 @@ def plan(
     tensor_parallel: Annotated[str, typer.Option(help="GPUs that share the LLM, as 1,2,4.")] = "1",
     batch: Annotated[str | None, typer.Option(help="Requests of a static batch, as 1,8,32.")] = None,
     scheduler: Scheduler = None,
-    concurrency: Annotated[
-        int | None, typer.Option(help="Load as requests under way at once, on average; else --requests-per-second.")
-    ] = None,
-    percentile: Annotated[
-        float | None, typer.Option(help="Of requests that keep the limits of time under a load, 50 to 99; default: 95.")
-    ] = None,
+    concurrency: Concurrency = None,
+    percentile: Percentile = None,
     scale: Annotated[str | None, typer.Option(help="Plan for so many times the load too: 2x.")] = None,
     max_num_seqs: Seats = None,
     max_num_batched_tokens: IterationTokens = None,
@@ -144,18 +143,12 @@ def plan(
         raise InputError("--models chooses among released models and --train what to train: give one of them")
     if not limits:
         raise InputError(NO_LIMIT)
-    if traffic is not None:
-        request_of(traffic, query_tokens, generated_tokens, cached_tokens, system_tokens, images, "--traffic")
-        if workload is not None:
-            raise InputError(f"--traffic {traffic} and --workload {workload}: give one of them; a log says both")
     result = planner.plan(
         _law(law) if mix is None else mix_of(mix, form),
         task=task,
         form=form,
         budget=planner.Budget(convention=convention, limits=limits),
-        workload=None
-        if traffic is not None
-        else request_of(workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
+        workload=request_of(traffic, workload, query_tokens, generated_tokens, cached_tokens, system_tokens, images),
         traffic=traffic,
         models=models,
         image=image,
@@ -182,6 +175,8 @@ def plan(
         rank_by=rank_by,
         as_measured=as_measured,
     )
+    if mix is not None:
+        result = replace(result, given=replace(result.given, mix=mix))
     if output is not None:
         result.save(output, overwrite=force)
         print(f"wrote {output}", file=sys.stderr)

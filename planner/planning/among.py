@@ -113,6 +113,7 @@ def _among_gpus(
             if not cost_kind(axes.rank_by, limits, deployment).of_all_gpus:  # else others are ordered by the same form
                 carried = confirming.settle(confirming.confirmed)
         found = cheapest(axes.rank_by, space, axes.tried(space), limits, budget, load, deployment)
+        found = replace(found, notes=notes)
         return found if traffic is None else replace(found, deployment=asked_for, carried=carried)
     choice = _chosen(axes, owners, space, as_measured)
     while traffic is not None and not confirming.holds(choice.best_row):
@@ -139,7 +140,8 @@ def _among_gpus(
     primary = limits[0]  # the frontier runs along FLOPs where they are limited, else along the first limit asked for
     along = table.quantities[primary.column] * (-1.0 if primary.at_least else 1.0)
     others = all_met([limit for limit in limits if limit is not primary], table.quantities) & space.possible
-    better = np.flatnonzero((errors < errors[distinct].min()) & others & ~fits)
+    reached = np.isfinite(along)  # what does not keep up with the load has no time at all
+    better = np.flatnonzero((errors < errors[distinct].min()) & others & ~fits & reached)
     next_up = candidate(int(better[np.lexsort((errors[better], along[better]))[0]])) if len(better) else None
     tied = distinct[np.isin(distinct, doubt.tied_rows())]
     tied = tied[np.lexsort((errors[tied], costs[tied]))]

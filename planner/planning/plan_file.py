@@ -157,6 +157,8 @@ def _inputs(plan: Plan, one_law: bool) -> Inputs:
         rank_by=plan.rank_by,
         workload_kinds=plan.load.kinds if len(plan.load.kinds) > 1 else (),
         workload_shares=plan.load.shares if len(plan.load.kinds) > 1 else (),
+        requests_file=plan.load.file,
+        requests_logged=plan.load.logged,
         **stored(deployment.traffic),
     )
 
@@ -247,6 +249,8 @@ def restored(content: Any, origin: str) -> dict[str, Any]:
             inputs.workload_longest,
             inputs.workload_kinds,
             inputs.workload_shares,
+            file=inputs.requests_file,
+            logged=inputs.requests_logged,
         ),
         "deployment": Deployment(
             hardware=found.hardware_profile,

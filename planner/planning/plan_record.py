@@ -204,6 +204,10 @@ class Inputs:
     workload_kinds: tuple[Workload, ...] = field(default=(), metadata=SPARSE)
     """Kinds of requests under a load; left out where all are the mean one."""
     workload_shares: tuple[float, ...] = field(default=(), metadata=SPARSE)
+    requests_file: str = field(default="", metadata=SPARSE)
+    """That requests were read from, as it was given."""
+    requests_logged: bool = field(default=False, metadata=SPARSE)
+    """Whether it is a log, whose time stamps say when they come."""
 
 
 @dataclass(frozen=True)

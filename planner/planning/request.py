@@ -167,6 +167,10 @@ class Load:
     """Of each kind; they sum to 1."""
     arrivals: Log | None = field(default=None, compare=False, repr=False)
     """When they came, of a log; None: at random."""
+    file: str = field(default="", compare=False, repr=False)
+    """That they were read from; "" of one request, or where a plan's file does not say."""
+    logged: bool = field(default=False, compare=False, repr=False)
+    """Whether that file is a log, whose time stamps say when they come."""
 
     def __post_init__(self) -> None:
         if not self.mean.images:

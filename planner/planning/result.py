@@ -22,6 +22,7 @@ from planner.costs.stages import STAGES, Workload
 from planner.laws.combined import Law
 from planner.planning.candidate import Candidate, SlackOfPick, error_text
 from planner.planning.deployment import Deployment
+from planner.planning.given import Given
 from planner.planning.limits import LimitKind, find_limit
 from planner.planning.margin import Margin
 from planner.planning.pick_facts import published_on, warnings_of, weights_text
@@ -107,6 +108,8 @@ class Plan(Result):
     """The best where the load is `scale` times as large; None where that was not asked for."""
     stored_traffic: Served | None = field(default=None, repr=False, compare=False)
     """Of a plan that was read from a file: what its file holds of `traffic`."""
+    given: Given = field(default_factory=Given, repr=False, compare=False)
+    """Names and files that it was asked for with; of a plan that was read from a file nothing."""
     rank_by: str = ERROR
     """By what candidates are ordered: "error", or a cost alone: "cost" (the first limit), or the keyword of a limit."""
 

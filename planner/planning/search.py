@@ -27,6 +27,7 @@ from planner.parts.towers import Tower
 from planner.planning.among import plan_among
 from planner.planning.choices import LawLike, admissible, laws_of, own_families
 from planner.planning.deployment import as_deployment, some
+from planner.planning.given import Given
 from planner.planning.question import Images, check_question
 from planner.planning.ranking import ERROR, as_ranking
 from planner.planning.request import Budget, Load, Quantity, as_budget, as_workload
@@ -150,10 +151,13 @@ def plan(
         NothingFitsError: no candidate keeps all limits; names those that exclude each other.
         InputError: a bad quantity, name, law or architecture, in one sentence.
     """
+    given_texts = Given.of(law, form, task, hardware)
     budget = as_budget(budget, convention)
-    arriving = None
+    arriving, notes = None, tuple[str, ...]()
     if traffic is not None:
-        load, arriving = _logged(traffic, workload, query_tokens, generated_tokens, cached_tokens, concurrency)
+        load, notes = _logged(traffic, workload, query_tokens, generated_tokens, cached_tokens, budget, concurrency)
+        assert load.arrivals is not None
+        arriving = None if concurrency is not None else load.arrivals.requests_per_second
     elif isinstance(workload, str | Path):
         as_workload(Workload(0, 0), query_tokens, generated_tokens, cached_tokens)  # not both
         load = read_traffic(workload)
@@ -165,11 +169,11 @@ def plan(
     measured_axes = axes_of(as_measured)
     given = {"law": law, "form": form, "task": task, "as_measured": measured_axes or None}
     ranking = as_ranking(rank_by, models, given)
-    notes: tuple[str, ...] = ()
     if task is not None:
         from planner.planning.published import law_on_task  # only plans on published results pay for its import
 
-        law, notes = law_on_task(law, task, form)
+        law, of_task = law_on_task(law, task, form)
+        notes += of_task
     released = None
     if models is not None:
         from planner.planning.released_choices import released_axes  # only who asks for them pays for their import
@@ -186,7 +190,8 @@ def plan(
 
         load = with_kinds(load, workload)
     if released is not None:
-        return plan_among(released.timed_by(deployment, load), budget, load, deployment, measured_axes, notes)
+        found = plan_among(released.timed_by(deployment, load), budget, load, deployment, measured_axes, notes)
+        return replace(found, given=given_texts)
     compressors = tuple(find_compressor(one) for one in some(compressor, "compressor"))
     towers = tuple(find_vision(one) for one in some(vision, "vision"))
     orders = some(prompt_order, "prompt_order")
@@ -197,7 +202,7 @@ def plan(
     candidates = find_llms(llms) if llms is not None else own_families(laws.values())
     tokens = admissible(visual_tokens, compressors, towers)
     axes = Axes(candidates, towers, compressors, orders, tokens, laws, find_connector(connector))
-    return plan_among(axes, budget, load, deployment, measured_axes, notes)
+    return replace(plan_among(axes, budget, load, deployment, measured_axes, notes), given=given_texts)
 
 
 def _logged(
@@ -206,12 +211,15 @@ def _logged(
     query_tokens: int | None,
     generated_tokens: int | None,
     cached_tokens: int,
+    budget: Budget,
     concurrency: int | None,
-) -> tuple[Load, float | None]:
-    """What a log has of requests, and how many came per second. Raises InputError where something else says it too."""
+) -> tuple[Load, tuple[str, ...]]:
+    """What a log has of requests and when they came, and what has to be said of it. Raises InputError where something
+    else says what requests are too."""
     if workload is not None or query_tokens is not None or generated_tokens is not None or cached_tokens:
         raise InputError("traffic: the log says what requests are; leave out workload= and the counts of tokens")
-    from planner.planning.under_load.logged import load_of_log  # only who has a log pays for its import
+    from planner.planning.under_load.logged import load_of_log, pace  # only who has a log pays for its import
 
-    load, log = load_of_log(traffic)
-    return replace(load, arrivals=log), None if concurrency is not None else log.requests_per_second
+    load, log, notes = load_of_log(traffic)
+    paced = pace(log, budget.requests_per_second, concurrency)
+    return replace(load, arrivals=log), (*notes, *paced)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def read_traffic(path: str | Path) -> Load:
         means[name] = math.ceil(values.mean() - 1e-9)
         tails[name] = math.ceil(float(np.quantile(values, TAIL)) - 1e-9)
         most[name] = int(values.max())
-    return Load(Workload(**means), Workload(**tails), len(rows), Workload(**most) if len(rows) > 1 else None)
+    longest = Workload(**most) if len(rows) > 1 else None
+    return Load(Workload(**means), Workload(**tails), len(rows), longest, file=os.fspath(path))
 
 
 def _count(text: str | None, where: str, name: str) -> int:

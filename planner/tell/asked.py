@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from functools import partial
 
 from planner.base.dataclass import dataclass
@@ -25,6 +25,8 @@ from planner.planning.tried import Released, Tried
 from planner.planning.under_load.asked import CONTINUOUS, RATE, STATIC
 
 PLAN_FILE, LAW_FILE, HARDWARE_FILE = "plan.json", "law.json", "hardware.json"
+REQUESTS_FILE = "requests.csv"
+"""Where the plan's file does not say which it was."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,39 @@ def again(plan: Plan) -> Again:
     return Again(shlex.join([*words, "-o", PLAN_FILE]), tuple(files), laws, tuple(missing))
 
 
-def rank_command(plan: Plan) -> str | None:
+@dataclass(frozen=True)
+class Ranking:
+    """What ranks what to measure next."""
+
+    command: str
+    files: tuple[str, ...]
+    """Files that the command reads and that only `report --artefacts` writes: those that were planned with are not
+    known."""
+
+
+def rank_command(plan: Plan) -> Ranking | None:
     """What ranks what to measure next: for a pick to be trained, training runs; else evaluations of released models.
 
-    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each. Where it
-    ordered by cost alone, the default law ranks them.
+    None where the plan chose among several towers, compressors or prompt orders: next-run takes one of each; where it
+    does not say which file of requests it is for; and for a mix of fitted laws and published results, for which
+    next-run has no answer. Where it ordered by cost alone, the default law ranks them.
     """
-    tried, laws = plan.tried, dict[str, Law]()
+    tried, given = plan.tried, plan.given
+    members = plan.law.members if not plan.by_cost and isinstance(plan.law, CombinedLaw) else ()
+    if any(isinstance(one, EvidenceLaw) for one in members):
+        return None
+    laws, files = dict[str, Law](), list[str]()
     several = (tried.compressors, tried.prompt_orders, tried.towers)
     law = [DEFAULT_LAW] if plan.by_cost else _law(plan.law, laws)
     if law[0] == "--law":
         law = law[1:]  # next-run takes it as its argument
+    if laws and (given.law or given.task or given.mix):  # what no name loads was given in some way
+        options = {"--form": given.form, "--task": given.task, "--mix": given.mix}
+        law = [*([given.law] if given.law else []), *_said(options)]
+    else:
+        files += laws
+    if plan.load.requests > 1 and not plan.load.file:
+        return None
     words = ["vlm-planner", "next-run", *law, *_limits(plan), *_requests(plan.load, [])]
     if tried.released is not None:
         words += _released(tried.released, [])
@@ -91,7 +115,13 @@ def rank_command(plan: Plan) -> str | None:
     else:
         words += [*_llms(tried), "--vision", tower_source(plan) or tried.towers[0].name]
         words += ["--compressor", tried.compressors[0].name, "--prompt-order", tried.prompt_orders[0]]
-    return shlex.join([*words, "--convention", plan.budget.convention, *_deployment(plan, [])])
+    words += ["--convention", plan.budget.convention, *_deployment(plan, files, again=False)]
+    return Ranking(shlex.join(words), tuple(files))
+
+
+def _said(options: Mapping[str, str]) -> list[str]:
+    """Those that have a text."""
+    return [word for option, text in options.items() if text for word in (option, text)]
 
 
 def _limits(plan: Plan) -> list[str]:
@@ -103,10 +133,10 @@ def _limits(plan: Plan) -> list[str]:
 
 def _requests(load: Load, missing: list[str]) -> list[str]:
     if load.requests > 1 or load.mean != load.tail:
-        missing.append("the file of requests is not part of the plan: put the one that was planned for in its place")
-        if load.arrivals is not None:
-            return ["--traffic", "requests.csv"]
-        return ["--workload", "requests.csv"]
+        file = load.file or REQUESTS_FILE
+        where = "it has to be where it was" if load.file else f"put the one that was planned for in place of {file}"
+        missing.append(f"the file of requests is not part of the plan: {where}")
+        return ["--traffic" if load.logged else "--workload", file]
     return _workload(load.mean)
 
 
@@ -146,7 +176,7 @@ def _law(law: Law, files: dict[str, Law]) -> list[str]:
         asked = {one.task: one.share for one in law.mix}
         tries.append((words, lambda: evidence_law(asked).with_scales(law.scales)))  # a plan finds its models' anew
     elif isinstance(law, CombinedLaw) and law.kind == MIX:
-        tries += [(["--mix", law.name, *form], _mix(law.name, form)) for form in ([], ["--form", "auto"])]
+        tries += [(["--mix", law.name, *form], _mix(law, form)) for form in ([], ["--form", "auto"])]
     else:
         tries.append((["--law", law.name, "--form", law.form], lambda: load_law(law.name, law.form)))
     for words, load in tries:
@@ -164,8 +194,20 @@ def _loads(load: Callable[[], Law], law: Law) -> bool:
         return False
 
 
-def _mix(name: str, form: list[str]) -> Callable[[], Law]:
-    return lambda: load_mix(name, *form[1:])
+def _mix(law: CombinedLaw, form: list[str]) -> Callable[[], Law]:
+    """A mix by its name, with the images of the plan for its tasks of the evidence: a plan finds those anew."""
+
+    def load() -> Law:
+        found = load_mix(law.name, *form[1:])
+        if not isinstance(found, CombinedLaw):
+            return found
+        members = tuple(
+            one.with_scales(own.scales) if isinstance(one, EvidenceLaw) and isinstance(own, EvidenceLaw) else one
+            for one, own in zip(found.members, law.members, strict=False)
+        )
+        return replace(found, members=members)
+
+    return load
 
 
 def _llms(tried: Tried) -> list[str]:
@@ -202,30 +244,33 @@ def _plain(number: float) -> str:
     return repr(int(number)) if float(number).is_integer() and number < 1e15 else repr(number)
 
 
-def _load_words(asked: Deployment) -> list[str]:
-    """How an engine batches, and what it has to carry beside a rate."""
+def _load_words(asked: Deployment, again: bool) -> list[str]:
+    """How an engine batches, and what it has to carry beside a rate; only who plans again asks for the next size."""
     traffic = asked.traffic
     if traffic is None:
         return ["--batch", ",".join(map(str, asked.batches))]
     words = ["--scheduler", CONTINUOUS, "--percentile", _plain(traffic.percentile)]
-    for name in ("concurrency", "scale", "max_num_seqs", "max_num_batched_tokens"):
+    for name in ("concurrency", *(["scale"] if again else []), "max_num_seqs", "max_num_batched_tokens"):
         if (number := getattr(traffic, name)) is not None:
             words += [f"--{name.replace('_', '-')}", _plain(number)]
     return words
 
 
-def _deployment(plan: Plan, files: list[str]) -> list[str]:
+def _deployment(plan: Plan, files: list[str], again: bool = True) -> list[str]:
+    """How it is run. A profile is that of the artefacts where the plan is made again, else the one that was given."""
     asked = plan.deployment
     own = plan.tried.released is not None and plan.tried.released.own_dtype
     words = [] if own else ["--precision", ",".join(asked.precisions)]
     words += ["--tensor-parallel", ",".join(map(str, asked.tensor_parallel))]
     if asked.traffic is None and RATE in plan.budget.limits:
         words += ["--scheduler", STATIC]
-    words += _load_words(asked)
+    words += _load_words(asked, again)
     card = asked.hardware
     if card is not None:
         if hardware_catalog().get(card.name) == card:
             words += ["--hardware", card.name]
+        elif plan.given.hardware and not again:
+            words += ["--hardware", plan.given.hardware]
         else:
             files.append(HARDWARE_FILE)
             words += ["--hardware", HARDWARE_FILE]

@@ -35,6 +35,7 @@ from planner.traffic.log_columns import (
     count_of,
     seconds_of,
 )
+from planner.traffic.span import Span
 
 _EXPECTED = "a log of requests, as CSV or with a JSON object per line"
 _KINDS = 256
@@ -68,6 +69,8 @@ class RequestLog:
     images: IntArray
     says_images: bool
     """Whether it has a column of images; else each request is taken to have one."""
+    span: Span | None = None
+    """When they came; None where the log has no time stamps."""
 
     def __len__(self) -> int:
         return self.query_tokens.size
@@ -203,6 +206,7 @@ def _log(file: str, columns: dict[str, IntArray], times: FloatArray) -> RequestL
         system_tokens=system[order],
         images=images[order],
         says_images=IMAGES in columns,
+        span=Span.of(times) if times.size else None,
     )
 
 

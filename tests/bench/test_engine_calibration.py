@@ -343,3 +343,17 @@ def test_iterations_are_filled_as_the_version_of_the_engine_does(engine: str, ve
     test = replace(_read(vllm_bench(runs()[0], detailed=True), 0), engine=engine, engine_version=version)
     assert scheduler_of(test, find_hardware("l4"), {}).async_scheduling is early
     assert not scheduler_of(test, replace(find_hardware("l4"), form_factor="host"), {}).async_scheduling
+
+
+def test_the_command_line_names_its_own_option_for_the_model(run: Run, tmp_path: Path) -> None:
+    """`--models` of calibrate are folders of measured models."""
+    results = tmp_path / "results"
+    results.mkdir()
+    for rate in (1.0, 2.0):
+        content = vllm_bench(made(rate=rate, model="my-model"), engine="vLLM", engine_version="0.32.0")
+        (results / f"{rate}.json").write_text(json.dumps(content))
+    asked = ["calibrate", "-o", tmp_path / "x.json", "--from", results, "--hardware", "l4", "--images", 0]
+    done = run(*asked)
+    assert done.code == 2
+    assert done.complaint.endswith(": say its hub id, folder or config.json by --model")
+    assert "--model: no result is of 'other'" in run(*asked, "--model", "other=Qwen3-0.6B").complaint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import planner
 from planner.laws.design import next_runs
 from planner.laws.fitted import FittedLaw
 from planner.planning.evaluating.result import NextEvaluations
-from planner.tell.asked import rank_command
+from planner.planning.result import Plan
+from planner.tell.asked import again, rank_command
 
 REQUEST = ["--budget", "8TFLOPs", "--query-tokens", 50, "--generated-tokens", 32, "--prompt-order", "text-first"]
 COMMAND = ["next-run", "reasoning", "--llms", "qwen2.5", *REQUEST]
@@ -222,14 +224,55 @@ def test_the_command_that_a_plan_prints_ranks_what_it_names(run: Run, verb: list
     assert f"evaluating {model}{turned} (" in words
 
 
+def test_the_command_repeats_the_files_that_were_given(run: Run, tmp_path: Path) -> None:
+    """A law, a profile and requests of one's own: what is printed runs as it stands, and names them as they were."""
+    law, card = tmp_path / "my law.json", tmp_path / "card.json"
+    requests, log = tmp_path / "requests.csv", tmp_path / "log.csv"
+    replace(planner.load_law("reasoning"), name="mine").save(law)
+    replace(planner.find_hardware("l4"), name="own").save(card)
+    requests.write_text("query_tokens,generated_tokens\n20,10\n60,30\n")
+    log.write_text("timestamp,query_tokens,generated_tokens\n0,20,10\n0.5,60,30\n1.5,60,10\n")
+    asked = ["--models", "qwen2.5-vl", "--image", "448x448", "--hardware", card, "--ttft", "900ms"]
+    load = ["--percentile", 90, "--max-num-seqs", 64, "--scale", "2x"]
+    for more, said in (
+        (["--law", law, "--workload", requests], f"--workload {requests}"),
+        (["--law", law, "--traffic", log, *load], f"--traffic {log}"),
+        (["--task", "docvqa", "--traffic", log, "--concurrency", 3], f"--traffic {log}"),
+    ):
+        out = run("plan", *asked, *more).out
+        (typed,) = [one.strip() for one in out.splitlines() if one.strip().startswith("vlm-planner next-run ")]
+        assert said in typed and f"--hardware {card}" in typed
+        assert (shlex.quote(str(law)) in typed) == ("--law" in more)
+        content = run(*shlex.split(typed)[1:], "--json").json
+        assert content["pick"]["model"].startswith("Qwen2.5-VL")
+    mixed = run("plan", *asked, "--workload", requests, "--mix", "reasoning=0.5,docvqa=0.5").out
+    assert "next-run" not in mixed and "law.json" not in mixed
+
+
+def test_a_plan_read_from_its_file_says_which_files_it_lacks(tmp_path: Path) -> None:
+    """The requests stand in it by their path; what else it rests on is written by report --artefacts."""
+    law = replace(planner.load_law("reasoning"), name="mine")
+    requests = tmp_path / "requests.csv"
+    requests.write_text("query_tokens,generated_tokens\n20,10\n60,30\n")
+    plan = planner.plan(
+        law, models="qwen2.5-vl", image="448x448", budget="9 TFLOPs", workload=str(requests)
+    )  # fmt: skip
+    found = rank_command(Plan.from_dict(plan.to_dict()))
+    assert found is not None and found.files == ("law.json",)
+    assert f"--workload {requests}" in found.command and f"--workload {requests}" in again(plan).command
+    older = replace(plan, load=replace(plan.load, file=""))
+    assert rank_command(older) is None
+    assert "requests.csv" in again(older).missing[0]
+
+
 def test_the_command_of_a_recommendation_keeps_every_limit(run: Run, tmp_path: Path) -> None:
     plan = planner.plan(
         budget=planner.Budget(ttft="60 ms", memory="30 GiB"), hardware="l40s", llms="qwen2.5", batch=(1, 4),
         query_tokens=50, generated_tokens=32,
     )  # fmt: skip
     typed = rank_command(plan)
-    assert typed is not None
-    content = run(*shlex.split(typed)[1:], "--json").json
+    assert typed is not None and not typed.files
+    content = run(*shlex.split(typed.command)[1:], "--json").json
     assert content["budget"] == {"ttft_s": 0.06, "memory_bytes": 30 * 2**30}
     assert content["pick"]["llm"] == plan.best.llm.name
     assert content["pick"]["visual_tokens"] == plan.best.visual_tokens

@@ -76,7 +76,7 @@ def described(
     if "" in models and len(others) > 1:
         raise InputError(
             f"the results are of {counted(len(others), 'model')} ({', '.join(others)}): say for each which it is, as "
-            f"{others[0]}=DESCRIPTION"
+            f"{others[0]}=DESCRIPTION, by models="
         )
     return {name: _of_name(name, models) for name in names}
 
@@ -89,7 +89,8 @@ def _of_name(name: str, models: Mapping[str, str | os.PathLike[str] | Described]
         return describe(name)
     except PlannerError as error:
         raise InputError(
-            f"which model is served as {shown(name)} is not known ({error}): say its hub id, folder or config.json"
+            f"which model is served as {shown(name)} is not known ({error}): say its hub id, folder or config.json by "
+            "models="
         ) from None
 
 

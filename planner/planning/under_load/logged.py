@@ -21,8 +21,8 @@ KINDS = 64
 _COLUMNS = ("query_tokens", "generated_tokens", "cached_tokens", "system_tokens", "images")
 
 
-def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log]:
-    """What comes, and when.
+def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log, tuple[str, ...]]:
+    """What comes, when, and what has to be said of the log.
 
     The mean request, the long one (the 95th percentile, column by column) and the longest are those that FLOPs, memory
     and contexts are planned for; times are those of the kinds of requests as they come.
@@ -41,8 +41,18 @@ def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log]:
         raise InputError(
             f"{log.file}: expected requests that come at different times, whose rate is the load, got {found}"
         )
-    load = Load(mean, tail, len(log), most if len(log) > 1 else None)
-    return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist())), arrivals
+    notes = () if log.span is None else log.span.notes
+    load = Load(mean, tail, len(log), most if len(log) > 1 else None, file=os.fspath(path), logged=True)
+    return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist())), arrivals, notes
+
+
+def pace(log: Log, rate: float | None, concurrency: int | None) -> tuple[str, ...]:
+    """That the times of a log are stretched to another load, in a sentence; () where they are as they were."""
+    if concurrency is not None:
+        return (f"its times are stretched so that {concurrency} requests are under way at once, on average",)
+    if rate is None:
+        return ()
+    return (f"its times are stretched to {rate:.4g} requests/s, {rate / log.requests_per_second:.3g} times their own",)
 
 
 def with_kinds(load: Load, path: str | os.PathLike[str]) -> Load:

@@ -31,8 +31,8 @@ def evaluate_next(plan: Plan) -> Iterator[Block]:
     if told:
         per = _questions(default_benchmarks(plan.law))
         yield Paragraph(line("most informative for their cost (", per, "): evaluating ", joined(told)))
-    if (command := rank_command(plan)) is not None and plan.law.n_runs:
-        yield Command((command,), "Rank all evaluations")
+    if plan.law.n_runs:
+        yield from ranking(plan, "Rank all evaluations")
 
 
 def _cheapest(plan: Plan) -> Iterator[Block]:
@@ -43,8 +43,17 @@ def _cheapest(plan: Plan) -> Iterator[Block]:
         yield Paragraph(
             line("which of them is good enough, no cost tells; evaluate the cheapest first (", per, "): ", joined(told))
         )
-    if (command := rank_command(plan)) is not None:
-        yield Command((command,), "Rank all evaluations by what a law expects of them")
+    yield from ranking(plan, "Rank all evaluations by what a law expects of them")
+
+
+def ranking(plan: Plan, title: str) -> Iterator[Block]:
+    """The command that ranks what to measure next, with where the files of it come from; nothing where there is
+    none."""
+    if (found := rank_command(plan)) is None:
+        return
+    yield Command((found.command,), title)
+    for name in found.files:
+        yield Paragraph(line(foreign(name, "file"), " is written by vlm-planner report --artefacts."))
 
 
 def _questions(asked: Sequence[Benchmark]) -> Line:

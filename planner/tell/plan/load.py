@@ -157,7 +157,7 @@ def engine_line(plan: Plan) -> Line:
     from planner.planning.under_load.room import engine_of  # only plans with a load pay for its import
 
     engine = engine_of(plan.deployment)
-    come = "as the log has them" if plan.load.arrivals is not None else "at random"
+    come = "as the log has them" if plan.load.logged else "at random"
     host = "" if card.efficiency.host.source else "; what its host adds to each iteration is not calibrated"
     return line(
         "assumes an engine that schedules as vLLM does, with ", scheduler_line(engine.scheduler, engine.source),

@@ -15,11 +15,9 @@ from planner.planning.run_cost import run_cost
 from planner.planning.training_runs import rank_training_runs
 from planner.planning.transfer.known import not_known
 from planner.tell import values as v
-from planner.tell.asked import rank_command
 from planner.tell.document import (
     Block,
     Bullets,
-    Command,
     Line,
     Paragraph,
     Section,
@@ -29,7 +27,7 @@ from planner.tell.document import (
     line,
 )
 from planner.tell.next_run import beside_cells, beside_columns
-from planner.tell.plan.evaluate import evaluate_next
+from planner.tell.plan.evaluate import evaluate_next, ranking
 from planner.tell.plan.sentences import named
 from planner.tell.published import own_runs_line, rests_on_published
 
@@ -156,8 +154,7 @@ def _runs(plan: Plan) -> list[Block]:
             line("Runs to make next, by what they are expected to gain"), columns, tuple(rows), words=frozenset({""})
         ),
     ]
-    command = rank_command(plan)
-    return [*blocks, Command((command,), "Rank other runs")] if command else blocks
+    return [*blocks, *ranking(plan, "Rank other runs")]
 
 
 def _ranked(plan: Plan) -> NextRuns | None:

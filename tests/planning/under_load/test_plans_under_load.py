@@ -19,6 +19,9 @@ from planner.hardware import find_hardware
 from planner.planning.load_plan import replan
 from planner.planning.result import Plan
 from planner.planning.under_load import confirm
+from planner.tell.document import plain
+from planner.tell.plan.frontier import frontier_chart
+from planner.tell.plan.load import engine_line
 
 REQUEST: dict[str, Any] = {"query_tokens": 120, "generated_tokens": 200, "hardware": "h100-sxm"}
 QWEN3: dict[str, Any] = {
@@ -290,6 +293,31 @@ def _log(folder: Path, spread: float, stamps: bool = True) -> Path:
     rows = (f"{at:.6f},120,{answer:.0f}" if stamps else f"120,{answer:.0f}" for at, answer in pairs)
     file.write_text("\n".join([head, *rows]) + "\n")
     return file
+
+
+def test_what_a_log_is_taken_for_is_said(tmp_path: Path) -> None:
+    asked = {name: value for name, value in QWEN3.items() if not name.endswith("_tokens")}
+    plans = {
+        rate: planner.plan(
+            traffic=_log(tmp_path, 0.0), budget=planner.Budget(ttft="2 s", requests_per_second=rate), gpus=2, **asked
+        )
+        for rate in (None, 40)
+    }
+    first = plans[None].notes
+    assert first[0].startswith("the log has 2000 requests from 0.0") and " requests/s on average, " in first[0]
+    assert len(first) == 1
+    assert plans[40].notes[1].startswith("its times are stretched to 40 requests/s, ")
+    assert "as the log has them" in plain(engine_line(Plan.from_dict(plans[40].to_dict())))
+
+
+def test_what_does_not_keep_up_is_not_the_next_one_up(tmp_path: Path) -> None:
+    """It has no time at all: a picture has no place for it."""
+    asked = {name: value for name, value in QWEN3.items() if not name.endswith("_tokens")}
+    plan = planner.plan(traffic=_log(tmp_path, 0.0), budget=planner.Budget(ttft="2 s"), gpus=1, **asked)
+    better = plan.table.predicted_error < plan.best.error
+    assert np.isinf(plan.table.quantities["ttft_s"][better]).any()
+    assert plan.next_up is None
+    assert frontier_chart(plan).x.high < 1e3
 
 
 def test_a_log_is_the_load_as_it_came(tmp_path: Path) -> None:
