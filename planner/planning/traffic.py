@@ -51,8 +51,9 @@ def read_traffic(path: str | Path) -> Load:
         means[name] = math.ceil(values.mean() - 1e-9)
         tails[name] = math.ceil(float(np.quantile(values, TAIL)) - 1e-9)
         most[name] = int(values.max())
-    longest = Workload(**most) if len(rows) > 1 else None
-    return Load(Workload(**means), Workload(**tails), len(rows), longest, file=os.fspath(path))
+    if len(rows) == 1:
+        return Load(Workload(**means), Workload(**tails))
+    return Load(Workload(**means), Workload(**tails), len(rows), Workload(**most), file=os.fspath(path))
 
 
 def _count(text: str | None, where: str, name: str) -> int:
