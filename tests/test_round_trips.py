@@ -219,7 +219,7 @@ def test_plans_that_were_planned(data: st.DataObject) -> None:
     )
     again = planner.Plan.from_dict(through_a_file(plan.to_dict()))
     for one in dataclasses.fields(plan):
-        if one.name not in ("all_candidates", "made_with"):
+        if one.name not in ("all_candidates", "made_with", "given"):  # what its file does not hold
             assert same(getattr(again, one.name), getattr(plan, one.name)), one.name
     assert again.to_dict() == plan.to_dict()
 
