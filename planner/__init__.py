@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from planner.runs.results import import_results as import_results
     from planner.runs.tasks import mean_over_tasks as mean_over_tasks
     from planner.runs.write import write_runs as write_runs
+    from planner.serve.open import serve_model as serve_model
     from planner.tell.plots.frontier import frontier as plot_frontier
     from planner.tell.plots.law import law_over_flops as plot_law
     from planner.tell.plots.law import residuals as plot_residuals
@@ -217,6 +218,7 @@ __all__ = [
     "replan",
     "request_flops",
     "save_model",
+    "serve_model",
     "shipped_names",
     "validate",
     "verify",
@@ -314,6 +316,7 @@ _WHERE = {
     "ImageMix": "planner.parts.images",
     "request_flops": "planner.costs.request",
     "save_model": "planner.vlm.saving",
+    "serve_model": "planner.serve.open",
     "shipped_names": "planner.laws.shipped",
     "validate": "planner.runs.read",
     "verify": "planner.bench.verify",

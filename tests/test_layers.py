@@ -21,7 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BASE = ("base",)
 LAW_SIDE = ("runs", "laws")
 COST_SIDE = ("parts", "counting", "hardware", "configuration", "costs", "traffic", "engines")
-TRUNK = ("planning", "vlm", "make", "bench", "tell", "explore", "", "cli")
+TRUNK = ("planning", "vlm", "make", "bench", "tell", "explore", "serve", "", "cli")
 """After the two sides have met; "" is `planner/__init__.py`, the table of contents."""
 
 
@@ -37,7 +37,16 @@ def _may_import() -> dict[str, set[str]]:
 MAY_IMPORT = _may_import()
 
 HEAVY = {"torch", "transformers", "matplotlib", "pandas", "lmfit", "scipy", "starlette", "uvicorn", "jinja2"}
-MAY_BE_HEAVY = ("counting/build.py", "counting/meta.py", "vlm/", "make/", "bench/", "tell/plots/", "explore/serving/")
+MAY_BE_HEAVY = (
+    "counting/build.py",
+    "counting/meta.py",
+    "vlm/",
+    "make/",
+    "bench/",
+    "tell/plots/",
+    "explore/serving/",
+    "serve/",
+)
 
 
 @dataclass(frozen=True)

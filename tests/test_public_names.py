@@ -39,6 +39,7 @@ VERBS = {
     "plan": "plan",
     "plot": "plot_law",
     "report": "write_report",
+    "serve": "serve_model",
     "show": "load_law",
     "verify": "verify",
 }

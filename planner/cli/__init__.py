@@ -26,7 +26,7 @@ from planner.cli.messages import UsageError, in_options, usage_text
 BAD_INPUT, INTERRUPTED = 2, 130
 
 _SELDOM = 1_000_000  # new objects between two collections; Python's own number is 700
-_LONG = ("bench", "calibrate", "explore", "models")  # modules whose verbs serve, or keep tensors
+_LONG = ("bench", "calibrate", "explore", "models", "serving")  # modules whose verbs serve, or keep tensors
 
 __all__ = ["VERBS", "app", "load", "main"]
 
@@ -54,6 +54,7 @@ VERBS = {
     "plan": "plans",
     "optimum": "plans",
     "report": "report",
+    "serve": "serving",
     "compare": "validation",
     "holdout": "validation",
 }
