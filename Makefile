@@ -6,18 +6,25 @@ CONSTRAINTS ?= constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: plan check test slow benchmark laws docs clean
+.PHONY: plan lint types check test quick slow benchmark laws docs clean
 
 plan: $(VENV)/.main            ## the main job: the best (LLM, visual tokens) pair for 2 TFLOPs
 	$(BIN)/vlm-planner plan --budget 2TFLOPs --query-tokens 50 --generated-tokens 32
 
-check: $(VENV)/.test           ## lint and types
+lint: $(VENV)/.test
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check --no-cache .
+
+types: $(VENV)/.test
 	$(BIN)/mypy
 
-test: check                    ## lint, types and every test but the slow ones
+check: lint types              ## lint and types
+
+quick: $(VENV)/.test           ## every test but the slow ones, alone
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal  # a worker a core: one thread in each
+
+test: lint                     ## lint, types and every test but the slow ones
+	$(MAKE) --no-print-directory --jobs 2 quick types  # mypy has one thread: beside the tests no core is idle
 
 slow: $(VENV)/.test            ## the slow tests alone
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow
@@ -44,9 +51,10 @@ $(VENV)/.main: $(VENV)/bin/python pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .
 	touch $@
 
-$(VENV)/.test: $(VENV)/.main
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) torch  # first: no CUDA packages
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[vlm,test,app]'
+$(VENV)/.test: $(VENV)/.main  # pip compiles on one core alone: compileall takes them all
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c $(CONSTRAINTS) torch  # no CUDA packages
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c $(CONSTRAINTS) -e '.[vlm,test,app]'
+	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 
 clean:

@@ -1,8 +1,9 @@
 """From the pick to a verdict: plan for this processor, build the model with random weights, ask it, verify the plan.
 
 The language model and the vision tower are small ones, described by their Hugging Face config.json, so that all of it
-runs in seconds. With real sizes the same lines hold: leave out `llms` and `vision`, and name your card. Counts and
-bytes must be equal; times of so small a model on a busy processor need not, and the verdict says which are not.
+runs in seconds: samples are short, and each is taken once. With real sizes the same lines hold: leave out `llms`,
+`vision`, `seconds` and `retakes`, and name your card. Counts and bytes must be equal; times of so small a model on a
+busy processor need not, and the verdict says which are not.
 """
 
 import json
@@ -62,7 +63,7 @@ with tempfile.TemporaryDirectory() as folder:
     said = answer(model, make_processor(model), Image.new("RGB", (112, 112), "teal"), "what is this?", max_new_tokens=8)
     print(f"asked: {said.prompt_tokens} tokens in, {said.generated_tokens} out (random weights say nothing)")
 
-    verdict = planner.verify(model, plan, seconds=0.05)
+    verdict = planner.verify(model, plan, seconds=0.05, retakes=0)
     print(f"\n{verdict}")
     for check in verdict.checks:
         if check.error is not None:

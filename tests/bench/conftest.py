@@ -1,5 +1,5 @@
 """One thread and one take, so that tests beside each other disturb each other less; no progress bars of
-transformers."""
+transformers; ceilings measured once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from bench.once import ceilings_once
 from transformers.utils import logging
 
 
@@ -16,5 +17,6 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     logging.disable_progress_bar()
     monkeypatch.setattr("planner.bench.retakes.RETAKES", 0)
+    ceilings_once(monkeypatch)
     yield
     torch.set_num_threads(threads)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.once import ceilings_once
 from bench.parts import folders
 from support import Run
 
@@ -23,6 +24,11 @@ from planner.bench.verdict import Verdict
 TOKENS = ["--query-tokens", "12", "--generated-tokens", "5"]
 QUICK = ["--device", "cpu", "--seconds", "0.01", "--retakes", "0"]
 LOOSE = ["--tolerance", "any"]
+
+
+@pytest.fixture(autouse=True)
+def _ceilings_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ceilings_once(monkeypatch)
 
 
 @pytest.fixture
