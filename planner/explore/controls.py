@@ -9,23 +9,27 @@ from importlib import resources
 from planner.base.dataclass import dataclass
 from planner.explore.offer import MIX, OWN, Offer
 from planner.explore.settings import ANY, NONE
+from planner.explore.state import NO_LOAD
 from planner.hardware import hardware_catalog
 from planner.parts.catalog import compressor_catalog
 from planner.planning.limits import LimitKind
+from planner.planning.under_load.asked import CONTINUOUS, PERCENTILES, STATIC
 
 _STEPS = 1000
 _SCALES: dict[str, dict[str, str]] = {
     "most": {"none": "high"},
     "least": {"none": "low"},
     "count": {"zero": ""},
-    "share": {"linear": ""},
+    "whole": {"none": "low", "whole": ""},
+    "share": {"linear": "5"},
+    "percentile": {"linear": "1"},
 }
 """Kind of slider -> what the page's script reads."""
 
 
 @dataclass(frozen=True)
 class Slider:
-    """A number with a slider beside it, logarithmic unless it is a share."""
+    """A number with a slider beside it, logarithmic unless it is a share or a percentile."""
 
     key: str
     title: str
@@ -36,7 +40,8 @@ class Slider:
     unit_size: float = 1.0
     """Of the unit, in the base unit."""
     kind: str = "most"
-    """"most": the right end is no limit; "least": the left end; "count": from 0; "share": linear, in per cent."""
+    """"most": the right end is no limit; "least": the left end; "whole": likewise, of whole numbers; "count": from 0;
+    "share": linear, in steps of 5; "percentile": linear, in steps of 1."""
     placeholder: str = ""
     hint: str = ""
     hint_when: str = ""
@@ -52,13 +57,13 @@ class Slider:
         assert scale is not None, "what is on offer has a slider"
         return cls(
             kind.keyword,
-            f"{kind.heading}, at least" if kind.at_least else kind.heading,
+            f"{kind.heading}, at least" if kind.at_least and not kind.of_all_gpus else kind.heading,
             scale.low,
             scale.high,
             scale.unit,
             scale.unit_size,
             kind="least" if kind.at_least else "most",
-            placeholder="no limit",
+            placeholder="none" if kind.of_all_gpus else "no limit",
             hint="needs a GPU" if kind.needs else "",
             hint_when="hardware=none" if kind.needs else "",
             field=kind.name,
@@ -88,6 +93,13 @@ REQUEST = (
     Slider("generated_tokens", "Generated tokens", 0, 2000, kind="count"),
     Slider("cached_tokens", "Cached text tokens", 0, 20_000, kind="count", hint="already in the KV cache: no prefill"),
 )
+CONCURRENCY = Slider(
+    "concurrency", "Requests at once", 1, 1000, kind="whole", placeholder="none", hint="the same load, said otherwise"
+)
+LEAST, MOST = PERCENTILES
+PERCENTILE = Slider("percentile", "Percentile that keeps the limits", LEAST, MOST, kind="percentile")
+GPUS = Slider("gpus", "GPUs in all", 1, 64, kind="whole", placeholder="as needed")
+SCHEDULED = {CONTINUOUS: "continuous batching", STATIC: "static batches"}
 HOUR = Slider("price_per_hour", "Price of a GPU hour", 0.1, 20, placeholder="unknown", hint="in any currency")
 OCR = Slider("ocr_percent", "Share of reading tasks (OCR), %", 0, 100, kind="share")
 
@@ -99,18 +111,27 @@ def page_of(offer: Offer) -> str:
 
 
 def _groups(offer: Offer) -> Iterable[str]:
-    yield _group("Limits, at most", *(slider.html() for slider in map(Slider.of, offer.limits)))
+    rates = [kind for kind in offer.limits if kind.of_all_gpus]
+    yield _group("Limits, at most", *(Slider.of(kind).html() for kind in offer.limits if kind not in rates))
     yield _group("Request", *(slider.html() for slider in REQUEST))
+    schedulers = [(name, SCHEDULED.get(name, name)) for name in offer.schedulers]
+    yield _group(
+        "Load",
+        *(Slider.of(kind).html() for kind in rates),
+        CONCURRENCY.html(),
+        _when(f"load=!{NO_LOAD}", _select("scheduler", "Scheduler", schedulers)),
+        _when(f"load={CONTINUOUS}", PERCENTILE.html()),
+    )
     laws = [(name, _law_title(name, offer)) for name in offer.laws]
-    mixed = f'<div data-when="law={MIX}" hidden>{OCR.html()}</div>'
+    mixed = _when(f"law={MIX}", OCR.html())
     yield _group("Tasks", _select("law", "Law", laws), mixed)
     cards = [(NONE, "none: no times"), *((name, hardware_catalog()[name].title) for name in offer.hardware)]
     batches = [*((str(count), str(count)) for count in offer.batches), (ANY, f"any up to {offer.batches[-1]}")]
     yield _group(
         "Deployment",
         _select("hardware", "GPU", cards),
-        _select("batch", "Batch", batches),
-        f'<div data-when="hardware=!{NONE}" hidden>{HOUR.html()}</div>',
+        _when(f"load=!{CONTINUOUS}", _select("batch", "Batch", batches)),
+        _when(f"hardware=!{NONE}", GPUS.html(), HOUR.html()),
         _chips("precision", "Precision of the LLM", offer.precisions, "none chosen: the one that the GPU has"),
     )
     titles = {name: compressor_catalog()[name].title.partition(" (")[0] for name in offer.compressors}
@@ -148,6 +169,11 @@ def _chips(key: str, title: str, names: Iterable[str], hint: str, titles: dict[s
     label = f'<span class="label" id="{key}-label">{escape(title)}</span>'
     group = f'<div class="chips" role="group" data-name="{key}" aria-labelledby="{key}-label">{boxes}</div>'
     return f'<div class="control">{label}{group}{_hint(hint)}</div>'
+
+
+def _when(condition: str, *parts: str) -> str:
+    """Controls that are shown while a setting has a value: "law=mix", "hardware=!none"."""
+    return f'<div data-when="{condition}" hidden>{"".join(parts)}</div>'
 
 
 def _hint(text: str, when: str = "") -> str:

@@ -7,6 +7,7 @@ A link says the budget, the request and the law always, the rest where it is not
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -17,6 +18,7 @@ from planner.explore.settings import Setting, changed, fresh_state, settings_of
 from planner.explore.state import State
 from planner.planning.deployment import default_batches
 from planner.planning.limits import as_option, find_limit
+from planner.planning.under_load.asked import STATIC
 
 ALWAYS = ("budget", "query_tokens", "generated_tokens", "law")
 PAIRS_MAX = 40
@@ -70,14 +72,16 @@ def command_of(state: State, offer: Offer) -> str:
     for kind in offer.limits:
         if kind.name in state.limits:
             parts += as_option(kind, state.limits[kind.name])
-    for key, value in {"price_per_hour": state.hourly_price, "hardware": state.hardware}.items():
+    given = {"price_per_hour": state.hourly_price, "hardware": state.hardware, "gpus": state.gpus_in_all}
+    for key, value in given.items():
         if value is not None:
             parts += [f"--{key.replace('_', '-')}", texts[key]]
+    parts += _load_words(state, texts)
     parts += ["--query-tokens", texts["query_tokens"], "--generated-tokens", texts["generated_tokens"]]
     if state.cached_tokens:
         parts += ["--cached-tokens", texts["cached_tokens"]]
     batches = offer.batches if state.batch is None else (state.batch,)
-    if not batches == default_batches(map(find_limit, state.limits)) == (1,):
+    if not (state.carries_load or batches == default_batches(map(find_limit, state.limits)) == (1,)):
         parts += ["--batch", ",".join(map(str, batches))]
     fresh, settings = State(), settings_of(offer)
     for key in ("compressor", "prompt_order", "precision"):
@@ -90,3 +94,15 @@ def command_of(state: State, offer: Offer) -> str:
     elif offer.laws[state.law] is not None and state.law != fresh.law:
         parts += offer.own_words if state.law == OWN else ["--law", state.law]
     return shlex.join(parts)
+
+
+def _load_words(state: State, texts: Mapping[str, str]) -> list[str]:
+    """Options of the load; its rate stands among the limits."""
+    fresh, words = State(), list[str]()
+    if state.concurrency is not None:
+        words += ["--concurrency", texts["concurrency"]]
+    if state.load == STATIC:
+        words += ["--scheduler", STATIC]
+    if state.carries_load and state.percentile != fresh.percentile:
+        words += ["--percentile", texts["percentile"]]
+    return words

@@ -20,6 +20,7 @@ from planner.parts.catalog import compressor_catalog, llm_catalog
 from planner.planning.deployment import BATCHES_TRIED
 from planner.planning.limits import LIMITS, LimitKind
 from planner.planning.published import law_on_task
+from planner.planning.under_load.asked import SCHEDULERS
 
 MIX = "mix"
 """The law that weighs visual reasoning and reading."""
@@ -47,6 +48,7 @@ class Offer:
     precisions: tuple[str, ...]
     """Of the LLM."""
     batches: tuple[int, ...]
+    schedulers: tuple[str, ...]
     limits: tuple[LimitKind, ...]
     """Those that have a slider."""
 
@@ -80,6 +82,7 @@ def make_offer(law: str | None = None, *, task: str | None = None, mix: str | No
         prompt_orders=PROMPT_ORDERS,
         precisions=WEIGHT_PRECISIONS,
         batches=BATCHES_TRIED,
+        schedulers=SCHEDULERS,
         limits=tuple(kind for kind in LIMITS if kind.slider is not None),
     )
 

@@ -12,12 +12,14 @@ from planner.base.quantities import parse_plain, shown, whole_number
 from planner.explore.offer import Offer
 from planner.explore.state import State
 from planner.planning.limits import LimitKind
+from planner.planning.under_load.asked import PERCENTILES
 
 NONE = "none"
 """No limit, no card."""
 ANY = "any"
 """All batches are tried."""
 TOKENS_MAX = 1_000_000
+REQUESTS_MAX, GPUS_MAX = 100_000, 10_000
 
 Read = Callable[[str, Offer], Any]
 
@@ -64,22 +66,42 @@ def _read_price(text: str, _: Offer) -> float | None:
 
 
 def _write_price(value: float | None) -> str:
-    if value is None:
-        return NONE
+    return NONE if value is None else number_text(value)
+
+
+def number_text(value: float) -> str:
+    """A number as `float` reads it back, without a point where it is whole."""
     return f"{value:.0f}" if value.is_integer() and value < 1e15 else repr(value)
 
 
-def _count(key: str, highest: int) -> Read:
+def _count(key: str, highest: int, least: int = 0) -> Read:
     def read(text: str, _: Offer) -> int:
         try:
-            count = whole_number(int(text), key)
+            count = whole_number(int(text), key, least)
         except (ValueError, InputError):
             count = highest + 1
         if count > highest:
-            raise InputError(f"{key}: expected a whole number from 0 to {highest}, got {shown(text)}")
+            raise InputError(f"{key}: expected a whole number from {least} to {highest}, got {shown(text)}")
         return count
 
     return read
+
+
+def _count_or_none(key: str, highest: int) -> Read:
+    read_count = _count(key, highest, least=1)
+
+    def read(text: str, offer: Offer) -> int | None:
+        return None if text.strip().lower() in ("", NONE) else int(read_count(text, offer))
+
+    return read
+
+
+def _read_percentile(text: str, _: Offer) -> float:
+    low, high = PERCENTILES
+    found = parse_plain(text.strip(), "percentile")
+    if not low <= found <= high:
+        raise InputError(f"percentile: expected a number from {low:g} to {high:g}, got {shown(text)}")
+    return found
 
 
 def _one(key: str, choices: Callable[[Offer], Any]) -> Read:
@@ -132,7 +154,11 @@ _OTHERS: tuple[Setting, ...] = (
     Setting("query_tokens", "query_tokens", _count("query_tokens", TOKENS_MAX), str),
     Setting("generated_tokens", "generated_tokens", _count("generated_tokens", TOKENS_MAX), str),
     Setting("cached_tokens", "cached_tokens", _count("cached_tokens", TOKENS_MAX), str),
+    Setting("concurrency", "concurrency", _count_or_none("concurrency", REQUESTS_MAX), _or(NONE)),
+    Setting("scheduler", "scheduler", _one("scheduler", lambda offer: offer.schedulers), str),
+    Setting("percentile", "percentile", _read_percentile, number_text),
     Setting("hardware", "hardware", _hardware, _or(NONE)),
+    Setting("gpus", "gpus", _count_or_none("gpus", GPUS_MAX), _or(NONE)),
     Setting("batch", "batch", _batch, _or(ANY)),
     Setting("compressor", "compressors", _several("compressor", lambda offer: offer.compressors, 1), _join),
     Setting("prompt_order", "prompt_orders", _several("prompt_order", lambda offer: offer.prompt_orders, 1), _join),

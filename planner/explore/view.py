@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -19,10 +19,12 @@ from planner.planning.limits import find_limit
 from planner.planning.request import Budget
 from planner.planning.result import Plan
 from planner.planning.search import plan as search
+from planner.planning.under_load.asked import RATE, STATIC
 from planner.tell.document import Chart, Line, foreign, line, plain, raw_of
 from planner.tell.document import Table as Told
 from planner.tell.plan import sentences as say
 from planner.tell.plan.frontier import Beside, frontier_chart
+from planner.tell.plan.load import asked_line
 from planner.tell.plan.tables import best_table, each_table, limit_table, stages_of, tied_table
 from planner.tell.published import gain_line, level_line, published_line
 from planner.tell.stages import speed_limit
@@ -84,8 +86,12 @@ def plan_of(state: State, offer: Offer) -> Plan:
         prompt_order=state.prompt_orders,
         hardware=state.hardware,
         precision=state.precisions or None,
-        batch=offer.batches if state.batch is None else state.batch,
+        batch=None if state.carries_load else offer.batches if state.batch is None else state.batch,
+        gpus=state.gpus_in_all,
         price_per_hour=state.hourly_price,
+        scheduler=state.scheduler if state.load == STATIC else None,
+        percentile=state.percentile if state.carries_load else None,
+        concurrency=state.concurrency,
     )
     return replace(found, notes=offer.own_notes) if state.law == OWN else found
 
@@ -99,14 +105,26 @@ def _check(state: State, offer: Offer) -> None:
         for need in kind.needs:
             if need.missing(card, state.price_per_hour):
                 raise InputError(f"{kind.called} needs {need.on_the_page}")
+    if state.concurrency is not None:
+        if RATE in state.limits:
+            raise InputError("the load is said twice: set either requests per second or requests at once to no limit")
+        if state.load == STATIC:
+            raise InputError("requests at once need continuous batching: static batches run one after the other")
+        if card is None:
+            raise InputError("requests at once need a GPU: choose one")
     if not state.llms and not any(family_of(name) for name in offer.law_of(state.law, state.ocr_percent).llms):
         raise InputError("the law names no language models that are known here: choose some families")
 
 
 def view_of(state: State, offer: Offer) -> View:
     """What the page shows of a state; where there is no plan, why."""
+    return view_or_why(lambda: plan_of(state, offer))
+
+
+def view_or_why(planned: Callable[[], Plan]) -> View:
+    """What the page shows of a plan; where there is none, why."""
     try:
-        plan = plan_of(state, offer)
+        plan = planned()
     except PlannerError as error:
         return View(message=str(error))
     return view_plan(plan)
@@ -116,6 +134,7 @@ def view_plan(plan: Plan) -> View:
     """What the page shows of a plan."""
     best = plan.best
     facts = (
+        asked_line(plan, why=False),
         say.way_line(plan),
         say.why_line(plan),
         say.tied_line(plan),
@@ -148,13 +167,13 @@ def _remarks(plan: Plan) -> Iterable[Line]:
 
 
 def _tables(plan: Plan) -> Iterable[Table]:
-    yield _table(stages_of(plan), "cost by stage", bars="share", note=_times(plan))
-    yield _table(limit_table(plan), bars="used")
-    yield _table(best_table(plan))
+    yield table_of(stages_of(plan), "cost by stage", bars="share", note=_times(plan))
+    yield table_of(limit_table(plan), bars="used")
+    yield table_of(best_table(plan))
     if len(plan.tied) > 1:
-        yield _table(tied_table(plan, TIED_SHOWN))
+        yield table_of(tied_table(plan, TIED_SHOWN))
     if plan.best_of_each:
-        yield _table(each_table(plan))
+        yield table_of(each_table(plan))
 
 
 def _times(plan: Plan) -> str:
@@ -165,7 +184,7 @@ def _times(plan: Plan) -> str:
     return f"{told}; TTFT {format_seconds(float(latency.ttft_s))}, TPOT {format_seconds(float(latency.tpot_s))}"
 
 
-def _table(told: Told, title: str = "", bars: str = "", note: str = "") -> Table:
+def table_of(told: Told, title: str = "", bars: str = "", note: str = "") -> Table:
     """A table of the story as the page takes it; the bars show the raw shares of the column of that name."""
     at = told.columns.index(bars) if bars else -1
     shares = tuple(min(float(raw_of(row[at])), 1.0) for row in told.rows) if bars else ()

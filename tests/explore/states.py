@@ -24,9 +24,10 @@ def states(offer: Offer, *, usual: bool = False) -> st.SearchStrategy[State]:
         return st.none() | given
 
     def limit(kind: LimitKind) -> st.SearchStrategy[float]:
-        low, high = USUAL[kind.name]
         if usual:
-            return st.floats(low, high)
+            return st.floats(*USUAL[kind.name])
+        if kind.of_all_gpus:
+            return st.floats(1e-12, 1e12)  # a load beyond overflows, which numpy warns of
         return st.floats(1e6 if kind.name in ("flops", "memory_bytes") else 1e-300, 1e300)  # as few as can be typed
 
     def some(names: tuple[str, ...], least: int) -> st.SearchStrategy[tuple[str, ...]]:
@@ -34,15 +35,20 @@ def states(offer: Offer, *, usual: bool = False) -> st.SearchStrategy[State]:
         chosen = st.sets(st.sampled_from(names), min_size=least, max_size=most)
         return chosen.map(lambda found: tuple(name for name in names if name in found))
 
+    kinds = [kind for kind in offer.limits if not (usual and kind.of_all_gpus)]  # a plan under a load takes a while
     counts = st.integers(0, 3000 if usual else 1_000_000)
     return st.builds(
         State,
-        limits=st.fixed_dictionaries({}, optional={kind.name: limit(kind) for kind in offer.limits}),
+        limits=st.fixed_dictionaries({}, optional={kind.name: limit(kind) for kind in kinds}),
         price_per_hour=number(0.5, 5.0),
         query_tokens=counts,
         generated_tokens=counts,
         cached_tokens=counts,
         hardware=st.none() | st.sampled_from(offer.hardware),
+        gpus=st.none() | st.integers(1, 8 if usual else 10_000),
+        concurrency=st.none() if usual else st.none() | st.integers(1, 100_000),
+        scheduler=st.sampled_from(offer.schedulers),
+        percentile=st.sampled_from((50.0, 90.0, 95.0, 99.0)) if usual else st.floats(50.0, 99.0),
         batch=st.none() | st.sampled_from(offer.batches),
         compressors=some(offer.compressors, 1),
         prompt_orders=some(offer.prompt_orders, 1),

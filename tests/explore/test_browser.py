@@ -211,3 +211,18 @@ def test_the_browser_asked_this_host_only_and_had_nothing_to_complain_of(page: P
     assert len(urls) >= 5
     assert [url for url in urls if not url.startswith(page.address)] == []
     assert page.browser.get_log("browser") == []
+
+
+def test_a_load_is_simulated_once_the_page_rests_and_drawn_once_it_is_looked_at(page: Page) -> None:
+    page.open("budget=none&ttft=200ms&hardware=l4&generated_tokens=8")
+    assert not page.shown("load") and page.shown("batch") and not page.shown("percentile")
+    page.type("requests_per_second", "5")
+    link = until(lambda: page.link if "requests_per_second=5" in (page.link or "") else None, "the answer to a rate")
+    assert page.shown("load") and page.shown("percentile") and not page.shown("batch")
+    data = "return document.getElementById('load').dataset[arguments[0]]"
+    until(lambda: page.script(data, "simulated") == link, "the simulation")
+    assert "simulated request by request" in page.text("load-tables").lower()
+    page.script("document.getElementById('pictures').scrollIntoView()")
+    until(lambda: page.script(data, "drawn") == link, "the pictures")
+    assert page.script("return document.querySelectorAll('#pictures > figure > svg').length") == 3
+    assert page.script("return document.documentElement.scrollWidth <= innerWidth")

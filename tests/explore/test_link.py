@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from explore.states import states
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from support import Run
 
@@ -22,6 +22,7 @@ from planner.explore.state import State
 from planner.explore.view import plan_of, view_of
 
 OFFER = make_offer()
+LOADED = State({"ttft_s": 0.2, "requests_per_second": 5.0}, hardware="l4", gpus=2, percentile=90.0, generated_tokens=8)
 
 
 @given(states(OFFER))
@@ -51,6 +52,16 @@ def test_a_link_can_be_read_by_people() -> None:
         ("llms=Qwen3,Qwen1.5,qwen3", State(llms=("Qwen1.5", "Qwen3"))),
         ("batch=any&compressor=none,quecc", State(batch=None, compressors=("quecc", "none"))),
         ("law=mix&ocr_percent=0", State(law="mix", ocr_percent=0)),
+        (
+            "requests_per_second=5&percentile=99&hardware=l4&gpus=2&scheduler=static",
+            State(
+                {"flops": 2e12, "requests_per_second": 5.0},
+                percentile=99.0,
+                hardware="l4",
+                gpus=2,
+                scheduler="static",
+            ),
+        ),
     ],
 )
 def test_a_link_written_by_hand(query: str, state: State) -> None:
@@ -79,6 +90,8 @@ def test_a_link_written_by_hand(query: str, state: State) -> None:
         ("query_tokens=1.5", "query_tokens: expected a whole number from 0 to 1000000, got '1.5'; it stays at 50"),
         ("generated_tokens=2000000", "from 0 to 1000000, got '2000000'; it stays at 32"),
         ("ocr_percent=101", "ocr_percent: expected a whole number from 0 to 100, got '101'; it stays at 30"),
+        ("percentile=30", "percentile: expected a number from 50 to 99, got '30'; it stays at 95"),
+        ("concurrency=0", "concurrency: expected a whole number from 1 to 100000, got '0'; it stays at none"),
         ("hardware=l40", "hardware: no choice of this page is called 'l40'; did you mean 'l40s'?; it stays at none"),
         ("law=own", "law: no choice of this page is called 'own'; there are: reasoning, ocr, paper, "),
         ("compressor=", "compressor: expected at least one of quecc, tokenpacker, average-pool, none, got none; "),
@@ -141,6 +154,8 @@ def test_the_path_of_a_good_file_is_no_name(key: str, tmp_path: Path) -> None:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a plan a try: no time to shrink
 )
 @given(state=states(OFFER, usual=True))
+@example(state=LOADED)
+@example(state=replace(LOADED, scheduler="static", batch=None))
 def test_the_command_of_a_state_makes_the_plan_of_the_page(run: Run, state: State) -> None:
     try:
         plan = plan_of(state, OFFER)
@@ -171,3 +186,11 @@ def test_a_shipped_law_can_be_the_first(run: Run) -> None:
     assert fresh_state(offer) == State(law="quecc")
     assert offer.own_words == ()
     assert "--law quecc" in command_of(fresh_state(offer), offer)
+
+
+def test_the_command_of_a_load_says_it() -> None:
+    words = command_of(LOADED, OFFER)
+    assert "--ttft 200ms --requests-per-second 5 --hardware l4 --gpus 2 --percentile 90 " in words
+    assert "--batch" not in words
+    assert "--scheduler static" in command_of(replace(LOADED, scheduler="static"), OFFER)
+    assert "--concurrency 16" in command_of(State({"ttft_s": 0.2}, hardware="l4", concurrency=16), OFFER)

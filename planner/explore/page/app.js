@@ -9,12 +9,16 @@ let answer = null, busy = false, waiting = null;
 // ---- sliders: position <-> text in the slider's unit, on a logarithmic scale; an end may mean "no limit" ----
 
 function sliderText(slider) {
-  const { low, high, unit, none, zero } = slider.dataset;
+  const { low, high, unit, none, zero, linear, whole } = slider.dataset;
   const position = Number(slider.value) / STEPS;
   if (none !== undefined && position === (none === "low" ? 0 : 1)) return "";
   if (zero !== undefined) return String(Number(Math.expm1(position * Math.log1p(Number(high))).toPrecision(2)) | 0);
-  if (slider.dataset.linear !== undefined) return String(Math.round(position * Number(high) / 5) * 5);
+  if (linear !== undefined) {
+    const at = Number(low) + position * (Number(high) - Number(low));
+    return String(Math.min(Math.round(at / Number(linear)) * Number(linear), Number(high)));
+  }
   const value = Number(low) * (Number(high) / Number(low)) ** position;
+  if (whole !== undefined) return String(Math.round(Number(value.toPrecision(2))));
   return `${Number(value.toPrecision(3))} ${unit}`.trim();
 }
 
@@ -23,7 +27,7 @@ function placeSlider(slider, number) {
   let position;
   if (number === null || number === undefined) position = none === "high" ? 1 : 0;
   else if (zero !== undefined) position = Math.log1p(number) / Math.log1p(Number(high));
-  else if (linear !== undefined) position = number / Number(high);
+  else if (linear !== undefined) position = (number - Number(low)) / (Number(high) - Number(low));
   else position = Math.log(number / Number(unitSize) / Number(low)) / Math.log(Number(high) / Number(low));
   if (number !== null && none === "high") position = Math.min(position, (STEPS - 1) / STEPS);
   if (number !== null && none === "low") position = Math.max(position, 1 / STEPS);
@@ -131,7 +135,7 @@ function table(content) {
 function show(found, keep) {
   answer = found;
   const { view } = found;
-  fill(found.texts, found.numbers, keep);
+  fill({ ...found.texts, load: found.load }, found.numbers, keep);
   list("complaints", found.complaints);
   byId("message").textContent = view.message;
   byId("message").hidden = !view.message;
@@ -156,8 +160,85 @@ function show(found, keep) {
     link.search = search;
     link.setAttribute("aria-disabled", String(Boolean(view.message)));
   }
+  followLoad(found);
   byId("timing").textContent = `computed in ${Math.ceil(1000 * found.computed_in_s)} ms`;
   document.body.dataset.ready = found.link;
+}
+
+// ---- under the load: numbers once the sliders rest, pictures once somebody looks ----
+
+const REST_MS = 350;
+let load = { link: null, seen: false, timer: 0, asked: null };
+
+function followLoad(found) {
+  const box = byId("load");
+  const same = load.link === found.link && found.carries_load;
+  box.hidden = !found.carries_load;
+  if (same) return;
+  clearTimeout(load.timer);
+  if (load.asked) load.asked.abort();  // the host passes over what nobody waits for
+  load.link = found.carries_load ? found.link : null;
+  delete box.dataset.simulated;
+  delete box.dataset.drawn;
+  box.setAttribute("aria-busy", "true");
+  byId("load-status").textContent = "The lines above are solved numerically; the simulation follows once the settings rest.";
+  if (found.carries_load) load.timer = setTimeout(simulate, REST_MS);
+}
+
+async function askLoad(what, use) {
+  const asked = new AbortController(), { link } = load;
+  load.asked = asked;
+  try {
+    const reply = await fetch(`${what}?${link}`, { signal: asked.signal });
+    if (!reply.ok) throw new Error((await reply.text()).trim());
+    const found = await reply.json();
+    if (asked.signal.aborted) return;
+    byId("load-status").textContent = found.message;
+    if (!found.message) use(found);
+  } catch (error) {
+    if (!asked.signal.aborted) byId("load-status").textContent = error.message;
+  }
+}
+
+function simulate() {
+  const box = byId("load");
+  byId("load-status").textContent = "Simulating request by request …";
+  askLoad("load", (found) => {
+    list("load-facts", found.facts);
+    byId("load-tables").replaceChildren(...found.tables.map(table));
+    byId("load-status").textContent = `Simulated in ${found.computed_in_s.toFixed(1)} s.`;
+    box.dataset.simulated = load.link;
+    box.setAttribute("aria-busy", "false");
+    drawLoad();
+  });
+}
+
+function drawLoad() {
+  const box = byId("load");
+  if (!load.seen || !box.dataset.simulated || box.dataset.drawn) return;
+  box.dataset.drawn = "asked";
+  askLoad("load-pictures", (found) => {
+    byId("pictures").replaceChildren(...found.pictures.map(picture));
+    byId("pictures").setAttribute("aria-busy", "false");
+    byId("curve").replaceChildren(...found.tables.map(table));
+    box.dataset.drawn = load.link;
+  });
+}
+
+function picture({ caption, told, svg, legend }) {
+  const box = document.createElement("figure");
+  box.className = "picture";
+  box.innerHTML = svg;  // drawn by the planner, every text in it escaped
+  box.prepend(item(caption, "figcaption"));
+  const signs = document.createElement("ul");
+  for (const [sign, meaning] of legend) {
+    const line = document.createElement("li");
+    line.innerHTML = sign;
+    line.append(meaning);
+    signs.append(line);
+  }
+  box.append(signs, item(told, "p"));
+  return box;
 }
 
 async function ask(search, keep) {
@@ -208,5 +289,9 @@ byId("copy-link").addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = "copy link"; }, 1500);
 });
 byId("reset").addEventListener("click", () => ask("", null));
+new IntersectionObserver(([entry]) => {
+  load.seen = entry.isIntersecting;
+  drawLoad();
+}).observe(byId("pictures"));
 new ResizeObserver(() => answer && drawChart(byId("chart"), byId("tip"), answer.view.chart)).observe(byId("chart"));
 ask(location.search.slice(1), null);

@@ -1,10 +1,11 @@
-"""What is served: the page, its script and style, plans, and downloads. A fixed list of addresses, none of which is a
-path of this host; nothing is uploaded, nothing is kept."""
+"""What is served: the page, its script and style, plans, picks under their load, and downloads. A fixed list of
+addresses, none of which is a path of this host; nothing is uploaded, nothing is kept but the last few plans."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from importlib import resources
 from typing import Any, TypeAlias
 
@@ -19,12 +20,18 @@ from planner.explore.controls import page_of
 from planner.explore.link import command_of, read_link, texts_of, write_link
 from planner.explore.offer import Offer
 from planner.explore.serving.guard import Guard
-from planner.explore.view import plan_of, view_of
+from planner.explore.serving.worker import Worker
+from planner.explore.under_load import Pictures, Simulated, as_plain, pictures_of, simulated_of
+from planner.explore.view import plan_of, view_or_why
 from planner.planning.result import Plan
 from planner.tell.recommendation import tell
 from planner.tell.render import as_text
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Planned: TypeAlias = Callable[[str], Plan]
+
+KEPT = 8
+"""Plans that are kept."""
 
 ASSETS = {
     "app.js": "text/javascript",
@@ -41,33 +48,72 @@ def make_app(offer: Offer, port: int) -> Guard:
         return Response(whole, media_type="text/html")
 
     async def plan(request: Request) -> Response:
-        return JSONResponse(answer(request.url.query, offer))
+        query = request.url.query
+        return await plans.answer(request, lambda: JSONResponse(answer(query, offer, planned)))
 
-    whole = page_of(offer)
+    def of_load(found: Callable[[Plan], Simulated | Pictures]) -> Endpoint:
+        async def load(request: Request) -> Response:
+            query = request.url.query
+            return await loads.answer(request, lambda: JSONResponse(load_answer(query, offer, planned, found)))
+
+        return load
+
+    whole, planned = page_of(offer), kept_plans(offer)
+    plans, loads = Worker(), Worker()  # a plan does not wait for a simulation
     routes = [
         Route("/", page, methods=["GET"]),
         Route("/plan", plan, methods=["GET"]),
-        *[Route(f"/{path}", _download(offer, *download), methods=["GET"]) for path, download in DOWNLOADS.items()],
+        Route("/load", of_load(simulated_of), methods=["GET"]),
+        Route("/load-pictures", of_load(pictures_of), methods=["GET"]),
+        *[
+            Route(f"/{path}", _download(offer, planned, loads, *download), methods=["GET"])
+            for path, download in DOWNLOADS.items()
+        ],
         *[Route(f"/{name}", _asset(name, kind), methods=["GET"]) for name, kind in ASSETS.items()],
     ]
     return Guard(Starlette(routes=routes), port)
 
 
-def answer(query: str, offer: Offer) -> dict[str, Any]:
+def kept_plans(offer: Offer) -> Planned:
+    """Link -> plan, the last few kept: what follows of a plan is asked for after it. Raises PlannerError."""
+
+    @lru_cache(KEPT)
+    def planned(link: str) -> Plan:
+        return plan_of(read_link(link, offer)[0], offer)
+
+    return planned
+
+
+def answer(query: str, offer: Offer, planned: Planned | None = None) -> dict[str, Any]:
     """All that the page needs of a query string."""
     start = time.perf_counter()
     state, complaints = read_link(query, offer)
-    view = view_of(state, offer)
+    link = write_link(state, offer)
+    view = view_or_why(lambda: (planned or kept_plans(offer))(link))
     return {
         "complaints": complaints,
-        "link": write_link(state, offer),
+        "link": link,
         "command": command_of(state, offer),
         "texts": texts_of(state, offer),
+        "load": state.load,
+        "carries_load": state.carries_load and not view.message,
         "numbers": {name: value for name, value in vars(state).items() if isinstance(value, int | float)}
         | dict(state.limits),
         "view": view.to_dict(),
         "computed_in_s": time.perf_counter() - start,
     }
+
+
+def load_answer(
+    query: str, offer: Offer, planned: Planned, found: Callable[[Plan], Simulated | Pictures]
+) -> dict[str, Any]:
+    """What is asked of the pick of a query string under its load; a message where there is none."""
+    start, link = time.perf_counter(), write_link(read_link(query, offer)[0], offer)
+    try:
+        told = as_plain(found(planned(link)))
+    except PlannerError as error:
+        return {"link": link, "message": str(error)}
+    return {"link": link, "message": "", "computed_in_s": time.perf_counter() - start, **told}
 
 
 def _asset(name: str, kind: str) -> Endpoint:
@@ -79,15 +125,20 @@ def _asset(name: str, kind: str) -> Endpoint:
     return asset
 
 
-def _download(offer: Offer, name: str, kind: str, make: Callable[[Plan], str]) -> Endpoint:
+def _download(
+    offer: Offer, planned: Planned, worker: Worker, name: str, kind: str, make: Callable[[Plan], str]
+) -> Endpoint:
     """A file of the plan of a link; none for a link that cannot be read in full: it would be that of another plan."""
 
     async def download(request: Request) -> Response:
         state, complaints = read_link(request.url.query, offer)
         if complaints:
             return PlainTextResponse("\n".join(complaints) + "\n", 400)
+        return await worker.answer(request, lambda: made(write_link(state, offer)))
+
+    def made(link: str) -> Response:
         try:
-            content = make(plan_of(state, offer))
+            content = make(planned(link))
         except PlannerError as error:
             return PlainTextResponse(f"{error}\n", 409)
         return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -144,11 +144,13 @@ BUILT_IN = (
         show=show_plain,
         help="Throughput of all GPUs, at least.",
         short="throughput",
+        heading="Requests per second",
         at_least=True,
         looser="{} fewer requests per second",
         needs=(HARDWARE,),
         batching_helps=True,
         of_all_gpus=True,
+        slider=Slider(0.1, 1000),
     ),
 )
 """In the order in which limits are listed."""

@@ -160,7 +160,8 @@ def _corners(plan: Plan, limit: Limit) -> Iterator[tuple[float, float]]:
 
 
 def _others(plan: Plan, table: CandidateTable, told: list[Candidate], everything: bool) -> Iterator[Mark]:
-    """What else was compared: each model with its visual tokens and compressor once, as it costs least."""
+    """What else was compared: each model with its visual tokens and compressor once, as it costs least; not what does
+    not keep up with a load, which has no times."""
     limit = plan.limits[0].limit
     along = table.quantities[limit.column]
     known = {(one.llm.name, one.visual_tokens, one.compressor.name) for one in told}
@@ -170,7 +171,7 @@ def _others(plan: Plan, table: CandidateTable, told: list[Candidate], everything
     columns = (table.fits, table.setup_index, table.llm_index, table.visual_tokens, along, table.predicted_error)
     for fits, setup, llm, tokens, cost, error in zip(*(column[rows].tolist() for column in columns), strict=True):
         name, compressor = table.llms[llm].name, table.setups[setup]["compressor"]
-        if not (fits or everything) or (name, tokens, compressor) in known:
+        if not (fits or everything) or (name, tokens, compressor) in known or not math.isfinite(cost):
             continue
         way = f" ({compressor})" if several else ""
         count = "1 visual token" if tokens == 1 else f"{tokens:.0f} visual tokens"

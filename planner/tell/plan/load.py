@@ -49,7 +49,7 @@ def _blocks(plan: Plan, served: Served) -> Iterator[Block]:
         yield rivals_table(served)
 
 
-def asked_line(plan: Plan, label: bool = True) -> Line:
+def asked_line(plan: Plan, label: bool = True, why: bool = True) -> Line:
     """The load in a line, on top: "30 requests/s on 2 GPUs, 2 replicas, p95 TTFT 133 ms (solved numerically)"; () where
     there is none."""
     carried, traffic = plan.carried, plan.deployment.traffic
@@ -62,7 +62,7 @@ def asked_line(plan: Plan, label: bool = True) -> Line:
         _under_way(plan) or " ", "on ", _gpus(carried.gpus), ", ", _replicas(carried.replicas), *_idle(plan),
         f"; {level} TTFT ",
         v.seconds(carried.ttft_s[level], "percentile of the TTFT"), *tpot, f" ({LEVELS[carried.level]})",
-        _why_so_many(plan),
+        _why_so_many(plan) if why else (),
     )  # fmt: skip
 
 
