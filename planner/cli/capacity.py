@@ -15,16 +15,15 @@ from planner.cli.common import (
     CachedTokens,
     Connector,
     Force,
-    GeneratedTokens,
     IterationTokens,
     Json,
-    QueryTokens,
     Seats,
     SystemTokens,
     app,
     json_text,
     parse_seed,
     parse_share,
+    request_of,
     show_story,
 )
 from planner.cli.costs import (
@@ -49,10 +48,17 @@ from planner.traffic.cache_room import MEMORY_SHARE
 
 @app.command()
 def capacity(
-    query_tokens: QueryTokens,
-    generated_tokens: GeneratedTokens,
     hardware: Annotated[str, typer.Option(help="Card or profile (.json).")],
     model: Model_ = None,
+    query_tokens: Annotated[int | None, typer.Option(help="New text tokens of a request.")] = None,
+    generated_tokens: Annotated[int | None, typer.Option(help="Answer tokens of a request.")] = None,
+    workload: Annotated[str | None, typer.Option(help="CSV of requests instead: a mix that comes at random.")] = None,
+    traffic: Annotated[
+        str | None,
+        typer.Option(
+            help="Log of requests with time stamps instead, CSV or JSON Lines, faster or slower than they came."
+        ),
+    ] = None,
     image: Image = None,
     knob: Knobs = None,
     visual_tokens: MaybeVisualTokens = None,
@@ -122,7 +128,11 @@ def capacity(
         for path in pictures.values():
             plots.picture_kind(path)
             refuse_existing(path, force)
-    load = planner.Workload(query_tokens, generated_tokens, cached_tokens, system_tokens, images)
+    alone = (traffic or workload) is not None and images == 0  # of a file, whatever images it has
+    asked = request_of(
+        traffic, workload, query_tokens, generated_tokens, cached_tokens, system_tokens, 1 if alone else images
+    )
+    load = asked if isinstance(asked, planner.Workload) else planner.Workload(1, 1, images=images)
     typed = [(LIMITS.find(name), text) for name, text in (("ttft_s", ttft), ("tpot_s", tpot), ("request_s", latency))]
     limits = {kind.name: read_limit(kind, text, kind.option) for kind, text in typed if text is not None}
     if not limits and concurrency is None:
@@ -138,16 +148,17 @@ def capacity(
     name = one_name(model, llm_config)
     if is_released(name, image, visual_tokens, knob, load):
         refuse_parts(parts)
-        parts = {"image": image, "knobs": parse_knobs(knob)}
+        parts = {"image": None if alone else image, "knobs": parse_knobs(knob)}
     else:
-        parts |= {"visual_tokens": visual_tokens or 0}
+        parts |= {"visual_tokens": 0 if alone else visual_tokens or 0}
     found = planner.capacity(
         name,
         hardware,
         budget=planner.Budget(limits=limits) if limits else None,
         concurrency=concurrency,
         percentile=percentile,
-        workload=load,
+        workload=asked,
+        traffic=traffic,
         precision=precision,
         kv_precision=kv_precision,
         tensor_parallel=tensor_parallel,

@@ -15,7 +15,7 @@ from typing import Any
 from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown
 from planner.configuration import IMAGE_FIRST, Model, ReleasedModel, Run
-from planner.costs.stages import Workload, as_workload
+from planner.costs.stages import Workload
 from planner.hardware import Hardware, check_bf16, find_hardware, released_precision
 from planner.parts.catalog import DEFAULT_COMPRESSOR, DEFAULT_CONNECTOR, DEFAULT_VISION, LLMS
 from planner.parts.compressors import Compressor
@@ -25,6 +25,7 @@ from planner.parts.llms import Llm
 from planner.parts.towers import Tower
 from planner.planning.capacity_result import Capacity
 from planner.planning.carried import carried, in_batches
+from planner.planning.comes import what_comes
 from planner.planning.limits import LIMITS
 from planner.planning.request import Budget, as_budget
 from planner.planning.under_load.asked import CONTINUOUS, SCHEDULERS, STATIC
@@ -44,7 +45,8 @@ def capacity(
     budget: Budget | None = None,
     concurrency: int | None = None,
     percentile: float = 95.0,
-    workload: Workload | None = None,
+    workload: Workload | str | os.PathLike[str] | None = None,
+    traffic: str | os.PathLike[str] | None = None,
     query_tokens: int | None = None,
     generated_tokens: int | None = None,
     cached_tokens: int = 0,
@@ -80,7 +82,9 @@ def capacity(
         budget: limits on `ttft`, `tpot` and `latency`, as Budget(ttft="200 ms"); None with a concurrency.
         concurrency: instead of limits, so many users, each of whom waits for an answer before asking again.
         percentile: percent of the requests that keep within each limit.
-        workload: the request, with all its token counts.
+        workload: the request, with all its token counts; or a file of requests, as `plan` takes it: a mix, at random.
+        traffic: a log of requests with time stamps instead, as CSV or JSON Lines: they come as they came, faster or
+            slower, over and over.
         query_tokens, generated_tokens, cached_tokens: instead of a workload.
         image: of a released model, width x height in pixels, such as "1024x768"; None: text alone.
         knobs: settings of its image processor, by name.
@@ -108,36 +112,41 @@ def capacity(
         InputError: a name, count or option that cannot be used, in one sentence.
         NothingFitsError: GPUs that cannot hold the model or a request, or a limit that one request alone breaks.
     """
-    load = as_workload(workload, query_tokens, generated_tokens, cached_tokens)
+    comes = what_comes(workload, traffic, query_tokens, generated_tokens, cached_tokens)
     parts = {"vision": vision, "compressor": compressor, "connector": connector, "prompt_order": prompt_order}
-    found, load = _model(model, load, image, knobs, visual_tokens, parts)
+    found = _model(model, comes.images, image, knobs, visual_tokens, parts)
+    comes = comes if found.has_images else comes.text_alone()
     run = _run(found, hardware, precision, kv_precision, tensor_parallel)
     limits = _limits(budget, concurrency)
     percentile = _percentile(percentile)
     if scheduler == STATIC:
         if concurrency is not None:
             raise InputError("concurrency: static batches have no closed loop; give limits, or scheduler='continuous'")
-        return in_batches(found, load, run, limits, percentile)
+        if comes.count > 1:
+            raise InputError("scheduler: static batches are of equal requests; give one request, or leave it out")
+        return in_batches(found, comes.mean, run, limits, percentile)
+    if comes.log is not None:
+        _check_log(concurrency, prefix_cache_share, image_cache_share)
     engine = _engine(
         scheduler, run, max_num_seqs, max_num_batched_tokens, chunked_prefill, encoder, encoder_data_parallel,
         async_scheduling,
     )  # fmt: skip
     service = Service(
-        found, run, (load,), (1.0,), engine.scheduler,
+        found, run, comes.workloads, comes.shares, engine.scheduler,
         memory_share=memory_share, prefix_cache_share=prefix_cache_share, image_cache_share=image_cache_share,
     )  # fmt: skip
-    return replace(carried(service, limits, percentile, concurrency, seed), constants=engine.source)
+    return replace(carried(service, comes, limits, percentile, concurrency, seed), constants=engine.source)
 
 
 def _model(
     model: str | os.PathLike[str] | Llm | Model,
-    load: Workload,
+    images: int,
     image: ImageSize | str | None,
     knobs: Mapping[str, object] | None,
     visual_tokens: int | None,
     parts: dict[str, Any],
-) -> tuple[Model, Workload]:
-    """What is served, and its request: without images where nothing says what they become."""
+) -> Model:
+    """What is served, for so many images of a request: without any where nothing says what they become."""
     if visual_tokens is not None and image is not None:
         raise InputError("image and visual_tokens exclude each other: a released model makes its own visual tokens")
     if isinstance(model, Model):
@@ -147,9 +156,24 @@ def _model(
     elif isinstance(model, Llm):
         raise InputError(f"image: {model.name} is a language model alone; give visual_tokens= in place of it")
     else:
-        seen = image if load.images else None
-        found = ReleasedModel.of_checkpoint(model, seen, knobs=knobs, images=load.images)
-    return found, load if found.has_images else replace(load, images=0)
+        seen = image if images else None
+        found = ReleasedModel.of_checkpoint(model, seen, knobs=knobs, images=images)
+    return found
+
+
+def _check_log(concurrency: int | None, prefix_cache_share: float, image_cache_share: float) -> None:
+    """Raises InputError for what contradicts a log."""
+    if concurrency is not None:
+        raise InputError(
+            "concurrency: users of a closed loop ask when they are answered, and a log says when requests come; leave "
+            "out concurrency=, or take the lengths alone of the same file, by workload="
+        )
+    if prefix_cache_share or image_cache_share:
+        name = "prefix_cache_share" if prefix_cache_share else "image_cache_share"
+        raise InputError(
+            f"{name}: which of its requests find something in a cache, a log says itself, by its column cached_tokens; "
+            f"leave out {name}=, or take the lengths alone of the same file, by workload="
+        )
 
 
 def _run(

@@ -17,6 +17,8 @@ from planner.traffic.service import Service
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from planner.traffic.arrivals import Log
+
 
 @dataclass(frozen=True)
 class Times:
@@ -74,6 +76,7 @@ class Capacity(Result):
     model: Model
     run: Run
     workload: Workload
+    """Of many requests the mean one, each count rounded up."""
     scheduler: Scheduler | None
     """None: static batches, one after the other."""
     limits: Mapping[str, float]
@@ -99,6 +102,10 @@ class Capacity(Result):
     constants: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Of the scheduler, by name: where each comes from ("as asked", "vLLM's defaults", "of the profile, ..."); {} of
     static batches."""
+    requests: int = 1
+    """How many requests of a file these are for."""
+    log: Log | None = field(default=None, repr=False, compare=False)
+    """When they came; None: at random."""
     notes: tuple[str, ...] = ()
     """What has to be said of these numbers."""
     service: Service | None = field(default=None, repr=False, compare=False)
@@ -148,5 +155,7 @@ class Capacity(Result):
             "precision": self.run.precision,
             "tensor_parallel": int(self.run.tensor_parallel),
             "workload": {**vars(self.workload)},
+            "requests": self.requests,
+            "arrivals": "at random" if self.log is None else "as the log has them",
             "notes": list(self.notes),
         }

@@ -11,7 +11,8 @@ from planner.base.quantities import format_significant, whole_number
 from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.planning.capacity_result import Capacity, LoadPoint, Times
-from planner.traffic.arrivals import Closed, Poisson
+from planner.planning.comes import Comes
+from planner.traffic.arrivals import Closed
 from planner.traffic.estimates import Estimate
 from planner.traffic.events import simulate
 from planner.traffic.levels import EventsLevel
@@ -30,12 +31,18 @@ _COARSE = 4000
 
 
 def carried(
-    service: Service, limits: Mapping[str, float], percentile: float, concurrency: int | None, seed: int
+    service: Service,
+    comes: Comes,
+    limits: Mapping[str, float],
+    percentile: float,
+    concurrency: int | None,
+    seed: int,
 ) -> Capacity:
     """The load of a server with continuous batching.
 
     Args:
-        service: the server and its requests, of one kind.
+        service: the server and its requests.
+        comes: what those are, and when they come.
         limits: most seconds, by name: "ttft_s", "tpot_s", "latency_s"; none with a concurrency.
         percentile: percent of the requests that keep within each.
         concurrency: users of a closed loop, in place of limits.
@@ -51,7 +58,7 @@ def carried(
         bound, others = "concurrency", []
     else:
         _check_alone(service, limits, percentile)
-        largest = largest_rate(replica, requests, Limits(**limits), percentile, level=EventsLevel(seed))
+        largest = largest_rate(replica, requests, Limits(**limits), percentile, level=EventsLevel(seed, comes.arrivals))
         rate, bound = largest.requests_per_second, largest.bound
         if not rate:
             raise NothingFitsError(
@@ -60,13 +67,15 @@ def carried(
                 "faster hardware, more GPUs that share the model, or a smaller model"
             )
         found, *others = [
-            simulate(replica, requests, Poisson(share * rate), seed=seed) for share in (1.0, *OTHER_LOADS)
+            simulate(replica, requests, comes.arrivals(share * rate), seed=seed) for share in (1.0, *OTHER_LOADS)
         ]
-    stable = max(found.requests_per_second, _saturated_rate(service, seed))
+    stable = max(found.offered_per_second or found.requests_per_second, _saturated_rate(service, seed))
     return Capacity(
         model=service.model,
         run=service.run,
-        workload=service.workloads[0],
+        workload=comes.mean,
+        requests=comes.count,
+        log=comes.log,
         scheduler=service.scheduler,
         limits=limits,
         percentile=percentile,
@@ -77,7 +86,7 @@ def carried(
         unstable_above=stable,
         gpus=service.gpus,
         kv_tokens=service.replica.kv_tokens,
-        notes=service.notes,
+        notes=(*service.notes, *comes.notes, *comes.scatter(percentile)),
         service=service,
     )
 

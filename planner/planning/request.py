@@ -174,7 +174,8 @@ class Load:
 
     def __post_init__(self) -> None:
         if not self.mean.images:
-            raise QuantityError("images: expected at least 1, got 0: a plan chooses visual tokens of images", 0)
+            told = "a plan chooses visual tokens of images; cost and capacity answer for text alone"
+            raise QuantityError(f"images: expected at least 1, got 0: {told}", 0)
         if not self.kinds:
             object.__setattr__(self, "kinds", (self.mean,))
             object.__setattr__(self, "shares", (1.0,))

@@ -70,13 +70,19 @@ def _setup(found: Capacity) -> Paragraph:
         parts.append(line(v.count(load.images, "images of a request"), " image" if load.images == 1 else " images"))
     parts.append(line(v.tokens(load.generated_tokens, "generated tokens"), " out"))
     engine = found.scheduler
+    if found.requests > 1:
+        many = v.count(found.requests, "requests of the file")
+        comes = ", as the log has them" if found.log is not None else ", at random"
+        asked = line(many, f" requests{comes}; a mean one: ")
+    else:
+        asked = line("a request: ")
     if engine is None:
-        return Paragraph(line("a request: ", joined(parts), "; static batches, one after the other"))
+        return Paragraph(line(asked, joined(parts), "; static batches, one after the other"))
     room = line(
         "" if found.kv_tokens is None else v.count(round(found.kv_tokens), "tokens that the KV cache has room for")
     )
     return Paragraph(
-        line("a request: ", joined(parts), "; the engine: ", scheduler_line(engine, found.constants),
+        line(asked, joined(parts), "; the engine: ", scheduler_line(engine, found.constants),
              ", KV cache for ", room, " tokens")
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ chance, those of a log in turn. One that sends them where the queue is shortest 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
@@ -115,6 +116,17 @@ class Log(Arrivals):
         if found.min() < 0 or found.max() >= len(requests):
             raise InputError(f"log: expected rows of the {len(requests)} requests, got {found.min()} to {found.max()}")
         return found
+
+    def at_rate(self, rate: float) -> Log:
+        """The same requests at another pace, so many per second on average."""
+        return replace(self, recorded_s=self.recorded_s * (self.requests_per_second / rate))
+
+    def repeated(self, count: int) -> Log:
+        """The same requests over and over, at least so many: a short log says little of a queue that grows."""
+        times = math.ceil(count / self.recorded_s.size)
+        period = float(self.recorded_s[-1]) + 1 / self.requests_per_second
+        again = np.arange(times)[:, None] * period + self.recorded_s
+        return replace(self, recorded_s=again.ravel(), recorded_rows=np.tile(self.recorded_rows, times))
 
     def divided(self, replicas: int) -> Log:
         """Those of the first replica, each in turn."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
 from planner.base.dataclass import dataclass
-from planner.traffic.arrivals import Poisson
+from planner.traffic.arrivals import Arrivals, Poisson
 from planner.traffic.batch import Batch
 from planner.traffic.chain import MOST_UTILISED, chain
 from planner.traffic.demand import Demand
@@ -95,14 +96,14 @@ class EventsLevel(Level):
 
     name = "events"
 
-    def __init__(self, seed: int = 0) -> None:
-        """With a seed of the requests that are drawn, the same at every rate."""
-        self.seed = seed
+    def __init__(self, seed: int = 0, arrivals: Callable[[float], Arrivals] = Poisson) -> None:
+        """With a seed of the requests that are drawn, the same at every rate, and when they come at a rate."""
+        self.seed, self.arrivals = seed, arrivals
 
     def at(self, replica: Replica, requests: Requests, rate: float, percentile: float | str) -> At:
         from planner.traffic.events import simulate  # only who simulates pays for its import
 
-        found = simulate(replica, requests, Poisson(rate), seed=self.seed)
+        found = simulate(replica, requests, self.arrivals(rate), seed=self.seed)
         mean = percentile == MEAN
         q = 50.0 if mean else float(percentile)
         means = {"ttft": found.mean_ttft, "latency": found.mean_latency}

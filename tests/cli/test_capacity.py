@@ -85,6 +85,24 @@ def test_a_config_of_text_alone_is_a_model(run: Run, tmp_path: Path) -> None:
     assert content["model"]["llm"] == "Tiny-7B"
 
 
+def test_a_log_is_taken_as_a_plan_takes_it(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("timestamp,query_tokens,generated_tokens\n" + "".join(f"{i / 9},60,8\n" for i in range(900)))
+    asked = ["capacity", "Qwen2.5-0.5B", "--hardware", "l4", "--ttft", "200ms", "--traffic", log]
+    done = run(*asked, "--images", 0)
+    assert "900 requests, as the log has them; a mean one: 60 text tokens in and 8 out; the engine: " in done.words
+    assert "note: the log has 900 requests from 0 s to 99.8889 s, " in done.words
+    seeing = run(*asked, "--visual-tokens", 64, "--json").json
+    assert (seeing["requests"], seeing["arrivals"], seeing["workload"]["images"]) == (900, "as the log has them", 1)
+    for more, said in (
+        ([], "how many visual tokens? give --image WxH for a released model, "),
+        (["--images", 0, "--query-tokens", 5], f"--traffic {log}: the file says how long requests are"),
+        (["--images", 0, "--workload", log], f"--traffic {log} and --workload {log}: give one of them"),
+    ):
+        failed = run(*asked, *more)
+        assert failed.code == 2 and said in failed.complaint
+
+
 def test_static_batches(run: Run) -> None:
     done = run(*TEXT, "--scheduler", "static", "--ttft", "200ms")
     assert "no queue" in done.words

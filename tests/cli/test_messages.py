@@ -77,7 +77,11 @@ def test_a_budget_that_nothing_fits_ends_with_1(run: Run, as_json: list[str]) ->
             [*PLAN, "--visual-tokens", ","],
             "--visual-tokens: expected whole numbers such as 1,4,16, got ','",
         ),
-        ([*PLAN, "--images", "0"], "--images: expected at least 1, got 0: a plan chooses visual tokens of images"),
+        (
+            [*PLAN, "--images", "0"],
+            "--images: expected at least 1, got 0: a plan chooses visual tokens of images; cost and capacity answer "
+            "for text alone",
+        ),
         ([*PLAN, "--images=-1"], "--images: expected a whole number of at least 0, got -1"),
         ([*PLAN, "--query-tokens", "-1"], "--query-tokens: expected a whole number of at least 0, got -1"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def carried(**more: Any) -> Capacity:
 
 def server(found: Capacity) -> Service:
     assert found.scheduler is not None
-    return Service(found.model, found.run, (found.workload,), (1.0,), found.scheduler)
+    assert found.service is not None
+    return Service(found.model, found.run, found.service.workloads, found.service.weights, found.scheduler)
 
 
 def test_limits_hold_at_the_rate_and_not_above_it() -> None:
@@ -116,6 +118,56 @@ def test_an_engine_is_vllms_unless_its_numbers_are_given() -> None:
     assert more == Scheduler(max_num_seqs=4096, max_num_batched_tokens=4096)
     own = Scheduler(max_num_seqs=3, max_num_batched_tokens=600)
     assert carried(budget=None, concurrency=8, scheduler=own).at.batch == pytest.approx(3, abs=0.5)
+
+
+def _file(folder: Path, stamps: bool, bursts: bool = False) -> Path:
+    """800 requests, 4 a second, half of them long; in bursts of 20 or not."""
+    head = "timestamp,query_tokens,generated_tokens,images"
+    at = (f"{5 * (i // 20) if bursts else i / 4:g}," if stamps else "" for i in range(800))
+    rows = (f"{time}{(100, 500)[i % 2]},{(20, 60)[i % 2]},0" for i, time in enumerate(at))
+    file = folder / f"requests-{stamps}-{bursts}.csv"
+    file.write_text("\n".join([head if stamps else head.partition(",")[2], *rows]) + "\n")
+    return file
+
+
+def test_a_mix_and_a_log_are_read_as_plans_read_them(tmp_path: Path) -> None:
+    """In bursts fewer are carried than at random, and evenly more."""
+    mixed = carried(workload=str(_file(tmp_path, stamps=False)))
+    assert (mixed.requests, mixed.log) == (800, None)
+    assert mixed.workload == Workload(300, 40, images=0)
+    assert mixed.service is not None and len(mixed.service.workloads) == 2
+    assert mixed.to_dict()["arrivals"] == "at random"
+    even, bursts = (carried(workload=None, traffic=str(_file(tmp_path, True, each))) for each in (False, True))
+    assert bursts.requests_per_second < mixed.requests_per_second < even.requests_per_second
+    assert even.log is not None and even.to_dict()["arrivals"] == "as the log has them"
+    assert any(note.startswith("the log has 800 requests from 0 s to 199.75 s") for note in even.notes)
+    one = server(bursts)
+    worst = simulate(one.replica, one.requests, Poisson(bursts.requests_per_second))
+    assert worst.ttft(95).value < 0.4, "at random, and not in bursts, so many come in time"
+
+
+def test_equal_requests_of_a_file_are_one_kind(tmp_path: Path) -> None:
+    file = tmp_path / "requests.csv"
+    file.write_text("query_tokens,generated_tokens,images\n" + "300,40,0\n" * 5)
+    assert carried(workload=str(file)).requests_per_second == carried().requests_per_second
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"traffic": True, "budget": None, "concurrency": 4}, "concurrency: users of a closed loop ask when they are "),
+        ({"traffic": True, "image_cache_share": 0.5}, "image_cache_share: which of its requests find something in a "),
+        ({"traffic": True, "query_tokens": 5}, "traffic: the log says what requests are; leave out workload="),
+        ({"traffic": False}, "the column 'timestamp' is missing, without which nobody knows when they came"),
+        ({"workload": False, "scheduler": "static"}, "scheduler: static batches are of equal requests; give one "),
+        ({"workload": False, "query_tokens": 5}, "workload: give a Workload or token counts, not both"),
+    ],
+)
+def test_what_a_file_of_requests_contradicts(tmp_path: Path, more: dict[str, Any], said: str) -> None:
+    files = {name: str(_file(tmp_path, more[name])) for name in ("traffic", "workload") if name in more}
+    with pytest.raises(InputError) as told:
+        carried(**{"workload": None, **more, **files})
+    assert said in str(told.value)
 
 
 def test_a_limit_that_one_request_breaks_is_said_with_what_it_takes() -> None:

@@ -14,7 +14,7 @@ from planner.planning.request import Load
 from planner.planning.traffic import TAIL
 from planner.traffic.arrivals import Log
 from planner.traffic.iteration_time import IntArray
-from planner.traffic.log import read_log
+from planner.traffic.log import Kinds, RequestLog, read_log
 
 KINDS = 64
 """Of requests, at most; those that are alike stand at their means."""
@@ -35,15 +35,21 @@ def load_of_log(path: str | os.PathLike[str]) -> tuple[Load, Log, tuple[str, ...
         Workload(**{name: ceiling(getattr(log, name)) for name in _COLUMNS}) for ceiling in (_mean, _tail, _most)
     )
     kinds = log.kinds(KINDS)
+    arrivals = arrivals_of_log(log, kinds)
+    notes = () if log.span is None else log.span.notes
+    load = Load(mean, tail, len(log), most if len(log) > 1 else None, file=os.fspath(path), logged=True)
+    return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist())), arrivals, notes
+
+
+def arrivals_of_log(log: RequestLog, kinds: Kinds) -> Log:
+    """When they came. Raises InputError where the log has no time stamps, or all came at one time."""
     arrivals = log.arrivals(kinds)
     if not math.isfinite(arrivals.requests_per_second):
         found = "one request" if len(log) == 1 else f"{len(log)} requests at the same time"
         raise InputError(
             f"{log.file}: expected requests that come at different times, whose rate is the load, got {found}"
         )
-    notes = () if log.span is None else log.span.notes
-    load = Load(mean, tail, len(log), most if len(log) > 1 else None, file=os.fspath(path), logged=True)
-    return replace(load, kinds=kinds.workloads, shares=tuple(kinds.weights.tolist())), arrivals, notes
+    return arrivals
 
 
 def pace(log: Log, rate: float | None, concurrency: int | None) -> tuple[str, ...]:

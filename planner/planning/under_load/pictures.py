@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from planner.base.errors import InputError
 from planner.planning.under_load.service import percentiles_of, service_of
 from planner.planning.under_load.simulated import arrivals_of
-from planner.traffic.arrivals import Closed, Poisson
+from planner.traffic.arrivals import Arrivals, Closed, Poisson
 from planner.traffic.curve import LoadCurve, load_curve
+from planner.traffic.events import REQUESTS
 from planner.traffic.timeline import Timeline, timeline
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def curve_of_capacity(found: Capacity) -> LoadCurve:
     if service is None or not found.limits:
         raise InputError("a load curve needs limits and continuous batching: a closed loop has no rate of its own")
     percentiles = sorted({50.0, float(found.percentile), 99.0})
-    return load_curve(service.replica, service.requests, percentiles, unstable_above=found.unstable_above)
+    log = None if found.log is None else found.log.repeated(REQUESTS).at_rate
+    return load_curve(service.replica, service.requests, percentiles, unstable_above=found.unstable_above, arrivals=log)
 
 
 def timeline_of_capacity(found: Capacity) -> Timeline:
@@ -51,5 +53,6 @@ def timeline_of_capacity(found: Capacity) -> Timeline:
     service, latency, rate = found.service, found.at.latency_s, found.requests_per_second
     if service is None or latency is None:
         raise InputError("a timeline needs continuous batching: static batches run one after the other")
-    arrivals = Poisson(rate) if found.limits else Closed(round(found.at.concurrency or 1))
+    comes: Arrivals = Poisson(rate) if found.log is None else found.log.at_rate(rate)
+    arrivals = comes if found.limits else Closed(round(found.at.concurrency or 1))
     return timeline(service.replica, service.requests, arrivals, rate, latency.mean)

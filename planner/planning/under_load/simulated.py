@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from planner.planning.candidate import Candidate
 from planner.planning.deployment import Deployment
 from planner.planning.request import Load
@@ -52,8 +50,7 @@ def arrivals_of(load: Load, replicas: int, rate: float) -> Arrivals:
     """At one of the replicas."""
     if load.arrivals is None:
         return Poisson(rate)
-    own = load.arrivals.divided(replicas)
-    return replace(own, recorded_s=own.recorded_s * (own.requests_per_second / rate))
+    return load.arrivals.divided(replicas).at_rate(rate)
 
 
 def _times(found: Outcome, traffic: Traffic) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
