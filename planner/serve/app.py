@@ -35,13 +35,13 @@ class Service:
         self.engine, self.preparer, self.name, self.facts = engine, preparer, name, facts
         self.settings, self.metrics = engine.settings, engine.metrics
         self.created = int(time.time())
-        self._preparing = 0
+        self._entering: set[_Entry] = set()
         self._pool = ThreadPoolExecutor(1, "prompts")
 
     @property
     def waiting(self) -> int:
         """Requests that are being read or wait for a place."""
-        return self._preparing + self.engine.waiting
+        return len(self._entering) + self.engine.waiting
 
     def app(self) -> Starlette:
         """The application."""
@@ -91,11 +91,15 @@ class Service:
             raise Refused("the server is stopping", 503, kind=SERVER)
         if self.waiting + self.engine.running >= self.settings.max_queue + self.engine.places:
             raise self._full()
-        return await _while_connected(request, self._answer(chat, arrived_s))
+        entry = _Entry(self._entering)
+        try:
+            return await _while_connected(request, self._answer(chat, arrived_s, entry))
+        finally:
+            entry.leave()
 
     # ---- one answer ----------------------------------------------------------------------------------------------
 
-    async def _answer(self, chat: Chat, arrived_s: float) -> Response:
+    async def _answer(self, chat: Chat, arrived_s: float, entry: _Entry) -> Response:
         loop = asyncio.get_running_loop()
         told: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -103,16 +107,14 @@ class Service:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(told.put_nowait, one)
 
-        self._preparing += 1
         try:
             async with asyncio.timeout(self.settings.timeout_s):
                 prepared = await loop.run_in_executor(self._pool, self.preparer, chat)
         except TimeoutError:
             raise timed_out(self.settings.timeout_s) from None
-        finally:
-            self._preparing -= 1
         job = Job(prepared, arrived_s, self.settings.timeout_s, tell, self.metrics)
         self.engine.submit(job)
+        entry.leave()
         answering = Answering(self.name, prepared.prompt_tokens, chat.include_usage, chat.usage_always)
         try:
             first = await told.get()
@@ -175,6 +177,18 @@ class Service:
         refused = error if isinstance(error, Refused) else failed(error)
         self.metrics.refused(refused.status)
         return JSONResponse(refused.to_dict(), refused.status, refused.headers)
+
+
+class _Entry:
+    """A request that was let in and has not reached the model's thread."""
+
+    def __init__(self, entering: set[_Entry]) -> None:
+        self._entering = entering
+        entering.add(self)
+
+    def leave(self) -> None:
+        """It has, or never will. May be called twice."""
+        self._entering.discard(self)
 
 
 async def _no_such_address(request: Request, error: Exception) -> Response:

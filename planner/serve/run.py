@@ -83,6 +83,7 @@ def make_server(service: Service, host: str, allowed: Sequence[str] = ()) -> uvi
         access_log=False,  # what is asked is nobody's business
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=max(round(service.settings.read_timeout_s), 1),
         limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=max(round(service.settings.grace_s), 1),
     )

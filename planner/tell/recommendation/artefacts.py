@@ -25,7 +25,8 @@ from planner.tell.render.markdown import literal
 
 _SCRIPTS = ("serve.py", "load_test.py", "prompt_embeds_client.py")
 _TEMPLATES = ("README.md", "build.sh", "serve_prompt_embeds.md")
-_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "huggingface-hub", "numpy", "pillow")
+_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "huggingface-hub", "numpy", "pillow",
+             "starlette", "uvicorn")  # fmt: skip
 
 
 def check_folder(folder: str | os.PathLike[str]) -> Path:
@@ -177,6 +178,6 @@ def _notes(best: Candidate, missing: tuple[str, ...]) -> str:
         gpus = best.tensor_parallel
         notes.append(f"The plan is for {gpus} GPUs that share the model: serve.py runs on one device.")
     if best.batch > 1:
-        notes.append(f"The plan is for batches of {best.batch}: serve.py answers one request at a time.")
+        notes.append(f"The plan is for batches of {best.batch}: start serve.py with --max-batch {best.batch}.")
     notes += [f"Not exact: {literal(text)}." for text in missing]
     return "".join(f"- {note}\n" for note in notes)
