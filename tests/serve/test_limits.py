@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -76,6 +77,9 @@ def test_a_request_that_takes_too_long_is_ended(serving: Any) -> None:
     with serving(timeout_s=0.3, max_batch=1) as (app, service):
         body = chat("what?", 1, max_tokens=450, ignore_eos=True)
         whole, waiting, streamed = ask_all(app, [body, body, {**body, "stream": True}])
+        until = time.monotonic() + 5
+        while service.engine.running and time.monotonic() < until:  # the client is told first
+            time.sleep(0.01)
         assert service.engine.running == 0
     assert (whole.status, waiting.status) == (408, 408)
     assert whole.error["code"] == "timeout"
