@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 from support import Run, runner
-
-
-def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: no later garbage collection looks through it again."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture
