@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
 from planner.base.errors import FitError
+from planner.laws.engine.finite import finite
 from planner.laws.engine.line import solved_at_once
 from planner.laws.engine.solve import Optimum
 from planner.laws.forms.form import Form, Parameter
@@ -71,7 +72,7 @@ class LeastSquares:
         """Weighted, (n,); huge where the form gives no number."""
         with np.errstate(all="ignore"):
             out = (self.model(params) - self.y) * self.root
-        return np.nan_to_num(out, nan=_NO_NUMBER, posinf=_NO_NUMBER, neginf=-_NO_NUMBER)
+        return finite(out, nan=_NO_NUMBER, most=_NO_NUMBER)
 
     def rss(self, params: Mapping[str, float]) -> float:
         return float(np.sum(self.residual(params) ** 2))
@@ -229,7 +230,7 @@ def _descend(problem: LeastSquares, start: Mapping[str, float], tolerance: float
     def jacobian(values: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
             gradient = problem.gradient(problem.params(values))[:, columns]
-        return np.nan_to_num(gradient * problem.root[:, None] * scale, nan=0.0, posinf=1e100, neginf=-1e100)
+        return finite(gradient * problem.root[:, None] * scale, nan=0.0, most=1e100)
 
     found = least_squares(
         residual,

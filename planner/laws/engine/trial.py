@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.base.dataclass import dataclass
+from planner.laws.engine.finite import finite
 from planner.laws.forms.form import Form, Parameter
 
 FloatArray = NDArray[np.float64]
@@ -52,7 +53,7 @@ class Trial:
         """Weighted, (P, n); huge where the form gives no number."""
         with np.errstate(all="ignore"):
             out = (self.form.value(self.params(values), self.n, self.t) - self.y) * self.root
-        return np.nan_to_num(np.broadcast_to(out, (len(values), len(self.y))), nan=1e100, posinf=1e100, neginf=-1e100)
+        return finite(np.broadcast_to(out, (len(values), len(self.y))), nan=1e100, most=1e100)
 
     def rss(self, values: FloatArray) -> FloatArray:
         """Weighted sums of squares, (P,)."""
@@ -69,4 +70,4 @@ class Trial:
         with np.errstate(all="ignore"):
             gradient = self.form.gradient(self.params(values), n, t)[..., columns]
         shape = (len(values), np.shape(n)[-1], len(columns))
-        return np.nan_to_num(np.broadcast_to(gradient, shape), nan=0.0, posinf=1e100, neginf=-1e100)
+        return finite(np.broadcast_to(gradient, shape), nan=0.0, most=1e100)
