@@ -19,22 +19,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicCache
-from transformers.utils.generic import ModelOutput, can_return_tuple
+from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.utils.generic import can_return_tuple
 from transformers.utils.import_utils import torch_compilable_check
 
 from .encoding import PlannerVlmParts, device_of
 from .prefix import run_each_by_itself, run_on_one_cache
 from .prompts import Prompt, Run, Visual, check_runs, find_runs, rows_of_images
+from .versions import CACHE, cache_of, given_cache
 
 
 @dataclass
-class PlannerVlmModelOutput(ModelOutput):
-    """Last hidden states (B, S, H), cache, and the visual tokens (M, T, H) of this call."""
+class PlannerVlmModelOutput(BaseModelOutputWithPast):
+    """As of any decoder: last hidden states (B, S, H) and cache; and the visual tokens (M, T, H) of this call."""
 
-    last_hidden_state: Tensor | None = None
-    past_key_values: Cache | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
     image_hidden_states: Tensor | None = None
 
 
@@ -93,7 +91,7 @@ class PlannerVlmBody(PlannerVlmParts):
             return self.compress([layer[shown.to(layer.device)] for layer in features], text, per_image)
 
         def decode(part: Prompt, start: int, end: int, cache: Cache | None) -> Tensor:
-            options = {"past_key_values": cache, "use_cache": cache is not None}
+            options = {CACHE: cache, "use_cache": cache is not None}
             return self.get_decoder()(**part.inputs(start, end), **options).last_hidden_state
 
         if common is None or not reuse:
@@ -117,7 +115,7 @@ class PlannerVlmBody(PlannerVlmParts):
         inputs_embeds: Tensor | None,
         attention_mask: Tensor | None,
         position_ids: Tensor | None,
-        past_key_values: Cache | None,
+        cache: Cache | None,
         use_cache: bool | None,
         visual: Visual,
         **kwargs: Any,
@@ -128,24 +126,20 @@ class PlannerVlmBody(PlannerVlmParts):
         tokens = None
         if input_ids is not None and inputs_embeds is None:
             embeds, is_image = self._embed(input_ids)
-            prompt = Prompt(embeds, attention_mask, position_ids, past_key_values)
+            prompt = Prompt(embeds, attention_mask, position_ids, cache)
             if visual.places:
                 captures = kwargs.get("output_hidden_states") or kwargs.get("output_attentions")
                 tokens = self._fill(prompt, is_image, visual, reuse=not self.recomputes and not captures)
         elif input_ids is None and inputs_embeds is not None:
             if visual.places:
                 raise ValueError("inputs_embeds hold their visual tokens already: expected no images beside them")
-            prompt = Prompt(inputs_embeds, attention_mask, position_ids, past_key_values)
+            prompt = Prompt(inputs_embeds, attention_mask, position_ids, cache)
         else:
             raise ValueError("expected either input_ids or inputs_embeds")
-        outputs = self.get_decoder()(
-            **prompt.inputs(prompt.done, prompt.embeds.shape[1]),
-            past_key_values=prompt.cache,
-            use_cache=use_cache or prompt.cache is not None,
-            **kwargs,
-        )
+        options = {CACHE: prompt.cache, "use_cache": use_cache or prompt.cache is not None, **kwargs}
+        outputs = self.get_decoder()(**prompt.inputs(prompt.done, prompt.embeds.shape[1]), **options)
         if not use_cache:
-            outputs.past_key_values = None
+            setattr(outputs, CACHE, None)
         return (*prompt.hidden, outputs.last_hidden_state), outputs, tokens
 
 
@@ -182,6 +176,7 @@ class PlannerVlmModel(PlannerVlmBody):
         image_index: Tensor | None = None,
         image_runs: Sequence[Run] | None = None,
         visual_tokens: int | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> PlannerVlmModelOutput:
         """Last hidden states of a batch of prompts; the inputs are those of `PlannerVlmForConditionalGeneration`."""
@@ -195,12 +190,13 @@ class PlannerVlmModel(PlannerVlmBody):
             query_attention_mask=query_attention_mask,
             query_embeds=query_embeds,
         )
+        cache = given_cache(past_key_values, cache)
         pieces, outputs, tokens = self._run(
-            input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, use_cache, visual, **kwargs
+            input_ids, inputs_embeds, attention_mask, position_ids, cache, use_cache, visual, **kwargs
         )
         return PlannerVlmModelOutput(
             last_hidden_state=pieces[0] if len(pieces) == 1 else torch.cat(tuple(pieces), dim=1),
-            past_key_values=outputs.past_key_values,
+            **{CACHE: cache_of(outputs)},
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             image_hidden_states=tokens,

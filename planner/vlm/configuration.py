@@ -5,15 +5,28 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
+from .versions import make_sub_config  # first: it refuses a transformers that lacks what comes next
+
+# isort: split
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
-from transformers.configuration_utils import SubConfigSpec
 
 from .baselines import COMPRESSORS
 from .orders import IMAGE_FIRST, PROMPT_ORDERS, PromptOrder
 from .quecc import Compressor
 from .queries import NO_QUERY, QUERY_FEATURES, QueryFeature
 from .towers import TOWERS
+
+_TOWER = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "image_size": 336,
+    "patch_size": 14,
+    "projection_dim": 768,
+}
+"""CLIP-ViT-L/14-336, the paper's."""
 
 
 @strict
@@ -47,23 +60,7 @@ class PlannerVlmConfig(PreTrainedConfig):
 
     model_type = "planner_vlm"
     keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values", "image_hidden_states"]
-    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
-        "vision_config": SubConfigSpec(
-            config_class=AutoConfig,
-            model_type="clip_vision_model",
-            init_kwargs={
-                "hidden_size": 1024,
-                "intermediate_size": 4096,
-                "num_hidden_layers": 24,
-                "num_attention_heads": 16,
-                "image_size": 336,
-                "patch_size": 14,
-                "projection_dim": 768,
-            },
-        ),
-        "text_config": SubConfigSpec(config_class=AutoConfig, model_type="qwen2"),
-        "query_config": SubConfigSpec(config_class=AutoConfig, model_type="qwen2", optional=True),
-    }
+    sub_configs: ClassVar[dict[str, Any]] = dict.fromkeys(("vision_config", "text_config", "query_config"), AutoConfig)
 
     vision_config: Any = None
     text_config: Any = None
@@ -81,6 +78,10 @@ class PlannerVlmConfig(PreTrainedConfig):
     image_token_id: Any = None
 
     def __post_init__(self, **kwargs: Any) -> None:
+        self.vision_config = make_sub_config(self.vision_config, "clip_vision_model", _TOWER)
+        self.text_config = make_sub_config(self.text_config, "qwen2", {})
+        if self.query_config is not None:
+            self.query_config = make_sub_config(self.query_config, "qwen2", {})
         super().__post_init__(**kwargs)
         self._check_choices()
         self._set_vision()

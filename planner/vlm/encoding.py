@@ -23,6 +23,7 @@ from .baselines import make_compressor
 from .configuration import PlannerVlmConfig
 from .prompts import last_position, positions_of, take_rows
 from .quecc import Compressor, Projector
+from .versions import CACHE, layers_to_keep
 
 
 class PlannerVlmParts(PreTrainedModel):
@@ -38,7 +39,7 @@ class PlannerVlmParts(PreTrainedModel):
     base_model_prefix = "vlm"
     input_modalities = ["image", "text"]  # noqa: RUF012 - as the base class has it
     supports_gradient_checkpointing = True
-    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
+    _skip_keys_device_placement = ["past_key_values", "cache"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -93,7 +94,7 @@ class PlannerVlmParts(PreTrainedModel):
     @property
     def recomputes(self) -> bool:
         """Whether activations are recomputed in the backward pass, which no cache survives."""
-        return self.training and self.is_activation_checkpointing
+        return self.training and any(getattr(part, "gradient_checkpointing", False) for part in self.modules())
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -109,7 +110,7 @@ class PlannerVlmParts(PreTrainedModel):
         layers = self.config.layers_read
         weight = self.vision_tower.embeddings.patch_embedding.weight
         pixels = pixel_values.to(device_of(weight, pixel_values), weight.dtype)
-        states = self.vision_tower(pixels, output_hidden_states=sorted(set(layers))).hidden_states
+        states = self.vision_tower(pixels, output_hidden_states=layers_to_keep(layers)).hidden_states
         patches = self.config.grid_side**2
         return [states[layer][:, -patches:] for layer in layers]  # a class token stands before the patches
 
@@ -164,7 +165,7 @@ class PlannerVlmParts(PreTrainedModel):
             mask, options = torch.ones_like(ids), {}
             if query.runs_llm and not self.recomputes:
                 # thrown away: without a cache, the language model reads position ids for packed sequences, and waits
-                options = {"past_key_values": DynamicCache(), "use_cache": True}
+                options = {CACHE: DynamicCache(), "use_cache": True}
         else:
             mask = query_attention_mask.to(ids.device)
             options = {"attention_mask": mask}

@@ -27,8 +27,7 @@ class VlmGenerationMixin(GenerationMixin):
     def prepare_inputs_for_generation(
         self,
         input_ids: Any,
-        next_sequence_length: int | None = None,
-        past_key_values: Any = None,
+        *,
         attention_mask: Any = None,
         inputs_embeds: Any = None,
         is_first_iteration: bool | None = False,
@@ -38,11 +37,9 @@ class VlmGenerationMixin(GenerationMixin):
         inputs: dict[str, Any] = GenerationMixin.prepare_inputs_for_generation(
             model,
             input_ids,
-            next_sequence_length,
-            past_key_values,
-            attention_mask,
-            inputs_embeds,
-            is_first_iteration,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            is_first_iteration=is_first_iteration,
             **kwargs,
         )
         visual = Visual(**{name: inputs.get(name) for name in VISUAL_INPUTS})
@@ -64,7 +61,11 @@ class VlmGenerationMixin(GenerationMixin):
         if expand_size > 1 and visual.places and input_ids is not None:
             visual = _shown_again(model, visual, input_ids, expand_size)
         input_ids, model_kwargs = GenerationMixin._expand_inputs_for_generation(
-            model, expand_size, is_encoder_decoder, input_ids, **model_kwargs
+            model,
+            expand_size=expand_size,
+            is_encoder_decoder=is_encoder_decoder,
+            input_ids=input_ids,
+            **model_kwargs,
         )
         given = {name: getattr(visual, name) for name in VISUAL_INPUTS}
         return input_ids, model_kwargs | {name: value for name, value in given.items() if value is not None}

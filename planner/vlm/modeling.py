@@ -7,30 +7,28 @@ F width of the text feature.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.cache_utils import Cache
-from transformers.utils.generic import ModelOutput, can_return_tuple
+from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.utils.generic import can_return_tuple
 
 from .base_model import PlannerVlmBody, PlannerVlmModel
 from .generation import VlmGenerationMixin
 from .prompts import VISUAL_INPUTS, Prompt, Run, Visual, positions_of
+from .versions import CACHE, cache_of, given_cache, written_with
 
 
 @dataclass
-class PlannerVlmOutput(ModelOutput):
+class PlannerVlmOutput(CausalLMOutputWithPast):
     """Loss (labels given), logits (B, kept, vocabulary), cache, and the visual tokens (M, T, H) of this call."""
 
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    past_key_values: Cache | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
     image_hidden_states: Tensor | None = None
 
 
@@ -47,10 +45,22 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
             _VIEWS[self] = view
         return view
 
+    @property
+    def lora_targets(self) -> str:
+        """`target_modules` of PEFT for the language model alone: every linear layer of its decoder, as an expression.
+
+        Names such as "q_proj", and "all-linear", reach the vision tower, the compressor and the projector as well.
+        """
+        decoder = next(name for name, part in self.named_modules() if part is self.get_decoder())
+        linear = [name for name, part in self.get_decoder().named_modules() if isinstance(part, nn.Linear)]
+        kinds = "|".join(dict.fromkeys(re.escape(name.rpartition(".")[2]) for name in linear))
+        return rf"{re.escape(decoder)}\.(.+\.)?({kinds})"
+
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
         """As of any model; the folder carries the code and names the model without its head, for `AutoModel`."""
         named = getattr(self.config, "auto_map", None) or {}
         self.config.auto_map = named | {"AutoModel": "base_model.PlannerVlmModel"}
+        self.config.written_with = (getattr(self.config, "written_with", None) or {}) | written_with()
         super().save_pretrained(*args, **kwargs)
 
     @can_return_tuple
@@ -72,6 +82,7 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
         image_index: Tensor | None = None,
         image_runs: Sequence[Run] | None = None,
         visual_tokens: int | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> PlannerVlmOutput:
         """Logits of a batch of prompts, and the loss where labels are given.
@@ -81,7 +92,8 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
             pixel_values: (N, 3, side, side), images in the order in which they stand in the prompts.
             attention_mask: (B, C + S), padding on either side.
             position_ids: (B, S).
-            past_key_values: cache of what stands before; behind it, only new images are passed.
+            past_key_values: cache of what stands before; behind it, only new images are passed. Its name in
+                transformers before 5.24.
             inputs_embeds: (B, S, H) instead of `input_ids`, visual tokens already in their places.
             labels: (B, S), -100 where nothing is learned; image tokens never are.
             use_cache: whether to return the cache.
@@ -94,6 +106,7 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
             image_runs: first column, and the one behind the last, of each row of image tokens, the same for all
                 samples. Found if not given, which a graph compiled as a whole cannot do (text-first prompts only).
             visual_tokens: T, where the compressor leaves a choice.
+            cache: `past_key_values` under its name from transformers 5.24 on.
 
         Raises:
             ValueError: inputs that do not go together.
@@ -108,8 +121,9 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
             query_attention_mask=query_attention_mask,
             query_embeds=query_embeds,
         )
+        cache = given_cache(past_key_values, cache)
         pieces, outputs, tokens = self._run(
-            input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, use_cache, visual, **kwargs
+            input_ids, inputs_embeds, attention_mask, position_ids, cache, use_cache, visual, **kwargs
         )
         logits = self._logits(pieces, logits_to_keep)
         loss = None
@@ -121,7 +135,7 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
         return PlannerVlmOutput(
             loss=loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
+            **{CACHE: cache_of(outputs)},
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             image_hidden_states=tokens,

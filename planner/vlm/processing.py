@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transformers import AddedToken, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+from transformers.image_utils import make_flat_list_of_images
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.processing_utils import MultiModalData
 
 from .configuration import PlannerVlmConfig
 from .image_token import with_image_token
+from .marking import has_marks, marked
 from .orders import PROMPT_ORDERS
 from .towers import TOWERS
 
@@ -28,7 +30,7 @@ _PLAIN_TEMPLATE = """
     {%- elif message.role == 'user' -%}
         {{- 'USER: ' + message.content + ' ' -}}
     {%- else -%}
-        {{- 'ASSISTANT: ' + message.content + (eos_token or '') -}}
+        {{- 'ASSISTANT: ' -}}{%- generation -%}{{- message.content + (eos_token or '') -}}{%- endgeneration -%}
     {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}
@@ -62,9 +64,12 @@ _FLATTEN = """
 
 
 def chat_template(template: str | None, prompt_order: str, image_token: str = IMAGE_TOKEN) -> str:
-    """A language model's own template, taught to place images before or behind the text of their message."""
+    """A language model's own template, taught to place images before or behind the text of their message.
+
+    Where it can be told, what the assistant wrote is marked for `return_assistant_tokens_mask`.
+    """
     head = _FLATTEN.replace("IMAGE_TOKEN", image_token).replace("JOINED", PROMPT_ORDERS.find(prompt_order).joined)
-    return head + (template or _PLAIN_TEMPLATE)
+    return head + marked(template or _PLAIN_TEMPLATE)
 
 
 class PlannerVlmProcessor(ProcessorMixin):
@@ -158,6 +163,8 @@ class PlannerVlmProcessor(ProcessorMixin):
             inputs = other(images, text, queries=queries, **kwargs)
             inputs["visual_tokens"] = visual_tokens
             return inputs
+        if text is not None and images is not None:
+            self._check_places([text] if isinstance(text, str) else text, images)
         inputs = super().__call__(images=images, text=text, **kwargs)
         if self.emits_queries and images is not None and text is not None:
             texts = [text] if isinstance(text, str) else list(text)
@@ -172,8 +179,24 @@ class PlannerVlmProcessor(ProcessorMixin):
             inputs["query_attention_mask"] = asked["attention_mask"]
         return inputs
 
+    def _check_places(self, texts: Sequence[str], images: Any) -> None:
+        """Raises ValueError where the texts have another number of places than there are images."""
+        places, given = sum(text.count(self.image_token) for text in texts), len(make_flat_list_of_images(images))
+        if places != given:
+            raise ValueError(f"expected one {self.image_token} in the prompts for each of {given} images, got {places}")
+
     def apply_chat_template(self, conversation: Any, *args: Any, **kwargs: Any) -> Any:
-        """As of any processor; the query of a conversation is the text of its last user message."""
+        """As of any processor; the query of a conversation is the text of its last user message.
+
+        Raises:
+            ValueError: `return_assistant_tokens_mask` for a template that does not say what the assistant wrote.
+        """
+        template = kwargs.get("chat_template") or self.chat_template
+        if kwargs.get("return_assistant_tokens_mask") and not (isinstance(template, str) and has_marks(template)):
+            raise ValueError(
+                "the chat template does not say what the assistant wrote, so that no token would be learned: expected "
+                "{% generation %} and {% endgeneration %} around it; give such a chat_template"
+            )
         if self.emits_queries and kwargs.get("tokenize"):
             batched = not isinstance(conversation[0], Mapping)
             queries = [last_question(messages) for messages in (conversation if batched else [conversation])]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -20,6 +21,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from planner.base.errors import InputError, OutputExistsError
 from planner.base.files import refuse_existing
 from planner.base.quantities import format_bytes
+from planner.base.version import __version__
 
 from .build import Progress, free_bytes, read_device, weights_bytes
 from .configuration import PlannerVlmConfig
@@ -61,9 +63,11 @@ def save_model(
 
     Raises:
         OutputExistsError: the folder exists.
-        InputError: it cannot be written, or the disk is too small.
+        InputError: it cannot be written, the disk is too small, or the model has adapters that are not merged.
     """
     target = Path(folder)
+    _check_whole(model)
+    model.config.written_with = {"vlm-planner": __version__}
     with whole_folder(target, overwrite=overwrite, needed_bytes=weights_bytes(model)) as part:
         if any(weight.device.type == "meta" for weight in model.parameters()):
             _stream_random(model, part, shard_bytes, seed, read_device(device), progress)
@@ -78,6 +82,17 @@ def save_model(
             model.save_pretrained(part, max_shard_size=shard_bytes)
         processor.save_pretrained(part)
     return target
+
+
+def _check_whole(model: Any) -> None:
+    """Refuses a model that PEFT has wrapped, of which only the adapters would be written."""
+    wrapped = not isinstance(model, PlannerVlmForConditionalGeneration)
+    if wrapped or any(".base_layer." in name for name, _ in model.named_parameters()):
+        what = f"a {type(model).__name__}" if wrapped else "one with adapters in it"
+        raise InputError(
+            f"save_model expects a whole model, got {what}: merge its adapters first (model.merge_and_unload() of "
+            "PEFT), or write them alone with its save_pretrained"
+        )
 
 
 def load_model(
@@ -105,11 +120,19 @@ def load_model(
         )
         processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a damaged folder fails in many ways
-        raise InputError(f"cannot load {path}: {' '.join(str(error).split())[:200]}") from None
+        raise InputError(f"cannot load {path}: {' '.join(str(error).split())[:200]}{_other_version(config)}") from None
     model, info = found
     if info["missing_keys"]:
         raise InputError(f"{path} lacks {len(info['missing_keys'])} weights, such as {min(info['missing_keys'])}")
     return model.to(place).eval(), processor
+
+
+def _other_version(config: dict[str, Any]) -> str:
+    """That a folder was written with another transformers than the one that cannot load it; "" if with the same."""
+    wrote = (config.get("written_with") or {}).get("transformers", transformers.__version__)
+    if wrote == transformers.__version__:
+        return ""
+    return f" (it was written with transformers {wrote}, this is {transformers.__version__})"
 
 
 def export_llm(

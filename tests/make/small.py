@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import CONFIG_MAPPING
 
 from planner.parts.released import find_checkpoint, published_files
 
@@ -53,8 +54,13 @@ SLOW = (
 """Many tiles; towers of fixed sizes."""
 OF_TIMM = ("KamilaMila/FastVLM-0.5B", "google/gemma-3n-E2B-it")
 _TIMM = pytest.mark.skipif(find_spec("timm") is None, reason="needs timm")
+LATER = ("allenai/Molmo2-8B",)
+_LATER = pytest.mark.skipif("molmo2" not in CONFIG_MAPPING, reason="needs transformers 5.23")
 EACH = [
-    pytest.param(hub_id, marks=[pytest.mark.slow] * (hub_id in SLOW) + [_TIMM] * (hub_id in OF_TIMM))
+    pytest.param(
+        hub_id,
+        marks=[pytest.mark.slow] * (hub_id in SLOW) + [_TIMM] * (hub_id in OF_TIMM) + [_LATER] * (hub_id in LATER),
+    )
     for hub_id in HUB_IDS
 ]
 

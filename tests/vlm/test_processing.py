@@ -176,7 +176,7 @@ def test_a_tokenizer_without_a_pad_token_pads_with_its_end() -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"images": picture(), "text": "no place"}, "number of <image> tokens in the prompts should be the same"),
+        ({"images": picture(), "text": "no place"}, "one <image> in the prompts for each of 1 images, got 0"),
         ({"images": picture(), "text": "<image> a", "queries": ["a", "b"]}, "a query for each of 1 prompts, got 2"),
         ({"text": "a", "videos": [1]}, "expected images and text, got videos or audio"),
     ],

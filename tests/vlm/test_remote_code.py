@@ -22,6 +22,7 @@ CARRIED = {
     "encoding",
     "generation",
     "image_token",
+    "marking",
     "modeling",
     "orders",
     "prefix",
@@ -31,6 +32,7 @@ CARRIED = {
     "queries",
     "table",
     "towers",
+    "versions",
 }
 ROWS = [text(1, 2, 3) + image() + text(4, 5), text(6, 7, 8) + image() + text(9)]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import DynamicCache
-from vlm.tiny import FAMILIES, IMAGE, answers, batch, image, model, pixels, text
+from vlm.tiny import CHECKPOINTING, FAMILIES, IMAGE, answers, batch, image, model, pixels, text
 
 from planner.vlm import PlannerVlmForConditionalGeneration
 from planner.vlm.prompts import find_runs, last_position, positions_of, runs_of
@@ -200,7 +200,7 @@ def test_training_gives_the_same_gradients_with_and_without_checkpointing(rows: 
     for checkpointed in (False, True):
         built = text_first().train()
         if checkpointed:
-            built.activation_checkpointing_enable()
+            getattr(built, f"{CHECKPOINTING}_enable")()
         out = built(**inputs, labels=inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100))
         out.loss.backward()
         losses.append(out.loss)

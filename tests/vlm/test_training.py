@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
-from vlm.tiny import IMAGE, asked, batch, image, model, pixels, text
+from vlm.tiny import CHECKPOINTING, IMAGE, asked, batch, image, model, pixels, processor, text
 
+from planner.base.errors import InputError
+from planner.vlm.saving import load_model, save_model
+
+KINDS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 ROWS = [text(1, 2) + image() + text(token, 4, 5) for token in (11, 12, 13, 14)]
 
 PEFT_WARNS = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
@@ -43,7 +47,7 @@ def test_trainer(order: str, checkpointed: bool, tmp_path: Path) -> None:
         learning_rate=3e-3,
         logging_steps=1,
         save_steps=8,
-        activation_checkpointing=checkpointed,
+        **{CHECKPOINTING: checkpointed},
         remove_unused_columns=False,
         report_to=[],
         use_cpu=True,
@@ -90,18 +94,50 @@ def test_lora_on_the_language_model(order: str, tmp_path: Path) -> None:
     before = built(**inputs).logits
     adapted = peft.get_peft_model(
         built,
-        peft.LoraConfig(
-            r=2, target_modules=r".*language_model.*\.(q_proj|v_proj)", modules_to_save=["compressor", "projector"]
-        ),
+        peft.LoraConfig(r=2, target_modules=built.lora_targets, modules_to_save=["compressor", "projector"]),
     )
     torch.testing.assert_close(adapted(**inputs).logits, before)
     adapted.train()(**inputs).loss.backward()
     trained = {name for name, weight in adapted.named_parameters() if weight.grad is not None}
     assert any("lora_B" in name for name in trained) and any("compressor" in name for name in trained)
     assert not any("base_layer" in name or "vision_tower" in name for name in trained)
+    lora = {name.partition(".lora_")[0].removeprefix("base_model.model.") for name in trained if ".lora_" in name}
+    assert {name.rpartition(".")[2] for name in lora} == KINDS and len(lora) == 3 * len(KINDS)
+    assert all(name.startswith("language_model.model.layers.") for name in lora)
     adapted.save_pretrained(tmp_path)
     again = peft.PeftModel.from_pretrained(model(prompt_order=order), tmp_path)
     torch.testing.assert_close(again(**inputs).logits, adapted.eval()(**inputs).logits)
+
+
+@PEFT_WARNS
+def test_only_merged_adapters_are_saved_with_the_model(tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    built, inputs = model(), collate([Samples()[0]])
+    adapted = peft.get_peft_model(
+        built, peft.LoraConfig(r=2, target_modules=built.lora_targets, init_lora_weights=False)
+    )
+    made = processor(built.config)
+    with pytest.raises(InputError, match=r"expects a whole model, got a PeftModel: merge its adapters first"):
+        save_model(adapted, made, tmp_path / "model")
+    with pytest.raises(InputError, match=r"expects a whole model, got one with adapters in it"):
+        save_model(built, made, tmp_path / "model")
+    expected = adapted(**inputs).logits
+    save_model(adapted.merge_and_unload(), made, tmp_path / "model")
+    read, _ = load_model(tmp_path / "model")
+    torch.testing.assert_close(read(**inputs).logits, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+def test_a_checkpoint_carries_the_processor(tmp_path: Path) -> None:
+    built = model()
+    made = processor(built.config)
+    options = {"output_dir": str(tmp_path), "max_steps": 1, "save_steps": 1, "report_to": [], "use_cpu": True}
+    arguments = TrainingArguments(**options, disable_tqdm=True, remove_unused_columns=False)
+    given = {"train_dataset": Samples(), "data_collator": collate, "processing_class": made}
+    Trainer(model=built, args=arguments, **given).train()
+    read, again = load_model(tmp_path / "checkpoint-1")
+    assert torch.equal(read.projector.linear_1.weight, built.projector.linear_1.weight)
+    assert again.chat_template == made.chat_template and again.visual_tokens == made.visual_tokens
 
 
 @PEFT_WARNS

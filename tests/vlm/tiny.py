@@ -13,6 +13,7 @@ from transformers import (
     AutoConfig,
     CLIPVisionConfig,
     PreTrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     SiglipVisionConfig,
 )
@@ -23,6 +24,10 @@ VOCABULARY = 300
 EOS, PAD, IMAGE = 256, 257, 258
 SIDE = 24
 """Of an image, in pixels; patches of 4 make a grid of 6 x 6."""
+
+_NEW = hasattr(PreTrainedModel, "activation_checkpointing_enable")
+CHECKPOINTING = "activation_checkpointing" if _NEW else "gradient_checkpointing"
+"""What transformers calls it: the second before 5.23."""
 
 _LLM = {
     "hidden_size": 32,
