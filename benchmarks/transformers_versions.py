@@ -72,7 +72,8 @@ def write(folder: Path) -> None:
 
     for name, options in CASES.items():
         config = PlannerVlmConfig(text_config=_LLM, visual_tokens=4, compressor_heads=4, **options)
-        model = PlannerVlmForConditionalGeneration(config).eval()
+        model: Any = PlannerVlmForConditionalGeneration(config)
+        model.eval()
         numbers = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for key, weight in sorted(model.named_parameters()):
@@ -89,18 +90,21 @@ def read(folders: Sequence[Path], output: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
 
+    whole: Any = AutoModelForImageTextToText
+    headless: Any = AutoModel
+    processors: Any = AutoProcessor
     found: dict[str, Any] = {}
     for folder in folders:
         for name in CASES:
             place = folder / name
             config = AutoConfig.from_pretrained(place, trust_remote_code=True)
-            model = AutoModelForImageTextToText.from_pretrained(place, trust_remote_code=True).eval()
-            base = AutoModel.from_pretrained(place, trust_remote_code=True).eval()
-            processor = AutoProcessor.from_pretrained(place, trust_remote_code=True)
+            model = whole.from_pretrained(place, trust_remote_code=True).eval()
+            base = headless.from_pretrained(place, trust_remote_code=True).eval()
+            processor = processors.from_pretrained(place, trust_remote_code=True)
             again = output / f"{folder.name}-{name}"
             model.save_pretrained(again)
             processor.save_pretrained(again)
-            handed_on = AutoModelForImageTextToText.from_pretrained(again, trust_remote_code=True).eval()
+            handed_on = whole.from_pretrained(again, trust_remote_code=True).eval()
             batch, chat = _inputs(processor, config.prompt_order == "text-first")
             with torch.no_grad():
                 logits = model(**batch, logits_to_keep=1).logits[:, -1]

@@ -24,7 +24,7 @@ class VlmGenerationMixin(GenerationMixin):
             kwargs["suppress_tokens"] = [*silent, model.config.image_token_id]
         return GenerationMixin.generate(model, *args, **kwargs)
 
-    def prepare_inputs_for_generation(
+    def prepare_inputs_for_generation(  # type: ignore[override]  # called by keywords, whose names differ by version
         self,
         input_ids: Any,
         *,

@@ -181,7 +181,8 @@ class PlannerVlmProcessor(ProcessorMixin):
 
     def _check_places(self, texts: Sequence[str], images: Any) -> None:
         """Raises ValueError where the texts have another number of places than there are images."""
-        places, given = sum(text.count(self.image_token) for text in texts), len(make_flat_list_of_images(images))
+        flat: Any = make_flat_list_of_images(images)
+        places, given = sum(text.count(self.image_token) for text in texts), len(flat)
         if places != given:
             raise ValueError(f"expected one {self.image_token} in the prompts for each of {given} images, got {places}")
 
