@@ -39,10 +39,11 @@ class PlannerVlmForConditionalGeneration(PlannerVlmBody, VlmGenerationMixin):
     def vlm(self) -> PlannerVlmModel:
         """The same model seen without its head, as `base_model` gives it: every part and weight is this model's."""
         view = _VIEWS.get(self)
-        if view is None or vars(view) is not vars(self):
-            view = PlannerVlmModel.__new__(PlannerVlmModel)
-            object.__setattr__(view, "__dict__", vars(self))
-            _VIEWS[self] = view
+        if view is None:
+            view = _VIEWS[self] = PlannerVlmModel.__new__(PlannerVlmModel)
+        # trainers put a forward of their own into the model, which calls this one
+        state = {name: value for name, value in vars(self).items() if name != "forward"}
+        object.__setattr__(view, "__dict__", state)
         return view
 
     @property

@@ -292,6 +292,12 @@ def test_the_base_model_is_a_view() -> None:
     assert copied.base_model.vision_tower is copied.vision_tower is not built.vision_tower
     assert built.get_decoder() is view.get_decoder() and built.get_encoder("image") is built.vision_tower
     assert built.get_encoder() is built
+    given = two_samples()
+    expected, whole = built.base_model(**given).last_hidden_state, built.forward
+    built.forward = lambda **inputs: built.base_model(**inputs).last_hidden_state  # as TRL does
+    torch.testing.assert_close(built(**given), expected, **EXACT)
+    built.forward = whole
+    assert built.train().base_model.training and not built.eval().base_model.training
 
 
 def test_an_engine_builds_it_without_a_head() -> None:
