@@ -30,7 +30,7 @@ _PLAIN_TEMPLATE = """
     {%- elif message.role == 'user' -%}
         {{- 'USER: ' + message.content + ' ' -}}
     {%- else -%}
-        {{- 'ASSISTANT: ' -}}{%- generation -%}{{- message.content + (eos_token or '') -}}{%- endgeneration -%}
+        {{- 'ASSISTANT:' -}}{%- generation -%}{{- ' ' + message.content + (eos_token or '') -}}{%- endgeneration -%}
     {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}

@@ -69,8 +69,9 @@ def test_the_mask_covers_the_answers(template: str | None) -> None:
     options: dict[str, Any] = {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
     inputs = made.apply_chat_template(talk, return_assistant_tokens_mask=True, **options)
     mask = torch.as_tensor(inputs["assistant_masks"][0]).bool()
-    end = "</s>" if template is None else "<|im_end|>"
-    assert made.tokenizer.decode(inputs["input_ids"][0][mask]) == f"A cat.{end}A {{dog}}.{end}"
+    first, end = (" ", "</s>") if template is None else ("", "<|im_end|>")
+    learned = f"{first}A cat.{end}{first}A {{dog}}.{end}"  # what stands behind the prompt for an answer
+    assert made.tokenizer.decode(inputs["input_ids"][0][mask]) == learned
 
 
 def test_a_template_without_marks_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vlm.tiny import CHECKPOINTING, IMAGE, asked, batch, image, model, pixels, p
 from planner.base.errors import InputError
 from planner.vlm.saving import load_model, save_model
 
+ROOT = Path(__file__).parents[2]
 KINDS = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 ROWS = [text(1, 2) + image() + text(token, 4, 5) for token in (11, 12, 13, 14)]
 
@@ -125,6 +127,19 @@ def test_only_merged_adapters_are_saved_with_the_model(tmp_path: Path) -> None:
     save_model(adapted.merge_and_unload(), made, tmp_path / "model")
     read, _ = load_model(tmp_path / "model")
     torch.testing.assert_close(read(**inputs).logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_trl_and_peft_train_what_they_should() -> None:
+    """As `benchmarks/fine_tuning.py` found: SFTTrainer with the loss on answers alone, whole and with LoRA."""
+    content = json.loads((ROOT / "benchmarks" / "results" / "fine_tuning.json").read_text("utf-8"))
+    assert {(row["case"], row["lora"]) for row in content["rows"]} == {
+        (case, lora) for case in ("quecc", "quecc, text-first", "tokenpacker") for lora in (False, True)
+    }
+    for row in content["rows"]:
+        tower = set() if row["lora"] else {"vision_tower"}
+        assert set(row["changed_parts"]) == {"compressor", "language_model", "projector"} | tower, row
+        assert row["right_answers"] == row["same_answers_when_loaded"] == row["of"] == 3, row
+        assert row["last_loss"] < row["first_loss"], row
 
 
 @pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
