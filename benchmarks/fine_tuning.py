@@ -4,8 +4,8 @@
     python benchmarks/fine_tuning.py run FOLDER        # into results/fine_tuning.json
 
 Small random models learn to name the colour of a picture (conversations with pictures, loss on answers alone), whole
-and with LoRA on the language model. Afterwards the parts that were not to be trained must be as before to the bit, and the
-saved folder must answer as the trained model does.
+and with LoRA on the language model. Afterwards the parts that were not to be trained must be as before to the bit, and
+the saved folder must answer as the trained model does.
 """
 
 from __future__ import annotations
