@@ -86,6 +86,8 @@ class Rule:
     at: float
     label: Line
     axis: str = "x"
+    at_start: bool = False
+    """Whether the label of a line at one y stands at its left end."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from planner.base.dataclass import dataclass
 from planner.planning.capacity_result import Capacity
 from planner.planning.result import Plan
@@ -100,7 +102,7 @@ def ttft_chart(told: Loaded) -> Chart:
     limit = told.ttft_limit_s
     heights = [*(mark.y for mark in marks), told.ttft_s, *([] if limit is None else [limit])]
     heights.append(_ROOM * max(heights))
-    level = [] if limit is None else [Rule(limit, line("TTFT limit ", v.seconds(limit, "limit of the TTFT")), "y")]
+    level = [] if limit is None else [_limit(points, limit)]
     first = line(foreign(told.asked, "percentile"), " TTFT ", v.seconds(told.ttft_s, f"{told.asked} of the TTFT"))
     return Chart(
         key="load-ttft",
@@ -171,6 +173,12 @@ def _rules(told: Loaded) -> tuple[Rule, ...]:
     if told.largest is not None:
         found.insert(0, Rule(told.largest, line("limits hold up to ", _per_second(told.largest))))
     return tuple(found)
+
+
+def _limit(points: tuple[CurvePoint, ...], limit: float) -> Rule:
+    """With its label at the end that is farther from the curves."""
+    first, last = (min(abs(math.log(one / limit)) for one in points[i].ttft_s.values()) for i in (0, -1))
+    return Rule(limit, line("TTFT limit ", v.seconds(limit, "limit of the TTFT")), "y", first > last)
 
 
 def _mark(told: Loaded, point: CurvePoint, name: str) -> Mark:

@@ -151,3 +151,11 @@ def test_mistakes_are_one_sentence(run: Run, arguments: tuple[object, ...], code
     done = run(*arguments)
     assert done.code == code
     assert told in done.complaint
+
+
+def test_pictures_are_drawn_on_request(run: Run, tmp_path: Path) -> None:
+    curve, second = tmp_path / "load.svg", tmp_path / "second.png"
+    found = run(*TEXT, "--ttft", "200ms", "--plot", curve, "--timeline", second, "--json")
+    assert found.json["bound"] and curve.read_text().startswith("<?xml")
+    assert second.read_bytes().startswith(b"\x89PNG")
+    assert "already exists" in run(*TEXT, "--ttft", "200ms", "--plot", curve).err

@@ -173,11 +173,11 @@ def _level(axes: Axes, rule: Rule, chart: Chart) -> None:
         axes.axhline(rule.at, color="black", linewidth=1.2, linestyle="--", label="rule", zorder=1)
     axes.annotate(
         f"{label} ↓" if below else f"{label} ↑" if above else label,
-        (1.0, min(max(rule.at, chart.y.low), chart.y.high)),
+        (0.0 if rule.at_start else 1.0, min(max(rule.at, chart.y.low), chart.y.high)),
         xycoords=("axes fraction", "data"),
-        xytext=(-6, -3 if above else 3),
+        xytext=(6 if rule.at_start else -6, -3 if above else 3),
         textcoords="offset points",
-        ha="right",
+        ha="left" if rule.at_start else "right",
         va="top" if above else "bottom",
         fontsize=9,
     )

@@ -14,7 +14,7 @@ from planner.tell.plots.chart import draw, signs
 from planner.tell.plots.style import STYLE, add_legend, literal, new_figure
 from planner.tell.timeline import timeline_chart
 
-_TITLE_MAX = 70
+_NAME_MAX, _CARD_MAX = 44, 14
 
 
 @style.context(["default", STYLE])
@@ -59,6 +59,7 @@ def timeline(result: Plan | Capacity) -> Figure:
 
 def _title(result: Plan | Capacity) -> str:
     if isinstance(result, Capacity):
-        return literal(f"{result.model} on {result.run}", _TITLE_MAX)
-    card = result.deployment.hardware
-    return literal(f"{result.best}, {result.best.precision}{f' on {card.name}' if card else ''}", _TITLE_MAX)
+        what, precision, card = str(result.model), result.run.precision, result.run.hardware
+    else:
+        what, precision, card = str(result.best), result.best.precision, result.deployment.hardware
+    return f"{literal(what, _NAME_MAX)}, {precision}{f' on {literal(card.name, _CARD_MAX)}' if card else ''}"

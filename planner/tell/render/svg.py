@@ -134,7 +134,8 @@ def _level(rule: Rule, y: Axis, plot: _Plot) -> list[str]:
     below, above = rule.at < y.low, rule.at > y.high
     at = plot.y(min(max(rule.at, y.low), y.high))
     label = f"{_text(rule.label)} ↓" if below else f"{_text(rule.label)} ↑" if above else _text(rule.label)
-    place = f'x="{plot.right - 4:.1f}" y="{at + (12 if above else -4):.1f}" text-anchor="end"'
+    x, anchor = (LEFT + 4.0, "start") if rule.at_start else (plot.right - 4, "end")
+    place = f'x="{x:.1f}" y="{at + (12 if above else -4):.1f}" text-anchor="{anchor}"'
     text = f'<text class="rule-label" {place}>{label}</text>'
     if below or above:
         return [text]
