@@ -65,6 +65,18 @@ def test_what_becomes_of_it_at_several_times_the_load() -> None:
     assert format_seconds(light.scaled.ttft_s["p95"]) in plain(scaled_line(light))
 
 
+def test_gpus_that_carry_several_times_the_load_are_those_of_the_headroom() -> None:
+    """Also where users say the load: what stays within the headroom needs no further GPU."""
+    plan = planner.plan(
+        budget=planner.Budget(ttft="200 ms"), concurrency=2, gpus=2, hardware="l40s", llms="qwen2.5",
+        visual_tokens=[64], query_tokens=50, generated_tokens=64,
+    )  # fmt: skip
+    served = plan.traffic
+    assert served is not None
+    within = served.scaled.requests_per_second <= served.max_requests_per_second
+    assert within and served.scaled.gpus <= served.gpus
+
+
 def test_gpus_that_idle_are_said_in_one_way() -> None:
     """On top, beside the load, in the price and on the page; what is kept up with is of those that serve."""
     plan = loaded(20, 3, tensor_parallel=2, price_per_hour=2.0)

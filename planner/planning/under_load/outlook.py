@@ -67,9 +67,8 @@ def _scaled(plan: Plan, service: Service, found: Carried, most: Most) -> Scaled:
     assert traffic is not None
     factor = traffic.next_scale
     rate = factor * found.requests_per_second
-    by_rate = traffic.concurrency is None  # else as many requests at each replica keep what they have
     each = most.requests_per_second / found.replicas
-    replicas = math.ceil(rate / each if by_rate else factor * found.replicas)
+    replicas = math.ceil(rate / each)
     there = chain(service.replica, service.requests, rate / found.replicas)
     times = {} if there.ttft_s is None else times_of_chain(there.ttft_s, traffic)
     devices = plan.best.tensor_parallel
