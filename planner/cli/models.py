@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from planner.base.codec import encode
 from planner.base.errors import InputError
 from planner.base.quantities import shown, whole_number
 from planner.cli.common import Force, Json, app, json_text, parse_names, parse_seed, show_story
@@ -184,17 +185,26 @@ def ask(
 def export(
     model: Annotated[str, typer.Argument(help="Folder that build wrote.")],
     output: Annotated[str, typer.Option("-o", "--output", help="Folder to write; must not exist.")],
+    engine: Annotated[
+        str | None, typer.Option(help="Write what this engine serves by itself, with its command: vllm.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write a built model's LLM as a plain checkpoint with its tokenizer, for engines that take prompt embeddings."""
+    """Write a built model for a serving engine; without --engine its LLM alone, as a plain checkpoint with its
+    tokenizer, for engines that take prompt embeddings."""
     with needs_torch("export"):
+        from planner.make.engine_folder import export_for_engine
         from planner.vlm.saving import export_llm
+    content: dict[str, Any] = {"output": output}
     with progress_bar() as progress:
         progress(f"writing {output}", 0, 1)
-        folder = export_llm(model, output, overwrite=force)
-    content = {
-        "output": output,
+        if engine is None:
+            folder = export_llm(model, output, overwrite=force)
+        else:
+            content["serving"] = encode(export_for_engine(model, output, engine, overwrite=force), "serving")
+            folder = Path(output)
+    content |= {
         "files": sorted(file.name for file in folder.iterdir()),
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
     }

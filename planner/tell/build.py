@@ -21,6 +21,8 @@ from planner.tell.document import (
     sentence,
 )
 
+_CLIENT = "prompt_embeds_client.py, beside the weights"
+_QUERIES = 'mm_processor_kwargs = {"queries": QUESTION}, see SERVE.md beside the weights'
 _WEIGHTS = {"llm": "language model", "vision": "vision tower"}
 
 
@@ -79,6 +81,16 @@ def export_blocks(exported: Mapping[str, Any]) -> Iterator[Block]:
         line("wrote ", sentence(exported["output"], "folder"), ": ", v.size(exported["bytes"], "all files"))
     )
     yield Paragraph(joined([foreign(name, "file") for name in exported["files"]], ", "))
+    serving = exported.get("serving")
+    if serving is None:
+        return
+    yield Paragraph(line("serve it with: ", sentence(serving["command"], "command")))
+    if serving["by_rows"]:
+        yield Paragraph(
+            line("the compressor asks the language model itself: prompts go as embeddings, sent by ", _CLIENT)
+        )
+    elif serving["asks"]:
+        yield Paragraph(line("each request says its question to the compressor too: ", _QUERIES))
 
 
 def _parameters(rows: Mapping[str, Mapping[str, int]]) -> Table:

@@ -21,7 +21,7 @@ from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
 from .baselines import make_compressor
 from .configuration import PlannerVlmConfig
-from .prompts import last_position, positions_of, take_rows
+from .prompts import last_position, pad_rows, positions_of, take_rows
 from .quecc import Compressor, Projector
 from .versions import CACHE, layers_to_keep
 
@@ -124,8 +124,8 @@ class PlannerVlmParts(PreTrainedModel):
     def get_image_features(
         self,
         pixel_values: Tensor,
-        query_input_ids: Tensor | None = None,
-        query_attention_mask: Tensor | None = None,
+        query_input_ids: Tensor | Sequence[Tensor] | None = None,
+        query_attention_mask: Tensor | Sequence[Tensor] | None = None,
         query_embeds: Tensor | None = None,
         image_rows: Tensor | None = None,
         image_index: Tensor | None = None,
@@ -135,7 +135,7 @@ class PlannerVlmParts(PreTrainedModel):
 
         Args:
             pixel_values: (N, 3, side, side).
-            query_input_ids: (B, Q), or `query_embeds` in their place.
+            query_input_ids: (B, Q), or a list of (1, Q), or `query_embeds` in their place.
             query_attention_mask: (B, Q), padding on either side.
             query_embeds: (B, F), text features computed before.
             image_rows: (M,), which of the B queries each place is asked; its own by default.
@@ -154,10 +154,24 @@ class PlannerVlmParts(PreTrainedModel):
 
     # ---- the query -----------------------------------------------------------------------------------------------
 
-    def query_feature(self, query_input_ids: Tensor | None, query_attention_mask: Tensor | None = None) -> Tensor:
-        """The text feature (B, F) of queries (B, Q): the hidden state at their last token; no logits are computed."""
+    def query_feature(
+        self,
+        query_input_ids: Tensor | Sequence[Tensor] | None,
+        query_attention_mask: Tensor | Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """The text feature (B, F) of queries (B, Q): the hidden state at their last token; no logits are computed.
+
+        Queries of several lengths may come as a list of (1, Q), as serving engines hand over those of requests that
+        they run together.
+        """
         if query_input_ids is None:
             raise ValueError("this compressor reads the query: expected query_input_ids or query_embeds")
+        if not isinstance(query_input_ids, Tensor):
+            masks: Any = query_attention_mask
+            masks = [torch.ones_like(row) for row in query_input_ids] if masks is None else masks
+            query_input_ids, query_attention_mask = pad_rows(query_input_ids), pad_rows(masks)
+        if query_attention_mask is not None and not isinstance(query_attention_mask, Tensor):
+            raise ValueError("query_attention_mask: expected a tensor, as query_input_ids, got a list")
         query = self.config.query
         source = query.source(self)
         ids = query_input_ids.to(device_of(source.get_input_embeddings().weight, query_input_ids))

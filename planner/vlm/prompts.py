@@ -53,6 +53,11 @@ def rows_of_images(is_image: Tensor, visual_tokens: int, images: int) -> Tensor:
     return rows.clamp(max=len(is_image) - 1)
 
 
+def pad_rows(rows: Sequence[Tensor]) -> Tensor:
+    """Rows (1, Q) of several lengths as one tensor (B, Q), zeros behind the shorter ones."""
+    return torch.nn.utils.rnn.pad_sequence([row.reshape(-1) for row in rows], batch_first=True)
+
+
 def last_position(mask: Tensor) -> Tensor:
     """The last column that is set, (B,), of mask (B, S): right whichever side is padded; 0 for an empty row."""
     return (mask.long() * torch.arange(1, mask.shape[1] + 1, device=mask.device)).argmax(-1)

@@ -153,6 +153,18 @@ def export_llm(
     target = Path(output)
     check_output(target, overwrite)
     model, processor = load_model(folder)
+    return write_llm(model, processor, target, overwrite=overwrite, shard_bytes=shard_bytes)
+
+
+def write_llm(
+    model: PlannerVlmForConditionalGeneration,
+    processor: Any,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    shard_bytes: int = SHARD_BYTES,
+) -> Path:
+    """As `export_llm`, of a model that is loaded."""
     llm = model.language_model
     llm.generation_config = model.generation_config
     needed = sum(weight.numel() * weight.element_size() for weight in llm.parameters())

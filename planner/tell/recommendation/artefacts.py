@@ -23,7 +23,8 @@ from planner.tell.document import visible
 from planner.tell.recommendation.reproduce import MODEL, build_command, get_command
 from planner.tell.render.markdown import literal
 
-_SCRIPTS = ("load_test.py", "prompt_embeds_client.py")
+_SCRIPTS = ("load_test.py",)
+_CLIENT = "prompt_embeds_client.py"
 _TEMPLATES = ("README.md", "build.sh", "serve_prompt_embeds.md")
 _PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "safetensors", "huggingface-hub", "numpy", "pillow",
              "starlette", "uvicorn")  # fmt: skip
@@ -110,6 +111,7 @@ def _built(plan: Plan, values: dict[str, str], missing: tuple[str, ...]) -> dict
         "requirements.txt": requirements(),
         "serve.py": _own("serve.txt"),  # no module of this package: it starts the command line, which imports this one
         **{name: _own(name) for name in _SCRIPTS},
+        _CLIENT: resources.files("planner.make").joinpath(_CLIENT).read_text("utf-8"),
         **{name: _filled(_own(name), values) for name in _TEMPLATES},
     }
 
