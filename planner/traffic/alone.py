@@ -19,6 +19,8 @@ from planner.traffic.probes import RELATIVE_ERROR, near, prompts_drawn
 _PROBES = 32
 _FORESEEN = 4
 """Prompts of one iteration that are asked for together with others."""
+_FINER = (4, 32)
+"""By which pieces keep the error that an iteration may have: the latter where they weigh more in shorter ones."""
 _ROUNDING = 0.5
 """Tokens before a chunk; less are the rounding of unlike prompts that are taken as equal."""
 
@@ -36,15 +38,8 @@ class Alone:
         self._most = min(tokens, longest)
         if tokens < 2:
             return
-        self._constant, self._row, self._read = 0.0, 0.0, self._read_of(max(longest, 4))
-        try:
-            self._pieces = self._attention(float(tokens), float(longest))
-            self._states = self._recurrence(self._most)
-        except TooManyPieces:
-            self._pieces = None
-            return
-        self._fit(tokens)
-        if not self._agrees(tokens, longest):
+        self._read = self._read_of(max(longest, 4))
+        if not any(self._tabulated(tokens, longest, RELATIVE_ERROR / parts) for parts in _FINER):
             self._pieces = self._states = None
 
     def seconds(self, tokens: int, pairs: float, prompts: int) -> float:
@@ -99,6 +94,17 @@ class Alone:
         found = self._rows[tokens] + self._constant + self._row * tokens + tokens * self._pieces.at(seen) + read
         return found if self._states is None else found + self._state(tokens, prompts)
 
+    def _tabulated(self, tokens: int, longest: int, error: float) -> bool:
+        """Whether the formula is right, with pieces that keep a relative error where iterations are longest."""
+        self._constant = self._row = 0.0
+        try:
+            self._pieces = self._attention(float(tokens), float(longest), error)
+            self._states = self._recurrence(self._most, error)
+        except TooManyPieces:
+            return False
+        self._fit(tokens)
+        return self._agrees(tokens, longest)
+
     def _read_of(self, seen: int) -> float:
         """e: two prompts of one token read more before them than one of two that attends to as many; what else they
         differ in does not grow with that."""
@@ -107,18 +113,18 @@ class Alone:
         )
         return (far - near_by) / (seen - 3.0)
 
-    def _attention(self, tokens: float, longest: float) -> Pieces:
+    def _attention(self, tokens: float, longest: float, error: float) -> Pieces:
         """A, of an iteration full of prompts of one token."""
 
         def asked(seen: FloatArray) -> FloatArray:
             found = self._ask(tokens, tokens * seen, tokens) - self._read * tokens * (seen - 1)
             return np.broadcast_to(found, seen.shape)[None]
 
-        x = nodes(asked, 2.0, max(longest, 3.0), RELATIVE_ERROR / 4)  # from where there is something before each token
+        x = nodes(asked, 2.0, max(longest, 3.0), error)  # from where there is something before each token
         y = asked(x)[0]
         return Pieces(x.tolist(), ((y - y[0]) / tokens).tolist())
 
-    def _recurrence(self, tokens: int) -> Pieces | None:
+    def _recurrence(self, tokens: int, error: float) -> Pieces | None:
         """S by n, of so many tokens with one token before each prompt or more; None where there are no recurrent
         layers."""
         seen = (tokens + 1) / 2 + 1
@@ -130,7 +136,7 @@ class Alone:
         ends = asked(np.array([1.0, tokens]))[0]
         if near(ends[0], ends[1]):
             return None
-        x = nodes(asked, 1.0, float(tokens), RELATIVE_ERROR / 4)
+        x = nodes(asked, 1.0, float(tokens), error)
         y = asked(x)[0]
         return Pieces(x.tolist(), ((y - y[-1]) / tokens).tolist())
 

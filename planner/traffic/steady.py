@@ -168,12 +168,12 @@ def _first(
     two = busy * (in_long * long_s + (1.0 - in_long) * now.step_s) / 2 + long_s
     many = busy * (tau + lam * d * d * uneven / (1.0 - u * u)) / 2 * (1.0 + 2.0 * u) + now.step_s + d
     mean = np.maximum(two, np.where(k > _MEET, (two + many) / 2, many))
-    late = np.maximum(1.0 - (1.0 - share) / np.maximum(busy * in_long, 1e-9), 0.0)
-    late_s = np.where(late > 0, late * long_s + (1.0 + lam * long_s) * d * np.sqrt(uneven), d)
-    tail = np.maximum(mean + (2 * share - 1) * (mean - now.step_s - d), late_s + now.step_s)
+    late_s = _rest(busy, in_long, now.step_s, long_s, 1.0 - share)
+    own_s = np.where(late_s > 0, (1.0 + lam * np.where(late_s > now.step_s, long_s, late_s)) * np.sqrt(uneven), 1.0) * d
+    tail = np.maximum(mean + (2 * share - 1) * (mean - now.step_s - d), late_s + own_s + now.step_s)
     if batch.scheduler.async_scheduling:
         between, off = _filled_already(n, k, now, tau)
-        beyond = tail - mean
+        beyond = tail - mean + np.where(late_s > 0, tau - between, 0.0)
         tail = mean + between + np.copysign(np.hypot(beyond, NormalDist().inv_cdf(share) * off), beyond)
         mean = mean + between
     room = batch.room(n)
@@ -188,6 +188,15 @@ def _first(
     wait = np.maximum(wait, mean - now.step_s - d)
     queued = wait * (2 * share + (-math.log1p(-share) - 2 * share) * load)
     return np.where(several, alone + wait, mean), np.where(several, alone + queued, tail)
+
+
+def _rest(busy: FloatArray, in_long: FloatArray, step_s: FloatArray, long_s: FloatArray, over: float) -> FloatArray:
+    """Seconds left of the iteration in which a request comes, which a share of the requests exceeds: none where it
+    idles, else evenly from 0 to the length of the iteration, which is a long one by chance."""
+    late = 1.0 - over / np.maximum(busy, 1e-9)
+    found = late / np.maximum(in_long / long_s + (1.0 - in_long) / step_s, 1e-300)
+    found = np.where(found > step_s, (1.0 - over / np.maximum(busy * in_long, 1e-9)) * long_s, found)
+    return np.where(late > 0, found, 0.0)
 
 
 def _filled_already(n: FloatArray, k: FloatArray, now: Beside, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
