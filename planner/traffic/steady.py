@@ -194,7 +194,8 @@ def _rest(busy: FloatArray, in_long: FloatArray, step_s: FloatArray, long_s: Flo
     """Seconds left of the iteration in which a request comes, which a share of the requests exceeds: none where it
     idles, else evenly from 0 to the length of the iteration, which is a long one by chance."""
     late = 1.0 - over / np.maximum(busy, 1e-9)
-    found = late / np.maximum(in_long / long_s + (1.0 - in_long) / step_s, 1e-300)
+    shares = in_long / np.maximum(long_s, _NO_TIME_S) + (1.0 - in_long) / np.maximum(step_s, _NO_TIME_S)
+    found = late / np.maximum(shares, 1e-300)
     found = np.where(found > step_s, (1.0 - over / np.maximum(busy * in_long, 1e-9)) * long_s, found)
     return np.where(late > 0, found, 0.0)
 
