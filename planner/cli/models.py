@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from planner.base.codec import encode
-from planner.base.errors import InputError
+from planner.base.errors import InputError, UnknownNameError
 from planner.base.quantities import shown, whole_number
 from planner.cli.common import Force, Json, app, json_text, parse_names, parse_seed, show_story
 from planner.cli.released_build import build_released_model
@@ -33,6 +33,9 @@ def build(
     vision: Annotated[str | None, typer.Option(help="Vision tower; default CLIP-ViT-L/14-336.")] = None,
     compressor: Annotated[str | None, typer.Option(help="quecc (default), tokenpacker, average-pool, none.")] = None,
     prompt_order: Annotated[str | None, typer.Option(help="image-first (default) or text-first.")] = None,
+    image_fit: Annotated[
+        str | None, typer.Option(help="Images to squares: pad (default for CLIP), crop, resize (default for SigLIP).")
+    ] = None,
     weights: Annotated[
         str,
         typer.Option(
@@ -53,6 +56,7 @@ def build(
         raise InputError("-o is missing: name the folder to write, or say --device meta for the parameters alone")
     parts = {"--llm": llm, "--llm-config": llm_config, "--visual-tokens": visual_tokens}
     parts |= {"--vision": vision, "--compressor": compressor, "--prompt-order": prompt_order}
+    parts["--image-fit"] = image_fit
     how: dict[str, Any] = {"weights": weights, "device": device, "seed": seed, "force": force, "as_json": as_json}
     if model is not None:
         others = {"--from": plan_file, **parts}
@@ -78,9 +82,14 @@ def build(
             read_device,
             weights_bytes,
         )
+        from planner.vlm.image_fit import IMAGE_FITS
         from planner.vlm.recipe import make_recipe, planned_precision
         from planner.vlm.saving import check_output, save_model
         from planner.vlm.weights import find_sources
+    if image_fit is not None and image_fit not in IMAGE_FITS:
+        raise UnknownNameError("image fit", image_fit, IMAGE_FITS)
+    if image_fit is not None and output is None:
+        raise InputError("--image-fit is kept by the folder that is written: name it with -o")
     if output is not None:
         check_output(Path(output), force)
     recipe = make_recipe(
@@ -106,7 +115,7 @@ def build(
         )
         table, rows = params_table(made, recipe), made.config.text_config.vocab_size
         if output is not None:
-            processor = make_processor(made, sources)
+            processor = make_processor(made, sources, image_fit=image_fit)
             if made.config.text_config.vocab_size > rows:
                 notes.append(
                     f"the vocabulary has no token to spare for images: the embedding got "

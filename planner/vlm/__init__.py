@@ -14,9 +14,10 @@ from planner.vlm.baselines import COMPRESSORS, Matryoshka, TokenPacker, make_com
 from planner.vlm.configuration import PlannerVlmConfig
 from planner.vlm.modeling import PlannerVlmForConditionalGeneration, PlannerVlmOutput
 from planner.vlm.orders import PROMPT_ORDERS, PromptOrder
-from planner.vlm.processing import PlannerVlmProcessor, chat_template
+from planner.vlm.processing import PlannerVlmProcessor
 from planner.vlm.quecc import Compressor, Projector, QueCC, admissible_tokens, convert_reference_state_dict
 from planner.vlm.queries import QUERY_FEATURES, QueryFeature
+from planner.vlm.templates import chat_template
 from planner.vlm.towers import TOWERS, TowerFamily
 
 __all__ = [

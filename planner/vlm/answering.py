@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 from planner.base.errors import InputError
 
 from .modeling import PlannerVlmForConditionalGeneration
+from .pictures import upright
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,16 @@ class Answer:
 
 
 def read_image(file: str) -> Image.Image:
-    """An image file in RGB. Raises InputError."""
+    """An image file, upright in RGB, as `upright` reads it. Raises InputError."""
+    path = Path(file)
+    if not path.exists():
+        raise InputError(f"cannot read {file}: no such file")
     try:
-        with Image.open(file) as image:
-            return image.convert("RGB")
-    except FileNotFoundError:
-        raise InputError(f"cannot read {file}: no such file") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} is no image that can be read: {' '.join(str(error).split())[:120]}") from None
+        found: Image.Image = upright(path)
+    except ValueError as error:
+        said = str(error)
+        raise InputError(said if file in said else f"{file}: {said}") from None
+    return found
 
 
 def asked(processor: Any, image: Image.Image, question: str) -> Any:

@@ -164,7 +164,10 @@ def _load(source: Source, model: Any, dtype: torch.dtype, device: torch.device) 
 
 
 def make_processor(
-    model: PlannerVlmForConditionalGeneration, weights: Weights | dict[str, Source] = RANDOM
+    model: PlannerVlmForConditionalGeneration,
+    weights: Weights | dict[str, Source] = RANDOM,
+    *,
+    image_fit: str | None = None,
 ) -> PlannerVlmProcessor:
     """What turns images and text into the model's inputs; tells the model its image token and its end.
 
@@ -175,9 +178,12 @@ def make_processor(
         model: what it is for.
         weights: as the model was built with: the language model's tokenizer comes from there. Where its weights are
             random, a byte-level tokenizer is made.
+        image_fit: how images become squares: "pad" with the mean colour, "crop" to the middle, "resize" with
+            distortion; by default "pad" for CLIP, as LLaVA-1.5 and QueCC do, and "resize" for SigLIP.
 
     Raises:
         InputError: a checkpoint without a tokenizer.
+        ValueError: an unknown image_fit.
     """
     known = isinstance(weights, dict) and all(isinstance(source, Source) for source in weights.values())
     sources: Any = weights if known else None
@@ -192,7 +198,7 @@ def make_processor(
             settings.pad_token_id = tokenizer.pad_token_id
     else:
         tokenizer = source.tokenizer()
-    processor = PlannerVlmProcessor.from_config(model.config, tokenizer)
+    processor = PlannerVlmProcessor.from_config(model.config, tokenizer, image_fit=image_fit)
     _make_room(model, processor.image_token_id)
     if model.generation_config.pad_token_id is None:
         model.generation_config.pad_token_id = tokenizer.pad_token_id

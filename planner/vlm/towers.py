@@ -15,33 +15,38 @@ class TowerFamily(ABC):
 
     settings: Mapping[str, Any] = MappingProxyType({})
     """What a tower's config is given, so that nothing is made that is never run."""
+    image_fit: str
+    """How images become squares unless another way is chosen (`IMAGE_FITS`)."""
 
     @abstractmethod
     def model_class(self) -> Any:
         """The class of transformers that reads a checkpoint of the tower."""
 
     @abstractmethod
-    def image_processor(self, side: int) -> Any:
-        """What makes pixels (3, side, side) of an image."""
+    def image_processor(self, settings: Mapping[str, Any]) -> Any:
+        """What makes pixels (3, side, side) of an image, with the settings of an `ImageFit`."""
 
 
 class Clip(TowerFamily):
-    """CLIP: a class token before the patches; images are cropped to a square."""
+    """CLIP: a class token before the patches; images are padded to a square, as LLaVA-1.5 and QueCC do."""
+
+    image_fit = "pad"
 
     def model_class(self) -> Any:
         from transformers import CLIPVisionModel  # here and below: a config is read without models or images
 
         return CLIPVisionModel
 
-    def image_processor(self, side: int) -> Any:
+    def image_processor(self, settings: Mapping[str, Any]) -> Any:
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-        return CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+        return CLIPImageProcessorPil(**settings)
 
 
 class Siglip(TowerFamily):
-    """SigLIP: patches alone, without its attention pool; images are squeezed into a square."""
+    """SigLIP: patches alone, without its attention pool; images are squeezed into a square, as it was trained."""
 
+    image_fit = "resize"
     settings: Mapping[str, Any] = MappingProxyType({"vision_use_head": False})
 
     def model_class(self) -> Any:
@@ -49,10 +54,10 @@ class Siglip(TowerFamily):
 
         return SiglipVisionModel
 
-    def image_processor(self, side: int) -> Any:
+    def image_processor(self, settings: Mapping[str, Any]) -> Any:
         from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-        return SiglipImageProcessorPil(size={"height": side, "width": side})
+        return SiglipImageProcessorPil(**settings)
 
 
 TOWERS: Table[TowerFamily] = Table("vision_config")

@@ -12,7 +12,7 @@ from transformers import AutoProcessor, CLIPImageProcessorPil, SiglipImageProces
 from vlm.tiny import IMAGE, PAD, SIDE, answers, config, model, picture, processor, tokenizer
 
 from planner.vlm import PlannerVlmProcessor, chat_template
-from planner.vlm.processing import last_question
+from planner.vlm.questions import last_question
 
 CHAT = [
     {"role": "system", "content": "Be brief."},
@@ -94,7 +94,7 @@ def test_a_conversation_asks_its_last_question() -> None:
     inputs = made.apply_chat_template([CHAT, ANSWERED], **INPUTS, processor_kwargs={"padding": True})
     asked = [words(made, ids).replace("<pad>", "") for ids in inputs["query_input_ids"]]
     assert asked == ["What is it?", "And this?"]
-    assert last_question([{"role": "system", "content": "a"}, {"role": "assistant"}]) == "a\n"
+    assert last_question([{"role": "system", "content": "a"}, {"role": "assistant", "content": "b"}]) == "image"
 
 
 def test_a_conversation_grows_by_its_turns_in_text_first_order() -> None:

@@ -21,18 +21,23 @@ CARRIED = {
     "configuration",
     "encoding",
     "generation",
+    "image_fit",
     "image_token",
     "marking",
     "modeling",
     "orders",
+    "pictures",
     "prefix",
     "processing",
     "prompts",
     "quecc",
     "queries",
+    "questions",
     "table",
+    "templates",
     "towers",
     "versions",
+    "typed",
 }
 ROWS = [text(1, 2, 3) + image() + text(4, 5), text(6, 7, 8) + image() + text(9)]
 
