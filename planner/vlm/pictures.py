@@ -19,6 +19,7 @@ import os
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -102,9 +103,8 @@ def _file(source: Any) -> Any:
     if isinstance(source, os.PathLike):
         return Path(source)
     if source.startswith(("http://", "https://")):
-        import httpx  # of transformers' own dependencies, and for this alone
-
-        return io.BytesIO(httpx.get(source, follow_redirects=True, timeout=30).raise_for_status().content)
+        with urlopen(Request(source, headers={"User-Agent": "transformers"}), timeout=30) as answer:
+            return io.BytesIO(answer.read())
     if source.startswith("data:image/"):
         return io.BytesIO(_decoded(source.partition(",")[2]))
     if len(source) < 4096 and os.path.exists(source):  # noqa: PTH110 - Path.exists raises for long names

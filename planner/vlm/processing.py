@@ -218,7 +218,7 @@ class PlannerVlmProcessor(ProcessorMixin):
         return cast("Turns | None", known[1])
 
     def _render(self, template: str, messages: Any, answering: bool) -> str:
-        return cast(str, super().apply_chat_template(messages, chat_template=template, add_generation_prompt=answering))
+        return super().apply_chat_template(messages, chat_template=template, add_generation_prompt=answering)
 
     def apply_chat_template(self, conversation: Any, *args: Any, **kwargs: Any) -> Any:
         """As of any processor; the query of a conversation is the text of its last user message.

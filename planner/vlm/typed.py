@@ -59,7 +59,7 @@ class TypedTokenizer:
         alone = isinstance(text, str)
         texts = [text] if isinstance(text, str) else list(text)
         if not any(MARK in one for one in texts):
-            return self._tokenizer(text, **kwargs)  # type: ignore[no-any-return]
+            return self._tokenizer(text, **kwargs)
         if not self._tokenizer.is_fast:
             raise ValueError(
                 "the text spells a control token of the language model, which this tokenizer cannot read as text: "

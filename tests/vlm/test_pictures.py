@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -254,3 +256,26 @@ def test_images_that_would_fill_the_memory() -> None:
     cut = file_of(Image.effect_noise((50, 50), 60), "PNG")
     with pytest.raises(ValueError, match="image cannot be read"):
         upright(cut[: len(cut) // 2])
+
+
+def test_addresses_are_read() -> None:
+    content = file_of(KINDS["RGBA"][0], "PNG")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/image.png" else 404)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: Any) -> None:
+            """Nothing among the test results."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            assert rows(upright(f"{address}/image.png")) == KINDS["RGBA"][2]
+            with pytest.raises(ValueError, match="nothing is no image that can be read: HTTP Error 404"):
+                upright(f"{address}/nothing")
+        finally:
+            server.shutdown()
