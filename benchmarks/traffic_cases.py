@@ -102,7 +102,7 @@ def in_batches(model: Model, run: Run) -> dict[str, Any]:
     }
 
 
-def continuous(model: Model, run: Run, early: bool = True) -> dict[str, Any]:
+def continuous(model: Model, run: Run, early: bool = False) -> dict[str, Any]:
     """The load of one GPU, and the most that it carries; with iterations that are filled early, or not."""
     card = run.hardware
     assert card is not None
@@ -134,7 +134,7 @@ def case_of_a_queue() -> dict[str, Any]:
         found[name] = {
             "static": in_batches(model, run),
             "continuous": continuous(model, run),
-            "continuous, --no-async-scheduling": continuous(model, run, early=False),
+            "continuous, --async-scheduling": continuous(model, run, early=True),
         }
     return found
 

@@ -24,8 +24,8 @@ from planner.configuration import Model, Run
 from planner.costs.stages import Workload
 from planner.traffic.arrivals import Closed
 from planner.traffic.events import REQUESTS, simulate
-from planner.traffic.scheduler import Scheduler
 from planner.traffic.service import Service
+from planner.traffic.usual import vllm_defaults
 
 SYSTEMS = {
     "h100_sxm": ("h100-sxm", "0.24.0"),
@@ -93,7 +93,7 @@ def taken() -> list[dict[str, Any]]:
 def closed_loop(model: Model, run: Run, load: Workload, users: int, count: int = REQUESTS) -> dict[str, float]:
     """Requests per second and mean times of so many users."""
     assert run.hardware is not None
-    server = Service(model, run, (load,), (1.0,), Scheduler.vllm(run.hardware.memory_bytes, run.hardware.name))
+    server = Service(model, run, (load,), (1.0,), vllm_defaults(run.hardware))
     loop = simulate(server.replica, server.requests, Closed(users), count=count)
     return {
         "requests_per_second": loop.requests_per_second,

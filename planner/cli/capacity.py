@@ -91,7 +91,9 @@ def capacity(
     ] = False,
     async_scheduling: Annotated[
         bool | None,
-        typer.Option(help="Whether an iteration is filled while another runs; default: on GPUs, as vLLM."),
+        typer.Option(
+            help="Whether an iteration is filled while another runs; default: as a calibrated profile has it."
+        ),
     ] = None,
     memory_share: Annotated[
         float,

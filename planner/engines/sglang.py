@@ -75,7 +75,6 @@ class _Sglang(HubEngine):
             *("--max-prefill-tokens", str(scheduler.max_num_batched_tokens)),
             *(["--enable-mixed-chunk"] if scheduler.chunked_prefill else []),
             *([] if batching.prefix_cache else ["--disable-radix-cache"]),
-            *([] if scheduler.async_scheduling else ["--disable-overlap-schedule"]),
         ]
 
     def knob_words(self, settings: dict[str, object]) -> list[str]:

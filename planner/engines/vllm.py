@@ -77,7 +77,6 @@ class _Vllm(HubEngine):
             *("--max-num-batched-tokens", str(scheduler.max_num_batched_tokens)),
             "--enable-chunked-prefill" if scheduler.chunked_prefill else "--no-enable-chunked-prefill",
             "--enable-prefix-caching" if batching.prefix_cache else "--no-enable-prefix-caching",
-            "--async-scheduling" if scheduler.async_scheduling else "--no-async-scheduling",
         ]
 
     def knob_words(self, settings: dict[str, object]) -> list[str]:

@@ -102,7 +102,9 @@ def capacity(
         chunked_prefill: whether a prompt may take several iterations.
         encoder: "in-process", or "apart": images are encoded on a GPU of its own.
         encoder_data_parallel: whether images are dealt out to the GPUs that share the language model.
-        async_scheduling: whether an iteration is filled while the one before it runs; None: as vLLM does, on GPUs.
+        async_scheduling: whether an iteration is filled while the one before it runs, as vLLM does on GPUs: waits are
+            up to an iteration longer. None: as the engine that the hardware's profile was calibrated to, else not, as
+            the time of the host that it hides is not known either.
         memory_share: of each GPU that the engine takes, vLLM's gpu_memory_utilization.
         prefix_cache_share: of requests whose system tokens are in the prefix cache.
         image_cache_share: of images that were encoded before.

@@ -20,6 +20,7 @@ CONSTANTS = (SEATS, TOKENS)
 ASKED, DEFAULTS = "as asked", "vLLM's defaults"
 _EARLY_SINCE = (0, 14)
 """Version of vLLM from which on an iteration is filled while the one before it runs, unless it is told not to."""
+_VLLM = re.compile(r"vllm v?(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,18 @@ class Usual:
 def vllm_defaults(card: Hardware, engine: str = "") -> Scheduler:
     """What `vllm serve` does by itself on a GPU, or on a processor.
 
+    Scheduling ahead hides the host's time and lengthens waits by up to an iteration. Where the profile was not
+    calibrated to an engine neither is counted: the host's time is not known, and what others publish for such engines
+    (benchmarks/traffic_rows.py) is nearer without.
+
     Args:
         card: that it runs on.
-        engine: and its version, "vLLM 0.13.0", where they are known: vLLM did not schedule ahead before 0.14.
+        engine: that its profile was calibrated to, "vLLM 0.32.0", or "": all but vLLM before 0.14 schedule ahead.
     """
     found = Scheduler.vllm(card.memory_bytes, card.name, cpu=card.is_host)
-    version = re.match(r"vllm v?(\d+)\.(\d+)", engine.lower())
+    version = _VLLM.match(engine.lower())
     late = version is not None and (int(version[1]), int(version[2])) < _EARLY_SINCE
-    return replace(found, async_scheduling=False) if late else found
+    return replace(found, async_scheduling=found.async_scheduling and bool(engine) and not late)
 
 
 def usual_scheduler(

@@ -69,8 +69,7 @@ def test_the_lines_to_type() -> None:
 def test_a_server_under_a_load_schedules_as_planned() -> None:
     """In each engine's own words: sequences at once, tokens of an iteration, and whether prompts are cached."""
     said = {
-        "vllm": "--max-num-seqs 512 --max-num-batched-tokens 4096 --enable-chunked-prefill "
-        "--no-enable-prefix-caching --async-scheduling",
+        "vllm": "--max-num-seqs 512 --max-num-batched-tokens 4096 --enable-chunked-prefill --no-enable-prefix-caching",
         "sglang": "--max-running-requests 512 --chunked-prefill-size 4096 --max-prefill-tokens 4096 "
         "--enable-mixed-chunk --disable-radix-cache",
         "llama.cpp": "--parallel 256 --cont-batching --kv-unified --ctx-size 50000 --batch-size 4096 "
@@ -85,9 +84,6 @@ def test_a_server_under_a_load_schedules_as_planned() -> None:
     caching = replace(SHARED, prefix_cache=True, scheduler=Scheduler(max_num_seqs=64, max_num_batched_tokens=64))
     assert "--enable-prefix-caching" in str(command("vllm", "Qwen/Qwen2.5-VL-7B-Instruct", batching=caching))
     assert "--disable-radix-cache" not in str(command("sglang", "Qwen/Qwen2.5-VL-7B-Instruct", batching=caching))
-    waiting = replace(SHARED, scheduler=replace(SHARED.scheduler, async_scheduling=False))
-    assert " --no-async-scheduling" in str(command("vllm", "Qwen/Qwen2.5-VL-7B-Instruct", batching=waiting))
-    assert " --disable-overlap-schedule" in str(command("sglang", "Qwen/Qwen2.5-VL-7B-Instruct", batching=waiting))
     few = command("llama.cpp", "Qwen/Qwen2.5-VL-7B-Instruct", batching=caching)
     assert "--parallel 64 " in str(few) and " --cache-prompt" in str(few)
     assert not any("sequences" in note for note in few.notes)

@@ -37,16 +37,17 @@ def test_what_is_asked_for_comes_before_the_profile_and_that_before_the_defaults
 def test_a_card_without_a_calibration_has_vllms_defaults() -> None:
     for card in (L4, find_hardware("h100-sxm")):
         found = usual_scheduler(card)
-        assert found.scheduler == Scheduler.vllm(card.memory_bytes, card.name) == vllm_defaults(card)
+        defaults = Scheduler.vllm(card.memory_bytes, card.name)
+        assert found.scheduler == vllm_defaults(card) == replace(defaults, async_scheduling=False)
         assert set(found.source.values()) == {DEFAULTS}
     host = Scheduler(max_num_seqs=128, max_num_batched_tokens=2048, async_scheduling=False)
     assert vllm_defaults(find_hardware("cpu")) == host
 
 
 @pytest.mark.parametrize(
-    ("engine", "early"), [("vLLM 0.13.0", False), ("vLLM 0.32.0+cu129", True), ("SGLang 0.5", True)]
+    ("engine", "early"), [("vLLM 0.13.0", False), ("vLLM 0.32.0+cu129", True), ("SGLang 0.5", True), ("", False)]
 )
-def test_a_profile_of_an_old_engine_does_not_schedule_ahead(engine: str, early: bool) -> None:
+def test_a_profile_schedules_ahead_as_the_engine_that_it_was_calibrated_to(engine: str, early: bool) -> None:
     card = replace(L4, name="mine", conditions={"engine": engine})
     assert usual_scheduler(card).scheduler.async_scheduling is early
 

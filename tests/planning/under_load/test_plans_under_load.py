@@ -32,7 +32,7 @@ QWEN3: dict[str, Any] = {
     **REQUEST,
 }
 """Of 729 visual tokens each, which nothing compresses."""
-FAST = planner.Budget(ttft="160 ms", requests_per_second=30)
+FAST = planner.Budget(ttft="150 ms", requests_per_second=30)
 
 
 @cache
@@ -41,14 +41,14 @@ def on(gpus: int | None, budget: planner.Budget = FAST, **more: Any) -> Plan:
 
 
 def test_two_cards_carry_a_model_that_batches_one_after_the_other_do_not() -> None:
-    """30 requests/s on two H100 with 95 % of the first tokens within 160 ms: Qwen3-14B in fp8 with all 729 visual
-    tokens of the tower. Static batches allow it far fewer. (Without async scheduling it is 129 ms.)"""
+    """30 requests/s on two H100 with 95 % of the first tokens within 150 ms: Qwen3-14B in fp8 with all 729 visual
+    tokens of the tower. Static batches allow it far fewer."""
     plan = on(2)
     assert (plan.best.llm.name, plan.best.visual_tokens, plan.best.precision) == ("Qwen3-14B", 729, "fp8")
     served = plan.traffic
     assert served is not None
     assert (served.level, served.gpus, served.replicas) == ("events", 2, 2)
-    assert served.ttft_s["p95"] == pytest.approx(0.155, abs=0.01)
+    assert served.ttft_s["p95"] == pytest.approx(0.129, abs=0.02)
     assert served.ttft_s["p50"] < served.ttft_s["p95"] < served.ttft_s["p99"]
     assert served.goodput is not None and served.goodput > 0.95
     assert 30 < served.max_requests_per_second < served.unstable_above
@@ -65,7 +65,7 @@ def test_the_level_that_confirms_is_near_the_simulated_one() -> None:
         assert solved["p95"] == pytest.approx(simulated["p95"], rel=0.12)
         assert solved["mean"] == pytest.approx(simulated["mean"], rel=0.08)
     ttft = next(one for one in plan.limits if one.limit.title == "p95 TTFT")
-    assert plan.best.quantities["ttft_s"] == plan.carried.ttft_s["p95"] == pytest.approx(ttft.used * 0.16)
+    assert plan.best.quantities["ttft_s"] == plan.carried.ttft_s["p95"] == pytest.approx(ttft.used * 0.15)
 
 
 def test_more_gpus_never_give_a_worse_plan() -> None:
