@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,8 @@ class Preparer:
     """A model's processor and the limits of a prompt. One call at a time: tokenizers are not made for threads."""
 
     def __init__(self, processor: Any, config: Any, settings: Settings) -> None:
-        self._processor, self._config, self._settings = processor, config, settings
+        self._processor, self._config, self._settings = copy(processor), config, settings
+        self._processor.max_positions = None  # the limit below is lower, and its refusal is OpenAI's
         self.context: int | None = getattr(config.text_config, "max_position_embeddings", None)
         limits = [one for one in (settings.max_prompt_tokens, self.context and self.context - 1) if one]
         self._prompt_max = min(limits, default=None)
@@ -81,7 +83,7 @@ class Preparer:
             {
                 "role": message.role,
                 "content": [
-                    {"type": "image", "image": decoded(part, self._settings).convert("RGB")}
+                    {"type": "image", "image": decoded(part, self._settings)}
                     if isinstance(part, ImagePart)
                     else {"type": "text", "text": part}
                     for part in message.parts
