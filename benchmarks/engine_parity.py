@@ -5,9 +5,13 @@
 The weights are SmolLM2-135M-Instruct's; tower, compressor and query encoder are random and small, and the visual tokens
 are scaled to the size of text embeddings, so that image and question change the answer. float32 on both sides: bfloat16
 rounds near ties to other tokens. Every way is asked the same questions about the same images, image by image and
-question by question in turn: one after another, again with warm caches, and all at once. Prefix caching and the cache
-of processed images are on, as by default. "others" is how many answers would be right if the engine gave each question
-the answer of another question about the same image: what a cache that is keyed by the image alone would do.
+question by question in turn: eight at once, then one after another with warm caches. Prefix caching and the cache of
+processed images are on, as by default.
+
+Tokens seldom turn with the compressor's question alone, so "caches" looks closer where the engine is given it: the same
+image in the same words, another question for the compressor each time, once through and once again. It gives the
+largest error of the engine's log-probabilities of first tokens against transformers' with that question, and the least
+and the median difference that another question makes: what a cache that is keyed by the image alone would be off by.
 """
 
 from __future__ import annotations
@@ -191,15 +195,26 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def ask_with_image(url: str, served: EngineFolder, image: Image.Image, question: str) -> dict[str, Any]:
-    """One chat completion: tokens of prompt and answer."""
+def ask_with_image(
+    url: str, served: EngineFolder, image: Image.Image, question: str, query: str | None = None
+) -> dict[str, Any]:
+    """One chat completion: tokens of prompt and answer, and log-probabilities of likely first tokens.
+
+    Args:
+        url: of the engine.
+        served: what it serves.
+        image: in the message.
+        question: the words of the message.
+        query: the question for the compressor, where it is another one.
+    """
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     picture = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     content = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": question}]
     asked: dict[str, Any] = {"model": served.served_model, "messages": [{"role": "user", "content": content}]}
     asked |= {"max_tokens": GENERATED, "temperature": 0, "return_token_ids": True, "skip_special_tokens": False}
-    asked |= served.request(question)
+    asked |= {"logprobs": True, "top_logprobs": 5, "return_tokens_as_token_ids": True}
+    asked |= served.request(question if query is None else query)
     request = urllib.request.Request(
         f"{url}/v1/chat/completions", json.dumps(asked).encode(), {"Content-Type": "application/json"}
     )
@@ -208,7 +223,39 @@ def ask_with_image(url: str, served: EngineFolder, image: Image.Image, question:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         sys.exit(f"HTTP {error.code}: {error.read().decode()[:500]}")
-    return {"prompt": found["prompt_token_ids"], "answer": found["choices"][0]["token_ids"]}
+    choice = found["choices"][0]
+    likely = choice["logprobs"]["content"][0]["top_logprobs"]
+    first = {int(one["token"].removeprefix("token_id:")): one["logprob"] for one in likely}
+    return {"prompt": found["prompt_token_ids"], "answer": choice["token_ids"], "first": first}
+
+
+def caches(url: str, served: EngineFolder, folder: Path) -> dict[str, float]:
+    """Log-probabilities of first tokens: same image, same words, other questions for the compressor."""
+    model, processor = load_model(folder, dtype=torch.float32)
+    words, asked = QUESTIONS[0], list(itertools.product(pictures(), QUESTIONS))
+    right = []
+    for image, query in asked:
+        content = [{"type": "image", "image": image}, {"type": "text", "text": words}]
+        inputs = processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True,
+            return_tensors="pt", processor_kwargs={"queries": query},
+        )  # fmt: skip
+        with torch.inference_mode():
+            right.append(model(**inputs, logits_to_keep=1).logits[0, -1].log_softmax(-1))
+    off, others = [], []
+    for place, (image, query) in [*enumerate(asked), *enumerate(asked)]:
+        found = ask_with_image(url, served, image, words, query)["first"]
+        off.append(max(abs(value - float(right[place][token])) for token, value in found.items()))
+        start = place - place % len(QUESTIONS)
+        for other in range(start, start + len(QUESTIONS)):
+            if other != place:
+                others.append(max(abs(value - float(right[other][token])) for token, value in found.items()))
+    return {
+        "requests": len(off),
+        "largest_error": float(f"{max(off):.2g}"),
+        "least_if_another": float(f"{min(others):.2g}"),
+        "median_if_another": float(f"{float(np.median(others)):.2g}"),
+    }
 
 
 def rows_for(folder: Path) -> Callable[[Image.Image, str], Any]:
@@ -253,10 +300,6 @@ def counted(
                 place = equal.index(False)
                 found[name]["first_difference"] = [list(answers[place]["answer"]), list(right[place])]
             say(f"  {name}: {found[name]}")
-    questions = len(QUESTIONS)
-    spots = list(itertools.product(range(len(prompts) // questions), range(questions)))
-    where = dict(zip(spots, right, strict=True))
-    found["others"] = sum(where[i, j] == where[i, (j + 1) % questions] for i, j in spots)
     found["distinct_answers"] = len({tuple(one) for one in right})
     return found
 
@@ -295,6 +338,8 @@ def main() -> None:
                 found = counted(lambda one: ask_with_rows(url, served, rows(*one)), prompts, None, right)  # noqa: B023
             else:
                 found = counted(lambda one: ask_with_image(url, served, *one), prompts, texts, right)  # noqa: B023
+                if served.asks:
+                    found["caches"] = caches(url, served, folder)
         results[way.name] = {"command": served.command.replace(str(target), way.name), **found}
     content = {
         **environment(("torch", "transformers", "tokenizers", "pillow")),
