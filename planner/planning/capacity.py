@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from planner.base.errors import InputError, UnknownNameError
@@ -133,10 +134,17 @@ def capacity(
         scheduler, run, max_num_seqs, max_num_batched_tokens, chunked_prefill, encoder, encoder_data_parallel,
         async_scheduling,
     )  # fmt: skip
-    service = Service(
-        found, run, comes.workloads, comes.shares, engine.scheduler,
-        memory_share=memory_share, prefix_cache_share=prefix_cache_share, image_cache_share=image_cache_share,
+    serving = partial(
+        Service, found, run, scheduler=engine.scheduler, memory_share=memory_share,
+        prefix_cache_share=prefix_cache_share, image_cache_share=image_cache_share,
     )  # fmt: skip
+    if comes.longest is not None:
+        serving((comes.longest,), (1.0,))  # refuses a request that a kind's mean would hide
+    service = serving(comes.workloads, comes.shares)
+    if "tpot_s" in limits and all(one.generated_tokens < 2 for one in comes.workloads):
+        raise InputError(
+            "tpot: a limit on the time of a further token needs answers of at least 2 tokens; leave it out"
+        )
     return replace(carried(service, comes, limits, percentile, concurrency, seed), constants=engine.source)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,8 +53,8 @@ def carried(
         NothingFitsError: one request alone breaks a limit.
     """
     replica, requests = service.replica, service.requests
-    if concurrency is not None:
-        users = whole_number(concurrency, "concurrency", 1)
+    users = None if concurrency is None else whole_number(concurrency, "concurrency", 1)
+    if users is not None:
         found = simulate(replica, requests, Closed(users), seed=seed)
         bound, others = "concurrency", []
     else:
@@ -70,6 +71,7 @@ def carried(
             simulate(replica, requests, comes.arrivals(share * rate), seed=seed) for share in (1.0, *OTHER_LOADS)
         ]
     stable = max(found.offered_per_second or found.requests_per_second, _saturated_rate(service, seed))
+    at = _point(found, stable, percentile)
     return Capacity(
         model=service.model,
         run=service.run,
@@ -81,7 +83,7 @@ def carried(
         percentile=percentile,
         bound=bound,
         level=Outcome.level,
-        at=_point(found, stable, percentile),
+        at=at if users is None or not found.stable else replace(at, concurrency=float(users)),
         others=tuple(_point(one, stable, percentile) for one in others),
         unstable_above=stable,
         gpus=service.gpus,

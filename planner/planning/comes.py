@@ -32,6 +32,8 @@ class Comes:
     """When they came; None: at random."""
     notes: tuple[str, ...] = ()
     """What has to be said of the file that they are from."""
+    longest: Workload | None = None
+    """The longest request of that file, whom a kind's mean may hide; None without one."""
 
     @property
     def images(self) -> int:
@@ -53,7 +55,8 @@ class Comes:
 
     def text_alone(self) -> Comes:
         """The same without their images."""
-        return replace(self, workloads=tuple(replace(one, images=0) for one in self.workloads))
+        longest = None if self.longest is None else replace(self.longest, images=0)
+        return replace(self, workloads=tuple(replace(one, images=0) for one in self.workloads), longest=longest)
 
     def scatter(self, percentile: float) -> tuple[str, ...]:
         """That a log is too short for a percentile, in a sentence; () where it is not."""
@@ -87,10 +90,12 @@ def what_comes(
         log = read_log(traffic)
         kinds = log.kinds(KINDS)
         notes = () if log.span is None else log.span.notes
-        return Comes(kinds.workloads, tuple(kinds.weights.tolist()), len(log), arrivals_of_log(log, kinds), notes)
+        return Comes(
+            kinds.workloads, tuple(kinds.weights.tolist()), len(log), arrivals_of_log(log, kinds), notes, log.longest
+        )
     if isinstance(workload, str | os.PathLike):
         as_workload(Workload(0, 0), *counts)  # not both
         log = read_log(workload)
         kinds = log.kinds(KINDS)
-        return Comes(kinds.workloads, tuple(kinds.weights.tolist()), len(log))
+        return Comes(kinds.workloads, tuple(kinds.weights.tolist()), len(log), longest=log.longest)
     return Comes((as_workload(workload, *counts, "a Workload or a file of requests"),), (1.0,))

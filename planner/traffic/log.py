@@ -84,6 +84,15 @@ class RequestLog:
             raise InputError(f"{self.file}: the column {TIME!r} is missing, without which nobody knows when they came")
         return Log(self.recorded_s, kinds.of_each)
 
+    @property
+    def longest(self) -> Workload:
+        """The request of the most text, its answer included."""
+        text = self.query_tokens + self.generated_tokens + self.cached_tokens + self.system_tokens
+        at = int(text.argmax())
+        columns = (self.query_tokens, self.generated_tokens, self.cached_tokens, self.system_tokens, self.images)
+        names = (QUERY, GENERATED, CACHED, SYSTEM, IMAGES)
+        return Workload(**{name: int(one[at]) for name, one in zip(names, columns, strict=True)})
+
     def kinds(self, most: int = _KINDS) -> Kinds:
         """What they are: as many kinds as there are, or at most so many, of requests that are alike."""
         columns = np.stack(
