@@ -80,6 +80,8 @@ def _absent(value: Any) -> bool:
     return value is None
 
 
+_UNLESS_CALLED: Callable[[Any], bool] = ("none", "auto").__contains__
+"""Of what is to be called, where there is nothing to call."""
 NEUTRAL: dict[str, Callable[[Any], bool]] = {
     "n": lambda value: value == 1,
     "logprobs": lambda value: value is False,
@@ -88,9 +90,9 @@ NEUTRAL: dict[str, Callable[[Any], bool]] = {
     "frequency_penalty": lambda value: value == 0,
     "logit_bias": lambda value: value == {},
     "tools": lambda value: value == [],
-    "tool_choice": lambda value: value in ("none", "auto"),
+    "tool_choice": _UNLESS_CALLED,
     "functions": lambda value: value == [],
-    "function_call": lambda value: value in ("none", "auto"),
+    "function_call": _UNLESS_CALLED,
     "response_format": lambda value: value == {"type": "text"},
     "modalities": lambda value: value == ["text"],
     "audio": _absent,

@@ -111,11 +111,11 @@ def test_static_batches_are_beside_it() -> None:
 
 def test_an_engine_is_vllms_unless_its_numbers_are_given() -> None:
     given = carried(budget=None, concurrency=4, max_num_seqs=16, max_num_batched_tokens=512).scheduler
-    assert given == Scheduler(max_num_seqs=16, max_num_batched_tokens=512)
+    assert given == Scheduler(max_num_seqs=16, max_num_batched_tokens=512, async_scheduling=False)
     fewer = carried(budget=None, concurrency=4, max_num_batched_tokens=128).scheduler
-    assert fewer == Scheduler(max_num_seqs=128, max_num_batched_tokens=128)
+    assert fewer == Scheduler(max_num_seqs=128, max_num_batched_tokens=128, async_scheduling=False)
     more = carried(budget=None, concurrency=4, max_num_seqs=4096).scheduler
-    assert more == Scheduler(max_num_seqs=4096, max_num_batched_tokens=4096)
+    assert more == Scheduler(max_num_seqs=4096, max_num_batched_tokens=4096, async_scheduling=False)
     own = Scheduler(max_num_seqs=3, max_num_batched_tokens=600)
     assert carried(budget=None, concurrency=8, scheduler=own).at.batch == pytest.approx(3, abs=0.5)
 

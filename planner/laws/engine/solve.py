@@ -58,6 +58,11 @@ def solve(
         form = form if offset else replace(form, with_offset=False)
         exponents, fit, done = descend(form, design, y, basins(form, design, y))
         best = [_simplest_best(fit, y * design.root_weight)]
+        if not done[best[0]] and form.with_offset:
+            # Where D turns zero the model bends, and a descent may creep along the bend: without D it is smooth.
+            along, _, _ = descend(replace(form, with_offset=False), design, y, exponents[best])
+            exponents, fit, done = descend(form, design, y, np.concatenate([along, exponents[best]]))
+            best = [_simplest_best(fit, y * design.root_weight)]
         params = form.params(design, exponents[best], fit.a[best], fit.b[best], fit.d[best])
         converged = bool(done[best[0]])
     else:

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import nnls
@@ -68,6 +68,7 @@ def test_a_step_at_the_smallest_size_stops_at_the_largest_exponent() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(form="additive", alpha=2**-6, beta=2**-6, offset=0.1, noise=1e-4, seed=2**32 - 2)  # creeps where D turns zero
 @given(
     form=st.sampled_from(sorted(TERMS)),
     alpha=st.floats(0.01, 1.0),
