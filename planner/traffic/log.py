@@ -39,6 +39,8 @@ from planner.traffic.span import Span
 
 _EXPECTED = "a log of requests, as CSV or with a JSON object per line"
 _KINDS = 256
+_COUNTS = (QUERY, GENERATED, CACHED, SYSTEM, IMAGES)
+"""What a request is, by the names of a Workload."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,26 +89,28 @@ class RequestLog:
     @property
     def longest(self) -> Workload:
         """The request of the most text, its answer included."""
-        text = self.query_tokens + self.generated_tokens + self.cached_tokens + self.system_tokens
-        at = int(text.argmax())
-        columns = (self.query_tokens, self.generated_tokens, self.cached_tokens, self.system_tokens, self.images)
-        names = (QUERY, GENERATED, CACHED, SYSTEM, IMAGES)
-        return Workload(**{name: int(one[at]) for name, one in zip(names, columns, strict=True)})
+        counts = self._counts
+        longest = counts[counts[:, :-1].sum(axis=1).argmax()]
+        return Workload(**dict(zip(_COUNTS, longest.tolist(), strict=True)))
 
     def kinds(self, most: int = _KINDS) -> Kinds:
         """What they are: as many kinds as there are, or at most so many, of requests that are alike."""
-        columns = np.stack(
-            [self.query_tokens, self.generated_tokens, self.cached_tokens, self.system_tokens, self.images], axis=1
-        )
+        columns = self._counts
         of_each = _numbered(columns)
         exact = int(of_each.max()) < most
         if not exact:
             of_each = self._alike(most)
         counts = np.bincount(of_each)
         means = [np.rint(np.bincount(of_each, weights=one) / counts).astype(int).tolist() for one in columns.T]
-        names = (QUERY, GENERATED, CACHED, SYSTEM, IMAGES)
-        workloads = tuple(Workload(**dict(zip(names, one, strict=True))) for one in zip(*means, strict=True))
+        workloads = tuple(Workload(**dict(zip(_COUNTS, one, strict=True))) for one in zip(*means, strict=True))
         return Kinds(workloads, counts / counts.sum(), of_each, exact)
+
+    @property
+    def _counts(self) -> IntArray:
+        """What each request is, in the order of `_COUNTS`; shape (requests, 5)."""
+        return np.stack(
+            [self.query_tokens, self.generated_tokens, self.cached_tokens, self.system_tokens, self.images], axis=1
+        )
 
     def _alike(self, most: int) -> IntArray:
         """Numbers of groups with equally many images, prompts of similar length and answers of similar length."""
